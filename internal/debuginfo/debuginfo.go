@@ -1,0 +1,106 @@
+// Package debuginfo reads and writes the debug.cloud.google.com/config annotation, which tells IDEs and
+// "debuggable watch" which containers of a pod run under a debugger and where it listens.
+//
+// The shape is the one that "skaffold debug" established:
+//
+//	{"web":{"artifact":"gcr.io/random/image","runtime":"go","workingDir":"/some/path","ports":{"dlv":56268}}}
+package debuginfo
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// Annotation is the key of the annotation on a pod's metadata.
+const Annotation = "debug.cloud.google.com/config"
+
+// Container is what the annotation says of one container. The order of the fields is the order of the JSON keys.
+type Container struct {
+	// Artifact is the image's name as the build tool knows it, for finding the sources.
+	Artifact string `json:"artifact,omitempty"`
+	// Runtime is the language runtime: go, jvm, nodejs, python or netcore.
+	Runtime string `json:"runtime,omitempty"`
+	// WorkingDir is the process's working directory in the container.
+	WorkingDir string `json:"workingDir,omitempty"`
+	// Ports maps debug protocols (dlv, jdwp, devtools, dap, pydevd) to container ports.
+	Ports map[string]int32 `json:"ports,omitempty"`
+}
+
+// Entry is a Container with its name.
+type Entry struct {
+	Name string
+	Container
+}
+
+// Encode returns the annotation's value: compact JSON, the containers in the order given, the ports by name.
+func Encode(entries []Entry) (string, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	put := func(v any) error {
+		if err := enc.Encode(v); err != nil {
+			return err
+		}
+		b.Truncate(b.Len() - 1) // Encode ends each value with a newline
+		return nil
+	}
+	b.WriteByte('{')
+	for i, e := range entries {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		if err := put(e.Name); err != nil {
+			return "", fmt.Errorf("encoding container %q: %w", e.Name, err)
+		}
+		b.WriteByte(':')
+		if err := put(e.Container); err != nil {
+			return "", fmt.Errorf("encoding container %q: %w", e.Name, err)
+		}
+	}
+	b.WriteByte('}')
+	return b.String(), nil
+}
+
+// Decode reads an annotation's value. The entries keep the annotation's order; of a name that occurs twice the last
+// one counts, as in encoding/json. Unknown keys are ignored, for other tools may add theirs.
+func Decode(value string) ([]Entry, error) {
+	dec := json.NewDecoder(bytes.NewReader([]byte(value)))
+	if tok, err := dec.Token(); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", Annotation, err)
+	} else if tok != json.Delim('{') {
+		return nil, fmt.Errorf("reading %s: want an object of containers, got %v", Annotation, tok)
+	}
+	var entries []Entry
+	at := map[string]int{}
+	for dec.More() {
+		tok, err := dec.Token()
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", Annotation, err)
+		}
+		name := tok.(string) // a key of an object is always a string
+		var c Container
+		if err := dec.Decode(&c); err != nil {
+			return nil, fmt.Errorf("reading %s of container %q: %w", Annotation, name, err)
+		}
+		for protocol, port := range c.Ports {
+			if port < 1 || port > 65535 {
+				return nil, fmt.Errorf("reading %s of container %q: port %d of %q is not between 1 and 65535", Annotation, name, port, protocol)
+			}
+		}
+		if i, seen := at[name]; seen {
+			entries[i].Container = c
+			continue
+		}
+		at[name] = len(entries)
+		entries = append(entries, Entry{name, c})
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", Annotation, err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, fmt.Errorf("reading %s: text after the closing brace", Annotation)
+	}
+	return entries, nil
+}

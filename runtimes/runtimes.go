@@ -1,0 +1,123 @@
+// Package runtimes knows how the processes of each language runtime are put under their debugger.
+//
+// A Runtime sees a process (argv and environment) and answers with a Plan: words to insert into the command line,
+// changes to the environment, the debug ports, and the support image that brings the debugger. It never sees YAML,
+// images or the network, and never removes or replaces a word: how the plan gets into a manifest, through shells,
+// launchers and buildpacks, is package transform's business, once for all runtimes.
+//
+// A new language is one file here, one line in All, and one folder of tests under testdata.
+package runtimes
+
+// Process is what a container starts, as far as it is known without starting it.
+type Process struct {
+	// Argv is the command line; Argv[0] is the program that matters, without the launchers in front of it.
+	Argv []string
+	// Env holds the variables of the image and of the manifest whose values are known.
+	Env map[string]string
+	// ImageEnv is the part of Env that comes from the image itself. A sign in it weighs more than one that only
+	// the manifest sets.
+	ImageEnv map[string]string
+	// Unknown holds the names of variables that are set to something that is not known (from a Secret, say).
+	Unknown map[string]bool
+	// WorkingDir is the process's working directory.
+	WorkingDir string
+	// Author is the image's author, Labels its labels.
+	Author string
+	Labels map[string]string
+	// Script says that the program is, or is likely to be, a shell script (/entrypoint.sh): its command line means
+	// nothing to a debugger, but its environment reaches the program that it starts.
+	Script bool
+}
+
+// Options are the choices that a user makes about debugging.
+type Options struct {
+	// Suspend starts the process stopped, until a debugger attaches and lets it run.
+	Suspend bool
+	// Protocols are the preferred debug protocols, best first.
+	Protocols []string
+	// FreePort returns the first port at or above the one given that nothing in the pod uses. The same call gives
+	// the same answer.
+	FreePort func(from int32) int32
+}
+
+// Strength is how strongly a process shows that it belongs to a runtime.
+type Strength int
+
+// The strengths, weakest first. See the package's tables for what counts as which.
+const (
+	None         Strength = iota
+	WeakManifest          // a weak sign that only the manifest sets
+	Weak                  // a weak sign of the image
+	Strong                // a strong sign
+	Program               // the program on the command line
+	Told                  // the user said so
+)
+
+// Sign is what Detect found.
+type Sign struct {
+	Strength Strength
+	// Words complete "detected because …": `image sets GOTRACEBACK`, `program node`.
+	Words string
+}
+
+// Insertion puts Words in front of Argv[Before]; Before may be len(Argv).
+type Insertion struct {
+	Before int
+	Words  []string
+}
+
+// EnvHow says what becomes of a variable's existing value.
+type EnvHow int
+
+// How an EnvChange combines with an existing value.
+const (
+	Replace EnvHow = iota // the new value alone
+	Append                // existing, Sep, new
+	Prepend               // new, Sep, existing
+)
+
+// EnvChange is one change to the environment.
+type EnvChange struct {
+	Name, Value string
+	How         EnvHow
+	Sep         string // between the two values
+	// Default counts as the existing value where none is known to exist: "" for none.
+	Default string
+}
+
+// Port is a port that a debugger listens on.
+type Port struct {
+	Protocol string // dlv, jdwp, devtools, dap, pydevd; also the container port's name
+	Number   int32
+}
+
+// Plan is everything that a runtime wants changed, as data.
+type Plan struct {
+	Insert []Insertion // ordered by Before
+	Env    []EnvChange // ordered
+	Ports  []Port
+	// Support names the support image that fills /dbg: "" for none, else the image's last path element.
+	Support string
+	// Existing says that the process already runs under a debugger: it is kept, and Ports say where it listens.
+	Existing bool
+}
+
+// Refusal is why a runtime cannot be sure to do no harm: an error with a stable CamelCase code.
+type Refusal struct {
+	Reason  string // a stable code, such as ProgramNotAPath
+	Message string // completes "container web: not made debuggable: …"
+}
+
+func (r *Refusal) Error() string { return r.Message }
+
+// Runtime is one language. Implementations are stateless and do no I/O.
+type Runtime interface {
+	// Name is the runtime's identifier in the annotation: go, jvm, nodejs, python, netcore.
+	Name() string
+	// Aliases are other names that users may say: golang, java, …
+	Aliases() []string
+	// Detect says how strongly the process shows that it belongs to this runtime.
+	Detect(Process) Sign
+	// Attach plans the process's start under its debugger. An error is a *Refusal.
+	Attach(Process, Options) (Plan, error)
+}
