@@ -19,14 +19,19 @@ type Process struct {
 	ImageEnv map[string]string
 	// Unknown holds the names of variables that are set to something that is not known (from a Secret, say).
 	Unknown map[string]bool
-	// WorkingDir is the process's working directory.
-	WorkingDir string
+	// Hidden holds the names of variables that a launcher or a script sets or clears on the way to the program: what
+	// the container sets them to does not reach it.
+	Hidden map[string]bool
+	// Dynamic says, word by word, that a word of Argv is source text whose value is known at run time only. nil: none.
+	Dynamic []bool
 	// Author is the image's author, Labels its labels.
 	Author string
 	Labels map[string]string
 	// Script says that the program is, or is likely to be, a shell script (/entrypoint.sh): its command line means
 	// nothing to a debugger, but its environment reaches the program that it starts.
 	Script bool
+	// NoTemp says that the process has no writable /tmp: its root file system is read-only and nothing is mounted there.
+	NoTemp bool
 }
 
 // Options are the choices that a user makes about debugging.
@@ -45,12 +50,13 @@ type Strength int
 
 // The strengths, weakest first. See the package's tables for what counts as which.
 const (
-	None         Strength = iota
-	WeakManifest          // a weak sign that only the manifest sets
-	Weak                  // a weak sign of the image
-	Strong                // a strong sign
-	Program               // the program on the command line
-	Told                  // the user said so
+	None           Strength = iota
+	WeakManifest            // a weak sign that only the manifest sets
+	Weak                    // a weak sign of the image
+	StrongManifest          // a strong sign that only the manifest sets
+	Strong                  // a strong sign of the image
+	Program                 // the program on the command line
+	Told                    // the user said so
 )
 
 // Sign is what Detect found.
