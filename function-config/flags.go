@@ -24,6 +24,9 @@ func AddFlags(fs *pflag.FlagSet) *Flags {
 			continue
 		}
 		help := strings.ReplaceAll(s.help, "`", `"`) // pflag takes what is in backquotes for the value's name
+		if s.form != "" {
+			help += ": " + s.form
+		}
 		if s.list {
 			help += " (repeatable)"
 		}

@@ -175,7 +175,11 @@ func Reference() string {
 			flag += ", repeatable"
 			key += map[string]string{",": ", separated by commas", "\n": ", one a line"}[s.separator]
 		}
-		row(code(s.name), flag, key, code(s.defaultText), cell.Replace(s.help))
+		help := cell.Replace(s.help)
+		if s.form != "" {
+			help += "; as text, each is " + code(s.form)
+		}
+		row(code(s.name), flag, key, code(s.defaultText), help)
 	}
 	row("none", code("--"+buildArtifactsFlag+" FILE")+", repeatable", "none", "none", cell.Replace(buildArtifactsHelp))
 	return b.String()

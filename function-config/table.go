@@ -18,6 +18,8 @@ type setting struct {
 	name, flag string
 	// help is one sentence for all surfaces, without a full stop. value names the flag's value in usage texts.
 	help, value string
+	// form is how an element is written as text, where that takes more than value can say.
+	form string
 	// list says that the flag is repeatable; separator is what stands between the elements in a ConfigMap.
 	list      bool
 	separator string
@@ -185,7 +187,8 @@ func replicasSetting(def int) setting {
 func artifactsSetting() setting {
 	return setting{
 		name: "artifacts", flag: "artifact", value: "image=IMAGE[,…]", list: true, separator: "\n",
-		help: "transform only images that match one of these (image=IMAGE[,name=NAME][,runtime=RUNTIME]); where none are given, every container's",
+		help: "transform only images that match one of these; where none are given, every container's",
+		form: "image=IMAGE[,name=NAME][,runtime=RUNTIME]",
 		schema: schema{typ: "array", items: &schema{typ: "object", required: []string{"image"}, properties: []property{
 			{"image", "image that is meant: tag and digest count only where given; * matches within a path element, ** across", schema{typ: "string", minLength: 1}},
 			{"name", "name to record in the annotation; without it, the container's image as written", schema{typ: "string"}},
