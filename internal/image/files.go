@@ -173,7 +173,7 @@ func (a *archive) scan(ctx context.Context, want string) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if count == 0 && errors.Is(err, tar.ErrHeader) {
+			if count == 0 && (errors.Is(err, tar.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF)) {
 				return errors.New("it is not a tar archive")
 			}
 			return fmt.Errorf("reading member %d: %w", count+1, err)

@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -253,7 +254,12 @@ func (h *host) send(req *http.Request) (*http.Response, error) {
 	if req.Context().Err() != nil {
 		return nil, secureErr
 	}
-	resp, err := h.roundTrip(withScheme(req, "http"))
+	plainReq := withScheme(req, "http")
+	if speaksPlain(secureErr) {
+		h.learn("http")
+		return h.roundTrip(plainReq)
+	}
+	resp, err := h.roundTrip(plainReq)
 	if err != nil {
 		return nil, secureErr
 	}
@@ -264,6 +270,13 @@ func (h *host) send(req *http.Request) (*http.Response, error) {
 	}
 	h.learn("http")
 	return resp, nil
+}
+
+// speaksPlain reports whether a TLS handshake failed because the answer was plain http. An http.Client tells it with
+// http.ErrSchemeMismatch, a transport does not.
+func speaksPlain(err error) bool {
+	var record tls.RecordHeaderError
+	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/"
 }
 
 func (h *host) learn(scheme string) {

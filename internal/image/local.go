@@ -41,9 +41,10 @@ type Local struct {
 
 // root is an image or an index that a layout's index.json lists.
 type root struct {
-	desc  v1.Descriptor
-	names []string // normalised references
-	tag   string   // a bare tag: a name without the image's
+	desc     v1.Descriptor
+	names    []string // normalised references
+	tag      string   // a bare tag: a name without the image's
+	artifact bool     // not an image: an attestation, a chart
 }
 
 // savedImage is an element of manifest.json, the table of contents that `docker save` writes
@@ -215,10 +216,7 @@ func (l *Local) loadIndex(ctx context.Context) (bool, error) {
 	}
 	l.whole, _, _ = v1.SHA256(strings.NewReader(string(b)))
 	for _, d := range index.Manifests {
-		if !runnable(d) {
-			continue
-		}
-		r := root{desc: d}
+		r := root{desc: d, artifact: !runnable(d)}
 		for _, key := range []string{"io.containerd.image.name", "org.opencontainers.image.ref.name"} {
 			n := d.Annotations[key]
 			if n == "" {
@@ -320,7 +318,9 @@ func (l *Local) rootsOf(ctx context.Context, ref name.Reference) ([]v1.Descripto
 func (l *Local) all() []v1.Descriptor {
 	var ds []v1.Descriptor
 	for _, r := range l.roots {
-		ds = append(ds, r.desc)
+		if !r.artifact {
+			ds = append(ds, r.desc)
+		}
 	}
 	return ds
 }
@@ -374,12 +374,12 @@ func (l *Local) children(ctx context.Context, d v1.Descriptor) ([]v1.Descriptor,
 
 // tied returns what IMAGE=PATH stands for.
 func (l *Local) tied() ([]v1.Descriptor, error) {
-	if len(l.roots) == 0 {
-		return nil, nil
-	}
 	var tagged, named []v1.Descriptor
 	var names []string
 	for _, r := range l.roots {
+		if r.artifact {
+			continue
+		}
 		if slices.Contains(r.names, l.tie.Name()) {
 			named = append(named, r.desc)
 		}
@@ -392,6 +392,8 @@ func (l *Local) tied() ([]v1.Descriptor, error) {
 		}
 	}
 	switch {
+	case len(names) == 0:
+		return nil, nil
 	case len(named) > 0:
 		return named, nil
 	case len(names) == 1: // one image, or the platforms of one
@@ -399,7 +401,7 @@ func (l *Local) tied() ([]v1.Descriptor, error) {
 	case len(tagged) > 0:
 		return tagged, nil
 	}
-	return nil, fmt.Errorf("it holds %d images, so that %s= does not say which one is meant", len(l.roots), l.tie)
+	return nil, fmt.Errorf("it holds %d images, so that %s= does not say which one is meant", len(l.all()), l.tie)
 }
 
 // savedAs returns the images that manifest.json has under the name ref.

@@ -123,10 +123,9 @@ func untrusted(err error) bool {
 		unknown  x509.UnknownAuthorityError
 		hostname x509.HostnameError
 		invalid  x509.CertificateInvalidError
-		record   tls.RecordHeaderError
 	)
-	return errors.As(err, &unknown) || errors.As(err, &hostname) || errors.As(err, &invalid) || errors.As(err, &record) ||
-		errors.Is(err, errPlain) || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+	return errors.As(err, &unknown) || errors.As(err, &hostname) || errors.As(err, &invalid) ||
+		errors.Is(err, errPlain) || speaksPlain(err)
 }
 
 func (r *Registry) find(ctx context.Context, ref name.Reference, platform v1.Platform) (Config, error) {
