@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
@@ -112,7 +113,8 @@ func transformSet(ctx context.Context, set *manifest.Set, flags *functionconfig.
 		return nil, err
 	}
 	scope := transform.Find(objects(set), cfg)
-	images := image.ResolveAll(ctx, source, scope.Images(), resolveJobs)
+	wants, support := scope.Images()
+	images := image.ResolveAll(ctx, source, slices.Concat(wants, support), resolveJobs)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("resolving images: %w", err)
 	}

@@ -80,9 +80,10 @@ func (s *Scope) addSources(node *yaml.Node) {
 	s.sources.add(node)
 }
 
-// Images lists the distinct images whose configurations Apply needs, in document order.
-func (s *Scope) Images() []image.Want {
-	var wants []image.Want
+// Images lists the distinct images whose configurations Apply needs, in document order, and the support images of a
+// registry of the user's own whose labels say what they can do: it does no harm when those cannot be resolved.
+func (s *Scope) Images() (images, support []image.Want) {
+	wants := []image.Want{}
 	seen := map[image.Want]bool{}
 	for _, w := range s.workloads {
 		for i, p := range w.pods {
@@ -94,11 +95,23 @@ func (s *Scope) Images() []image.Want {
 					seen[c.want] = true
 					wants = append(wants, c.want)
 				}
+				if delve := s.delve(c.want.Platform); s.cfg.SupportRegistry != functionconfig.Default().SupportRegistry && !seen[delve] {
+					seen[delve] = true
+					support = append(support, delve)
+				}
 			}
 		}
 	}
-	return wants
+	return wants, support
 }
+
+// delve is the support image that brings Delve.
+func (s *Scope) delve(platform string) image.Want {
+	return image.Want{Image: s.cfg.SupportRegistry + "/go", Platform: platform}
+}
+
+// looksOnPath is the label by which a support image says that its Delve looks programs up on PATH.
+const looksOnPath = "dev.debuggable.support/exec-looks-on-path"
 
 // Apply edits the objects and says what it did, container by container.
 func (s *Scope) Apply(images map[image.Want]image.Result) fn.Results {
@@ -235,6 +248,7 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result) (fn.Re
 		if a == nil {
 			continue
 		}
+		options.LooksOnPath = images[s.delve(a.want.Platform)].Config.Labels[looksOnPath] == "true"
 		if err := a.attach(options); err != nil {
 			refuse(i, a.Detection.Runtime.Name(), err)
 			continue
