@@ -42,8 +42,9 @@ lock makes them anew.`,
 		if err != nil {
 			return err
 		}
-		wants, support := transform.Find(objects(set), cfg).Images()
-		resolved := image.ResolveAll(cmd.Context(), source, slices.Concat(wants, support), resolveJobs)
+		scope := transform.Find(objects(set), cfg)
+		resolved := resolve(cmd.Context(), source, scope)
+		wants, support := scope.Images(), scope.SupportImages(resolved)
 		var entries []image.Entry
 		failed := false
 		for _, want := range slices.Concat(wants, support) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
+	"maps"
 	"strings"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
@@ -113,12 +113,18 @@ func transformSet(ctx context.Context, set *manifest.Set, flags *functionconfig.
 		return nil, err
 	}
 	scope := transform.Find(objects(set), cfg)
-	wants, support := scope.Images()
-	images := image.ResolveAll(ctx, source, slices.Concat(wants, support), resolveJobs)
+	images := resolve(ctx, source, scope)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("resolving images: %w", err)
 	}
 	return scope.Apply(images), nil
+}
+
+// resolve finds the configurations of the images that a scope needs, and then of the support images.
+func resolve(ctx context.Context, source image.Source, scope *transform.Scope) map[image.Want]image.Result {
+	images := image.ResolveAll(ctx, source, scope.Images(), resolveJobs)
+	maps.Copy(images, image.ResolveAll(ctx, source, scope.SupportImages(images), resolveJobs))
+	return images
 }
 
 // object is a manifest.Object as package transform wants it.
@@ -164,4 +170,3 @@ func errorsOnly(results fn.Results) fn.Results {
 
 // userAgent names the program to registries.
 func userAgent() string { return "debuggable/" + version() }
-

@@ -18,6 +18,7 @@ package transform
 
 import (
 	"slices"
+	"strings"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/debuginfo"
@@ -80,29 +81,49 @@ func (s *Scope) addSources(node *yaml.Node) {
 	s.sources.add(node)
 }
 
-// Images lists the distinct images whose configurations Apply needs, in document order, and the support images of a
-// registry of the user's own whose labels say what they can do: it does no harm when those cannot be resolved.
-func (s *Scope) Images() (images, support []image.Want) {
-	wants := []image.Want{}
-	seen := map[image.Want]bool{}
+// Images lists the distinct images whose configurations Apply needs, in document order.
+func (s *Scope) Images() []image.Want {
+	var wants []image.Want
+	s.eachContainer(func(c *containerScope) {
+		if c.Image != "" && !slices.Contains(wants, c.want) {
+			wants = append(wants, c.want)
+		}
+	})
+	return wants
+}
+
+// SupportImages lists the support images whose labels would decide something, now that the images are known. Only
+// those of a registry of the user's own are asked: what the default ones can do is known. It does no harm when one of
+// them cannot be resolved.
+func (s *Scope) SupportImages(images map[image.Want]image.Result) []image.Want {
+	if s.cfg.SupportRegistry == functionconfig.Default().SupportRegistry {
+		return nil
+	}
+	var wants []image.Want
+	s.eachContainer(func(c *containerScope) {
+		if c.Image == "" || images[c.want].Err != nil || slices.Contains(wants, s.delve(c.want.Platform)) {
+			return
+		}
+		a, err := analyse(c.Container, images[c.want].Config, s.sources, c.told)
+		if err == nil && a.Detection.Runtime.Name() == "go" && !strings.Contains(a.Process.Argv[0], "/") {
+			wants = append(wants, s.delve(c.want.Platform))
+		}
+	})
+	return wants
+}
+
+// eachContainer calls f for each container that is to be made debuggable, in document order.
+func (s *Scope) eachContainer(f func(*containerScope)) {
 	for _, w := range s.workloads {
 		for i, p := range w.pods {
 			if w.errs[i] != nil {
 				continue
 			}
 			for _, c := range p.containers {
-				if c.Image != "" && !seen[c.want] {
-					seen[c.want] = true
-					wants = append(wants, c.want)
-				}
-				if delve := s.delve(c.want.Platform); s.cfg.SupportRegistry != functionconfig.Default().SupportRegistry && !seen[delve] {
-					seen[delve] = true
-					support = append(support, delve)
-				}
+				f(c)
 			}
 		}
 	}
-	return wants, support
 }
 
 // delve is the support image that brings Delve.
