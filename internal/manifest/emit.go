@@ -37,7 +37,11 @@ var errNotFaithful = errors.New("the edited document does not survive being writ
 func (c *chunk) emitWhole(orig, root *yaml.Node) ([]byte, error) {
 	st := style{indent: yaml.DefaultIndent, compact: true}.of(orig, true)
 	comments := c.comments
-	for range 2 {
+	for _, how := range []looks{asIs, spelledNulls, plain} {
+		root = copyTree(root, how)
+		if how == plain {
+			comments = yaml.Node{}
+		}
 		doc := &yaml.Node{Kind: yaml.DocumentNode, HeadComment: comments.HeadComment, FootComment: comments.FootComment, Content: []*yaml.Node{root}}
 		out, err := st.marshal(doc)
 		if err != nil {
@@ -57,9 +61,6 @@ func (c *chunk) emitWhole(orig, root *yaml.Node) ([]byte, error) {
 			}
 			return out, nil
 		}
-		// A comment can be what the library cannot write in its place.
-		root = copyTree(root, true)
-		comments = yaml.Node{}
 	}
 	return nil, errNotFaithful
 }
@@ -132,15 +133,28 @@ func (st style) marshal(n *yaml.Node) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// copyTree copies n, which holds no aliases, without anchors; bare leaves out the comments too.
-func copyTree(n *yaml.Node, bare bool) *yaml.Node {
+// looks is how much of what only people see is kept. What the library cannot write faithfully as it is, it can in a simpler form.
+type looks int
+
+const (
+	asIs         looks = iota
+	spelledNulls       // null for a value that is left out
+	plain              // and no comments, no flow collections, quotes only where needed
+)
+
+// copyTree copies n. Aliases go on standing for the original's nodes.
+func copyTree(n *yaml.Node, how looks) *yaml.Node {
 	c := *n
-	if bare {
+	if how >= spelledNulls && n.Value == "" && isNull(n) {
+		c.Value = "null"
+	}
+	if how >= plain {
+		c.Style &= yaml.TaggedStyle
 		c.HeadComment, c.LineComment, c.FootComment = "", "", ""
 	}
 	c.Content = make([]*yaml.Node, len(n.Content))
 	for i, child := range n.Content {
-		c.Content[i] = copyTree(child, bare)
+		c.Content[i] = copyTree(child, how)
 	}
 	return &c
 }
