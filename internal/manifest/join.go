@@ -44,7 +44,7 @@ func (j *joiner) write(c *chunk, head, body []byte) {
 	j.out = append(append(append(j.out, head...), body...), c.tail...)
 	if c.number > 0 {
 		j.last = c
-		j.keep = keepsBlankLines.Match(c.body)
+		j.keep = keepsBlankLines(c.body)
 	}
 }
 

@@ -396,7 +396,17 @@ func (s *splicer) remove(parts []part, i int, withComment bool) bool {
 func (s *splicer) insert(parts []part, prev int, lines []string) bool {
 	at := 0
 	if prev >= 0 {
-		at = parts[prev].end
+		p := parts[prev]
+		at = p.end
+		// A comment that is indented further belongs to what is inside of prev; behind a new block scalar it would become content.
+		for i := p.end; i < p.bound; i++ {
+			if line := s.lines[i]; isComment([]byte(line)) {
+				if len(line)-len(strings.TrimLeft(line, " \t")) <= p.col {
+					break
+				}
+				at = i + 1
+			}
+		}
 	} else {
 		if !s.startsLine(parts[0]) {
 			return false
