@@ -24,6 +24,7 @@ func seed(f *testing.F) {
 		"? a\n: - b\n  -\n  - - c\n    # d\n    - e:   # f\n        g\n",
 		"\"a\\\n  b\": 'c''d\n\n  e' # f\nx: !!str 1\ny: !z {}\n",
 		"metadata:\n  annotations: {}\n---\n{\"metadata\": {\"annotations\": null}}\n",
+		"apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n- a: &x [1]\n  # b\n- b: *x\n- {c: d}\nresults:\n  - message: |\n      e\n    # f\n",
 		"{0}", // a null that the library cannot write
 		aliasBomb(3), mergeBomb(3),
 	} {
@@ -86,7 +87,11 @@ func FuzzEdit(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := Read(Input{Name: "in", Data: data})
-		if err != nil || s.Function {
+		if err != nil {
+			return
+		}
+		if s.Function {
+			checkEditedItems(t, s)
 			return
 		}
 		for i := range s.objects {
@@ -146,6 +151,32 @@ func checkEdit(t *testing.T, data []byte, i int) {
 	for j, a := range again.objects {
 		if !sameTree(a.node.YNode(), s.objects[j].node.YNode()) {
 			t.Fatalf("object %d: object %d is read as something else:\n%s", i, j, out.Bytes())
+		}
+	}
+}
+
+// checkEditedItems changes every item of a ResourceList.
+func checkEditedItems(t *testing.T, s *Set) {
+	for _, o := range s.objects {
+		root := o.node.YNode()
+		root.Content = slices.Insert(root.Content, 0, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "marker of an item"},
+			&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "5"})
+		o.MarkEdited()
+	}
+	var out bytes.Buffer
+	if err := s.Write(&out, fn.Results{{Message: "m"}}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Read(Input{Name: "again", Data: out.Bytes()})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out.Bytes())
+	}
+	if len(again.objects) != len(s.objects) {
+		t.Fatalf("%d objects of %d come out:\n%s", len(again.objects), len(s.objects), out.Bytes())
+	}
+	for i, o := range again.objects {
+		if !sameTree(o.node.YNode(), s.objects[i].node.YNode()) {
+			t.Fatalf("object %d changed:\n%s", i, out.Bytes())
 		}
 	}
 }
