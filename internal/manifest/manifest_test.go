@@ -152,7 +152,8 @@ func TestErrors(t *testing.T) {
 		"UTF-16 without mark":    {"a\x00:\x00 \x001\x00", "UTF-16: convert it to UTF-8"},
 		"NUL":                    {"a: 1\nb: x\x00y\n", "in.yaml, line 2: there is a NUL byte"},
 		"control character":      {"a: 1\nb: \x01\n", "line 2: malformed YAML: control"},
-		"directive alone":        {"%YAML 1.2\na: 1\n", "malformed YAML"},
+		"directive alone":        {"%YAML 1.2\na: 1\n", "malformed YAML: a directive"},
+		"directive and no more":  {"a: 1\n...\n%YAML 1.2\n", "in.yaml, document 1, line 3: malformed YAML: a directive"},
 		"future YAML in tag":     {"%TAG !e! x\n%YAML 3.0\n---\na: 1\n", "malformed YAML"},
 		"two in one":             {"a: 1\u0085--- \u0085b: 2\n", "unusual line break"},
 		"unknown alias":          {"a: 1\nb: *x\n", "line 2: alias *x stands for nothing"},
@@ -466,7 +467,10 @@ func TestJoin(t *testing.T) {
 		"directive after ...": {[]string{"a: 1\n...\n", "%YAML 1.2\n---\nb: 2\n"}, "a: 1\n...\n%YAML 1.2\n---\nb: 2\n"},
 		"kept blank lines":    {[]string{"a: |+\n  x\n", "\n# c\n---\nb: 2\n"}, "a: |+\n  x\n---\n\n# c\n---\nb: 2\n"},
 		"JSON and JSON":       {[]string{`{"a":1}`, `{"b":1}` + "\n", `{"c":1}`}, "{\"a\":1}\n{\"b\":1}\n{\"c\":1}"},
+		"JSON and comments":   {[]string{`{"a":1}`, "# c\n", `{"b":1}`}, "{\"a\":1}\n# c\n---\n{\"b\":1}"},
 		"JSON and YAML":       {[]string{`{"a":1}`, "b: 1\n", `{"c":1}`, `{"d":1}`}, "{\"a\":1}\n---\nb: 1\n---\n{\"c\":1}\n---\n{\"d\":1}"},
+		"unended literal":     {[]string{"a: |\n  x", "b: >2\n    y"}, "a: |-\n  x\n---\nb: >2\n    y"},
+		"unended plain":       {[]string{"a:   x # c", "# d"}, "a:   x # c\n# d"},
 		"list and nothing":    {[]string{"apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n", "# c\n"}, "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n# c\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -65,6 +65,9 @@ func checkEncoding(in Input) error {
 
 // parse reads the chunk's body and checks it. It leaves tree nil where there is no object to offer.
 func (c *chunk) parse(aliases *aliasBudget) error {
+	if c.directive && !c.explicit {
+		return c.fail(&problem{c.line, "malformed YAML: a directive (a line that starts with %) needs a --- line behind it"})
+	}
 	var doc, root *yaml.Node
 	var p *problem
 	switch c.format {

@@ -82,6 +82,40 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
+// FuzzJoin: two inputs become one stream of the same objects.
+func FuzzJoin(f *testing.F) {
+	var all []string
+	for _, test := range untouched {
+		all = append(all, test.in)
+	}
+	slices.Sort(all)
+	for i, in := range all {
+		f.Add([]byte(in), []byte(all[(i+7)%len(all)]))
+	}
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		s, err := Read(Input{Name: "a", Data: a}, Input{Name: "b", Data: b})
+		if err != nil {
+			return
+		}
+		var out bytes.Buffer
+		if err := s.Write(&out, nil); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Read(Input{Name: "again", Data: out.Bytes()})
+		if err != nil {
+			t.Fatalf("%v\n%q", err, out.Bytes())
+		}
+		if len(again.objects) != len(s.objects) {
+			t.Fatalf("%d objects of %d come out: %q", len(again.objects), len(s.objects), out.Bytes())
+		}
+		for i, o := range again.objects {
+			if !sameTree(o.node.YNode(), s.objects[i].node.YNode()) {
+				t.Fatalf("object %d changed: %q", i, out.Bytes())
+			}
+		}
+	})
+}
+
 // FuzzEdit: an annotation added to one document is all that changes.
 func FuzzEdit(f *testing.F) {
 	seed(f)

@@ -144,8 +144,8 @@ func (p *piece) appendChunks(chunks []*chunk, in Input, end, number int) (int, [
 	c.format = yamlFormat
 	c.line = p.contentLine
 	// Content on the --- line may carry a tag or an anchor, and a %TAG directive gives tags their meaning: then the
-	// whole chunk is the body. A directive without a --- line is an error that the parser will find.
-	if p.inline || p.tag || p.directive && p.marker < 0 {
+	// whole chunk is the body.
+	if p.inline || p.tag {
 		c.whole = true
 		body = 0
 		if bytes.HasPrefix(raw, bom) {
