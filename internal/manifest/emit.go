@@ -15,7 +15,7 @@ func (c *chunk) emit(root *yaml.Node) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		again, _, p := parseJSON(out)
+		again, p := parseJSON(out, nil)
 		if p != nil || !sameTree(again, root) {
 			return nil, errNotFaithful
 		}

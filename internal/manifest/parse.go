@@ -74,7 +74,7 @@ func (c *chunk) parse(aliases *aliasBudget) error {
 	case noDocument:
 		return nil
 	case jsonFormat:
-		root, _, p = parseJSON(c.body)
+		root, p = parseJSON(c.body, nil)
 	case yamlFormat:
 		doc, p = parseYAML(c.body)
 		if p != nil && len(c.tail) > 0 {

@@ -29,7 +29,7 @@ type chunk struct {
 	directive  bool     // there is a % line
 	jsonErr    *problem // why a body that looks like JSON is none
 	jsonValues int      // how many good values are before jsonErr
-	whole      bool     // body includes the directives and the --- line
+	whole      bool     // body includes the --- line, and the directives where it cannot do without
 
 	// Set by parse.
 	tree     *yaml.Node // the document's mapping as read; nil where there is nothing to offer
@@ -105,7 +105,7 @@ type piece struct {
 	contentLine int
 	inline      bool // content starts on the --- line
 	directive   bool
-	tag         bool // there is a %TAG directive, without which the content cannot be understood
+	tag         bool // there is a %TAG directive
 }
 
 func (p *piece) setContent(pos, line int) { p.content, p.contentLine = pos, line }
@@ -143,15 +143,16 @@ func (p *piece) appendChunks(chunks []*chunk, in Input, end, number int) (int, [
 
 	c.format = yamlFormat
 	c.line = p.contentLine
-	// Content on the --- line may carry a tag or an anchor, and a %TAG directive gives tags their meaning: then the
-	// whole chunk is the body.
-	if p.inline || p.tag {
+	switch {
+	case p.tag: // without which the content's tags mean nothing
 		c.whole = true
 		body = 0
 		if bytes.HasPrefix(raw, bom) {
 			body = len(bom)
 		}
 		c.line = p.line
+	case p.inline: // there may be a tag or an anchor on the --- line
+		c.whole = true
 	}
 	c.head, c.body, c.tail = raw[:body], raw[body:tail], raw[tail:]
 	return c.number, chunks
