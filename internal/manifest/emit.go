@@ -92,6 +92,7 @@ func usesCRLF(text []byte) bool {
 type style struct {
 	indent  int
 	compact bool // a sequence in a mapping starts in the column of its key
+	wide    int  // otherwise, how far from it, where that is known
 }
 
 // of returns the style of what is directly in block mapping m or, with deep, of the first mapping and sequence anywhere in it;
@@ -112,7 +113,7 @@ func (st style) of(m *yaml.Node, deep bool) style {
 				switch {
 				case child.Line == n.Content[i-1].Line:
 				case child.Kind == yaml.SequenceNode && !hasCompact:
-					st.compact, hasCompact = by <= 0, true
+					st.compact, st.wide, hasCompact = by <= 0, max(by, 0), true
 				case child.Kind == yaml.MappingNode && !hasIndent && by > 1 && by <= 9:
 					st.indent, hasIndent = by, true
 				}

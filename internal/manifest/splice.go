@@ -444,6 +444,9 @@ func indentLines(indent string, lines []string) []string {
 
 // entry writes one entry of a block mapping.
 func (st style) entry(key, value *yaml.Node) ([]string, bool) {
+	if value.Kind == yaml.SequenceNode && !st.compact && st.wide > 1 && st.wide <= 9 {
+		st.indent = st.wide
+	}
 	return st.linesOf(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, value}})
 }
 
