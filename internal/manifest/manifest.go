@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -187,12 +188,12 @@ func (s *Set) render(results fn.Results) ([]byte, error) {
 	j := joiner{allJSON: true}
 	for _, chunks := range s.inputs {
 		for _, c := range chunks {
-			if c.format != jsonFormat && (c.explicit || c.format == yamlFormat) {
+			if c.number > 0 && c.format != jsonFormat || !isBlank(c.head) || !isBlank(c.tail) {
 				j.allJSON = false
 			}
 		}
 	}
-	for _, chunks := range s.inputs {
+	for n, chunks := range s.inputs {
 		for i, c := range chunks {
 			head, body := c.head, c.body
 			root, edited := c.expanded, c.edited
@@ -212,6 +213,12 @@ func (s *Set) render(results fn.Results) ([]byte, error) {
 					return nil, fmt.Errorf("writing %s, document %d, line %d: %w", c.input, c.number, c.tree.Line, err)
 				}
 			}
+			if i == len(chunks)-1 && len(c.tail) == 0 && slices.ContainsFunc(s.inputs[n+1:], isNotEmpty) {
+				var err error
+				if body, err = c.endLine(body, root); err != nil {
+					return nil, fmt.Errorf("writing %s, document %d, line %d: %w", c.input, c.number, c.tree.Line, err)
+				}
+			}
 			if i == 0 {
 				head = j.join(c)
 			}
@@ -220,6 +227,8 @@ func (s *Set) render(results fn.Results) ([]byte, error) {
 	}
 	return j.out, nil
 }
+
+func isNotEmpty(chunks []*chunk) bool { return len(chunks) > 0 }
 
 // withResults returns a copy of the ResourceList root with ours behind the results that are there.
 func withResults(root *yaml.Node, ours fn.Results) (*yaml.Node, error) {
