@@ -426,6 +426,9 @@ func (f *finder) assign(name string, a Assignment) {
 func (f *finder) forget() {
 	f.opaque = true
 	f.vars = map[string]value{}
+	for name, a := range f.assigned {
+		f.assigned[name] = Assignment{Keeps: a.Keeps}
+	}
 }
 
 func refuse(reason, format string, args ...any) *runtimes.Refusal {

@@ -152,7 +152,7 @@ func (f *finder) script(inv invocation, depth int) (Found, error) {
 			errs = append(errs, refuse(ShellSyntax, "the script for %s cannot be parsed: %v", inv.via, err))
 			continue
 		}
-		s := &script{finder: f.clone(), inv: inv, src: text, file: file, depth: depth, unknown: len(text)}
+		s := &script{finder: f.clone(), inv: inv, src: text, file: file, lang: lang, depth: depth, unknown: len(text)}
 		if !inv.script.static {
 			s.unknown = inv.script.known
 		}
@@ -182,6 +182,7 @@ func (f *finder) script(inv invocation, depth int) (Found, error) {
 		if !same(found[0], r) {
 			return Found{}, refuse(ShellDialect, "dash and bash read the script differently, and either may be %s", inv.via)
 		}
+		found[0] = merge(found[0], r)
 	}
 	return found[0], nil
 }
@@ -196,5 +197,22 @@ func same(a, b Found) bool {
 			return false
 		}
 	}
-	return reflect.DeepEqual(a.Via, b.Via) && a.argv0 == b.argv0 && reflect.DeepEqual(a.Assigned, b.Assigned)
+	return reflect.DeepEqual(a.Via, b.Via) && a.argv0 == b.argv0 && a.Cleared == b.Cleared
+}
+
+// merge keeps of two readings what is certain in both.
+func merge(a, b Found) Found {
+	a.Opaque = a.Opaque || b.Opaque
+	a.DirKnown = a.DirKnown && b.DirKnown
+	for name := range b.References {
+		a.References[name] = true
+	}
+	for _, pair := range [][2]map[string]Assignment{{a.Assigned, b.Assigned}, {b.Assigned, a.Assigned}} {
+		for name, x := range pair[0] {
+			if y, ok := pair[1][name]; !ok || x != y {
+				a.Assigned[name] = Assignment{Keeps: ok && x.Keeps && y.Keeps}
+			}
+		}
+	}
+	return a
 }
