@@ -292,7 +292,7 @@ func (s *script) assignment(a *syntax.Assign, how certainty, export bool) {
 	} else if a.Array == nil && a.Index == nil && !a.Append {
 		as.Known = true // X=
 	}
-	if how == maybe {
+	if how == maybe || !as.Known {
 		as.Value, as.Known = "", false
 	}
 	s.set(name, as, export)

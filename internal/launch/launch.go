@@ -94,7 +94,8 @@ type Command struct {
 
 // Found is the program that matters.
 type Found struct {
-	// Argv holds the program and its arguments. A word that is only known at run time stands as its source text.
+	// Argv holds the program and its arguments; Argv[0] may be a path. A word that is only known at run time stands as its source
+	// text, without the outermost quotes: $PORT, $(cmd), ${JDK}/bin/java.
 	Argv []string
 	// Static says for each word of Argv whether its value is certain.
 	Static []bool
@@ -280,8 +281,12 @@ func IsScript(program string) bool {
 	return slices.Contains([]string{"start", "run", "init", "bootstrap", "launch", "gradlew", "mvnw"}, name)
 }
 
-// maxDepth bounds how many shells and launchers are followed, one inside the other.
-const maxDepth = 24
+// maxDepth bounds how many shells and launchers are followed, one inside the other; maxShells bounds the scripts among
+// them, since a script may have to be read twice.
+const (
+	maxDepth  = 24
+	maxShells = 6
+)
 
 type value struct {
 	text  string
@@ -305,6 +310,7 @@ type finder struct {
 	via        []string
 	rest       []Command
 	argv0      string
+	shells     int
 	guards     []place
 	noInsert   *runtimes.Refusal
 	checks     []func(string) bool

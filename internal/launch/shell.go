@@ -132,8 +132,8 @@ const maxScript = 1 << 20
 
 // script reads a script in each of the shell's languages and follows its program.
 func (f *finder) script(inv invocation, depth int) (Found, error) {
-	if depth > maxDepth {
-		return Found{}, refuse(TooDeep, "more than %d shells and launchers, one inside the other", maxDepth)
+	if f.shells++; f.shells > maxShells {
+		return Found{}, refuse(TooDeep, "more than %d shell scripts, one inside the other", maxShells)
 	}
 	text := inv.script.text
 	switch {
