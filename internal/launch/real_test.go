@@ -495,26 +495,21 @@ func TestRealShell(t *testing.T) {
 		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("seed: -launch-seed=%d", seed)
-	const workers = 2
 	var mu sync.Mutex
 	refused := map[string]int{}
-	var rigs [workers]*rig
-	for w := range workers {
-		rigs[w] = newRig(t)
-		rigs[w].sh(t, []string{"dash", "bash"}[w%2])
-	}
-	for w := range workers {
-		t.Run(fmt.Sprint("sh=", []string{"dash", "bash"}[w%2]), func(t *testing.T) {
+	first := newRig(t)
+	for w, shell := range first.shells {
+		r := newRig(t)
+		r.sh(t, shell)
+		t.Run("sh="+shell, func(t *testing.T) {
 			t.Parallel()
-			r := rigs[w]
-			for i := w; i < *launches; i += workers {
+			for i := w; i < *launches; i += len(first.shells) {
 				rnd := rand.New(rand.NewPCG(seed, uint64(i)))
 				g := &gen{Rand: rnd}
 				in := g.input()
 				in.WorkingDir = r.work
 				r.u = g.pick("uv", "u v", "a;b", "c' d", "e\" f", "", "-u")
-				env := []string{"X=one", "Y=a:b c", "U=" + r.u}
-				if reason := r.check(t, in, env, rnd); reason != "" {
+				if reason := r.check(t, in, []string{"X=one", "Y=a:b c", "U=" + r.u}, rnd); reason != "" {
 					if *showLeft {
 						t.Logf("%s: %q", reason, in.Argv)
 					}

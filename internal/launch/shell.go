@@ -59,7 +59,9 @@ options:
 		case w.text == "--" || w.text == "-":
 			rest = rest[1:]
 			break options
-		case len(w.text) < 2 || w.text[0] != '-' && w.text[0] != '+':
+		case w.text == "+":
+			return Found{}, refuse(ShellOption, "the option + of %s is not known", name)
+		case w.text == "" || w.text[0] != '-' && w.text[0] != '+':
 			break options
 		case strings.HasPrefix(w.text, "--"):
 			if !bash {
