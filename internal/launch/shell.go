@@ -143,6 +143,8 @@ func (f *finder) script(inv invocation, depth int) (Found, error) {
 		return Found{}, refuse(ShellSyntax, "the script for %s is too long", inv.via)
 	case strings.ContainsAny(text, "\r\x00"):
 		return Found{}, refuse(ShellSyntax, "the script for %s has carriage returns or NUL bytes", inv.via)
+	case (len(text)-len(strings.TrimRight(text, "\\")))%2 == 1:
+		return Found{}, refuse(ShellSyntax, "the script for %s ends with a backslash", inv.via)
 	case strings.TrimSpace(text) == "":
 		return Found{}, refuse(ShellNoProgram, "the script for %s is empty", inv.via)
 	}
