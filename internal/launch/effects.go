@@ -42,6 +42,11 @@ func (s *script) survey() error {
 			}
 		case *syntax.Assign:
 			survey(n)
+		case *syntax.ForClause:
+			// "for a; do" goes over the positional parameters.
+			if it, ok := n.Loop.(*syntax.WordIter); ok && !it.InPos.IsValid() {
+				s.params++
+			}
 		case *syntax.Redirect:
 			// dash takes only one digit for a file descriptor, and the others for a word.
 			if n.N != nil && len(n.N.Value) > 1 && s.lang != syntax.LangBash {
@@ -57,6 +62,9 @@ func (s *script) survey() error {
 				s.params++
 			case isName(name) && !keeps[n]:
 				s.references[name] = true
+				if strings.HasPrefix(name, "BASH_ARG") {
+					s.params++
+				}
 			}
 			if n.Exp != nil && (n.Exp.Op == syntax.AssignUnset || n.Exp.Op == syntax.AssignUnsetOrNull) || n.Excl {
 				s.assign(name, Assignment{})
@@ -82,6 +90,8 @@ func (s *script) survey() error {
 						survey(a)
 					}
 				}
+			case "getopts", ".", "source", "eval", "command", "builtin":
+				s.params++ // they may look at the positional parameters without saying so
 			case "alias":
 				err = refuse(ShellAlias, "the script defines aliases")
 			case "shopt", "enable", "hash":

@@ -73,7 +73,8 @@ type Input struct {
 	WorkingDir string
 }
 
-// Assignment is what becomes of a variable on the way from the container's environment to the program.
+// Assignment is what becomes of a variable on the way from the container's environment to the program. A script's variable
+// that it does not export reaches the program only if the container's environment has the variable too.
 type Assignment struct {
 	// Value is the value, when Known. A variable that is certainly unset is Known and Unset.
 	Value string
@@ -120,6 +121,8 @@ type Found struct {
 	// Base is the line that Insert's edits refer to, in place of Input.Argv; nil for Input.Argv itself. It starts the
 	// same process as Input.Argv and is needed only when there is something to insert (buildpacks).
 	Base []string
+	// BaseFrom says for each word of Base which word of Input.Argv it is, or -1 for one from the image's label.
+	BaseFrom []int
 
 	words      []word
 	end        place
@@ -223,8 +226,10 @@ func (f Found) edit(p place, behind bool, words []string) (Edit, error) {
 	if p.off < 0 {
 		return Edit{Word: p.arg, Offset: -1, Words: slices.Clone(words)}, nil
 	}
-	if t := unknownAt(f.line[p.arg], f.unknown()); t >= 0 && t < p.off {
-		return Edit{}, refuse(UnknownText, "a value that is not known here is part of the script in front of the program")
+	if f.BaseFrom == nil || f.BaseFrom[p.arg] >= 0 {
+		if t := unknownAt(f.line[p.arg], f.unknownNames); t >= 0 && t < p.off {
+			return Edit{}, refuse(UnknownText, "a value that is not known here is part of the script in front of the program")
+		}
 	}
 	text := strings.Join(words, " ")
 	switch {
@@ -236,13 +241,6 @@ func (f Found) edit(p place, behind bool, words []string) (Edit, error) {
 		text = " " + text
 	}
 	return Edit{Word: p.arg, Offset: p.off, Text: text}, nil
-}
-
-func (f Found) unknown() map[string]bool {
-	if f.Base != nil {
-		return nil
-	}
-	return f.unknownNames
 }
 
 // Apply returns the line with the edits made, for callers that hold the words themselves.
@@ -299,6 +297,7 @@ type finder struct {
 	in         Input
 	line       []string
 	base       []string
+	baseFrom   []int
 	vars       map[string]value
 	assigned   map[string]Assignment
 	references map[string]bool
@@ -390,7 +389,7 @@ func (f *finder) found(words []word, end place, script bool) Found {
 	}
 	r := Found{
 		DirKnown: f.dirKnown, Assigned: f.assigned, Cleared: f.cleared, Opaque: f.opaque, References: f.references,
-		Script: script, Via: f.via, Rest: f.rest, Base: f.base, words: words, end: end, line: f.line, argv0: f.argv0,
+		Script: script, Via: f.via, Rest: f.rest, Base: f.base, BaseFrom: f.baseFrom, words: words, end: end, line: f.line, argv0: f.argv0,
 		noInsert: noInsert, guards: f.guards, wordChecks: f.checks, unknownNames: f.in.Unknown,
 	}
 	if f.dirSet && f.dirKnown {

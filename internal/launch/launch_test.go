@@ -222,6 +222,8 @@ func TestFind(t *testing.T) {
 		{"sh -c ⟨exec $@⟩ -- node app.js", "node app.js", "sh -c ⟨exec /d/dlv $@⟩ -- node app.js"},
 		{"sh -c ⟨exec tini -- \"$@\"⟩ -- env A=B node app.js", "node app.js", "sh -c ⟨exec tini -- \"$@\"⟩ -- env A=B /d/dlv node app.js"},
 		{"sh -c ⟨a \"$@\"; exec tini -- \"$@\"⟩ -- env A=B node", "node", ShellQuoting},
+		{"sh -c ⟨for a; do b; done; exec tini -- \"$@\"⟩ -- env A=B node", "node", ShellQuoting},
+		{"sh -c ⟨. ./x; exec tini -- \"$@\"⟩ -- env A=B node", "node", ShellQuoting},
 		{"sh -c ⟨node \"$1\" \"$@\"⟩ -- a b", "node a a b", "sh -c ⟨/d/dlv node \"$1\" \"$@\"⟩ -- a b"},
 		{"sh -c ⟨shift; exec \"$@\"⟩ -- a node", ProgramDynamic, ""},
 
@@ -468,6 +470,7 @@ func TestBuildpacks(t *testing.T) {
 		{"0.12", "/cnb/process/list", "node --always server.js", "/workspace", L + " -- node --x --always server.js"},
 		{"0.4", "/cnb/process/script", "node server.js", "/workspace/sub", L + " ⟨cd sub && exec node --x server.js⟩"},
 		{"0.4", "/cnb/process/tokens", "node $FILE ⟨a b⟩", "/workspace", L + " node --x $FILE ⟨a b⟩"},
+		{"0.4", L + " sh -c ⟨exec node x⟩", "node x", "/workspace", L + " sh -c ⟨exec node --x x⟩"},
 		{"0.4", "/cnb/process/legacy", "node x", "/workspace", BuildpackForm},
 		{"0.10", "/cnb/process/dir", "node x", "/workspace/sub", BuildpackForm},
 		{"0.10", "/cnb/process/shell", "node x", "/workspace", L + " -- /bin/sh -c ⟨exec node --x x⟩"},
@@ -534,6 +537,12 @@ func TestBuildpacks(t *testing.T) {
 		if got != c.want || f.Dir != c.dir {
 			t.Errorf("%s %v: found %s in %s", c.in, c.env, got, f.Dir)
 		}
+	}
+
+	// The user's words keep their meaning in the new line.
+	secret := Input{Argv: argv("/cnb/process/web $(SECRET) b"), Labels: labels, Unknown: map[string]bool{"SECRET": true}}
+	if f, err := Find(secret); err != nil || !slices.Equal(f.BaseFrom, []int{-1, -1, -1, -1, 1, 2}) || !slices.Equal(f.Static, []bool{true, true, false, true}) {
+		t.Errorf("%q: %v %v %v", secret.Argv, f.BaseFrom, f.Static, err)
 	}
 
 	// Words that the launcher's echo would swallow, and the line that stays when nothing is inserted.

@@ -448,7 +448,7 @@ func (g *gen) script(depth int) string {
 			"if [ -f in.txt ]; then migrate $X; fi", "for i in 1 2; do migrate $i; done", ". ./env.sh", "trap 'echo bye' TERM", "unset X", "exec 3>fd3",
 			"W=$(says)", "f() { migrate from-f; }", "until true; do sleep 1; done", "[ -n \"$NOPE\" ] && export X=cond", "Z=${Z:-dflt}", ": \"${Y:=q}\"", "umask 022",
 			"export W=1 Z=\"$X $Y\"", "case $X in a*) X=case;; esac", "read -r W <in.txt", "true && X=and", "fails || X=or", "(X=sub; cd /)", "migrate | cat",
-			"cat <<E\ntext\nE", "X=\"$X\" migrate", "set -a", "set -- shifted args", "shift") + g.pick("\n", "\n", "; ", " &&\n"))
+			"cat <<E\ntext\nE", "X=\"$X\" migrate", "set -a", "set -- shifted args", "shift", "for a; do migrate \"$a\"; done", "while getopts ab o; do migrate $o; done") + g.pick("\n", "\n", "; ", " &&\n"))
 	}
 	s := strings.NewReplacer("\n; ", "\n", "# a comment; ", "# a comment\n", "# a comment &&\n", "# a comment\n", "E; ", "E\n", "E &&\n", "E\n").Replace(b.String())
 	for strings.HasPrefix(s, "; ") || strings.HasPrefix(s, " &&") {
