@@ -19,6 +19,19 @@ const (
 func (s *script) survey() error {
 	var err error
 	keeps := map[*syntax.ParamExp]bool{}
+	survey := func(a *syntax.Assign) {
+		if a.Name == nil {
+			return
+		}
+		if a.Name.Value == "IFS" {
+			s.splitting = true
+		}
+		if a.Value != nil {
+			for _, p := range keepsItself(a) {
+				keeps[p] = true
+			}
+		}
+	}
 	syntax.Walk(s.file, func(n syntax.Node) bool {
 		switch n := n.(type) {
 		case *syntax.FuncDecl:
@@ -28,15 +41,16 @@ func (s *script) survey() error {
 				}
 			}
 		case *syntax.Assign:
-			if n.Name != nil && n.Name.Value == "IFS" {
-				s.splitting = true
+			survey(n)
+		case *syntax.ForClause:
+			// "for a; do" goes over the positional parameters.
+			if it, ok := n.Loop.(*syntax.WordIter); ok && !it.InPos.IsValid() {
+				s.params++
 			}
-			if n.Name != nil && n.Value != nil {
-				if p := keepsItself(n); p != nil {
-					for _, p := range p {
-						keeps[p] = true
-					}
-				}
+		case *syntax.Redirect:
+			// dash takes only one digit for a file descriptor, and the others for a word.
+			if n.N != nil && len(n.N.Value) > 1 && s.lang != syntax.LangBash {
+				err = refuse(ShellDialect, "whether %s> is a file descriptor depends on which shell runs", n.N.Value)
 			}
 		case *syntax.ParamExp:
 			if n.Param == nil {
@@ -48,6 +62,9 @@ func (s *script) survey() error {
 				s.params++
 			case isName(name) && !keeps[n]:
 				s.references[name] = true
+				if strings.HasPrefix(name, "BASH_ARG") {
+					s.params++
+				}
 			}
 			if n.Exp != nil && (n.Exp.Op == syntax.AssignUnset || n.Exp.Op == syntax.AssignUnsetOrNull) || n.Excl {
 				s.assign(name, Assignment{})
@@ -67,6 +84,14 @@ func (s *script) survey() error {
 				return true
 			}
 			switch n.Args[0].Lit() {
+			case "export", "readonly", "local", "typeset", "declare":
+				for _, w := range n.Args[1:] {
+					if a := asAssign(w); a != nil {
+						survey(a)
+					}
+				}
+			case "getopts", ".", "source", "eval", "command", "builtin":
+				s.params++ // they may look at the positional parameters without saying so
 			case "alias":
 				err = refuse(ShellAlias, "the script defines aliases")
 			case "shopt", "enable", "hash":
@@ -124,6 +149,29 @@ func keepsItself(a *syntax.Assign) []*syntax.ParamExp {
 	}
 	in(a.Value.Parts)
 	return out
+}
+
+// asAssign reads an argument of export as the assignment that it is, where the parser knows export as a plain command.
+func asAssign(w *syntax.Word) *syntax.Assign {
+	lit, ok := w.Parts[0].(*syntax.Lit)
+	if !ok {
+		return nil
+	}
+	name, val, ok := strings.Cut(lit.Value, "=")
+	if !ok || !isName(name) {
+		return nil
+	}
+	n := uint(len(name) + 1)
+	pos := syntax.NewPos(lit.ValuePos.Offset()+n, lit.ValuePos.Line(), lit.ValuePos.Col()+n)
+	a := &syntax.Assign{Name: &syntax.Lit{ValuePos: lit.ValuePos, ValueEnd: pos, Value: name}}
+	parts := w.Parts[1:]
+	if val != "" || pos.Offset() < lit.ValueEnd.Offset() {
+		parts = append([]syntax.WordPart{&syntax.Lit{ValuePos: pos, ValueEnd: lit.ValueEnd, Value: val}}, parts...)
+	}
+	if len(parts) > 0 {
+		a.Value = &syntax.Word{Parts: parts}
+	}
+	return a
 }
 
 // simpleParam says whether an expansion is $X or ${X}.
@@ -254,7 +302,7 @@ func (s *script) assignment(a *syntax.Assign, how certainty, export bool) {
 	} else if a.Array == nil && a.Index == nil && !a.Append {
 		as.Known = true // X=
 	}
-	if how == maybe {
+	if how == maybe || !as.Known {
 		as.Value, as.Known = "", false
 	}
 	s.set(name, as, export)
@@ -322,13 +370,20 @@ func (s *script) simple(c *syntax.CallExpr, how certainty) {
 	case name == "pushd", name == "popd":
 		s.chdir("", false)
 	case name == "export", name == "readonly", name == "local", name == "typeset", name == "declare":
-		// As simple commands they come only with words that are no plain assignments.
-		for _, a := range args {
-			v, _ := s.valueOf(a)
-			if n, _, ok := strings.Cut(v, "="); ok && isName(n) {
-				s.set(n, Assignment{}, name == "export")
-			} else if a.Lit() == "" {
+		for _, w := range args {
+			a := asAssign(w)
+			switch v, ok := s.valueOf(w); {
+			case a != nil:
+				// Some shells split the value here, others do not.
+				h := how
+				if f, _ := s.decode(w, true).fields(); len(f) != 1 {
+					h = maybe
+				}
+				s.assignment(a, h, name == "export")
+			case !ok:
 				s.forget()
+			case name == "export":
+				delete(s.unexported, v)
 			}
 		}
 	case name == "unset":

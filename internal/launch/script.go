@@ -13,6 +13,7 @@ type script struct {
 	inv     invocation
 	src     string
 	file    *syntax.File
+	lang    syntax.LangVariant
 	depth   int
 	unknown int // from this byte on the text is not certain
 
@@ -37,9 +38,6 @@ func (s *script) follow() (Found, error) {
 		return Found{}, refuse(UnknownText, "a value that is not known here is part of the script in front of the program")
 	}
 	s.before(call)
-	for _, a := range call.Assigns {
-		s.assignment(a, certain, true)
-	}
 	words, end, err := s.command(call)
 	if err != nil {
 		return Found{}, err
@@ -232,6 +230,10 @@ func (s *script) command(call *syntax.CallExpr) ([]word, place, error) {
 		words = append(words, s.expand(w)...)
 	}
 	end := s.endOf(call)
+	// The words are expanded before the command's own assignments are made.
+	for _, a := range call.Assigns {
+		s.assignment(a, certain, true)
+	}
 	external := false
 	for {
 		if len(words) == 0 {

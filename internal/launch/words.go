@@ -102,7 +102,7 @@ func plain(w string) bool {
 
 // commandWord says whether a plain word is taken for a program's name where a command starts: no assignment, no keyword.
 func commandWord(w string) bool {
-	return !isAssignment(w) && !syntax.IsKeyword(w) && !strings.HasPrefix(w, "-")
+	return !isAssignment(w) && !syntax.IsKeyword(w) && w[0] != '-' && w[0] != '+'
 }
 
 // isAssignment says whether a word looks like NAME=… or NAME+=….
