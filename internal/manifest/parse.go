@@ -64,7 +64,7 @@ func checkEncoding(in Input) error {
 }
 
 // parse reads the chunk's body and checks it. It leaves tree nil where there is no object to offer.
-func (c *chunk) parse(aliases *aliasBudget) error {
+func (c *chunk) parse() error {
 	if c.directive && !c.explicit {
 		return c.fail(&problem{c.line, "malformed YAML: a directive (a line that starts with %) needs a --- line behind it"})
 	}
@@ -101,19 +101,24 @@ func (c *chunk) parse(aliases *aliasBudget) error {
 		c.format = noDocument
 		return nil
 	}
-	hasAliases, p := check(root, c.line-1)
-	if p != nil {
+	if c.aliases, p = check(root, c.line-1); p != nil {
 		return c.fail(p)
 	}
 	if root.Kind != yaml.MappingNode {
 		return c.fail(&problem{root.Line, fmt.Sprintf("the document is %s, not a mapping: a manifest starts with apiVersion and kind", kindName(root))})
 	}
 	c.tree, c.expanded = root, root
-	if hasAliases {
-		c.expanded, p = expandAliases(root, aliases)
-		if p != nil {
-			return c.fail(p)
-		}
+	return nil
+}
+
+// expand makes the copy without aliases that callers edit. The budget is one for all documents.
+func (c *chunk) expand(aliases *aliasBudget) error {
+	if !c.aliases {
+		return nil
+	}
+	var p *problem
+	if c.expanded, p = expandAliases(c.tree, aliases); p != nil {
+		return c.fail(p)
 	}
 	return nil
 }

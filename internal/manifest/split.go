@@ -35,6 +35,7 @@ type chunk struct {
 	tree     *yaml.Node // the document's mapping as read; nil where there is nothing to offer
 	comments yaml.Node  // the comments that belong to the document rather than to the mapping
 	expanded *yaml.Node // tree without aliases and merge keys; tree itself where it has none
+	aliases  bool       // tree has aliases
 	edited   bool
 }
 
