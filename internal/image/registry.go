@@ -237,7 +237,7 @@ func (s *repoStore) root(ctx context.Context, ref name.Reference) (v1.Descriptor
 		if err == nil {
 			return v1.Descriptor{Digest: d.Digest}, nil
 		}
-		if status(err) == http.StatusNotFound || status(err) == 0 && transient(err) || ctx.Err() != nil {
+		if code := status(err); code == http.StatusNotFound || code == http.StatusTooManyRequests || code == 0 && transient(err) || ctx.Err() != nil {
 			return v1.Descriptor{}, err
 		}
 		// Not every registry answers HEAD in full, and those that refuse say why only to GET.
