@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -46,6 +47,7 @@ func TestMain(m *testing.M) {
 //	                               a registry on loopback with a lock file's images; $NAME is its host, and $NAME.log
 //	                               gets a line for each request
 //	status N PROGRAM ARG…          exec that wants this exit status
+//	replace OLD NEW FILE           replace text in a file
 //	again FILE FLAG…               the program's output for FILE, read by the program again, must not change
 func TestScripts(t *testing.T) {
 	for _, dir := range scriptDirs(t) {
@@ -62,7 +64,7 @@ func TestScripts(t *testing.T) {
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
-					"layout": scriptLayout, "archive": scriptArchive, "registry": scriptRegistry, "again": scriptAgain, "status": scriptStatus,
+					"layout": scriptLayout, "archive": scriptArchive, "registry": scriptRegistry, "again": scriptAgain, "status": scriptStatus, "replace": scriptReplace,
 				},
 			})
 		})
@@ -143,7 +145,7 @@ func scriptRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 && len(args) != 4 {
 		ts.Fatalf("usage: registry NAME LOCKFILE [USER PASSWORD]")
 	}
-	inner := registry.New(registry.Logger(nil))
+	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	var mu sync.Mutex
 	var log bytes.Buffer
 	open := true // until the images are in, nobody is asked for a password and nothing is logged
@@ -212,6 +214,15 @@ func scriptStatus(ts *testscript.TestScript, neg bool, args []string) {
 	if got != args[0] {
 		ts.Fatalf("exit status %s, want %s", got, args[0])
 	}
+}
+
+// scriptReplace puts what is known at run time only, such as a registry's host, into a file.
+func scriptReplace(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: replace OLD NEW FILE")
+	}
+	text := strings.ReplaceAll(ts.ReadFile(args[2]), args[0], args[1])
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(text), 0o666))
 }
 
 // runIn runs the program in-process; relative paths among the flags are taken from dir.
