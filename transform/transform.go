@@ -56,7 +56,7 @@ func Find(objects []Object, cfg functionconfig.Config) *Scope {
 	table = append(table, kinds...)
 	for _, o := range objects {
 		node := o.Node().YNode()
-		s.addSources(node)
+		s.addSources(node, "", "", 0)
 		s.autoscalers = append(s.autoscalers, findAutoscalers(o, node, 0)...)
 		for _, w := range find(o, node, "", "", "", table) {
 			scope := &workloadScope{Workload: w}
@@ -70,15 +70,21 @@ func Find(objects []Object, cfg functionconfig.Config) *Scope {
 	return s
 }
 
-// addSources records the ConfigMaps and Secrets of a document, in lists too.
-func (s *Scope) addSources(node *yaml.Node) {
-	if text(get(node, "kind")) == "List" {
-		for _, item := range items(get(node, "items")) {
-			s.sources.add(item)
-		}
+// addSources records the ConfigMaps and Secrets of a document, in lists too. The elements of a typed list may leave out
+// what the list says.
+func (s *Scope) addSources(node *yaml.Node, defaultAPIVersion, defaultKind string, depth int) {
+	apiVersion, kind := text(get(node, "apiVersion")), text(get(node, "kind"))
+	if apiVersion == "" && kind == "" {
+		apiVersion, kind = defaultAPIVersion, defaultKind
+	}
+	element, isList := strings.CutSuffix(kind, "List")
+	if !isList || depth > maxListDepth {
+		s.sources.add(node, apiVersion, kind)
 		return
 	}
-	s.sources.add(node)
+	for _, item := range items(get(node, "items")) {
+		s.addSources(item, apiVersion, element, depth+1)
+	}
 }
 
 // Images lists the distinct images whose configurations Apply needs, in document order.
