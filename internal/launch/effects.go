@@ -83,6 +83,18 @@ func (s *script) survey() error {
 			if len(n.Args) == 0 {
 				return true
 			}
+			env := false
+			for _, w := range n.Args {
+				lit := w.Lit()
+				if env = env || lit == "env" || strings.HasSuffix(lit, "/env"); !env {
+					continue
+				}
+				if name := assignedBy(w); name != "" {
+					for _, p := range keptIn(w, name) {
+						keeps[p] = true
+					}
+				}
+			}
 			switch n.Args[0].Lit() {
 			case "export", "readonly", "local", "typeset", "declare":
 				for _, w := range n.Args[1:] {
@@ -123,7 +135,10 @@ func (s *script) survey() error {
 
 // keepsItself returns the expansions of a variable in the value that is assigned to it, when they leave the old value
 // whole whatever it is: X=$X:/a, X="${X:+$X }a".
-func keepsItself(a *syntax.Assign) []*syntax.ParamExp {
+func keepsItself(a *syntax.Assign) []*syntax.ParamExp { return keptIn(a.Value, a.Name.Value) }
+
+// keptIn returns the expansions of a variable in a word that leave its value whole.
+func keptIn(w *syntax.Word, name string) []*syntax.ParamExp {
 	var out []*syntax.ParamExp
 	var in func(parts []syntax.WordPart)
 	in = func(parts []syntax.WordPart) {
@@ -132,7 +147,7 @@ func keepsItself(a *syntax.Assign) []*syntax.ParamExp {
 			case *syntax.DblQuoted:
 				in(p.Parts)
 			case *syntax.ParamExp:
-				if p.Param == nil || p.Param.Value != a.Name.Value {
+				if p.Param == nil || p.Param.Value != name {
 					continue
 				}
 				if simpleParam(p) {
@@ -147,8 +162,22 @@ func keepsItself(a *syntax.Assign) []*syntax.ParamExp {
 			}
 		}
 	}
-	in(a.Value.Parts)
+	in(w.Parts)
 	return out
+}
+
+// assignedBy returns the name in a word for env, NAME=value or "NAME=value".
+func assignedBy(w *syntax.Word) string {
+	part := w.Parts[0]
+	if q, ok := part.(*syntax.DblQuoted); ok && len(q.Parts) > 0 {
+		part = q.Parts[0]
+	}
+	if lit, ok := part.(*syntax.Lit); ok {
+		if name, _, ok := strings.Cut(lit.Value, "="); ok && isName(name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // asAssign reads an argument of export as the assignment that it is, where the parser knows export as a plain command.

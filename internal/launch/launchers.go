@@ -325,7 +325,11 @@ func envRest(f *finder, words []word) ([]word, error) {
 		if !ok {
 			break
 		}
-		f.assign(name, Assignment{Value: val, Known: w.static})
+		a := Assignment{Known: w.static, Keeps: w.keeps == name}
+		if a.Known {
+			a.Value = val
+		}
+		f.assign(name, a)
 		words = words[1:]
 	}
 	return words, nil

@@ -17,6 +17,8 @@ type word struct {
 	single bool
 	// tail is the certain last path element of a word whose beginning is not known.
 	tail string
+	// keeps is the variable whose value is whole within a word that assigns to it: PATH=$PATH:/x.
+	keeps string
 	// at and end are the places in front of and behind it.
 	at, end place
 	// content maps offsets of text to offsets of the line's word that text is written in; nil when it has no such place.
