@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -102,7 +103,7 @@ func readManifests(files []string, in io.Reader) (*manifest.Set, error) {
 func transformSet(ctx context.Context, set *manifest.Set, flags *functionconfig.Flags) (fn.Results, error) {
 	cfg, err := functionconfig.Load(set.FunctionConfig, flags)
 	if err != nil {
-		return nil, fmt.Errorf("reading settings: %w", err)
+		return nil, fmt.Errorf(readingSettings+"%w", err)
 	}
 	listed, err := itemEntries(set)
 	if err != nil {
@@ -149,12 +150,22 @@ func objects(set *manifest.Set) []transform.Object {
 
 // settingsResults words an error that joins several as one result each.
 func settingsResults(err error) fn.Results {
+	reason := transform.InvalidSettings
+	if item := new(itemError); errors.As(err, &item) {
+		reason = transform.InvalidImageConfigs
+	}
 	var results fn.Results
-	for _, line := range strings.Split(err.Error(), "\n") {
-		results = append(results, &fn.Result{Severity: fn.Error, Message: line, Tags: map[string]string{"reason": "InvalidSettings"}})
+	for i, line := range strings.Split(err.Error(), "\n") {
+		if i > 0 && strings.HasPrefix(err.Error(), readingSettings) {
+			line = readingSettings + line
+		}
+		results = append(results, &fn.Result{Severity: fn.Error, Message: line, Tags: map[string]string{"reason": reason}})
 	}
 	return results
 }
+
+// readingSettings is what errors of the settings begin with.
+const readingSettings = "reading settings: "
 
 func hasErrors(results fn.Results) bool { return len(errorsOnly(results)) > 0 }
 

@@ -80,10 +80,6 @@ func set(node *yaml.Node, name string, value *yaml.Node, after ...string) {
 	if last > 0 {
 		at = last + 1
 	}
-	if at == len(node.Content) && at > 0 {
-		// Comments below the last field belong to what follows the mapping, or to nothing: they stay last.
-		key.FootComment, node.Content[at-2].FootComment = node.Content[at-2].FootComment, ""
-	}
 	node.Content = append(node.Content[:at], append([]*yaml.Node{key, value}, node.Content[at:]...)...)
 }
 
