@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-var errNoProgram = &Refusal{"NoProgram", "neither the image nor the manifest names a program to start"}
+var errNoProgram = &Refusal{"NoCommand", "neither the image nor the manifest names a program to start"}
 
 func refuseScript(program string) error {
-	return &Refusal{"ScriptEntrypoint", fmt.Sprintf("program %q is, or may be, a shell script, which the debugger cannot start; give the program that it starts in command", program)}
+	return &Refusal{"ScriptProgram", fmt.Sprintf("program %q is, or may be, a shell script, which the debugger cannot start; give the program that it starts in command", program)}
 }
 
 func refuseDynamic(program string) error {
-	return &Refusal{"DynamicProgram", fmt.Sprintf("program %s is known at run time only", program)}
+	return &Refusal{"ProgramDynamic", fmt.Sprintf("program %s is known at run time only", program)}
 }
 
 // dynamic says whether the value of word i is known at run time only.
