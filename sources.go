@@ -32,6 +32,8 @@ func itemEntries(set *manifest.Set) ([]image.Entry, error) {
 // itemError is an error in an ImageConfigs resource among the objects.
 type itemError struct{ error }
 
+func (e *itemError) Unwrap() error { return e.error }
+
 // newSource chains the sources in the order in which they are asked.
 func newSource(ctx context.Context, cfg functionconfig.Config, listed []image.Entry) (image.Source, error) {
 	var sources []image.Source

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/fields"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/manifest"
 	"debuggable.dev/debuggable/transform"
@@ -103,7 +104,7 @@ func readManifests(files []string, in io.Reader) (*manifest.Set, error) {
 func transformSet(ctx context.Context, set *manifest.Set, flags *functionconfig.Flags) (fn.Results, error) {
 	cfg, err := functionconfig.Load(set.FunctionConfig, flags)
 	if err != nil {
-		return nil, fmt.Errorf(readingSettings+"%w", err)
+		return nil, fmt.Errorf("reading settings: %w", err)
 	}
 	listed, err := itemEntries(set)
 	if err != nil {
@@ -148,24 +149,36 @@ func objects(set *manifest.Set) []transform.Object {
 	return os
 }
 
-// settingsResults words an error that joins several as one result each.
+// settingsResults makes a result of each of the problems that an error joins.
 func settingsResults(err error) fn.Results {
 	reason := transform.InvalidSettings
 	if item := new(itemError); errors.As(err, &item) {
 		reason = transform.InvalidImageConfigs
 	}
 	var results fn.Results
-	for i, line := range strings.Split(err.Error(), "\n") {
-		if i > 0 && strings.HasPrefix(err.Error(), readingSettings) {
-			line = readingSettings + line
+	var add func(where string, err error)
+	add = func(where string, err error) {
+		var joined interface {
+			error
+			Unwrap() []error
 		}
-		results = append(results, &fn.Result{Severity: fn.Error, Message: line, Tags: map[string]string{"reason": reason}})
+		if errors.As(err, &joined) {
+			where += strings.TrimSuffix(err.Error(), joined.Error())
+			for _, problem := range joined.Unwrap() {
+				add(where, problem)
+			}
+			return
+		}
+		r := &fn.Result{Severity: fn.Error, Message: where + err.Error(), Tags: map[string]string{"reason": reason}}
+		var field *fields.Error
+		if errors.As(err, &field) && field.Path != "" {
+			r.Field = &fn.Field{Path: field.Path}
+		}
+		results = append(results, r)
 	}
+	add("", err)
 	return results
 }
-
-// readingSettings is what errors of the settings begin with.
-const readingSettings = "reading settings: "
 
 func hasErrors(results fn.Results) bool { return len(errorsOnly(results)) > 0 }
 
