@@ -1,8 +1,11 @@
 package transform
 
 import (
+	"bytes"
 	"errors"
 	"hash/fnv"
+	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +18,7 @@ import (
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	v1image "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/tools/txtar"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // FuzzTransform takes any manifests through the transform, under any settings. Whatever they are: no panic; the output can be
@@ -32,11 +36,16 @@ func FuzzTransform(f *testing.F) {
 		}
 		for i, file := range txtar.Parse(data).Files {
 			if file.Name == "k8s.yaml" || file.Name == "want.yaml" || file.Name == "rl.yaml" {
-				f.Add(string(file.Data), uint8(i))
+				for seed := range uint64(4) {
+					f.Add(string(file.Data), uint8(i), seed)
+				}
 			}
 		}
 	}
-	f.Fuzz(func(t *testing.T, manifests string, settings uint8) {
+	f.Fuzz(func(t *testing.T, manifests string, settings uint8, seed uint64) {
+		if seed > 0 {
+			manifests = mutated(manifests, seed)
+		}
 		cfg := functionconfig.Default()
 		cfg.Suspend = settings&1 != 0
 		cfg.Strict = settings&2 != 0
@@ -67,6 +76,80 @@ func FuzzTransform(f *testing.F) {
 		}
 		sameBystanders(t, manifests, once)
 	})
+}
+
+// mutated changes the structure of manifests in a few places: values of other types, missing and doubled elements, values from
+// elsewhere in the same manifests. It returns what it cannot read as it is.
+func mutated(manifests string, seed uint64) string {
+	random := rand.New(rand.NewPCG(seed, 0))
+	decoder := yaml.NewDecoder(strings.NewReader(manifests))
+	var docs []*yaml.Node
+	var nodes []*yaml.Node // every value of every document
+	for {
+		var doc yaml.Node
+		if err := decoder.Decode(&doc); err == io.EOF {
+			break
+		} else if err != nil {
+			return manifests
+		}
+		docs = append(docs, &doc)
+		var collect func(n *yaml.Node)
+		collect = func(n *yaml.Node) {
+			nodes = append(nodes, n)
+			for i, c := range n.Content {
+				if n.Kind != yaml.MappingNode || i%2 == 1 {
+					collect(c)
+				}
+			}
+		}
+		collect(&doc)
+	}
+	if len(nodes) == 0 {
+		return manifests
+	}
+	for range 1 + random.IntN(4) {
+		n := nodes[random.IntN(len(nodes))]
+		if n.Kind == yaml.DocumentNode || n.Kind == yaml.AliasNode {
+			continue
+		}
+		switch random.IntN(5) {
+		case 0:
+			*n = *yaml.MustParse([]string{"null", "''", "0", "-1", "true", "[]", "{}", "x", "[x, [y]]", "{x: {y: z}}", "1e400", "65536", "$(X)"}[random.IntN(13)]).YNode()
+		case 1:
+			if i := random.IntN(len(n.Content) + 1); n.Kind == yaml.SequenceNode && i < len(n.Content) {
+				n.Content = append(n.Content, n.Content[i])
+			} else if n.Kind == yaml.MappingNode && 2*i+1 < len(n.Content) {
+				n.Content = slices.Delete(n.Content, 2*i, 2*i+2)
+			}
+		case 2, 3:
+			other := nodes[random.IntN(len(nodes))]
+			if other.Kind == n.Kind {
+				n.Value, n.Style, n.Tag = other.Value, other.Style, other.Tag
+				if n.Kind == yaml.SequenceNode && !contains(other, n) {
+					n.Content = append(slices.Clone(n.Content), other.Content...)
+				}
+			}
+		case 4:
+			if n.Kind == yaml.MappingNode || n.Kind == yaml.SequenceNode {
+				n.Style ^= yaml.FlowStyle
+			} else {
+				n.Style = []yaml.Style{0, yaml.SingleQuotedStyle, yaml.DoubleQuotedStyle, yaml.LiteralStyle}[random.IntN(4)]
+			}
+		}
+	}
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	for _, doc := range docs {
+		if err := encoder.Encode(doc); err != nil {
+			return manifests
+		}
+	}
+	return out.String()
+}
+
+// contains says whether one node is another, or in it.
+func contains(n, part *yaml.Node) bool {
+	return n == part || slices.ContainsFunc(n.Content, func(c *yaml.Node) bool { return contains(c, part) })
 }
 
 // sameBystanders checks that objects of kinds that are never edited hold what they held.
