@@ -63,6 +63,18 @@ func optionValue(args []string, names ...string) (value string, given bool) {
 	return value, given
 }
 
+// listening says where a debugger that runs already listens, by the address that it is given: on the protocol's default port
+// where the address names none, and on none that is known where it names one that is found at run time (0, or a variable).
+func listening(protocol, address string, byDefault int32) []Port {
+	if n, ok := portOf(address); ok {
+		return []Port{{protocol, n}}
+	}
+	if _, _, err := net.SplitHostPort(address); err == nil || strings.Contains(address, "$") || address != "" && strings.Trim(address, "0123456789") == "" {
+		return nil
+	}
+	return []Port{{protocol, byDefault}}
+}
+
 // portOf reads the port of an address: `5005`, `:5005`, `*:5005`, `host:5005`, `[::1]:5005`. Port 0 is no port.
 func portOf(address string) (int32, bool) {
 	if _, port, err := net.SplitHostPort(address); err == nil {
