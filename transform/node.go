@@ -88,6 +88,10 @@ func ensure(node *yaml.Node, name string, kind yaml.Kind, after ...string) *yaml
 	if v := get(node, name); v != nil && v.Kind == kind {
 		if len(v.Content) == 0 {
 			v.Style = 0 // `[]` and `{}` become block style once there is something in them
+			if i, _ := field(node, name); v.LineComment != "" {
+				// Behind `[]` is then behind the field's name.
+				node.Content[i-1].LineComment, v.LineComment = v.LineComment, ""
+			}
 		}
 		return v
 	}
