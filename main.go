@@ -14,7 +14,9 @@ import (
 	"strings"
 	"syscall"
 
+	"debuggable.dev/debuggable/internal/fields"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 )
 
@@ -70,12 +72,35 @@ func newRoot(name string, in io.Reader, out, errw io.Writer) *cobra.Command {
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl debuggable"}
 	}
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{withMeantFlag(cmd, err)} })
 	root.AddCommand(newLock(in, out, errw), newInspect(out, errw), newVersion(out))
 	if watch := watchCommand(out, errw); watch != nil {
 		root.AddCommand(watch)
 	}
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			// Cobra's own prints help and succeeds, in whatever script that reads it.
+			cmd.RunE = func(*cobra.Command, []string) error {
+				return usageError{errors.New("completion wants a shell: bash, fish, powershell or zsh")}
+			}
+		}
+	}
 	return root
+}
+
+// withMeantFlag adds the flag that was meant to the error of one that is unknown.
+func withMeantFlag(cmd *cobra.Command, err error) error {
+	unknown, found := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if !found {
+		return err
+	}
+	var known []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	if meant := fields.Nearest(unknown, known); meant != "" {
+		return fmt.Errorf("%w, did you mean --%s?", err, meant)
+	}
+	return err
 }
 
 func newVersion(out io.Writer) *cobra.Command {

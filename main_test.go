@@ -29,6 +29,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/tools/txtar"
 )
 
 func TestMain(m *testing.M) {
@@ -90,6 +91,32 @@ func TestEveryRuntimeHasScripts(t *testing.T) {
 		files, err := filepath.Glob(filepath.Join("testdata", r.Name(), "*.txtar"))
 		if err != nil || len(files) == 0 {
 			t.Errorf("runtime %s has no testdata/%s/*.txtar", r.Name(), r.Name())
+		}
+	}
+}
+
+// TestNoStaleFiles finds files in scripts that nothing in the script names, such as the want of a command that is gone.
+func TestNoStaleFiles(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/*/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, script := range scripts {
+		archive, err := txtar.ParseFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range archive.Files {
+			folder, _, _ := strings.Cut(file.Name, "/")
+			named := bytes.Contains(archive.Comment, []byte(folder)) || slices.ContainsFunc(archive.Files, func(other txtar.File) bool {
+				return other.Name != file.Name && bytes.Contains(other.Data, []byte(folder))
+			})
+			if !named {
+				t.Errorf("%s: nothing names %s", script, file.Name)
+			}
+			if len(file.Data) == 0 && strings.HasPrefix(file.Name, "want") {
+				t.Errorf("%s: %s is empty; say `! stdout .` or `! stderr .` instead", script, file.Name)
+			}
 		}
 	}
 }

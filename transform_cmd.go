@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"strings"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/fields"
@@ -150,19 +151,33 @@ func objects(set *manifest.Set) []transform.Object {
 
 // settingsResults makes a result of each of the problems that an error joins.
 func settingsResults(err error) fn.Results {
-	if joined, ok := errors.Unwrap(err).(interface{ Unwrap() []error }); ok {
-		var results fn.Results
-		for _, problem := range joined.Unwrap() {
-			results = append(results, settingsResults(fmt.Errorf("reading settings: %w", problem))...)
+	reason := transform.InvalidSettings
+	if item := new(itemError); errors.As(err, &item) {
+		reason = transform.InvalidImageConfigs
+	}
+	var results fn.Results
+	var add func(where string, err error)
+	add = func(where string, err error) {
+		var joined interface {
+			error
+			Unwrap() []error
 		}
-		return results
+		if errors.As(err, &joined) {
+			where += strings.TrimSuffix(err.Error(), joined.Error())
+			for _, problem := range joined.Unwrap() {
+				add(where, problem)
+			}
+			return
+		}
+		r := &fn.Result{Severity: fn.Error, Message: where + err.Error(), Tags: map[string]string{"reason": reason}}
+		var field *fields.Error
+		if errors.As(err, &field) && field.Path != "" {
+			r.Field = &fn.Field{Path: field.Path}
+		}
+		results = append(results, r)
 	}
-	r := &fn.Result{Severity: fn.Error, Message: err.Error(), Tags: map[string]string{"reason": "InvalidSettings"}}
-	var field *fields.Error
-	if errors.As(err, &field) && field.Path != "" {
-		r.Field = &fn.Field{Path: field.Path}
-	}
-	return fn.Results{r}
+	add("", err)
+	return results
 }
 
 func hasErrors(results fn.Results) bool { return len(errorsOnly(results)) > 0 }

@@ -70,7 +70,7 @@ func (JVM) existing(p Process) (Plan, bool, error) {
 		if !ok {
 			continue
 		}
-		port := int32(jdwpPort)
+		ports := listening("jdwp", "", jdwpPort)
 		server := false
 		for _, option := range strings.Split(options, ",") {
 			key, value, _ := strings.Cut(option, "=")
@@ -78,15 +78,13 @@ func (JVM) existing(p Process) (Plan, bool, error) {
 			case "server":
 				server = strings.HasPrefix(value, "y")
 			case "address":
-				if n, ok := portOf(value); ok {
-					port = n
-				}
+				ports = listening("jdwp", value, jdwpPort)
 			}
 		}
 		if !server {
 			return Plan{}, true, &Refusal{"DebuggerDialsOut", fmt.Sprintf("the JVM's debug agent connects to a debugger by itself (%s): there is nothing to attach to", t)}
 		}
-		return Plan{Existing: true, Ports: []Port{{"jdwp", port}}}, true, nil
+		return Plan{Existing: true, Ports: ports}, true, nil
 	}
 	for _, script := range []struct{ enable, port string }{{"BPL_DEBUG_ENABLED", "BPL_DEBUG_PORT"}, {"JAVA_ENABLE_DEBUG", "JAVA_DEBUG_PORT"}, {"JAVA_DEBUG", "JAVA_DEBUG_PORT"}} {
 		// Paketo's and Red Hat's start scripts add the agent themselves; theirs listens on 8000 or 5005 by default.

@@ -51,7 +51,7 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 	all := a.env.all()
 	argv := a.line.argv()
 	if len(argv) == 0 {
-		return a, &runtimes.Refusal{Reason: "NoProgram", Message: "neither the image nor the manifest names a program to start"}
+		return a, &runtimes.Refusal{Reason: "NoCommand", Message: "neither the image nor the manifest names a program to start"}
 	}
 	a.Found, err = launch.Find(launch.Input{Argv: argv, Env: all, Unknown: a.env.unknown, Labels: cfg.Labels, WorkingDir: workingDir})
 	if err != nil {
@@ -77,7 +77,7 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 	case a.Detection.Runtime != nil:
 		return a, nil
 	case a.Process.Dynamic[0]:
-		return a, &runtimes.Refusal{Reason: "DynamicProgram", Message: fmt.Sprintf("program %s is known at run time only", a.Found.Argv[0])}
+		return a, &runtimes.Refusal{Reason: "ProgramDynamic", Message: fmt.Sprintf("program %s is known at run time only", a.Found.Argv[0])}
 	case runtimes.KnownOther(a.Found.Argv[0]):
 		return a, &runtimes.Refusal{Reason: KnownOther, Message: fmt.Sprintf("program %s belongs to no runtime that can be debugged", path.Base(a.Found.Argv[0]))}
 	}

@@ -80,10 +80,6 @@ func set(node *yaml.Node, name string, value *yaml.Node, after ...string) {
 	if last > 0 {
 		at = last + 1
 	}
-	if at == len(node.Content) && at > 0 {
-		// Comments below the last field belong to what follows the mapping, or to nothing: they stay last.
-		key.FootComment, node.Content[at-2].FootComment = node.Content[at-2].FootComment, ""
-	}
 	node.Content = append(node.Content[:at], append([]*yaml.Node{key, value}, node.Content[at:]...)...)
 }
 
@@ -92,6 +88,10 @@ func ensure(node *yaml.Node, name string, kind yaml.Kind, after ...string) *yaml
 	if v := get(node, name); v != nil && v.Kind == kind {
 		if len(v.Content) == 0 {
 			v.Style = 0 // `[]` and `{}` become block style once there is something in them
+			if i, _ := field(node, name); v.LineComment != "" {
+				// Behind `[]` is then behind the field's name.
+				node.Content[i-1].LineComment, v.LineComment = v.LineComment, ""
+			}
 		}
 		return v
 	}
