@@ -32,6 +32,9 @@ type Process struct {
 	Script bool
 	// NoTemp says that the process has no writable /tmp: its root file system is read-only and nothing is mounted there.
 	NoTemp bool
+	// EnvShared says that a probe or a hook starts another process of the same kind with the container's environment:
+	// a debugger that is started by a variable would be started there as well.
+	EnvShared bool
 }
 
 // Options are the choices that a user makes about debugging.
