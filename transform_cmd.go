@@ -162,4 +162,3 @@ func errorsOnly(results fn.Results) fn.Results {
 
 // userAgent names the program to registries.
 func userAgent() string { return "debuggable/" + version() }
-
