@@ -240,7 +240,7 @@ func (b block) exit() int {
 	return 0
 }
 
-// matches compares lines; a line "…" stands for any number of lines, and a line that ends in " …" for any that begin so.
+// matches compares lines; a line "…" stands for any number of lines, and a line that ends in it for any that begin so.
 func matches(got, want []string) bool {
 	if len(want) == 0 {
 		return len(got) == 0
@@ -264,7 +264,7 @@ func matches(got, want []string) bool {
 }
 
 // isOpen says whether an expected line stands for more than itself.
-func isOpen(line string) bool { return line == "…" || strings.HasSuffix(line, " …") }
+func isOpen(line string) bool { return line == "…" || strings.HasSuffix(line, "…") }
 
 // shell runs a command and returns what it printed on both streams, line by line.
 func shell(t *testing.T, dir, bin, command string) ([]string, int) {

@@ -330,6 +330,7 @@ func TestPipelines(t *testing.T) {
 	t.Run("filter", w.testFilter)
 	t.Run("kustomize", w.testKustomize)
 	t.Run("kpt", w.testKpt)
+	t.Run("relative paths", w.testRelativePaths)
 	t.Run("helm", w.testHelm)
 	t.Run("kubectl", w.testKubectl)
 }
@@ -452,6 +453,28 @@ func (w *world) testKpt(t *testing.T) {
 		if diff := cmp.Diff(before, snapshot(t, dir)); diff != "" {
 			t.Errorf("a failed run changed the package:\n%s", diff)
 		}
+	})
+}
+
+// testRelativePaths pins where the tools start functions, and so where relative paths begin: kustomize in the kustomization's
+// folder, kpt in the caller's.
+func (w *world) testRelativePaths(t *testing.T) {
+	s := source{settings: "offline: true\nimageConfigs: [images.lock]\n"}
+	t.Run("kustomize", func(t *testing.T) {
+		dir := w.pkg(t, s)
+		write(t, dir, "images.lock", string(w.lock))
+		write(t, dir, "debug.yaml", w.settings(s))
+		write(t, dir, "kustomization.yaml", "resources: [boutique.yaml]\ntransformers: [debug.yaml]\n")
+		checkBoutique(t, w.run(t, t.TempDir(), "", "kustomize", "build", "--enable-alpha-plugins", "--enable-exec", dir))
+	})
+	t.Run("kpt", func(t *testing.T) {
+		if _, err := exec.LookPath("kpt"); err != nil {
+			t.Skip("kpt is not installed")
+		}
+		dir, elsewhere := w.pkg(t, s), t.TempDir()
+		write(t, elsewhere, "images.lock", string(w.lock))
+		w.run(t, elsewhere, "", "kpt", "fn", "eval", dir, "--exec", filepath.Join(w.bin, "debuggable"), "--", "offline=true", "imageConfigs=images.lock")
+		checkBoutique(t, read(t, dir, "boutique.yaml"))
 	})
 }
 
