@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
@@ -41,12 +42,16 @@ lock makes them anew.`,
 		if err != nil {
 			return err
 		}
-		wants := transform.Find(objects(set), cfg).Images()
-		resolved := image.ResolveAll(cmd.Context(), source, wants, resolveJobs)
+		scope := transform.Find(objects(set), cfg)
+		resolved := resolve(cmd.Context(), source, scope)
+		wants, support := scope.Images(), scope.SupportImages(resolved)
 		var entries []image.Entry
 		failed := false
-		for _, want := range wants {
+		for _, want := range slices.Concat(wants, support) {
 			r := resolved[want]
+			if r.Err != nil && slices.Contains(support, want) {
+				continue // a support image that cannot be asked is taken for an ordinary one
+			}
 			if r.Err != nil {
 				failed = true
 				fmt.Fprintf(errw, "%s: %v\n", want.Image, r.Err)

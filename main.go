@@ -52,7 +52,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 		return statusDone
 	case errors.Is(err, errReported):
 		return statusFailed
-	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"):
+	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "if any flags in the group"):
+		// The last two are cobra's own, which have no type.
 		fmt.Fprintf(errw, "debuggable: %v\nRun '%s --help' for usage.\n", err, root.CommandPath())
 		return statusUsage
 	}

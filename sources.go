@@ -45,7 +45,7 @@ func newSource(ctx context.Context, cfg functionconfig.Config, listed []image.En
 		}
 		entries, err := image.ParseImageConfigs(data, file)
 		if err != nil {
-			return nil, fmt.Errorf("reading image configurations: %w", err)
+			return nil, err
 		}
 		sources = append(sources, image.NewEntries(file, entries))
 	}

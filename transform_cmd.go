@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"maps"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/fields"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/manifest"
 	"debuggable.dev/debuggable/transform"
@@ -112,11 +114,18 @@ func transformSet(ctx context.Context, set *manifest.Set, flags *functionconfig.
 		return nil, err
 	}
 	scope := transform.Find(objects(set), cfg)
-	images := image.ResolveAll(ctx, source, scope.Images(), resolveJobs)
+	images := resolve(ctx, source, scope)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("resolving images: %w", err)
 	}
 	return scope.Apply(images), nil
+}
+
+// resolve finds the configurations of the images that a scope needs, and then of the support images.
+func resolve(ctx context.Context, source image.Source, scope *transform.Scope) map[image.Want]image.Result {
+	images := image.ResolveAll(ctx, source, scope.Images(), resolveJobs)
+	maps.Copy(images, image.ResolveAll(ctx, source, scope.SupportImages(images), resolveJobs))
+	return images
 }
 
 // object is a manifest.Object as package transform wants it.
@@ -139,13 +148,21 @@ func objects(set *manifest.Set) []transform.Object {
 	return os
 }
 
-// settingsResults words an error that joins several as one result each.
+// settingsResults makes a result of each of the problems that an error joins.
 func settingsResults(err error) fn.Results {
-	var results fn.Results
-	for _, line := range strings.Split(err.Error(), "\n") {
-		results = append(results, &fn.Result{Severity: fn.Error, Message: line, Tags: map[string]string{"reason": "InvalidSettings"}})
+	if joined, ok := errors.Unwrap(err).(interface{ Unwrap() []error }); ok {
+		var results fn.Results
+		for _, problem := range joined.Unwrap() {
+			results = append(results, settingsResults(fmt.Errorf("reading settings: %w", problem))...)
+		}
+		return results
 	}
-	return results
+	r := &fn.Result{Severity: fn.Error, Message: err.Error(), Tags: map[string]string{"reason": "InvalidSettings"}}
+	var field *fields.Error
+	if errors.As(err, &field) && field.Path != "" {
+		r.Field = &fn.Field{Path: field.Path}
+	}
+	return fn.Results{r}
 }
 
 func hasErrors(results fn.Results) bool { return len(errorsOnly(results)) > 0 }

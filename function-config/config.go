@@ -135,7 +135,7 @@ func readFunctionConfig(c *Config, functionConfig *yaml.RNode) error {
 	case apiVersion == "":
 		r.Errorf("apiVersion", "is missing; %s", wantedKinds)
 	default:
-		r.Errorf("apiVersion", "%s is not an apiVersion of kind %s%s; %s", fields.Quote(apiVersion), kind, meant(apiVersion, []string{APIVersion, "v1"}), wantedKinds)
+		r.Errorf("apiVersion", "%s is not the apiVersion of kind %s; %s", fields.Quote(apiVersion), kind, wantedKinds)
 	}
 	return r.Err()
 }

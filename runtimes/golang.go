@@ -52,10 +52,10 @@ func (g Go) Attach(p Process, o Options) (Plan, error) {
 		return Plan{}, refuseScript(program)
 	case p.dynamic(0):
 		return Plan{}, refuseDynamic(program)
-	case !strings.Contains(program, "/"):
+	case !strings.Contains(program, "/") && !(o.LooksOnPath && absolutePath(p.Env["PATH"])):
 		// dlv exec takes a name as a path relative to the working directory (verifyBinaryFormat in service/debugger),
 		// whereas the container runtime looked it up on PATH.
-		return Plan{}, &Refusal{"ProgramNotAPath", fmt.Sprintf("program %q has no slash: Delve would not look it up on PATH; give its path in command", program)}
+		return Plan{}, &Refusal{"ProgramNotAPath", fmt.Sprintf("program %q has no slash: the support image's Delve would not look it up on PATH; give its path in command, or use support images built from this project (supportRegistry)", program)}
 	}
 	port, err := freePort(o, delvePort)
 	if err != nil {
@@ -71,6 +71,16 @@ func (g Go) Attach(p Process, o Options) (Plan, error) {
 		plan.Insert = append(plan.Insert, Insertion{1, []string{"--"}})
 	}
 	return plan, nil
+}
+
+// absolutePath says whether a PATH holds absolute folders only: Go's exec.LookPath refuses what it finds in others.
+func absolutePath(path string) bool {
+	for _, dir := range strings.Split(path, ":") {
+		if path != "" && !strings.HasPrefix(dir, "/") {
+			return false
+		}
+	}
+	return true
 }
 
 // existing plans nothing for a process that Delve already runs, but finds out where it listens.

@@ -94,10 +94,11 @@ func (l commandLine) words() []word { return slices.Concat(l.command.words, l.ar
 func (l commandLine) edit(edits []launch.Edit) (edited commandLine, command, args bool, err error) {
 	edited = commandLine{l.command, l.args}
 	boundary := len(l.command.words)
-	// A word between the two parts goes to args, so that command need not be written; but a command that the manifest
-	// has, alone, grows.
+	commandChanges := slices.ContainsFunc(edits, func(e launch.Edit) bool { return e.Word < boundary })
+	// A word between the two parts goes where a field is written anyway, else to args, so that command need not be
+	// written; but a command that the manifest has, alone, grows.
 	intoArgs := func(at int) bool {
-		return at > boundary || at == boundary && (len(l.args.words) > 0 || l.command.fromImage())
+		return at > boundary || at == boundary && !commandChanges && (len(l.args.words) > 0 || l.command.fromImage())
 	}
 	edited.command.words, edited.args.words = slices.Clone(l.command.words), slices.Clone(l.args.words)
 	// From the last to the first, so that the positions of those to come stay right.

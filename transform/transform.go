@@ -18,6 +18,7 @@ package transform
 
 import (
 	"slices"
+	"strings"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/debuginfo"
@@ -55,7 +56,7 @@ func Find(objects []Object, cfg functionconfig.Config) *Scope {
 	table = append(table, kinds...)
 	for _, o := range objects {
 		node := o.Node().YNode()
-		s.addSources(node)
+		s.addSources(node, "", "", 0)
 		s.autoscalers = append(s.autoscalers, findAutoscalers(o, node, 0)...)
 		for _, w := range find(o, node, "", "", "", table) {
 			scope := &workloadScope{Workload: w}
@@ -69,36 +70,75 @@ func Find(objects []Object, cfg functionconfig.Config) *Scope {
 	return s
 }
 
-// addSources records the ConfigMaps and Secrets of a document, in lists too.
-func (s *Scope) addSources(node *yaml.Node) {
-	if text(get(node, "kind")) == "List" {
-		for _, item := range items(get(node, "items")) {
-			s.sources.add(item)
-		}
+// addSources records the ConfigMaps and Secrets of a document, in lists too. The elements of a typed list may leave out
+// what the list says.
+func (s *Scope) addSources(node *yaml.Node, defaultAPIVersion, defaultKind string, depth int) {
+	apiVersion, kind := text(get(node, "apiVersion")), text(get(node, "kind"))
+	if apiVersion == "" && kind == "" {
+		apiVersion, kind = defaultAPIVersion, defaultKind
+	}
+	element, isList := strings.CutSuffix(kind, "List")
+	if !isList || depth > maxListDepth {
+		s.sources.add(node, apiVersion, kind)
 		return
 	}
-	s.sources.add(node)
+	for _, item := range items(get(node, "items")) {
+		s.addSources(item, apiVersion, element, depth+1)
+	}
 }
 
 // Images lists the distinct images whose configurations Apply needs, in document order.
 func (s *Scope) Images() []image.Want {
 	var wants []image.Want
-	seen := map[image.Want]bool{}
+	s.eachContainer(func(c *containerScope) {
+		if c.Image != "" && !slices.Contains(wants, c.want) {
+			wants = append(wants, c.want)
+		}
+	})
+	return wants
+}
+
+// SupportImages lists the support images whose labels would decide something, now that the images are known. Only
+// those of a registry of the user's own are asked: what the default ones can do is known. It does no harm when one of
+// them cannot be resolved.
+func (s *Scope) SupportImages(images map[image.Want]image.Result) []image.Want {
+	if s.cfg.SupportRegistry == functionconfig.Default().SupportRegistry {
+		return nil
+	}
+	var wants []image.Want
+	s.eachContainer(func(c *containerScope) {
+		if c.Image == "" || images[c.want].Err != nil || slices.Contains(wants, s.delve(c.want.Platform)) {
+			return
+		}
+		a, err := analyse(c.Container, images[c.want].Config, s.sources, c.told)
+		if err == nil && a.Detection.Runtime.Name() == "go" && !strings.Contains(a.Process.Argv[0], "/") {
+			wants = append(wants, s.delve(c.want.Platform))
+		}
+	})
+	return wants
+}
+
+// eachContainer calls f for each container that is to be made debuggable, in document order.
+func (s *Scope) eachContainer(f func(*containerScope)) {
 	for _, w := range s.workloads {
 		for i, p := range w.pods {
 			if w.errs[i] != nil {
 				continue
 			}
 			for _, c := range p.containers {
-				if c.Image != "" && !seen[c.want] {
-					seen[c.want] = true
-					wants = append(wants, c.want)
-				}
+				f(c)
 			}
 		}
 	}
-	return wants
 }
+
+// delve is the support image that brings Delve.
+func (s *Scope) delve(platform string) image.Want {
+	return image.Want{Image: s.cfg.SupportRegistry + "/go", Platform: platform}
+}
+
+// looksOnPath is the label by which a support image says that its Delve looks programs up on PATH.
+const looksOnPath = "dev.debuggable.support/exec-looks-on-path"
 
 // Apply edits the objects and says what it did, container by container.
 func (s *Scope) Apply(images map[image.Want]image.Result) fn.Results {
@@ -235,6 +275,7 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result) (fn.Re
 		if a == nil {
 			continue
 		}
+		options.LooksOnPath = images[s.delve(a.want.Platform)].Config.Labels[looksOnPath] == "true"
 		if err := a.attach(options); err != nil {
 			refuse(i, a.Detection.Runtime.Name(), err)
 			continue

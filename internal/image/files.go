@@ -173,7 +173,7 @@ func (a *archive) scan(ctx context.Context, want string) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if count == 0 && errors.Is(err, tar.ErrHeader) {
+			if count == 0 && (errors.Is(err, tar.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF)) {
 				return errors.New("it is not a tar archive")
 			}
 			return fmt.Errorf("reading member %d: %w", count+1, err)
@@ -275,8 +275,8 @@ func (a *archive) read(ctx context.Context, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	b := make([]byte, 0)
-	if b, err = readDocument(io.NewSectionReader(file, m.offset, m.size), name); err != nil {
+	b, err := readDocument(io.NewSectionReader(file, m.offset, m.size), name)
+	if err != nil {
 		return nil, err
 	}
 	if int64(len(b)) != m.size {

@@ -41,9 +41,10 @@ type Local struct {
 
 // root is an image or an index that a layout's index.json lists.
 type root struct {
-	desc  v1.Descriptor
-	names []string // normalised references
-	tag   string   // a bare tag: a name without the image's
+	desc     v1.Descriptor
+	names    []string // normalised references
+	tag      string   // a bare tag: a name without the image's
+	artifact bool     // not an image: an attestation, a chart
 }
 
 // savedImage is an element of manifest.json, the table of contents that `docker save` writes
@@ -215,10 +216,7 @@ func (l *Local) loadIndex(ctx context.Context) (bool, error) {
 	}
 	l.whole, _, _ = v1.SHA256(strings.NewReader(string(b)))
 	for _, d := range index.Manifests {
-		if !runnable(d) {
-			continue
-		}
-		r := root{desc: d}
+		r := root{desc: d, artifact: !runnable(d)}
 		for _, key := range []string{"io.containerd.image.name", "org.opencontainers.image.ref.name"} {
 			n := d.Annotations[key]
 			if n == "" {
@@ -279,8 +277,33 @@ func (l *Local) find(ctx context.Context, ref name.Reference, platform v1.Platfo
 		if saved := l.savedAs(ref); len(saved) > 0 {
 			return l.loadSaved(ctx, saved, platform)
 		}
+		if l.tie != nil && ref.Name() == l.tie.Name() && len(l.saved) > 1 {
+			return Config{}, l.ambiguous(len(l.saved))
+		}
+	}
+	if _, tag := ref.(name.Tag); tag && err == ErrNotFound && l.tie == nil && l.nameless() {
+		return Config{}, &notFound{fmt.Sprintf("its images have no names; if one is meant, tie it: %s=%s", ref, l.path)}
 	}
 	return Config{}, err
+}
+
+func (l *Local) ambiguous(images int) error {
+	return fmt.Errorf("it holds %d images, so that %s= does not say which one is meant", images, l.tie)
+}
+
+// nameless reports whether there are images, but no reference can name any of them.
+func (l *Local) nameless() bool {
+	for _, r := range l.roots {
+		if len(r.names) > 0 {
+			return false
+		}
+	}
+	for _, s := range l.saved {
+		if len(s.RepoTags) > 0 {
+			return false
+		}
+	}
+	return len(l.all()) > 0 || len(l.saved) > 0
 }
 
 // rootsOf returns the descriptors that ref names; none if the layout has no such image.
@@ -320,7 +343,9 @@ func (l *Local) rootsOf(ctx context.Context, ref name.Reference) ([]v1.Descripto
 func (l *Local) all() []v1.Descriptor {
 	var ds []v1.Descriptor
 	for _, r := range l.roots {
-		ds = append(ds, r.desc)
+		if !r.artifact {
+			ds = append(ds, r.desc)
+		}
 	}
 	return ds
 }
@@ -374,12 +399,12 @@ func (l *Local) children(ctx context.Context, d v1.Descriptor) ([]v1.Descriptor,
 
 // tied returns what IMAGE=PATH stands for.
 func (l *Local) tied() ([]v1.Descriptor, error) {
-	if len(l.roots) == 0 {
-		return nil, nil
-	}
 	var tagged, named []v1.Descriptor
 	var names []string
 	for _, r := range l.roots {
+		if r.artifact {
+			continue
+		}
 		if slices.Contains(r.names, l.tie.Name()) {
 			named = append(named, r.desc)
 		}
@@ -392,6 +417,8 @@ func (l *Local) tied() ([]v1.Descriptor, error) {
 		}
 	}
 	switch {
+	case len(names) == 0:
+		return nil, nil
 	case len(named) > 0:
 		return named, nil
 	case len(names) == 1: // one image, or the platforms of one
@@ -399,7 +426,7 @@ func (l *Local) tied() ([]v1.Descriptor, error) {
 	case len(tagged) > 0:
 		return tagged, nil
 	}
-	return nil, fmt.Errorf("it holds %d images, so that %s= does not say which one is meant", len(l.roots), l.tie)
+	return nil, l.ambiguous(len(l.all()))
 }
 
 // savedAs returns the images that manifest.json has under the name ref.

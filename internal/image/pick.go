@@ -121,6 +121,8 @@ func (p picker) pick(ctx context.Context, roots []v1.Descriptor, platform v1.Pla
 	switch {
 	case len(found) == 0 && absent != nil:
 		return Config{}, absent
+	case len(found) == 0 && len(roots) > 0:
+		return Config{}, fmt.Errorf("%s: %w", roots[0].Digest, errNoImage)
 	case len(found) == 0:
 		return Config{}, errNoImage
 	case len(found) == 1:

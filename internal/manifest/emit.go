@@ -15,7 +15,7 @@ func (c *chunk) emit(root *yaml.Node) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		again, _, p := parseJSON(out)
+		again, p := parseJSON(out, nil)
 		if p != nil || !sameTree(again, root) {
 			return nil, errNotFaithful
 		}
@@ -28,13 +28,24 @@ func (c *chunk) emit(root *yaml.Node) ([]byte, error) {
 	if out, ok := splice(c.body, doc.Content[0], root); ok {
 		return out, nil
 	}
-	return c.emitWhole(doc.Content[0], root)
+	return c.emitWhole(doc.Content[0], root, bytes.HasSuffix(c.body, []byte("\n")) || bytes.HasSuffix(c.body, []byte("\r")))
 }
 
 var errNotFaithful = errors.New("the edited document does not survive being written and read again: write the document in a simpler style (without anchors, tags or unusual comments)")
 
-// emitWhole writes root anew in the style of orig, the document as it was read.
-func (c *chunk) emitWhole(orig, root *yaml.Node) ([]byte, error) {
+// endLine returns body, which says root, in a form that means the same when a line break follows. A block scalar without one at the
+// very end of an input has none in its value either.
+func (c *chunk) endLine(body []byte, root *yaml.Node) ([]byte, error) {
+	if c.format != yamlFormat || bytes.HasSuffix(body, []byte("\n")) || bytes.HasSuffix(body, []byte("\r")) ||
+		readsAs(append(body[:len(body):len(body)], '\n'), root) {
+		return body, nil
+	}
+	return c.emitWhole(root, root, true)
+}
+
+// emitWhole writes root anew in the style of orig, the document as it was read. endLine says that it has to end in a line break;
+// otherwise it does so only where it must.
+func (c *chunk) emitWhole(orig, root *yaml.Node, endLine bool) ([]byte, error) {
 	st := style{indent: yaml.DefaultIndent, compact: true}.of(orig, true)
 	comments := c.comments
 	for _, how := range []looks{asIs, spelledNulls, plain} {
@@ -51,7 +62,7 @@ func (c *chunk) emitWhole(orig, root *yaml.Node) ([]byte, error) {
 			out = append([]byte("---\n"), out...)
 		}
 		if readsAs(out, root) {
-			if !bytes.HasSuffix(c.body, []byte("\n")) && !bytes.HasSuffix(c.body, []byte("\r")) {
+			if !endLine {
 				if short := bytes.TrimSuffix(out, []byte("\n")); readsAs(short, root) {
 					out = short
 				}
@@ -81,6 +92,7 @@ func usesCRLF(text []byte) bool {
 type style struct {
 	indent  int
 	compact bool // a sequence in a mapping starts in the column of its key
+	wide    int  // otherwise, how far from it, where that is known
 }
 
 // of returns the style of what is directly in block mapping m or, with deep, of the first mapping and sequence anywhere in it;
@@ -101,7 +113,7 @@ func (st style) of(m *yaml.Node, deep bool) style {
 				switch {
 				case child.Line == n.Content[i-1].Line:
 				case child.Kind == yaml.SequenceNode && !hasCompact:
-					st.compact, hasCompact = by <= 0, true
+					st.compact, st.wide, hasCompact = by <= 0, max(by, 0), true
 				case child.Kind == yaml.MappingNode && !hasIndent && by > 1 && by <= 9:
 					st.indent, hasIndent = by, true
 				}
