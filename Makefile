@@ -62,11 +62,12 @@ fuzz: ## each fuzz target for FUZZTIME, then the launch equivalence with many ca
 		target=$${func#func }; echo "== $$target in $$(dirname $$file)"; \
 		$(GO) test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "./$$(dirname $$file)"; \
 	done
-	@if [ -d internal/equivalence ]; then $(GO) test -count=1 -timeout=60m ./internal/equivalence -cases=$(EQUIVALENCE_CASES); fi
+	@if [ -d internal/equivalence ]; then $(GO) test -count=1 -timeout=60m -run=TestLaunchEquivalence ./internal/equivalence -cases=$(EQUIVALENCE_CASES); fi
 
 .PHONY: e2e
 e2e: ## real debuggers, containers, clusters and orchestrators: the module e2e, and pipelines with Helm built from source
-	DEBUGGABLE_BUILD_TOOLS=1 $(GO) test ./internal/pipelines
+	DEBUGGABLE_BUILD_TOOLS=1 $(GO) test -timeout=20m ./internal/pipelines
+	$(GO) test -count=1 ./docs
 	@if [ -f e2e/go.mod ]; then cd e2e && $(GO) test -timeout=50m ./...; fi
 
 .PHONY: image

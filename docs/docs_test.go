@@ -83,6 +83,19 @@ func TestCommands(t *testing.T) {
 	if err := os.Symlink(kustomize, filepath.Join(bin, "kustomize")); err != nil {
 		t.Fatal(err)
 	}
+	if cache, err := os.UserCacheDir(); err == nil {
+		// Where the tests of internal/pipelines keep what they build.
+		built, err := filepath.Glob(filepath.Join(cache, "debuggable-tools", "*", "helm"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, helm := range built[:min(1, len(built))] {
+			if err := os.Symlink(helm, filepath.Join(bin, "helm")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	updates := map[string][]block{}
 	for _, b := range allBlocks(t) {
 		if b.lang != "console" {
@@ -109,7 +122,7 @@ func TestCommands(t *testing.T) {
 				if i == len(steps)-1 {
 					want = b.exit()
 				}
-				got, status := shell(t, dir, bin, s.command)
+				got, status := shell(t, dir, s.command)
 				if status != want {
 					t.Errorf("$ %s\nexit status %d, want %d:\n%s", s.command, status, want, strings.Join(got, "\n"))
 				}
@@ -267,11 +280,11 @@ func matches(got, want []string) bool {
 func isOpen(line string) bool { return line == "…" || strings.HasSuffix(line, "…") }
 
 // shell runs a command and returns what it printed on both streams, line by line.
-func shell(t *testing.T, dir, bin, command string) ([]string, int) {
+func shell(t *testing.T, dir, command string) ([]string, int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "bash", "-uo", "pipefail", "-c", command)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "UPDATE=", "TERM=dumb")
+	cmd.Env = append(os.Environ(), "UPDATE=", "TERM=dumb")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
