@@ -37,7 +37,7 @@ cover: ## what the tests reach, as dist/cover.html
 	$(GO) tool cover -func=dist/cover.out | tail -n 1
 
 .PHONY: golden
-golden: ## write expected outputs anew: testdata, function-config/schema.yaml, the documentation's tables and sessions
+golden: ## write expected outputs anew: testdata, function-config/schema.yaml, the documentation's tables and console blocks
 	UPDATE=1 $(GO) test -count=1 . ./function-config
 	UPDATE=1 $(GO) test -count=1 ./docs
 
@@ -50,7 +50,10 @@ lint: ## gofmt, go vet, go mod tidy, golangci-lint (.golangci.yaml), for every m
 	$(GO) vet -tags nowatch .
 	$(TOOL) golangci-lint run
 	$(TOOL) golangci-lint run --build-tags nowatch .
-	@for m in $(MODULES); do echo "$$m: go vet ./..."; (cd $$m && $(GO) vet ./...); done
+	@lint=$$($(TOOL) -n golangci-lint); for m in $(MODULES); do \
+		if [ -z "$$(cd $$m && $(GO) list ./... 2> /dev/null)" ]; then continue; fi; \
+		echo "$$m: go vet, golangci-lint"; (cd $$m && $(GO) vet ./... && $$lint run); \
+	done
 
 .PHONY: bench
 bench: ## benchmarks of all packages; BENCH=regexp chooses
