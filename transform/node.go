@@ -103,9 +103,14 @@ func ensure(node *yaml.Node, name string, kind yaml.Kind, after ...string) *yaml
 	return v
 }
 
-// str is a string scalar. Where a plain one would read as something else, the emitter quotes it.
+// str is a string scalar. Where a plain one would read as something else, it is quoted: the emitter sees to that for
+// YAML 1.2, while kubectl reads YAML 1.1, for which yes, on and 1:30 are no strings either.
 func str(value string) *yaml.Node {
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Value: value}
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Value: value}
+	if yaml.IsValueNonString(value) {
+		n.Style = yaml.DoubleQuotedStyle
+	}
+	return n
 }
 
 // strLike is a string scalar in the style of its neighbours: quoted as the first of them that is one line.

@@ -78,7 +78,10 @@ func TestLaunchEquivalence(t *testing.T) {
 				mu.Unlock()
 				for i, v := range verdicts {
 					if v.reason != "" && (*leftFor == "all" || *leftFor == v.reason) && tc.Units[i].Legit == "" {
-						t.Logf("seed %d left alone: %s\n%s", s, v.reason, tc.describe(nil))
+						tr, _ := tc.transform()
+						_, _, results := tr.result(tc.Units[i].Container.Name)
+						c, img := tc.Units[i].Container, tc.Units[i].Image
+						t.Logf("LEFT %d %s\n      %q %q %q %q", s, strings.Join(results, "; "), img.Entrypoint, img.Cmd, c.Command, c.Args)
 					}
 				}
 			}

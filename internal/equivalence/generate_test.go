@@ -20,6 +20,9 @@ type unit struct {
 	Legit     string // why a person would accept that it is left alone; "" where one would not
 	Unordered bool   // programs run at the same time
 	Existing  bool   // a debugger is there already
+	Trace     bool   // a shell writes down what it does
+	// AppUnknown says that nobody could tell by the command line which program is the application: "server; notify".
+	AppUnknown bool
 }
 
 // testCase is a pod, and what is in the cluster around it.
@@ -505,12 +508,16 @@ func (g *generator) script(argv []string) []string {
 	if t.legit != "" {
 		g.legit(t.legit)
 	}
+	if t.legit == builtin {
+		g.u.App, g.u.AppUnknown = "", true
+	}
 	g.u.Unordered = g.u.Unordered || t.unordered
 	shell := g.one("sh", "/bin/sh", "/bin/sh", "dash", "ash", "sh")
 	if bash {
 		shell = g.one("bash", "/bin/bash")
 	}
 	line := []string{shell}
+	g.u.Trace = g.u.Trace || strings.Contains(t.text, "set -ex")
 	switch g.IntN(12) {
 	case 0:
 		line = append(line, "-ec")
@@ -520,6 +527,7 @@ func (g *generator) script(argv []string) []string {
 		line = append(line, "-euc")
 	case 3:
 		line = append(line, "-exc")
+		g.u.Trace = true
 	case 4:
 		if bash {
 			line = append(line, "-o", "pipefail", "-c")

@@ -290,11 +290,18 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 		return u.App == "" || p == path.Clean(u.App) || path.Base(p) == u.App
 	}
 	v.idle = !slices.ContainsFunc(was.entries, app)
+	if v.idle && was.exit != 0 && is.exit != 0 {
+		// What did not get as far as its program may fail in another way.
+		for _, o := range []*outcome{&was, &is} {
+			o.entries = slices.DeleteFunc(o.entries, func(e entry) bool { return e.kind == "fail" })
+			o.exit, o.output = 0, nil
+		}
+	}
 	if diff := differ(was, is, u, v.hidden); diff != "" {
 		v.broken = diff
 		return v, nil
 	}
-	if v.idle {
+	if v.idle || u.App == "" || u.Runtime == "other" {
 		return v, nil
 	}
 	for protocol, port := range ports {
@@ -362,9 +369,6 @@ func differ(was, is outcome, u unit, hidden bool) string {
 				p = "/cnb/lifecycle/launcher"
 			}
 			s = append(s, e.kind+" "+p)
-			if e.kind == "fail" {
-				s[len(s)-1] += " (" + e.argv[0] + ")"
-			}
 		}
 		return strings.Join(s, ", ")
 	}
@@ -391,9 +395,12 @@ func differ(was, is outcome, u unit, hidden bool) string {
 	clean := func(m map[string]string) map[string]string {
 		out := map[string]string{}
 		for name, text := range m {
+			if name == "stderr" && u.Trace {
+				continue
+			}
 			var lines []string
 			for _, line := range strings.Split(text, "\n") {
-				if !strings.HasPrefix(line, "+") { // set -x
+				if !u.AppUnknown || line != "launcher: started without a debugger" {
 					lines = append(lines, line)
 				}
 			}
@@ -444,6 +451,13 @@ func envDiffer(was, is []string, hidden bool) string {
 	}
 	delete(x, "_")
 	delete(y, "_")
+	if hidden {
+		// The result warns that what an unknown object sets these to is hidden.
+		for _, k := range []string{"JAVA_TOOL_OPTIONS", "NODE_OPTIONS", "PATH"} {
+			delete(x, k)
+			delete(y, k)
+		}
+	}
 	for k := range y {
 		if _, had := x[k]; !had && strings.HasPrefix(k, "DEBUGGABLE_") {
 			delete(y, k)
@@ -467,9 +481,6 @@ func envDiffer(was, is []string, hidden bool) string {
 		}
 		rest := strings.Join(kept, sep)
 		switch {
-		case hidden && rest == "":
-			delete(x, name)
-			delete(y, name)
 		case !had && rest == "":
 			delete(y, name)
 		default:
