@@ -410,7 +410,7 @@ func (g *generator) quote(w string) string {
 		return single
 	case k < 8:
 		return double
-	case w != "" && !strings.Contains(w, "\n"):
+	case w != "" && !strings.Contains(w, "\n") && (len(w) < 12 || g.chance(10)): // nobody writes a script like this
 		var b strings.Builder
 		for _, r := range w {
 			if r < 128 && !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.-", r) {
@@ -730,6 +730,7 @@ func (g *generator) buildpack(argv []string) {
 			}
 			if g.chance(8) && !less(bpAPI, "0.8") {
 				p.WorkingDir = "/srv"
+				g.legit("buildpack process with a directory of its own")
 			}
 		} else if list := bpAPI == "0.9" || bpAPI == "0.10"; list {
 			p.Command = command
