@@ -223,13 +223,20 @@ func (f *finder) cnbKnown(p cnbProcess, meta cnbMetadata, appDir string, args []
 	}
 	f.base = []string{cnbLauncher}
 	if p.Direct {
-		f.base = append(append(f.base, "--", cmd), args...)
-		f.line = f.base
-		words, end := argvWords(f.base, nil)
-		return mark(words[2:]), end, nil, true, nil
+		f.base = append(f.base, "--")
 	}
 	f.base = append(append(f.base, cmd), args...)
 	f.line = f.base
+	f.baseFrom = make([]int, len(f.base))
+	for i := range f.baseFrom {
+		if f.baseFrom[i] = -1; i >= len(f.base)-len(user) {
+			f.baseFrom[i] = i - len(f.base) + len(f.in.Argv)
+		}
+	}
+	if p.Direct {
+		words, end := argvWords(f.base, nil)
+		return mark(words[2:]), end, nil, true, nil
+	}
 	words, end := argvWords(f.base, nil)
 	words = mark(words)
 	if len(args) == 0 {
@@ -256,7 +263,6 @@ func (f *finder) tokens(words []word) []word {
 		if n := strings.IndexAny(out[i].text, "$`\"\\"); n >= 0 || echoOption(out[i].text) {
 			out[i].static, out[i].known = false, max(n, 0)
 		}
-		out[i].content = nil // quotes in it would be read once more
 	}
 	f.checks = append(f.checks, func(w string) bool { return !echoOption(w) })
 	return out

@@ -32,12 +32,16 @@ func (s *script) expand(w *syntax.Word) []word {
 	if p := s.parameters(w); p != nil && to <= s.unknown {
 		return s.positional(*p, at, end)
 	}
+	keeps := assignedBy(w)
+	if keeps != "" && len(keptIn(w, keeps)) == 0 {
+		keeps = ""
+	}
 	d := s.decode(w, true)
 	if to > s.unknown && d.unknown < 0 {
 		d.unknown = 0
 	}
 	if d.unknown >= 0 {
-		r := word{text: s.src[from:to], at: at, end: end, single: !d.multi && !d.elastic}
+		r := word{text: s.src[from:to], at: at, end: end, single: !d.multi && !d.elastic, keeps: keeps}
 		if !d.multi && !d.elastic {
 			// A script that is put together: what comes before the unknown part is certain.
 			var b strings.Builder
@@ -55,7 +59,7 @@ func (s *script) expand(w *syntax.Word) []word {
 	fields, starts := d.fields()
 	out := make([]word, 0, len(fields))
 	for i, text := range fields {
-		r := word{text: text, known: len(text), static: true, single: true, at: at, end: end}
+		r := word{text: text, known: len(text), static: true, single: true, at: at, end: end, keeps: keeps}
 		if len(fields) == 1 && starts[0] == 0 && len(text) == len(d.units) {
 			r.content = s.contentOf(d)
 		}

@@ -26,6 +26,8 @@ type launcher struct {
 	// permutes says that it looks for options behind the first word that is none, unless there is a "--": words with dashes
 	// can only be put behind one.
 	permutes bool
+	// noOptions hands all its words to rest.
+	noOptions bool
 	// numeric allows -5, --5 and -+5 (nice).
 	numeric bool
 	// anyLong takes every other long option to have a value (opentelemetry-instrument makes them from its plugins).
@@ -63,7 +65,7 @@ func launchers() []launcher {
 			}
 			return nil
 		}},
-		{names: []string{"docker-entrypoint.sh"}, rest: entrypointRest},
+		{names: []string{"docker-entrypoint.sh"}, noOptions: true, rest: entrypointRest},
 		{names: []string{"opentelemetry-instrument"}, anyLong: true, rest: func(f *finder, words []word) ([]word, error) {
 			f.assign("PYTHONPATH", Assignment{})
 			return words, nil
@@ -109,6 +111,9 @@ func busyboxApplet(name string) bool {
 // unwrap returns the command that words, which start with the launcher, run.
 func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 	name := words[0].text
+	if l.noOptions {
+		return l.rest(f, words[1:])
+	}
 	rest, err := l.options(f, name, words[1:])
 	if err != nil {
 		return nil, err
@@ -120,9 +125,6 @@ func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 		if rest, err = l.options(f, name, rest[1:]); err != nil {
 			return nil, err
 		}
-	}
-	if l.rest != nil && l.names[0] == "docker-entrypoint.sh" {
-		return l.rest(f, rest)
 	}
 	for range l.operands {
 		if len(rest) == 0 || !rest[0].single || strings.HasPrefix(rest[0].text, "-") {
@@ -323,7 +325,11 @@ func envRest(f *finder, words []word) ([]word, error) {
 		if !ok {
 			break
 		}
-		f.assign(name, Assignment{Value: val, Known: w.static})
+		a := Assignment{Known: w.static, Keeps: w.keeps == name}
+		if a.Known {
+			a.Value = val
+		}
+		f.assign(name, a)
 		words = words[1:]
 	}
 	return words, nil

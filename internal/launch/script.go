@@ -13,6 +13,7 @@ type script struct {
 	inv     invocation
 	src     string
 	file    *syntax.File
+	lang    syntax.LangVariant
 	depth   int
 	unknown int // from this byte on the text is not certain
 
@@ -37,9 +38,6 @@ func (s *script) follow() (Found, error) {
 		return Found{}, refuse(UnknownText, "a value that is not known here is part of the script in front of the program")
 	}
 	s.before(call)
-	for _, a := range call.Assigns {
-		s.assignment(a, certain, true)
-	}
 	words, end, err := s.command(call)
 	if err != nil {
 		return Found{}, err
@@ -119,13 +117,13 @@ func (s *script) locateIn(st *syntax.Stmt) (*syntax.CallExpr, error) {
 	return nil, refuse(ShellNoProgram, "the script does not end with a program")
 }
 
-// filters are programs that people pipe a server's output through and that do nothing else.
+// filters are programs that people pipe a server's input or output through, and that do nothing else.
 func filters() []string {
 	return []string{"tee", "cat", "grep", "egrep", "sed", "awk", "gawk", "mawk", "ts", "jq", "logger", "cronolog", "rotatelogs",
-		"multilog", "svlogd", "s6-log", "head", "tail", "tr", "cut", "fold", "nl", "column"}
+		"multilog", "svlogd", "s6-log", "head", "tail", "tr", "cut", "fold", "nl", "column", "echo", "printf", "yes"}
 }
 
-// locatePipe: the program is the first of a pipeline whose other commands are plain filters.
+// locatePipe: the program is the only part of a pipeline that is no plain filter.
 func (s *script) locatePipe(c *syntax.BinaryCmd) (*syntax.CallExpr, error) {
 	var parts []*syntax.Stmt
 	var flatten func(st *syntax.Stmt)
@@ -139,11 +137,12 @@ func (s *script) locatePipe(c *syntax.BinaryCmd) (*syntax.CallExpr, error) {
 	}
 	flatten(c.X)
 	flatten(c.Y)
-	for _, st := range parts[1:] {
-		call, ok := st.Cmd.(*syntax.CallExpr)
-		if !ok || st.Background || len(call.Args) == 0 || !slices.Contains(filters(), path.Base(call.Args[0].Lit())) {
-			return nil, refuse(ShellPipe, "the script ends with a pipeline of several programs")
-		}
+	parts = slices.DeleteFunc(parts, func(st *syntax.Stmt) bool {
+		name, call := callName(st)
+		return call != nil && slices.Contains(filters(), path.Base(name)) && !s.functions[name]
+	})
+	if len(parts) != 1 {
+		return nil, refuse(ShellPipe, "the script ends with a pipeline of several programs")
 	}
 	return s.locateIn(parts[0])
 }
@@ -232,6 +231,10 @@ func (s *script) command(call *syntax.CallExpr) ([]word, place, error) {
 		words = append(words, s.expand(w)...)
 	}
 	end := s.endOf(call)
+	// The words are expanded before the command's own assignments are made.
+	for _, a := range call.Assigns {
+		s.assignment(a, certain, true)
+	}
 	external := false
 	for {
 		if len(words) == 0 {

@@ -17,6 +17,8 @@ type word struct {
 	single bool
 	// tail is the certain last path element of a word whose beginning is not known.
 	tail string
+	// keeps is the variable whose value is whole within a word that assigns to it: PATH=$PATH:/x.
+	keeps string
 	// at and end are the places in front of and behind it.
 	at, end place
 	// content maps offsets of text to offsets of the line's word that text is written in; nil when it has no such place.
@@ -102,7 +104,7 @@ func plain(w string) bool {
 
 // commandWord says whether a plain word is taken for a program's name where a command starts: no assignment, no keyword.
 func commandWord(w string) bool {
-	return !isAssignment(w) && !syntax.IsKeyword(w) && !strings.HasPrefix(w, "-")
+	return !isAssignment(w) && !syntax.IsKeyword(w) && w[0] != '-' && w[0] != '+'
 }
 
 // isAssignment says whether a word looks like NAME=… or NAME+=….
