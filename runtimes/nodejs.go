@@ -104,6 +104,9 @@ func (NodeJS) existing(p Process) (Plan, bool) {
 			}
 		}
 	}
+	if p.Script {
+		words = append(words, behindScript(p.Argv)...)
+	}
 	found := false
 	port := int32(inspectorPort)
 	for i, w := range words {
@@ -124,6 +127,24 @@ func (NodeJS) existing(p Process) (Plan, bool) {
 		}
 	}
 	return Plan{Existing: true, Ports: []Port{{"devtools", port}}}, found
+}
+
+// behindScript returns node's options in the arguments of a script that is likely to run them: /entrypoint.sh node --inspect
+// app.js, or /entrypoint.sh sh -c "exec node --inspect app.js". An inspector there has a port of its own, which outweighs
+// NODE_OPTIONS.
+func behindScript(argv []string) []string {
+	var words []string
+	for _, w := range argv[min(1, len(argv)):] {
+		for _, part := range strings.Fields(w) {
+			words = append(words, strings.Trim(part, `"'`))
+		}
+	}
+	for i, w := range words {
+		if name := programName(w); name == "node" || name == "nodejs" {
+			return leadingOptions(words[i+1:], nodeValueOptions)
+		}
+	}
+	return nil
 }
 
 // nodemonRunsNode says whether nodemon hands its node options to node rather than to another program, which it runs

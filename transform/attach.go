@@ -2,6 +2,7 @@ package transform
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -58,7 +59,7 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 		return a, err
 	}
 	a.Process = runtimes.Process{
-		Argv: a.Found.Argv, Env: all, ImageEnv: a.env.image, Unknown: a.env.unknown,
+		Argv: a.Found.Argv, Env: reaching(a.Found, all), ImageEnv: a.env.image, Unknown: a.env.unknown,
 		Author: cfg.Author, Labels: cfg.Labels, Script: a.Found.Script,
 		Hidden:    hidden(a.Found, all, a.env.unknown),
 		Dynamic:   make([]bool, len(a.Found.Argv)),
@@ -107,6 +108,28 @@ func hidden(found launch.Found, env map[string]string, unknown map[string]bool) 
 		}
 	}
 	return h
+}
+
+// reaching is the part of the container's environment whose value is known where the program starts, with what launchers
+// and scripts on the way make of it.
+func reaching(found launch.Found, env map[string]string) map[string]string {
+	reach := map[string]string{}
+	if !found.Cleared {
+		maps.Copy(reach, env)
+	}
+	for name, assigned := range found.Assigned {
+		switch {
+		case assigned.Known && !assigned.Unset:
+			reach[name] = assigned.Value
+		case !assigned.Keeps:
+			delete(reach, name)
+		default: // what there is, and more
+			if value, ok := env[name]; ok {
+				reach[name] = value
+			}
+		}
+	}
+	return reach
 }
 
 // noTemp says whether the container cannot write to /tmp.
@@ -175,6 +198,9 @@ func (a *attachment) attach(o runtimes.Options) error {
 		}
 		if a.Process.Hidden[change.Name] {
 			return &runtimes.Refusal{Reason: EnvHidden, Message: fmt.Sprintf("%s would not reach the program: %s sets it", change.Name, strings.Join(a.Found.Via, " "))}
+		}
+		if a.Process.Script && slices.ContainsFunc(a.Process.Argv, func(w string) bool { return strings.Contains(w, change.Name+"=") }) {
+			return &runtimes.Refusal{Reason: EnvHidden, Message: fmt.Sprintf("%s would not reach the program: the arguments of %s set it", change.Name, a.Process.Argv[0])}
 		}
 		if a.Found.References[change.Name] {
 			return &runtimes.Refusal{Reason: EnvReferenced, Message: fmt.Sprintf("%s would have to change, but the command line uses it", change.Name)}

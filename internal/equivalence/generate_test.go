@@ -173,6 +173,7 @@ func (g *generator) program() []string {
 			env("GOTRACEBACK=all", "GOGC=50", "GODEBUG=madvdontneed=1")
 		}
 		if u.Existing {
+			u.App = strings.TrimPrefix(u.App, "./")
 			listen := [][]string{{"--listen=:2345"}, {"--listen", "127.0.0.1:2345"}, {"-l", ":2345"}, {"-l=:2345"}, {"--listen=[::]:2345"}, nil}[g.IntN(6)]
 			line := append([]string{g.one("dlv", "/usr/local/bin/dlv", "/dbg/go/bin/dlv"), "exec", "--headless"}, listen...)
 			line = append(line, "--api-version=2", "--accept-multiclient", "--continue", strings.Replace(u.App, "gosrv", "gosrv", 1), "--")
@@ -192,6 +193,8 @@ func (g *generator) program() []string {
 		if u.Existing && g.chance(60) {
 			line = append(line, g.one("-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000", "-Xrunjdwp:transport=dt_socket,server=y,suspend=n,address=8000",
 				"-agentlib:jdwp=transport=dt_socket,server=y,address=0.0.0.0:8000,suspend=n"))
+		} else if u.Existing && g.chance(40) {
+			line = append([]string{"env", "JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000"}, line...)
 		} else if u.Existing {
 			g.option("JAVA_TOOL_OPTIONS", "-Xmx1g -agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000", true)
 		}
@@ -211,6 +214,8 @@ func (g *generator) program() []string {
 			line = []string{g.one("node", "node", "/usr/local/bin/node")}
 			if u.Existing && g.chance(60) {
 				line = append(line, g.one("--inspect", "--inspect=9300", "--inspect=0.0.0.0:9300", "--inspect-brk=127.0.0.1:9300"))
+			} else if u.Existing && g.chance(40) {
+				line = append([]string{"env", g.one("NODE_OPTIONS=--inspect=0.0.0.0:9300", "NODE_OPTIONS=--no-warnings --inspect-brk=9300")}, line...)
 			} else if u.Existing {
 				g.option("NODE_OPTIONS", g.one("--inspect=0.0.0.0:9300", "--max-old-space-size=512 --inspect=9300"), true)
 			}
@@ -724,6 +729,9 @@ func (g *generator) buildpack(argv []string) {
 				command, p.Args, p.Command = []string{text}, nil, text
 			}
 			if !p.Direct {
+				for i, w := range p.Args { // a process id would differ
+					p.Args[i] = strings.ReplaceAll(w, "$$", "$ ")
+				}
 				g.class("cnb:shell")
 			} else {
 				g.class("cnb:direct")

@@ -395,11 +395,14 @@ func differ(was, is outcome, u unit, hidden bool) string {
 	clean := func(m map[string]string) map[string]string {
 		out := map[string]string{}
 		for name, text := range m {
-			if name == "stderr" && u.Trace {
+			if u.Trace {
 				continue
 			}
 			var lines []string
 			for _, line := range strings.Split(text, "\n") {
+				if i := strings.Index(line, "line 1:"); i >= 0 { // bash -c names itself after the command
+					line = line[i:]
+				}
 				if !u.AppUnknown || line != "launcher: started without a debugger" {
 					lines = append(lines, line)
 				}
@@ -483,8 +486,9 @@ func envDiffer(was, is []string, hidden bool) string {
 		switch {
 		case !had && rest == "":
 			delete(y, name)
-		default:
-			y[name] = rest
+		default: // a space more or less between words is none
+			y[name] = strings.TrimSpace(rest)
+			x[name] = strings.TrimSpace(old)
 		}
 	}
 	without("JAVA_TOOL_OPTIONS", " ", jdwp.MatchString)
