@@ -135,9 +135,7 @@ func (NodeJS) existing(p Process) (Plan, bool) {
 func behindScript(argv []string) []string {
 	var words []string
 	for _, w := range argv[min(1, len(argv)):] {
-		for _, part := range strings.Fields(w) {
-			words = append(words, strings.Trim(part, `"'`))
-		}
+		words = append(words, strings.Fields(strings.NewReplacer(`"`, "", "'", "", `\`, "").Replace(w))...)
 	}
 	for i, w := range words {
 		if name := programName(w); name == "node" || name == "nodejs" {

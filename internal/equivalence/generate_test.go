@@ -103,6 +103,11 @@ func (g *generator) container() {
 	}
 	g.environment()
 	if g.chance(7) && u.Runtime != "other" {
+		if g.chance(30) {
+			argv = append(g.launcher(), argv...)
+		} else if g.chance(30) {
+			argv = g.script(argv)
+		}
 		g.buildpack(argv)
 		g.finish()
 		return
@@ -449,6 +454,15 @@ func (g *generator) script(argv []string) []string {
 	for range [...]int{0, 0, 0, 1, 2}[g.IntN(5)] {
 		words = append(words, dynamic[g.IntN(len(dynamic))])
 	}
+	if strings.HasSuffix(argv[0], "java") && g.u.Runtime == "jvm" && g.chance(12) {
+		words[0] = g.one(`"$JAVA_HOME/bin/java"`, "$JAVA_HOME/bin/java", "${JAVA_HOME}/bin/java", `"${JAVA_HOME:-/opt/java/openjdk}/bin/java"`)
+		g.u.Image.Env = append(g.u.Image.Env, "JAVA_HOME=/opt/java/openjdk")
+		g.u.App = "java"
+		g.class("script:java-home")
+	} else if g.chance(3) {
+		words[0] = g.one(`"${APP:-`+argv[0]+`}"`, "$(command -v "+argv[0]+")", "`command -v "+argv[0]+"`", `"$(command -v `+argv[0]+`)"`)
+		g.legit("program that is known at run time only")
+	}
 	sep := " "
 	if g.chance(8) {
 		sep = " \\\n  "
@@ -489,6 +503,14 @@ func (g *generator) script(argv []string) []string {
 		{"eval", "eval " + g.quoteSingle(c), "eval", false}, {"source", ". /app/env.sh; exec " + c, "", false}, {"source", ". /app/env.sh && " + c, "", false},
 		{"command", "command " + c, "", false}, {"not", "! " + c, "", false}, {"after", c + "; echo done", builtin, false}, {"after", c + "; exit $?", "", false}, {"after", c + " && echo ok", builtin, false}, {"after", c + "; notify done", builtin, false}, {"after", c + " && notify ok", builtin, false},
 		{"shift", "shift; exec " + c, "", false}, {"default", "PORT=${PORT:-8080}; exec " + c + " --port $PORT", "", false}, {"default", ": ${X:=1}; export X; " + c, "", false}, {"setx", "set -ex; " + c, "", false}, {"args", "exec " + c + ` "$@"`, "", false}, {"args", c + ` "$@"`, "", false}, {"args", c + " $*", "", false},
+		{"exec-env", "exec env A=B \"C=$HOME\" " + c, "", false}, {"or", c + " || exit $?", "", false}, {"or", "cd \"$HOME\" || exit 1; cd /app; exec " + c, "", false}, {"or", "test -z \"$NOPE\" || migrate; exec " + c, "", false},
+		{"export", "export A=1 B=$(hostname); exec " + c, "", false}, {"export", "A=1 B=2; export A B; exec " + c, "", false}, {"export", "export A; exec " + c, "", false}, {"export", "export A=\"$KNOWN\" C=\"x y\" && exec " + c, "", false},
+		{"eval-before", "eval \"$(echo X=1)\"; exec " + c, "", false}, {"params-before", "[ \"$1\" = x ] && shift; exec " + c + ` "$@"`, "", false}, {"params-before", `set -- --x "$@"; exec ` + c + ` "$@"`, "", false}, {"params-before", "set -- a b; " + c + ` "$@" --last`, "", false}, {"args", c + ` ${1+"$@"}`, "", false},
+		{"ifs", "IFS=:; " + c + " $KNOWN", "", false}, {"redirect", "exec 3>&1; " + c + " >&3", "", false}, {"redirect", "{ " + c + "; } 2>&1", "", false}, {"redirect", "nohup " + c + " >/dev/null 2>&1", "", false}, {"pipe", "{ " + c + "; } | cat", "", true},
+		{"space", "  " + c + "  ;", "", false}, {"space", "\n\n\t" + c + "\n\n", "", false}, {"comment", "# don't\nmigrate # it's\n# \"\nexec " + c, "", false}, {"case-around", "case \"$1\" in start) shift; exec " + c + ";; *) exec " + c + ";; esac", conditional, false},
+		{"if-around", "if ! " + c + "; then exit 1; fi", conditional, false}, {"builtin", "command exec " + c, "", false}, {"sequence", "wait; exec " + c, "", false}, {"sequence", "[ -f /app/env.sh ] && . /app/env.sh; exec " + c, "", false}, {"sequence", "mkdir -p /tmp/a && chmod 700 /tmp/a && exec " + c, "", false},
+		{"loop-before", "while read -r line; do migrate \"$line\"; done < /tmp/in; exec " + c, "", false}, {"loop-before", "i=0; while [ $i -lt 2 ]; do i=$((i+1)); setup $i; done; " + c, "", false}, {"background-before", "notify & wait; exec " + c, "", false}, {"background-before", "while false; do notify; sleep 1; done & exec " + c, "", false},
+		{"subst", "V=\"$(migrate; echo x)\" " + c + " \"$V\"", "", false}, {"function-before", "log() { echo \"$@\"; }; log start; log 'go'; exec " + c, "", false}, {"function-before", "wait_for() { until waitfor \"$1\"; do sleep 1; done; }\nwait_for db\n\nexec " + c + "\n", "", false},
 		{"readonly", "readonly X=1; " + c, "", false}, {"local", "X=$(hostname) exec " + c, "", false}, {"subst", "X=`migrate`; exec " + c, "", false}, {"dot", "true; : ; exec " + c, "", false},
 	}
 	t := templates[g.IntN(len(templates))]
@@ -504,7 +526,7 @@ func (g *generator) script(argv []string) []string {
 		}
 	}
 	if bash && g.chance(20) {
-		t.text = g.one("set -o pipefail; ", "[[ -n $KNOWN ]] && migrate; ", "set -euo pipefail\n", "time ", "shopt -s nullglob; ", "export A=$'x\\ny'; ") + t.text
+		t.text = g.one("set -o pipefail; ", "[[ -n $KNOWN ]] && migrate; ", "set -euo pipefail\n", "time ", "shopt -s nullglob; ", "export A=$'x\\ny'; ", "declare -x A=1; ", "a=(1 2); migrate \"${a[@]}\"; ", "(( 1 + 1 )); ", "[[ $KNOWN == x* ]] || ", "source /app/env.sh; ", "export A=1 B=(x); ", "echo <<< x; ") + t.text
 	}
 	if strings.Contains(t.text, "time exec") || strings.HasPrefix(t.text, "time ") && t.name != "plain" {
 		t.text = strings.TrimPrefix(t.text, "time ")
@@ -684,6 +706,9 @@ func (g *generator) place(argv []string) {
 func (g *generator) buildpack(argv []string) {
 	u := g.u
 	g.class("buildpack")
+	for i, w := range argv { // a process id would differ
+		argv[i] = strings.ReplaceAll(w, "$$", "$ ")
+	}
 	api := g.one("0.3", "0.4", "0.9", "0.10", "0.12", "")
 	bpAPI := g.one("0.3", "0.5", "0.8", "0.9", "0.10")
 	type cnbProcess struct {
@@ -729,9 +754,6 @@ func (g *generator) buildpack(argv []string) {
 				command, p.Args, p.Command = []string{text}, nil, text
 			}
 			if !p.Direct {
-				for i, w := range p.Args { // a process id would differ
-					p.Args[i] = strings.ReplaceAll(w, "$$", "$ ")
-				}
 				g.class("cnb:shell")
 			} else {
 				g.class("cnb:direct")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"path"
 	"reflect"
 	"regexp"
@@ -18,6 +19,7 @@ import (
 	"debuggable.dev/debuggable/transform"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 	"sigs.k8s.io/yaml"
 )
 
@@ -69,6 +71,9 @@ func (tc testCase) manifest() []byte {
 		if err != nil {
 			panic(err)
 		}
+		if !tc.JSON {
+			data = restyle(data, tc.Seed)
+		}
 		return data
 	}
 	if tc.Function {
@@ -109,16 +114,16 @@ func (t transformed) result(name string) (reason string, severity fn.Severity, a
 	return reason, severity, all
 }
 
-// transform lets the program rewrite a case.
-func (tc testCase) transform() (t transformed, err error) {
+// rewrite lets the program rewrite manifests.
+func (tc testCase) rewrite(in []byte) (results fn.Results, out []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	set, err := manifest.Read(manifest.Input{Name: manifest.Stdin, Data: tc.manifest()})
+	set, err := manifest.Read(manifest.Input{Name: manifest.Stdin, Data: in})
 	if err != nil {
-		return t, err
+		return nil, nil, err
 	}
 	var objects []transform.Object
 	for _, o := range set.Objects() {
@@ -135,12 +140,27 @@ func (tc testCase) transform() (t transformed, err error) {
 			}
 		}
 	}
-	t.results = scope.Apply(images)
+	results = scope.Apply(images)
 	var b bytes.Buffer
-	if err := set.Write(&b, t.results); err != nil {
+	if tc.Function {
+		err = set.Write(&b, nil) // results would differ from run to run
+	} else {
+		err = set.Write(&b, results)
+	}
+	return results, b.Bytes(), err
+}
+
+// rerun rewrites what the program wrote.
+func (tc testCase) rerun(out []byte) ([]byte, error) {
+	_, again, err := tc.rewrite(out)
+	return again, err
+}
+
+// transform lets the program rewrite a case.
+func (tc testCase) transform() (t transformed, err error) {
+	if t.results, t.out, err = tc.rewrite(tc.manifest()); err != nil {
 		return t, err
 	}
-	t.out = b.Bytes()
 	var items []object
 	if tc.Function {
 		var list struct{ Items []object }
@@ -195,6 +215,13 @@ func (tc testCase) judge(boxes map[string]*sandbox) ([]verdict, error) {
 		for i := range verdicts {
 			verdicts[i].broken = err.Error()
 		}
+		return verdicts, nil
+	}
+	if again, err := tc.rerun(t.out); err != nil {
+		verdicts[0].broken = "second run: " + err.Error()
+		return verdicts, nil
+	} else if !bytes.Equal(again, t.out) {
+		verdicts[0].broken = "second run changes something"
 		return verdicts, nil
 	}
 	any := false
@@ -524,4 +551,53 @@ func envDiffer(was, is []string, hidden bool) string {
 	}
 	sort.Strings(diffs)
 	return strings.Join(diffs, "; ")
+}
+
+// restyle writes YAML in other ways: quoted, as blocks, lists in one line, with comments. The values stay.
+func restyle(data []byte, seed uint64) []byte {
+	r := rand.New(rand.NewPCG(seed, 11))
+	if r.IntN(3) == 0 {
+		return data
+	}
+	var doc kyaml.Node
+	if err := kyaml.Unmarshal(data, &doc); err != nil {
+		panic(err)
+	}
+	var walk func(n *kyaml.Node, value bool)
+	walk = func(n *kyaml.Node, value bool) {
+		switch n.Kind {
+		case kyaml.ScalarNode:
+			if value && n.Tag == kyaml.NodeTagString {
+				n.Style = []kyaml.Style{n.Style, n.Style, kyaml.DoubleQuotedStyle, kyaml.SingleQuotedStyle, kyaml.LiteralStyle, kyaml.FoldedStyle}[r.IntN(6)]
+				if r.IntN(12) == 0 && n.Style != kyaml.LiteralStyle && n.Style != kyaml.FoldedStyle {
+					n.LineComment = "# why"
+				}
+			}
+		case kyaml.MappingNode:
+			for i := 0; i < len(n.Content); i += 2 {
+				if r.IntN(20) == 0 {
+					n.Content[i].HeadComment = "# about " + n.Content[i].Value
+				}
+				walk(n.Content[i+1], true)
+			}
+		default:
+			if n.Kind == kyaml.SequenceNode && r.IntN(4) == 0 {
+				n.Style = kyaml.FlowStyle
+			}
+			for _, c := range n.Content {
+				walk(c, true)
+			}
+		}
+	}
+	walk(&doc, false)
+	out, err := kyaml.Marshal(&doc)
+	if err != nil {
+		return data
+	}
+	// The emitter cannot write every value in every style.
+	var was, is any
+	if yaml.Unmarshal(data, &was) != nil || yaml.Unmarshal(out, &is) != nil || !reflect.DeepEqual(was, is) {
+		return data
+	}
+	return out
 }
