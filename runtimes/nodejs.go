@@ -104,9 +104,6 @@ func (NodeJS) existing(p Process) (Plan, bool) {
 			}
 		}
 	}
-	if p.Script {
-		words = append(words, behindScript(p.Argv)...)
-	}
 	found := false
 	port := int32(inspectorPort)
 	for i, w := range words {
@@ -127,22 +124,6 @@ func (NodeJS) existing(p Process) (Plan, bool) {
 		}
 	}
 	return Plan{Existing: true, Ports: []Port{{"devtools", port}}}, found
-}
-
-// behindScript returns node's options in the arguments of a script that is likely to run them: /entrypoint.sh node --inspect
-// app.js, or /entrypoint.sh sh -c "exec node --inspect app.js". An inspector there has a port of its own, which outweighs
-// NODE_OPTIONS.
-func behindScript(argv []string) []string {
-	var words []string
-	for _, w := range argv[min(1, len(argv)):] {
-		words = append(words, strings.Fields(strings.NewReplacer(`"`, "", "'", "", `\`, "").Replace(w))...)
-	}
-	for i, w := range words {
-		if name := programName(w); name == "node" || name == "nodejs" {
-			return leadingOptions(words[i+1:], nodeValueOptions)
-		}
-	}
-	return nil
 }
 
 // nodemonRunsNode says whether nodemon hands its node options to node rather than to another program, which it runs

@@ -24,6 +24,15 @@ type Analysis struct {
 
 	line commandLine
 	env  environment
+	// behind is what the arguments of a script (/entrypoint.sh node app.js) name, which it is likely to start; nil for none.
+	behind *behindScript
+}
+
+// behindScript is a process that a script is likely to start: it says which runtime that is and what its variables become
+// on the way, but is never edited.
+type behindScript struct {
+	found   launch.Found
+	process runtimes.Process
 }
 
 // attachment is a container with everything that changes about it.
@@ -69,18 +78,25 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 	for i, static := range a.Found.Static {
 		a.Process.Dynamic[i] = !static || a.unresolved(a.Found.Argv[i])
 	}
+	shown := a.Process
+	if args := a.Process.Argv[1:]; a.Process.Script && len(args) > 0 && !slices.Contains(a.Process.Dynamic, true) {
+		if found, err := launch.Find(launch.Input{Argv: args, Env: a.Process.Env, Unknown: a.env.unknown}); err == nil {
+			shown.Argv, shown.Env, shown.Script, shown.Dynamic = found.Argv, reaching(found, a.Process.Env), found.Script, nil
+			a.behind = &behindScript{found, shown}
+		}
+	}
 	if told != nil {
 		a.Detection = runtimes.Detection{Runtime: told, Sign: runtimes.Sign{Strength: runtimes.Told, Words: "told to be " + told.Name()}}
 		return a, nil
 	}
-	a.Detection = runtimes.Detect(a.Process)
+	a.Detection = runtimes.Detect(shown)
 	switch {
 	case a.Detection.Runtime != nil:
 		return a, nil
 	case a.Process.Dynamic[0]:
 		return a, &runtimes.Refusal{Reason: "DynamicProgram", Message: fmt.Sprintf("program %s is known at run time only", a.Found.Argv[0])}
-	case runtimes.KnownOther(a.Found.Argv[0]):
-		return a, &runtimes.Refusal{Reason: KnownOther, Message: fmt.Sprintf("program %s belongs to no runtime that can be debugged", path.Base(a.Found.Argv[0]))}
+	case runtimes.KnownOther(shown.Argv[0]):
+		return a, &runtimes.Refusal{Reason: KnownOther, Message: fmt.Sprintf("program %s belongs to no runtime that can be debugged", path.Base(shown.Argv[0]))}
 	}
 	return a, &runtimes.Refusal{Reason: NoRuntime, Message: fmt.Sprintf("nothing shows which runtime %s needs; annotate the pod with %s, or set runtime in artifacts", a.Found.Argv[0], runtimeAnnotation)}
 }
@@ -161,11 +177,21 @@ func (c *Container) startsJVM() bool {
 	return false
 }
 
+// planned is the runtime's plan. A debugger that a script is likely to start, going by its arguments, is one that is there.
+func (a Analysis) planned(o runtimes.Options) (runtimes.Plan, error) {
+	if a.behind != nil {
+		if plan, err := a.Detection.Runtime.Attach(a.behind.process, o); err == nil && plan.Existing {
+			return plan, nil
+		}
+	}
+	return a.Detection.Runtime.Attach(a.Process, o)
+}
+
 // attach plans the debugger for an analysed container, without changing anything.
 func (a *attachment) attach(o runtimes.Options) error {
 	var err error
 	runtime := a.Detection.Runtime
-	if a.plan, err = runtime.Attach(a.Process, o); err != nil {
+	if a.plan, err = a.planned(o); err != nil {
 		return err
 	}
 	if a.plan.Existing {
@@ -199,7 +225,7 @@ func (a *attachment) attach(o runtimes.Options) error {
 		if a.Process.Hidden[change.Name] {
 			return &runtimes.Refusal{Reason: EnvHidden, Message: fmt.Sprintf("%s would not reach the program: %s sets it", change.Name, strings.Join(a.Found.Via, " "))}
 		}
-		if a.Process.Script && slices.ContainsFunc(a.Process.Argv, func(w string) bool { return strings.Contains(w, change.Name+"=") }) {
+		if a.behind != nil && hidden(a.behind.found, a.Process.Env, a.Process.Unknown)[change.Name] {
 			return &runtimes.Refusal{Reason: EnvHidden, Message: fmt.Sprintf("%s would not reach the program: the arguments of %s set it", change.Name, a.Process.Argv[0])}
 		}
 		if a.Found.References[change.Name] {
