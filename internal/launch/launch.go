@@ -336,8 +336,11 @@ func (f *finder) follow(words []word, end place, depth int) (Found, error) {
 		first := words[0]
 		if !first.static {
 			// "$JAVA_HOME/bin/java" names its program even when the directory is not known.
-			if first.single && first.tail != "" {
-				return f.found(words, end, false), nil
+			if first.tail != "" {
+				if !first.single && f.noInsert == nil {
+					f.noInsert = refuse(ProgramDynamic, "what %s starts is only known when it runs", quote(first.text))
+				}
+				return f.found(words, end, IsScript(first.tail)), nil
 			}
 			return Found{}, refuse(ProgramDynamic, "what %s starts is only known when it runs", quote(first.text))
 		}
@@ -366,7 +369,7 @@ func (f *finder) follow(words []word, end place, depth int) (Found, error) {
 		if isShell(name) {
 			return f.shell(words, end, depth)
 		}
-		l, ok := launcherNamed(name)
+		l, ok := launcherNamed(first.text)
 		if !ok {
 			return f.found(words, end, IsScript(first.text)), nil
 		}
