@@ -73,7 +73,7 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 		Hidden:    hidden(a.Found, all, a.env.unknown),
 		Dynamic:   make([]bool, len(a.Found.Argv)),
 		NoTemp:    c.noTemp(),
-		EnvShared: c.startsJVM(),
+		EnvShared: c.startsJVM() || besideJVM(a.Found.Rest),
 	}
 	for i, static := range a.Found.Static {
 		a.Process.Dynamic[i] = !static || a.unresolved(a.Found.Argv[i])
@@ -177,14 +177,24 @@ func (c *Container) startsJVM() bool {
 	return false
 }
 
+// besideJVM says whether a script starts another JVM that must not get a debug agent by a variable: one that runs at the
+// same time, and so would take the port, or one that has an agent of its own.
+func besideJVM(rest []launch.Command) bool {
+	return slices.ContainsFunc(rest, func(c launch.Command) bool {
+		return len(c.Argv) > 0 && jvmTool.MatchString(c.Argv[0]) && (c.Background || slices.ContainsFunc(c.Argv, func(w string) bool { return strings.Contains(w, "jdwp") }))
+	})
+}
+
 // planned is the runtime's plan. A debugger that a script is likely to start, going by its arguments, is one that is there.
 func (a Analysis) planned(o runtimes.Options) (runtimes.Plan, error) {
+	process := a.Process
 	if a.behind != nil {
 		if plan, err := a.Detection.Runtime.Attach(a.behind.process, o); err == nil && plan.Existing {
 			return plan, nil
 		}
+		process.Env = a.behind.process.Env
 	}
-	return a.Detection.Runtime.Attach(a.Process, o)
+	return a.Detection.Runtime.Attach(process, o)
 }
 
 // attach plans the debugger for an analysed container, without changing anything.
@@ -225,7 +235,7 @@ func (a *attachment) attach(o runtimes.Options) error {
 		if a.Process.Hidden[change.Name] {
 			return &runtimes.Refusal{Reason: EnvHidden, Message: fmt.Sprintf("%s would not reach the program: %s sets it", change.Name, strings.Join(a.Found.Via, " "))}
 		}
-		if a.behind != nil && hidden(a.behind.found, a.Process.Env, a.Process.Unknown)[change.Name] {
+		if a.hiddenBehindScript(change.Name) {
 			return &runtimes.Refusal{Reason: EnvHidden, Message: fmt.Sprintf("%s would not reach the program: the arguments of %s set it", change.Name, a.Process.Argv[0])}
 		}
 		if a.Found.References[change.Name] {
@@ -248,6 +258,14 @@ func (a *attachment) attach(o runtimes.Options) error {
 		return a.usesDbg()
 	}
 	return nil
+}
+
+// hiddenBehindScript says whether the arguments of a script set or clear a variable.
+func (a *attachment) hiddenBehindScript(name string) bool {
+	if a.behind != nil {
+		return hidden(a.behind.found, a.Process.Env, a.Process.Unknown)[name]
+	}
+	return a.Process.Script && slices.ContainsFunc(a.Process.Argv, func(w string) bool { return strings.Contains(w, name+"=") })
 }
 
 // rebase turns the line that the edits refer to into a command line of its own. Words at its end that the manifest

@@ -104,7 +104,7 @@ func ensure(node *yaml.Node, name string, kind yaml.Kind, after ...string) *yaml
 }
 
 // str is a string scalar. Where a plain one would read as something else, it is quoted: the emitter sees to that for
-// YAML 1.2, while kubectl reads YAML 1.1, for which yes, on and 1:30 are no strings either.
+// YAML 1.2, while kubectl reads YAML 1.1, for which yes, on and 010 are no strings either.
 func str(value string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Value: value}
 	if yaml.IsValueNonString(value) {

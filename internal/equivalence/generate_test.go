@@ -459,7 +459,7 @@ func (g *generator) script(argv []string) []string {
 		g.u.Image.Env = append(g.u.Image.Env, "JAVA_HOME=/opt/java/openjdk")
 		g.u.App = "java"
 		g.class("script:java-home")
-	} else if g.chance(3) {
+	} else if g.chance(3) && !g.u.Existing {
 		words[0] = g.one(`"${APP:-`+argv[0]+`}"`, "$(command -v "+argv[0]+")", "`command -v "+argv[0]+"`", `"$(command -v `+argv[0]+`)"`)
 		g.legit("program that is known at run time only")
 	}

@@ -328,6 +328,17 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 		v.broken = diff
 		return v, nil
 	}
+	if u.Unordered {
+		listening := map[debugger]bool{}
+		for _, d := range is.debuggers {
+			d.pid = ""
+			if listening[d] && d.protocol != "devtools" { // node goes on without a port
+				v.broken = fmt.Sprintf("two debuggers at the same time on port %s", d.port)
+				return v, nil
+			}
+			listening[d] = true
+		}
+	}
 	if v.idle || u.App == "" || u.Runtime == "other" {
 		return v, nil
 	}
@@ -454,6 +465,10 @@ func sameArgv(x, y entry) bool {
 	argv := slices.Clone(y.argv)
 	// Delve starts a program by its absolute path.
 	if len(x.argv) == len(argv) && argv[0] == y.path {
+		argv[0] = x.argv[0]
+	}
+	// $(command -v node) finds the wrapper, which hands its name on.
+	if argv[0] == "/dbg/nodejs/bin/node" {
 		argv[0] = x.argv[0]
 	}
 	if slices.Equal(x.argv, argv) {
