@@ -136,7 +136,8 @@ type Found struct {
 }
 
 // Edit is an insertion into the line (Found.Base, or else Input.Argv): Words in front of line[Word] when Offset is
-// negative (Word may be len(line)), else Text at the byte Offset of line[Word].
+// negative (Word may be len(line)), else Text at the byte Offset of line[Word]. All edits refer to the line as it was; of
+// edits at the same place the first comes first. See Apply.
 type Edit struct {
 	Word, Offset int
 	Words        []string

@@ -406,6 +406,22 @@ func TestSurroundings(t *testing.T) {
 	}
 }
 
+// TestBashEnv: a file that bash reads first may set anything.
+func TestBashEnv(t *testing.T) {
+	for _, in := range []Input{
+		{Env: map[string]string{"BASH_ENV": "/etc/x"}},
+		{Unknown: map[string]bool{"BASH_ENV": true}},
+		{Env: map[string]string{"BASH_ENV": ""}},
+		{},
+	} {
+		in.Argv = []string{"bash", "-c", "node"}
+		f, err := Find(in)
+		if want := in.Env["BASH_ENV"] != "" || in.Unknown["BASH_ENV"]; err != nil || f.Opaque != want {
+			t.Errorf("%v %v: opaque %v, %v", in.Env, in.Unknown, f.Opaque, err)
+		}
+	}
+}
+
 func TestIsScript(t *testing.T) {
 	for name, want := range map[string]bool{"/entrypoint.sh": true, "start.sh": true, "bin/foo.bash": true, "/entrypoint": true, "/docker-entrypoint": true,
 		"/start": true, "run": true, "node": false, "/app/server": false, "java": false, "/ko-app/web": false, "startup": false} {
