@@ -33,6 +33,8 @@ type testCase struct {
 	Stores      []store
 	Annotations map[string]string
 	JSON        bool
+	Suspend     bool     // debuggers wait for a client
+	Protocols   []string // preferred
 	Function    bool
 }
 
@@ -55,6 +57,10 @@ func generate(seed uint64) testCase {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 7))}
 	tc := testCase{Seed: seed, Shell: g.one("dash", "bash"), JSON: g.chance(20), Function: g.chance(20), Annotations: map[string]string{}}
 	g.tc = &tc
+	tc.Suspend = g.chance(8)
+	if g.chance(10) {
+		tc.Protocols = []string{"pydevd"}
+	}
 	n := 1
 	if g.chance(12) {
 		n = 2
@@ -403,6 +409,9 @@ func (g *generator) launcher() []string {
 			[]string{"poetry", "run"}, []string{"poetry", "-q", "run"}, []string{"pipenv", "run"}, []string{"uv", "run"}, []string{"uv", "run", "--no-sync"}, []string{"uv", "run", "--"}, []string{"uv", "run", "--python", "3.12", "--"})
 	}
 	line := lines[g.IntN(len(lines))]
+	if g.u.Runtime == "nodejs" && g.u.App == "node" && len(line) > 1 && (line[1] == "-i" || line[1] == "-" || strings.HasPrefix(line[1], "NODE_OPTIONS=")) {
+		g.legit("variable that a launcher hides from a tool")
+	}
 	g.class("launcher:" + strings.TrimPrefix(line[0][strings.LastIndexByte(line[0], '/')+1:], "/"))
 	return slices.Clone(line)
 }
@@ -698,6 +707,11 @@ func (g *generator) place(argv []string) {
 		u.Image.Entrypoint, u.Image.Cmd, u.Container.Command, u.Container.Args = staleEntry, stale, raws(head), raws(tail)
 	case 7:
 		u.Container.Args = raws(argv)
+	}
+	for _, w := range slices.Concat(u.Container.Command, u.Container.Args) {
+		if strings.Contains(strings.ReplaceAll(w, "$$", ""), "$(SECRET)") && strings.Contains(w, " ") && len(w) > 12 {
+			g.legit("Secret in a script")
+		}
 	}
 	g.class("place:" + []string{"image", "cmd", "entrypoint", "args", "command", "both", "both", "only-args"}[kind])
 }

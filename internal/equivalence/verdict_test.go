@@ -129,7 +129,9 @@ func (tc testCase) rewrite(in []byte) (results fn.Results, out []byte, err error
 	for _, o := range set.Objects() {
 		objects = append(objects, document{o})
 	}
-	scope := transform.Find(objects, functionconfig.Default())
+	cfg := functionconfig.Default()
+	cfg.Suspend, cfg.Protocols = tc.Suspend, tc.Protocols
+	scope := transform.Find(objects, cfg)
 	images := map[image.Want]image.Result{}
 	for _, want := range scope.Images() {
 		for _, u := range tc.Units {
@@ -382,9 +384,9 @@ func uses(c container) bool {
 }
 
 var (
-	jdwp     = regexp.MustCompile(`^-agentlib:jdwp=transport=dt_socket,server=y,address=\d+,suspend=n,quiet=y$`)
-	inspect  = regexp.MustCompile(`^--inspect=0\.0\.0\.0:\d+$`)
-	nodeOpts = regexp.MustCompile(`^--node-options=--inspect=0\.0\.0\.0:\d+$`)
+	jdwp     = regexp.MustCompile(`^-agentlib:jdwp=transport=dt_socket,server=y,address=\d+,suspend=[ny],quiet=y$`)
+	inspect  = regexp.MustCompile(`^--inspect(-brk)?=0\.0\.0\.0:\d+$`)
+	nodeOpts = regexp.MustCompile(`^--node-options=--inspect(-brk)?=0\.0\.0\.0:\d+$`)
 )
 
 // differ says how two lives of a container differ; "" for only in what debuggers need.
