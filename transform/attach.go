@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -81,10 +82,16 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 	shown := a.Process
 	shown.Env = all // what a script sets on the way is no sign of a runtime
 	if args := a.Process.Argv[1:]; a.Process.Script && len(args) > 0 && !slices.Contains(a.Process.Dynamic, true) {
-		if found, err := launch.Find(launch.Input{Argv: args, Env: a.Process.Env, Unknown: a.env.unknown}); err == nil {
+		found, err := launch.Find(launch.Input{Argv: args, Env: a.Process.Env, Unknown: a.env.unknown})
+		var refusal *runtimes.Refusal
+		switch {
+		case err == nil:
 			shown.Argv, shown.Script, shown.Dynamic = found.Argv, found.Script, nil
 			a.behind = &behindScript{found, shown}
 			a.behind.process.Env = reaching(found, a.Process.Env)
+		case errors.As(err, &refusal) && refusal.Reason != launch.ProgramDynamic && refusal.Reason != launch.NoCommand && refusal.Reason != launch.LauncherNoCommand:
+			// A loop is one behind a script as well.
+			return a, refusal
 		}
 	}
 	if told != nil {
@@ -187,9 +194,6 @@ func besideJVM(rest []launch.Command) bool {
 	})
 }
 
-// inspectorOption finds Node's inspector in a script.
-var inspectorOption = regexp.MustCompile(`--inspect(-brk|-wait)?($|[=\s"'\\])`)
-
 // planned is the runtime's plan. A debugger that a script is likely to start, going by its arguments, is one that is there.
 func (a Analysis) planned(o runtimes.Options) (runtimes.Plan, error) {
 	process := a.Process
@@ -198,8 +202,6 @@ func (a Analysis) planned(o runtimes.Options) (runtimes.Plan, error) {
 			return plan, nil
 		}
 		process.Env = a.behind.process.Env
-	} else if a.Process.Script && slices.ContainsFunc(a.Process.Argv[1:], inspectorOption.MatchString) {
-		return runtimes.Plan{}, &runtimes.Refusal{Reason: "ScriptEntrypoint", Message: fmt.Sprintf("the arguments of %s may start a debugger of their own", a.Process.Argv[0])}
 	}
 	return a.Detection.Runtime.Attach(process, o)
 }

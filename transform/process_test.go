@@ -213,7 +213,7 @@ func expandAll(words []string) []string {
 }
 
 func TestWriteBackOfRandomCommandLines(t *testing.T) {
-	texts := []string{"a", "", " ", "$", "$$", "$(A)", "$(B)", "$$(A)", "$$$(A)", "$(DOLLAR)", "x$(EMPTY)y", "$(EMPTY)", "a b", "yes", "null", "1", "- a", "#x", "it's", "a\nb\n", "\n", "日本 $(A)", "$HOME", "exec node $(A) a.js", "k: v", "*a", "&a", "!x", "%", "@", "`", "{", "[", "\"", "\\", "\t", "~", "é$"}
+	texts := []string{"a", "", " ", "$", "$$", "$(A)", "$(B)", "$$(A)", "$$$(A)", "$(DOLLAR)", "x$(EMPTY)y", "$(EMPTY)", "a b", "yes", "null", "1", "- a", "#x", "it's", "a\nb\n", "\n", "\t\n", " a\nb", "\n\tx\n", "a \n \n", "日本 $(A)", "$HOME", "exec node $(A) a.js", "k: v", "*a", "&a", "!x", "%", "@", "`", "{", "[", "\"", "\\", "\t", "~", "é$"}
 	for seed := range uint64(3000) {
 		checkWriteBack(t, rand.New(rand.NewPCG(seed, 2)), texts)
 	}

@@ -319,11 +319,14 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 		return u.App == "" || p == path.Clean(u.App) || path.Base(p) == u.App
 	}
 	v.idle = !slices.ContainsFunc(was.entries, app)
-	if v.idle && was.exit != 0 && is.exit != 0 {
-		// What did not get as far as its program may fail in another way.
-		for _, o := range []*outcome{&was, &is} {
-			o.entries = slices.DeleteFunc(o.entries, func(e entry) bool { return e.kind == "fail" })
-			o.exit, o.output = 0, nil
+	if v.idle {
+		// What does not get as far as its program may fail in another way.
+		i := slices.IndexFunc(is.entries, func(e entry) bool { return e.kind == "fail" })
+		if i >= 0 && i <= len(was.entries) {
+			is.entries, was.entries = is.entries[:i], was.entries[:i]
+		}
+		if i >= 0 || was.exit != 0 && is.exit != 0 {
+			was.exit, was.output, is.exit, is.output = 0, nil, 0, nil
 		}
 	}
 	if diff := differ(was, is, u, v.hidden); diff != "" {
@@ -420,7 +423,7 @@ func differ(was, is outcome, u unit, hidden bool) string {
 		switch {
 		case x.dir != y.dir:
 			return fmt.Sprintf("%s: directory %q, was %q", x.path, y.dir, x.dir)
-		case x.stdin != y.stdin:
+		case x.stdin != y.stdin && !u.Trace:
 			return fmt.Sprintf("%s: standard input %q, was %q", x.path, y.stdin, x.stdin)
 		case x.kind != "launch" && !sameArgv(x, y):
 			return fmt.Sprintf("%s: arguments %q, were %q", x.path, y.argv, x.argv)
