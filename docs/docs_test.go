@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -164,59 +163,6 @@ func TestLinks(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(root, filepath.Dir(doc), target)); err != nil {
 				t.Errorf("%s links to %s: %v", doc, target, err)
 			}
-		}
-	}
-}
-
-// TestEveryReasonIsExplained compares the reasons that the code can give with those that runtimes.md explains.
-func TestEveryReasonIsExplained(t *testing.T) {
-	root := repository(t)
-	// A constant whose value is its name, a Refusal's reason, or a tag.
-	code := regexp.MustCompile(`\b([A-Z][A-Za-z0-9]+)\s*=\s*"([A-Z][A-Za-z0-9]+)"|Refusal\{(?:Reason:\s*)?"([A-Z][A-Za-z0-9]+)"|"reason":\s*"([A-Z][A-Za-z0-9]+)"`)
-	given := map[string]string{}
-	for _, dir := range []string{".", "transform", "runtimes", "internal/launch"} {
-		files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("%s: %v, %d files", dir, err, len(files))
-		}
-		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
-			}
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, m := range code.FindAllStringSubmatch(string(data), -1) {
-				if m[1] == m[2] {
-					given[m[2]+m[3]+m[4]] = file
-				}
-			}
-		}
-	}
-	data, err := os.ReadFile("runtimes.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, table, _ := strings.Cut(string(data), "\n## What the results say\n")
-	explained := map[string]bool{}
-	for _, line := range strings.Split(table, "\n") {
-		cells := strings.Split(line, "|")
-		if len(cells) < 2 {
-			continue
-		}
-		for _, m := range regexp.MustCompile("`([A-Za-z0-9]+)`").FindAllStringSubmatch(cells[1], -1) {
-			explained[m[1]] = true
-		}
-	}
-	for reason, file := range given {
-		if !explained[reason] {
-			t.Errorf("runtimes.md does not explain %s, which %s gives", reason, file)
-		}
-	}
-	for reason := range explained {
-		if given[reason] == "" {
-			t.Errorf("runtimes.md explains %s, which nothing gives", reason)
 		}
 	}
 }
