@@ -12,12 +12,15 @@ import (
 	"strings"
 )
 
-// Tool is a Kubernetes program that the e2e module lists as a tool, such as kube-apiserver, or etcd. It returns the path of the built
-// binary. The first build of kube-apiserver takes minutes; its version is that of k8s.io/kubernetes in e2e/go.mod.
+// Tool builds a program that the e2e module lists as a tool, a Kubernetes program such as kube-apiserver, etcd or dlv, and returns the path
+// of the binary. The first build of kube-apiserver takes minutes; its version is that of k8s.io/kubernetes in e2e/go.mod.
 func Tool(ctx context.Context, name string) (string, error) {
 	root, err := moduleDir(ctx)
 	if err != nil {
 		return "", err
+	}
+	if name == "dlv" {
+		return build(ctx, root, name, "github.com/go-delve/delve", "github.com/go-delve/delve/cmd/dlv")
 	}
 	if name == "etcd" {
 		// A module of its own, for etcd's server and Kubernetes do not agree on the versions of what they share.

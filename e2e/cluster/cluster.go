@@ -44,6 +44,7 @@ type ControlPlane struct {
 	ca        *x509.Certificate
 	caKey     *ecdsa.PrivateKey
 	etcdPort  int
+	peerPort  int
 	apiPort   int
 	extraArgs []string
 
@@ -64,9 +65,9 @@ func Start(ctx context.Context, o Options) (*ControlPlane, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting a control plane: %w", err)
 	}
-	c.etcdPort, c.apiPort = ports[0], ports[1]
+	c.etcdPort, c.apiPort, c.peerPort = ports[0], ports[1], ports[2]
 	c.URL = "https://127.0.0.1:" + strconv.Itoa(c.apiPort)
-	if err := c.startEtcd(ctx, ports[2]); err != nil {
+	if err := c.startEtcd(ctx); err != nil {
 		return nil, err
 	}
 	if err := c.StartAPIServer(ctx); err != nil {
@@ -170,14 +171,28 @@ func (c *ControlPlane) Kubeconfig(namespace, user string, groups ...string) (str
 	return f.Name(), clientcmd.WriteToFile(*k, f.Name())
 }
 
-func (c *ControlPlane) startEtcd(ctx context.Context, peerPort int) error {
+// Wipe starts the control plane anew, at the same address, with an empty etcd.
+func (c *ControlPlane) Wipe(ctx context.Context) error {
+	c.Stop()
+	if err := os.RemoveAll(c.etcdData()); err != nil {
+		return err
+	}
+	if err := c.startEtcd(ctx); err != nil {
+		return err
+	}
+	return c.StartAPIServer(ctx)
+}
+
+func (c *ControlPlane) etcdData() string { return filepath.Join(c.Dir, "etcd") }
+
+func (c *ControlPlane) startEtcd(ctx context.Context) error {
 	binary, err := Tool(ctx, "etcd")
 	if err != nil {
 		return err
 	}
-	clients, peers := "http://127.0.0.1:"+strconv.Itoa(c.etcdPort), "http://127.0.0.1:"+strconv.Itoa(peerPort)
+	clients, peers := "http://127.0.0.1:"+strconv.Itoa(c.etcdPort), "http://127.0.0.1:"+strconv.Itoa(c.peerPort)
 	p, err := startProcess(filepath.Join(c.Dir, "etcd.log"), binary, []string{
-		"--data-dir=" + filepath.Join(c.Dir, "etcd"),
+		"--data-dir=" + c.etcdData(),
 		"--unsafe-no-fsync",
 		"--listen-client-urls=" + clients, "--advertise-client-urls=" + clients,
 		"--listen-peer-urls=" + peers, "--initial-advertise-peer-urls=" + peers, "--initial-cluster=default=" + peers,

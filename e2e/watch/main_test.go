@@ -263,11 +263,11 @@ type event struct {
 		Event     struct {
 			DebuggingContainerEvent *struct {
 				Status, PodName, ContainerName, Namespace, Artifact, Runtime, WorkingDir, PodUID, ContainerID string
-				DebugPorts                                                                                   map[string]int
-				RestartCount                                                                                 int
+				DebugPorts                                                                                    map[string]int
+				RestartCount                                                                                  int
 			}
 			PortEvent *struct {
-				LocalPort, RemotePort                                                    int
+				LocalPort, RemotePort                                                   int
 				PodName, ContainerName, Namespace, PortName, ResourceType, ResourceName string
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"slices"
@@ -22,6 +23,7 @@ import (
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // the sign-in methods that kubeconfigs may name
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/klog/v2"
 )
 
@@ -183,13 +185,14 @@ func (o options) cluster() (*rest.Config, []string, error) {
 	rules.ExplicitPath = o.kubeconfig
 	rules.WarnIfAllMissing = false
 	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
+	if raw, err := loaded.RawConfig(); err == nil && o.context != "" && raw.Contexts[o.context] == nil {
+		return nil, nil, fmt.Errorf("reading the kubeconfig: it has no context %q; %s", o.context, knownContexts(raw))
+	}
 	config, err := loaded.ClientConfig()
 	switch {
 	case clientcmd.IsEmptyConfig(err):
 		return nil, nil, fmt.Errorf("reading the kubeconfig: none found in %s, and this is no pod of a cluster: name one with --kubeconfig or $KUBECONFIG",
 			strings.Join(rules.GetLoadingPrecedence(), ", "))
-	case clientcmd.IsContextNotFound(err):
-		return nil, nil, fmt.Errorf("reading the kubeconfig: %w; %s", err, knownContexts(loaded))
 	case err != nil:
 		return nil, nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
@@ -217,17 +220,11 @@ func (o options) cluster() (*rest.Config, []string, error) {
 	return config, namespaces, nil
 }
 
-func knownContexts(loaded clientcmd.ClientConfig) string {
-	raw, err := loaded.RawConfig()
-	if err != nil || len(raw.Contexts) == 0 {
-		return "it has no contexts"
+func knownContexts(config clientcmdapi.Config) string {
+	if len(config.Contexts) == 0 {
+		return "it has none at all"
 	}
-	var names []string
-	for name := range raw.Contexts {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return "it has " + strings.Join(names, ", ")
+	return "it has " + strings.Join(slices.Sorted(maps.Keys(config.Contexts)), ", ")
 }
 
 func describeNamespaces(namespaces []string) string {
