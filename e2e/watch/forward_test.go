@@ -104,8 +104,8 @@ func (k *kubelet) PortForward(_ context.Context, pod, _ string, port int32, stre
 		_, _ = io.Copy(conn, stream) // ends with either side
 		conn.Close()
 	}()
-	_, err = io.Copy(stream, conn)
-	return err
+	_, _ = io.Copy(stream, conn) // as container runtimes, it reports only what goes wrong at the start
+	return nil
 }
 
 // lead makes a pod's port lead to an address; "" is a port that nothing listens on.
