@@ -109,8 +109,8 @@ func TestErrorsAtTheStart(t *testing.T) {
 			if code := s.cmd.ProcessState.ExitCode(); code == 0 {
 				t.Errorf("exit status 0")
 			}
-			for line := range s.lines {
-				t.Errorf("stdout: %s", line)
+			for l := range s.lines {
+				t.Errorf("stdout: %s", l.text)
 			}
 			t.Logf("%s", text)
 		})

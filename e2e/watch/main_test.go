@@ -170,11 +170,17 @@ func patchStatus(ctx context.Context, namespace, pod string, inits, statuses []s
 type session struct {
 	t      testing.TB
 	cmd    *exec.Cmd
-	lines  chan string
+	lines  chan line
 	done   chan struct{}
 	mu     sync.Mutex
 	stderr bytes.Buffer
 	all    []string
+}
+
+// line is a line of stdout, and when it came.
+type line struct {
+	text string
+	at   time.Time
 }
 
 // watch starts "debuggable watch" as the administrator. It is killed when the test ends.
@@ -189,7 +195,7 @@ func watch(t testing.TB, args ...string) *session {
 
 func watchAs(t testing.TB, kubeconfig string, args ...string) *session {
 	t.Helper()
-	s := &session{t: t, lines: make(chan string, 100_000), done: make(chan struct{})}
+	s := &session{t: t, lines: make(chan line, 100_000), done: make(chan struct{})}
 	s.cmd = exec.Command(program, append([]string{"watch"}, args...)...)
 	s.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "KUBE") }), "KUBECONFIG="+kubeconfig, "HOME="+t.TempDir())
 	stdout, err := s.cmd.StdoutPipe()
@@ -204,7 +210,7 @@ func watchAs(t testing.TB, kubeconfig string, args ...string) *session {
 		lines := bufio.NewScanner(stdout)
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {
-			s.lines <- lines.Text()
+			s.lines <- line{lines.Text(), time.Now()}
 		}
 		close(s.lines)
 		_ = s.cmd.Wait() // tests look at ProcessState
@@ -243,17 +249,24 @@ const patience = 30 * time.Second
 // next returns the next line, and fails the test when there is none.
 func (s *session) next() string {
 	s.t.Helper()
+	text, _ := s.nextAt()
+	return text
+}
+
+// nextAt is next, with the time at which the line came.
+func (s *session) nextAt() (string, time.Time) {
+	s.t.Helper()
 	select {
-	case line, ok := <-s.lines:
+	case l, ok := <-s.lines:
 		if !ok {
 			s.t.Fatalf("debuggable watch ended: %s", s.errors())
 		}
-		s.all = append(s.all, line)
-		return line
+		s.all = append(s.all, l.text)
+		return l.text, l.at
 	case <-time.After(patience):
 		s.t.Fatalf("no event within %s; stderr: %s", patience, s.errors())
 	}
-	return ""
+	return "", time.Time{}
 }
 
 // event is an event line, as far as tests look into it.
@@ -326,8 +339,8 @@ func (s *session) stop() {
 	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
 		s.t.Errorf("exit status %d, want 0", code)
 	}
-	for line := range s.lines {
-		s.t.Errorf("event that nobody expected: %s", line)
+	for l := range s.lines {
+		s.t.Errorf("event that nobody expected: %s", l.text)
 	}
 }
 
