@@ -227,6 +227,30 @@ func containsAll(got, want []string) bool {
 	return !slices.ContainsFunc(want, func(w string) bool { return !slices.Contains(got, w) })
 }
 
+// A load balancer takes connections for a server that is not there.
+func TestConnectionsWithoutAnswer(t *testing.T) {
+	ns := namespace(t)
+	createPod(t, ns, "p", goInfo, "web")
+	setStatus(t, ns, "p", running("web", "a", 0))
+	kubeconfig, err := plane.Kubeconfig(ns, "admin", "system:masters")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := newLink(t, plane.URL)
+	s := watchAs(t, link.kubeconfig(t, kubeconfig))
+	s.want("+p:web=a")
+	link.setUseless(true)
+	s.wantError("lost the connection")
+	setStatus(t, ns, "p", running("web", "b", 1))
+	link.setUseless(false)
+	s.want("-p:web=a", "+p:web=b")
+	s.wantError("connected to")
+	s.stop()
+	if n := strings.Count(s.errors(), "\n"); n != 2 {
+		t.Errorf("%d lines on stderr, want 2: %s", n, s.errors())
+	}
+}
+
 // A cluster whose data are gone starts at low resource versions again.
 func TestClusterStartedAnew(t *testing.T) {
 	ns := namespace(t)

@@ -20,6 +20,7 @@ type link struct {
 	address string
 
 	mu       sync.Mutex
+	useless  bool
 	listener net.Listener
 	conns    map[net.Conn]bool
 }
@@ -65,6 +66,13 @@ func (l *link) mend() {
 			if err != nil {
 				return
 			}
+			l.mu.Lock()
+			useless := l.useless
+			l.mu.Unlock()
+			if useless {
+				near.Close()
+				continue
+			}
 			far, err := net.Dial("tcp", l.target)
 			if err != nil {
 				near.Close()
@@ -89,6 +97,17 @@ func (l *link) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.listener.Close()
+	for c := range l.conns {
+		c.Close()
+	}
+	clear(l.conns)
+}
+
+// setUseless makes the link take new connections and close them right away, as a load balancer does that has no server; or ends that.
+func (l *link) setUseless(useless bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.useless = useless
 	for c := range l.conns {
 		c.Close()
 	}

@@ -93,7 +93,9 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 	if err != nil {
 		return err
 	}
-	client, err := dynamic.NewForConfig(config)
+	watchConfig := rest.CopyConfig(config)
+	watchConfig.Wrap(newFrank)
+	client, err := dynamic.NewForConfig(watchConfig)
 	if err != nil {
 		return fmt.Errorf("connecting to %s: %w", config.Host, err)
 	}
@@ -124,7 +126,7 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 			return err
 		}
 		serving = make(chan error, 1)
-		s := &server{hub: hub, host: host, writeTime: 30 * time.Second}
+		s := &server{hub: hub, host: host, readTime: 10 * time.Second, writeTime: 30 * time.Second}
 		go func() {
 			err := s.serve(ctx, l)
 			cancel(err)
@@ -282,7 +284,7 @@ type runKey struct {
 func (c *changes) observe(ctx context.Context, p pod) {
 	changes, err := c.tracker.observe(p)
 	if err != nil {
-		c.say("pod %s/%s: %v", p.namespace, p.name, err)
+		c.say("pod %s/%s: %v; until that is mended, nothing that starts in it is reported", p.namespace, p.name, err)
 	}
 	c.apply(ctx, changes)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -85,8 +86,17 @@ func (i *informers) explain(verb, namespace string, err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("watching pods %s: no answer from %s within %s", where, i.server, startTime)
 	default:
-		return fmt.Errorf("watching pods %s at %s: %w", where, i.server, err)
+		return fmt.Errorf("watching pods %s at %s: %w", where, i.server, withoutURL(err))
 	}
+}
+
+// withoutURL takes off the long URL, with all its parameters, of the request that went wrong.
+func withoutURL(err error) error {
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
 }
 
 // run follows the pods until ctx ends. It calls ready once all that is there at the start has been observed.
@@ -243,7 +253,7 @@ func (i *informers) lost(namespace string, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if len(i.down) == 0 {
-		i.say("lost the connection to %s: %v; trying again", i.server, err)
+		i.say("lost the connection to %s: %v; trying again", i.server, withoutURL(err))
 	}
 	i.down[namespace] = true
 }

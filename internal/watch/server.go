@@ -23,8 +23,8 @@ type server struct {
 	hub *hub
 	// host is the host that the user asked to listen on.
 	host string
-	// writeTime is how long a reader may take to accept data before it is dropped.
-	writeTime time.Duration
+	// readTime is how long a client may take to send a request; writeTime how long it may take to accept data before it is dropped.
+	readTime, writeTime time.Duration
 }
 
 // listen opens the address HOST:PORT. No host means loopback: other machines get in only when the user says so.
@@ -46,13 +46,12 @@ func listen(ctx context.Context, address string) (net.Listener, string, error) {
 // serve answers requests until ctx ends. Streams end then, with all that was written to them whole.
 func (s *server) serve(ctx context.Context, l net.Listener) error {
 	hs := &http.Server{
-		Handler:           s.handler(),
-		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          log.New(io.Discard, "", 0), // what clients do wrong is theirs to report
+		Handler:        s.handler(),
+		BaseContext:    func(net.Listener) context.Context { return ctx },
+		ReadTimeout:    s.readTime,
+		IdleTimeout:    2 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
+		ErrorLog:       log.New(io.Discard, "", 0), // what clients do wrong is theirs to report
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- hs.Serve(l) }()
@@ -136,6 +135,8 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	s.deadline(w)
 	out := http.NewResponseController(w)
+	// The time to send a request is over at some point, which net/http would take for a client that is gone.
+	_ = out.SetReadDeadline(time.Time{})
 	// The headers go out at once, even when nothing has happened yet.
 	if out.Flush() != nil {
 		return

@@ -13,7 +13,7 @@ import (
 )
 
 // serveTest serves a hub on loopback until the test ends, and returns the address.
-func serveTest(t *testing.T, h *hub, writeTime time.Duration) (address string, stop func() error) {
+func serveTest(t *testing.T, h *hub, readTime, writeTime time.Duration) (address string, stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	l, host, err := listen(ctx, ":0")
@@ -21,7 +21,7 @@ func serveTest(t *testing.T, h *hub, writeTime time.Duration) (address string, s
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- (&server{hub: h, host: host, writeTime: writeTime}).serve(ctx, l) }()
+	go func() { ended <- (&server{hub: h, host: host, readTime: readTime, writeTime: writeTime}).serve(ctx, l) }()
 	stopped := false
 	stop = func() error {
 		stopped = true
@@ -41,7 +41,7 @@ func serveTest(t *testing.T, h *hub, writeTime time.Duration) (address string, s
 func TestServerRequests(t *testing.T) {
 	h := testHub()
 	h.publishStarted(testContainer("1"))
-	address, _ := serveTest(t, h, time.Second)
+	address, _ := serveTest(t, h, 10*time.Second, time.Second)
 	if !strings.HasPrefix(address, "127.0.0.1:") {
 		t.Fatalf("without a host it listens on %s", address)
 	}
@@ -139,7 +139,7 @@ func TestListen(t *testing.T) {
 func TestThreeReadersOneOfWhichNeverReads(t *testing.T) {
 	h := newHub()
 	h.limit = 2000
-	address, stop := serveTest(t, h, 300*time.Millisecond)
+	address, stop := serveTest(t, h, 10*time.Second, 300*time.Millisecond)
 	const before, after = 10, 20_000
 	h.publishStarted(testContainer("first"))
 	for i := 1; i < before; i++ {
@@ -228,7 +228,7 @@ func TestThreeReadersOneOfWhichNeverReads(t *testing.T) {
 func TestReaderFallsBehind(t *testing.T) {
 	h := newHub()
 	h.limit = 50
-	address, _ := serveTest(t, h, 20*time.Second)
+	address, _ := serveTest(t, h, 10*time.Second, 20*time.Second)
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -260,10 +260,10 @@ func TestReaderFallsBehind(t *testing.T) {
 	}
 }
 
-// An idle stream stays open beyond the time that a write may take.
+// An idle stream stays open beyond the times that requests and writes may take.
 func TestIdleStream(t *testing.T) {
 	h := newHub()
-	address, _ := serveTest(t, h, 100*time.Millisecond)
+	address, _ := serveTest(t, h, 100*time.Millisecond, 100*time.Millisecond)
 	resp, err := http.Get("http://" + address + "/v1/events")
 	if err != nil {
 		t.Fatal(err)
@@ -274,5 +274,24 @@ func TestIdleStream(t *testing.T) {
 	line, err := bufio.NewReader(resp.Body).ReadString('\n')
 	if err != nil || !strings.Contains(line, `"Started"`) {
 		t.Errorf("got %q, %v", line, err)
+	}
+}
+
+// A client that does not finish its request is dropped.
+func TestSlowRequest(t *testing.T) {
+	address, _ := serveTest(t, newHub(), 200*time.Millisecond, time.Second)
+	for _, request := range []string{"", "GET /v1/state HTTP/1.1\r\nHost: localhost\r\n", "POST /v1/state HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nx"} {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, request); err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if _, err := io.Copy(io.Discard, conn); err != nil && strings.Contains(err.Error(), "timeout") {
+			t.Errorf("after %q the connection stays open", request)
+		}
 	}
 }

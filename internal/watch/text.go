@@ -20,9 +20,16 @@ type text struct {
 	// forwards says that the ports are forwarded here, so that kubectl is not needed for it.
 	forwards bool
 
-	// widths of the columns; they grow and never shrink
+	// Widths of the columns beyond the usual; they grow and never shrink.
 	podWidth, containerWidth, runtimeWidth int
 }
+
+// The usual widths of the columns, so that the first lines line up with the later ones.
+const (
+	usualPod       = len("default/web-f6d56bcc5-6csgs") + 5
+	usualContainer = 8
+	usualRuntime   = len("netcore")
+)
 
 const (
 	green = "\x1b[32m"
@@ -62,9 +69,9 @@ func (t *text) row(b *strings.Builder, at, verb, colour string, c *containerEven
 		rest = strings.TrimLeft(fmt.Sprintf("%s  (restart %d)", rest, c.RestartCount), " ")
 	}
 	runtime := printable(c.Runtime)
-	t.podWidth = max(t.podWidth, len([]rune(pod)))
-	t.containerWidth = max(t.containerWidth, len([]rune(name)))
-	t.runtimeWidth = max(t.runtimeWidth, len([]rune(runtime)))
+	t.podWidth = max(t.podWidth, usualPod, len([]rune(pod)))
+	t.containerWidth = max(t.containerWidth, usualContainer, len([]rune(name)))
+	t.runtimeWidth = max(t.runtimeWidth, usualRuntime, len([]rune(runtime)))
 	tail := fmt.Sprintf("  %-*s  %-*s  %-*s  %s", t.podWidth, pod, t.containerWidth, name, t.runtimeWidth, runtime, printable(rest))
 	fmt.Fprintf(b, "%s  %s%s\n", t.paint(faint, at), t.paint(colour, fmt.Sprintf("%-*s", verbWidth, verb)), strings.TrimRight(tail, " "))
 }
