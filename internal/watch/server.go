@@ -134,9 +134,9 @@ type streamEnd struct {
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	s.deadline(w)
+	// After a quiet time the deadline is long past; the end of the stream has to be written all the same.
+	defer s.deadline(w)
 	out := http.NewResponseController(w)
-	// The time to send a request is over at some point, which net/http would take for a client that is gone.
-	_ = out.SetReadDeadline(time.Time{})
 	// The headers go out at once, even when nothing has happened yet.
 	if out.Flush() != nil {
 		return

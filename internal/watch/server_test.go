@@ -139,7 +139,8 @@ func TestListen(t *testing.T) {
 func TestThreeReadersOneOfWhichNeverReads(t *testing.T) {
 	h := newHub()
 	h.limit = 2000
-	address, stop := serveTest(t, h, 10*time.Second, 300*time.Millisecond)
+	const writeTime = 300 * time.Millisecond
+	address, stop := serveTest(t, h, 10*time.Second, writeTime)
 	const before, after = 10, 20_000
 	h.publishStarted(testContainer("first"))
 	for i := 1; i < before; i++ {
@@ -205,7 +206,8 @@ func TestThreeReadersOneOfWhichNeverReads(t *testing.T) {
 			}
 		}
 	}
-	// The third was dropped: what it was sent ends somewhere.
+	// The third was dropped: what it was sent ends somewhere. (Reading too soon would make it a reader.)
+	time.Sleep(3 * writeTime)
 	_ = never.SetReadDeadline(time.Now().Add(20 * time.Second))
 	if _, err := io.Copy(io.Discard, never); err != nil && strings.Contains(err.Error(), "timeout") {
 		t.Errorf("the reader that never reads is still served: %v", err)

@@ -43,7 +43,7 @@ type podKey struct{ namespace, name string }
 // trackedPod is a pod that carries, or carried, the annotation.
 type trackedPod struct {
 	uid string
-	// read says that annotation was decoded into entries, or is broken.
+	// read says that annotation was looked at; entries is what it says or, if it is broken, what the one before said.
 	read, broken bool
 	annotation   string
 	entries      map[string]debuginfo.Container
@@ -147,9 +147,6 @@ func (k *trackedPod) readAnnotation(p pod) error {
 func (k *trackedPod) stillReported(c container, statuses []containerStatus) bool {
 	if !slices.ContainsFunc(statuses, func(s containerStatus) bool { return s.running && c.is(s) }) {
 		return false
-	}
-	if k.broken {
-		return true
 	}
 	info, listed := k.entries[c.name]
 	return listed && sameInfo(info, c.info)
