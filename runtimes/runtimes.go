@@ -19,14 +19,22 @@ type Process struct {
 	ImageEnv map[string]string
 	// Unknown holds the names of variables that are set to something that is not known (from a Secret, say).
 	Unknown map[string]bool
-	// WorkingDir is the process's working directory.
-	WorkingDir string
+	// Hidden holds the names of variables that a launcher or a script sets or clears on the way to the program: what
+	// the container sets them to does not reach it.
+	Hidden map[string]bool
+	// Dynamic says, word by word, that a word of Argv is source text whose value is known at run time only. nil: none.
+	Dynamic []bool
 	// Author is the image's author, Labels its labels.
 	Author string
 	Labels map[string]string
 	// Script says that the program is, or is likely to be, a shell script (/entrypoint.sh): its command line means
 	// nothing to a debugger, but its environment reaches the program that it starts.
 	Script bool
+	// NoTemp says that the process has no writable /tmp: its root file system is read-only and nothing is mounted there.
+	NoTemp bool
+	// EnvShared says that a probe or a hook starts another process of the same kind with the container's environment:
+	// a debugger that is started by a variable would be started there as well.
+	EnvShared bool
 }
 
 // Options are the choices that a user makes about debugging.
@@ -35,6 +43,9 @@ type Options struct {
 	Suspend bool
 	// Protocols are the preferred debug protocols, best first.
 	Protocols []string
+	// LooksOnPath says that the support image's Delve looks a program without a slash up on PATH, as the container
+	// runtime does. Stock Delve takes it for a path relative to the working directory.
+	LooksOnPath bool
 	// FreePort returns the first port at or above the one given that nothing in the pod uses. The same call gives
 	// the same answer.
 	FreePort func(from int32) int32
@@ -45,12 +56,13 @@ type Strength int
 
 // The strengths, weakest first. See the package's tables for what counts as which.
 const (
-	None         Strength = iota
-	WeakManifest          // a weak sign that only the manifest sets
-	Weak                  // a weak sign of the image
-	Strong                // a strong sign
-	Program               // the program on the command line
-	Told                  // the user said so
+	None           Strength = iota
+	WeakManifest            // a weak sign that only the manifest sets
+	Weak                    // a weak sign of the image
+	StrongManifest          // a strong sign that only the manifest sets
+	Strong                  // a strong sign of the image
+	Program                 // the program on the command line
+	Told                    // the user said so
 )
 
 // Sign is what Detect found.

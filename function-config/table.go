@@ -1,0 +1,242 @@
+package functionconfig
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/fields"
+	"debuggable.dev/debuggable/internal/image"
+)
+
+// setting is one line of the table.
+type setting struct {
+	// name is the field of the typed functionConfig and the key in a ConfigMap, flag the flag's name ("": none).
+	name, flag string
+	// help is one sentence for all surfaces, without a full stop. value names the flag's value in usage texts.
+	help, value string
+	// form is how an element is written as text, where that takes more than value can say.
+	form string
+	// list says that the flag is repeatable; separator is what stands between the elements in a ConfigMap.
+	list      bool
+	separator string
+	// bool says that the flag needs no value.
+	bool bool
+	// readNode reads the value in a typed functionConfig.
+	readNode func(r *fields.Reader, c *Config, n *yaml.Node, path string)
+	// readText reads a value that flags or a ConfigMap give: one string, or one for each element of a list. It
+	// replaces what c holds. nil: the setting is for typed functionConfigs only.
+	readText func(r *fields.Reader, c *Config, values []string, path string)
+	// defaultText is the default as a flag's value; "" for none.
+	defaultText string
+	// schema is the value's JSON schema, without description and default.
+	schema schema
+}
+
+// split returns the elements of a ConfigMap's value. Space around them and empty lines do not count.
+func (s setting) split(text string) []string {
+	if !s.list {
+		return []string{text}
+	}
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	var values []string
+	for v := range strings.SplitSeq(text, s.separator) {
+		if v = strings.TrimSpace(v); v != "" || s.separator != "\n" {
+			values = append(values, v)
+		}
+	}
+	return values
+}
+
+// settings is the table of all settings, in the order of the reference.
+func settings() []setting {
+	d := Default()
+	return []setting{
+		listSetting("layouts", "layout", "[IMAGE=]DIR", func(c *Config) *[]string { return &c.Layouts }, checkFilled,
+			"folders that hold OCI image layouts; IMAGE=DIR says which image a layout's only one is"),
+		listSetting("archives", "archive", "FILE", func(c *Config) *[]string { return &c.Archives }, checkFilled,
+			"image archives, as `docker save` or OCI tools write them"),
+		listSetting("imageConfigs", "image-configs", "FILE", func(c *Config) *[]string { return &c.ImageConfigs }, checkFilled,
+			"files of ImageConfigs resources, as `debuggable lock` writes them"),
+		{
+			name: "images", help: "image configurations, in the form of an ImageConfigs resource's images", schema: imagesSchema(),
+			readNode: func(r *fields.Reader, c *Config, n *yaml.Node, path string) { c.Images = image.ReadEntries(r, n, path) },
+		},
+		boolSetting("offline", "offline", func(c *Config) *bool { return &c.Offline },
+			"never open a network connection"),
+		listSetting("insecureRegistries", "insecure-registry", "HOST", func(c *Config) *[]string { return &c.InsecureRegistries }, checkHost,
+			"registries (HOST or HOST:PORT) that may be reached over plain http or with an untrusted certificate"),
+		textSetting("platform", "platform", "OS/ARCH", d.Platform, schema{pattern: "^linux/[a-z0-9]+(/[a-z0-9.]+)?$"}, parsePlatform,
+			func(c *Config) *string { return &c.Platform },
+			"platform to choose from multi-platform images, where the workload itself does not ask for one"),
+		artifactsSetting(),
+		textSetting("supportRegistry", "support-registry", "PREFIX", d.SupportRegistry, schema{minLength: 1}, parseSupportRegistry,
+			func(c *Config) *string { return &c.SupportRegistry },
+			"repository that holds the support images; /go, /python, … is appended"),
+		listSetting("protocols", "protocol", "NAME", func(c *Config) *[]string { return &c.Protocols }, checkProtocol,
+			"preferred debug protocols, best first: "+strings.Join(protocols(), ", ")).oneOf(protocols()),
+		boolSetting("suspend", "suspend", func(c *Config) *bool { return &c.Suspend },
+			"start processes stopped, waiting for a debugger"),
+		replicasSetting(d.Replicas),
+		textSetting("probeTimeout", "probe-timeout", "DURATION", "10m", schema{minLength: 1}, ParseProbeTimeout,
+			func(c *Config) *ProbeTimeout { return &c.ProbeTimeout },
+			"raise the timeouts of debugged containers' probes to this Go duration; `skip` leaves probes alone"),
+		boolSetting("strict", "strict", func(c *Config) *bool { return &c.Strict },
+			"make it an error, not a warning, that a container in scope is not made debuggable"),
+		workloadsSetting(),
+	}
+}
+
+// listSetting is a list of strings, each of which check finds good.
+func listSetting(name, flag, value string, of func(*Config) *[]string, check func(string) error, help string) setting {
+	set := func(r *fields.Reader, c *Config, values []string, path string) {
+		for i, v := range values {
+			if err := check(v); err != nil {
+				r.Errorf(fields.Index(path, i), "%v", err)
+			}
+		}
+		*of(c) = values
+	}
+	return setting{
+		name: name, flag: flag, value: value, help: help, list: true, separator: ",",
+		schema: schema{typ: "array", items: &schema{typ: "string", minLength: 1}},
+		readNode: func(r *fields.Reader, c *Config, n *yaml.Node, path string) {
+			if values, ok := r.Strings(n, path); ok {
+				set(r, c, values, path)
+			}
+		},
+		readText: set,
+	}
+}
+
+// oneOf narrows the schema of a list to known elements.
+func (s setting) oneOf(known []string) setting {
+	s.schema.items = &schema{typ: "string", enum: known}
+	return s
+}
+
+func boolSetting(name, flag string, of func(*Config) *bool, help string) setting {
+	return setting{
+		name: name, flag: flag, help: help, bool: true, defaultText: "false", schema: schema{typ: "boolean"},
+		readNode: func(r *fields.Reader, c *Config, n *yaml.Node, path string) { *of(c), _ = r.Bool(n, path) },
+		readText: func(r *fields.Reader, c *Config, values []string, path string) {
+			switch v := values[0]; v {
+			case "true", "false":
+				*of(c) = v == "true"
+			default:
+				r.Errorf(path, "%s is neither true nor false", fields.Quote(v))
+			}
+		},
+	}
+}
+
+// textSetting is a value that is written as a string and read by parse.
+func textSetting[T any](name, flag, value, def string, sch schema, parse func(string) (T, error), of func(*Config) *T, help string) setting {
+	set := func(r *fields.Reader, c *Config, values []string, path string) {
+		v, err := parse(values[0])
+		if err != nil {
+			r.Errorf(path, "%v", err)
+			return
+		}
+		*of(c) = v
+	}
+	sch.typ = "string"
+	return setting{
+		name: name, flag: flag, value: value, help: help, defaultText: def, schema: sch,
+		readNode: func(r *fields.Reader, c *Config, n *yaml.Node, path string) {
+			if s, ok := r.String(n, path); ok {
+				set(r, c, []string{s}, path)
+			}
+		},
+		readText: set,
+	}
+}
+
+func replicasSetting(def int) setting {
+	set := func(r *fields.Reader, c *Config, n int, path string) {
+		if n < 0 || n > math.MaxInt32 {
+			r.Errorf(path, "%d is not a replica count; want 0 (leave counts alone) or more", n)
+		}
+		c.Replicas = n
+	}
+	return setting{
+		name: "replicas", flag: "replicas", value: "N", defaultText: strconv.Itoa(def),
+		help:   "most replicas that a workload with a debugged container keeps; 0 leaves counts alone",
+		schema: schema{typ: "integer", minimum: "0"},
+		readNode: func(r *fields.Reader, c *Config, n *yaml.Node, path string) {
+			if i, ok := r.Int(n, path); ok {
+				set(r, c, i, path)
+			}
+		},
+		readText: func(r *fields.Reader, c *Config, values []string, path string) {
+			i, err := strconv.Atoi(values[0])
+			if err != nil {
+				r.Errorf(path, "%s is not an integer; want 0 (leave counts alone) or more", fields.Quote(values[0]))
+				return
+			}
+			set(r, c, i, path)
+		},
+	}
+}
+
+func artifactsSetting() setting {
+	return setting{
+		name: "artifacts", flag: "artifact", value: "image=IMAGE[,…]", list: true, separator: "\n",
+		help: "transform only images that match one of these; where none are given, every container's",
+		form: "image=IMAGE[,name=NAME][,runtime=RUNTIME]",
+		schema: schema{typ: "array", items: &schema{typ: "object", required: []string{"image"}, properties: []property{
+			{"image", "image that is meant: tag and digest count only where given; * matches within a path element, ** across", schema{typ: "string", minLength: 1}},
+			{"name", "name to record in the annotation; without it, the container's image as written", schema{typ: "string"}},
+			{"runtime", "language runtime; saves its detection", schema{typ: "string", enum: runtimeNames()}},
+		}}},
+		readNode: func(r *fields.Reader, c *Config, n *yaml.Node, path string) {
+			c.Artifacts = nil
+			r.Items(n, path, func(n *yaml.Node, path string) { c.Artifacts = append(c.Artifacts, readArtifact(r, n, path)) })
+		},
+		readText: func(r *fields.Reader, c *Config, values []string, path string) {
+			c.Artifacts = nil
+			for i, v := range values {
+				c.Artifacts = append(c.Artifacts, parseArtifact(r, v, fields.Index(path, i)))
+			}
+		},
+	}
+}
+
+func workloadsSetting() setting {
+	return setting{
+		name: "workloads",
+		help: "further kinds that hold a pod template",
+		schema: schema{typ: "array", items: &schema{typ: "object", required: []string{"kind", "template"}, properties: []property{
+			{"group", "API group without version; empty for the core group", schema{typ: "string", pattern: groupPattern}},
+			{"kind", "kind, like Rollout", schema{typ: "string", pattern: kindPattern}},
+			{"template", "path of the pod template, like spec.template; tasks[] means each element of a list", schema{typ: "string", pattern: pathPattern}},
+			{"replicas", "path of the replica count, if there is one", schema{typ: "string", pattern: pathPattern}},
+		}}},
+		readNode: func(r *fields.Reader, c *Config, n *yaml.Node, path string) {
+			c.Workloads = nil
+			r.Items(n, path, func(n *yaml.Node, path string) { c.Workloads = append(c.Workloads, readWorkload(r, n, path)) })
+		},
+	}
+}
+
+// protocols are the debug protocols that may be preferred.
+func protocols() []string { return []string{"dap", "pydevd", "dlv", "jdwp", "devtools"} }
+
+// runtimeAliases lists the runtimes and what else they may be called.
+func runtimeAliases() [][]string {
+	return [][]string{
+		{"go", "golang"},
+		{"jvm", "java"},
+		{"nodejs", "node", "npm"},
+		{"python"},
+		{"netcore", "dotnet", ".net"},
+	}
+}
+
+// runtimeNames returns all names of runtimes, the canonical ones ahead of their aliases.
+func runtimeNames() []string { return slices.Concat(runtimeAliases()...) }

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/transform"
+	"github.com/spf13/cobra"
+	"mvdan.cc/sh/v3/syntax"
+	"sigs.k8s.io/yaml"
+)
+
+// newInspect says what debuggable sees in images.
+func newInspect(out, errw io.Writer) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "inspect IMAGE...",
+		Short: "Say what debuggable sees in an image, and what it would do with it",
+		Example: `  debuggable inspect gcr.io/acme/web:v1
+  debuggable inspect web --layout web=build/oci -o json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError{fmt.Errorf("inspect wants at least one image")}
+			}
+			return nil
+		},
+	}
+	flags := functionconfig.AddFlags(cmd.Flags())
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, json or yaml")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if output != "text" && output != "json" && output != "yaml" {
+			return usageError{fmt.Errorf("--output is %q: want text, json or yaml", output)}
+		}
+		cfg, err := functionconfig.Load(nil, flags)
+		if err != nil {
+			return fmt.Errorf("reading settings: %w", err)
+		}
+		source, err := newSource(cmd.Context(), cfg, nil)
+		if err != nil {
+			return err
+		}
+		var wants []image.Want
+		for _, arg := range args {
+			wants = append(wants, image.Want{Image: arg, Platform: cfg.Platform})
+		}
+		resolved := image.ResolveAll(cmd.Context(), source, wants, resolveJobs)
+		var explanations []transform.Explanation
+		failed := false
+		for _, want := range wants {
+			r := resolved[want]
+			if r.Err != nil {
+				failed = true
+				fmt.Fprintf(errw, "debuggable: %s: %v\n", want.Image, r.Err)
+				continue
+			}
+			explanations = append(explanations, transform.Explain(want.Image, r, cfg))
+		}
+		if err := writeExplanations(out, output, explanations); err != nil {
+			return err
+		}
+		if failed {
+			return errReported
+		}
+		return nil
+	}
+	return cmd
+}
+
+func writeExplanations(out io.Writer, format string, explanations []transform.Explanation) error {
+	for i, e := range explanations {
+		switch format {
+		case "json":
+			enc := json.NewEncoder(out)
+			enc.SetEscapeHTML(false)
+			enc.SetIndent("", "  ")
+			if err := enc.Encode(e); err != nil {
+				return err
+			}
+		case "yaml":
+			data, err := yaml.Marshal(e)
+			if err != nil {
+				return err
+			}
+			if i > 0 {
+				data = append([]byte("---\n"), data...)
+			}
+			if _, err := out.Write(data); err != nil {
+				return err
+			}
+		default:
+			if i > 0 {
+				fmt.Fprintln(out)
+			}
+			if _, err := io.WriteString(out, explanationText(e)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// explanationText is an explanation for people.
+func explanationText(e transform.Explanation) string {
+	var b strings.Builder
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "  %-12s %s\n", name, value)
+		}
+	}
+	fmt.Fprintln(&b, e.Image)
+	line("source", e.Source)
+	line("digest", e.Digest)
+	line("platform", e.Platform)
+	line("working dir", e.WorkingDir)
+	line("starts", commandText(e.Before))
+	if !e.Debuggable {
+		line("runtime", e.Runtime)
+		line("result", fmt.Sprintf("not debuggable: %s (%s)", e.Message, e.Reason))
+		return b.String()
+	}
+	line("runtime", fmt.Sprintf("%s (%s)", e.Runtime, e.Sign))
+	line("becomes", commandText(e.After))
+	for _, env := range e.Env {
+		line("environment", env.Name+"="+env.Value)
+	}
+	for protocol, port := range e.Ports {
+		line("debugger", fmt.Sprintf("%s on port %d", protocol, port))
+	}
+	line("support", e.Support)
+	return b.String()
+}
+
+// commandText writes a command line as a shell would read it.
+func commandText(argv []string) string {
+	words := make([]string, len(argv))
+	for i, w := range argv {
+		quoted, err := syntax.Quote(w, syntax.LangBash)
+		if err != nil { // a NUL, which no process gets
+			quoted = fmt.Sprintf("%q", w)
+		}
+		words[i] = quoted
+	}
+	return strings.Join(words, " ")
+}

@@ -1,0 +1,304 @@
+package image
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// files are the members of a layout's folder or of an archive, by slash-separated path.
+type files interface {
+	// read returns the content of a member of at most maxDocument bytes. Its error wraps errMissing where there is no
+	// such member.
+	read(ctx context.Context, name string) ([]byte, error)
+}
+
+// fileStore is a store over the blobs/ of files.
+type fileStore struct{ files files }
+
+func (s fileStore) blob(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+	b, err := s.files.read(ctx, "blobs/"+d.Digest.Algorithm+"/"+d.Digest.Hex)
+	if errors.Is(err, errMissing) {
+		return nil, fmt.Errorf("blob %s is %w", d.Digest, errMissing)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("blob %s: %w", d.Digest, err)
+	}
+	if err := verify(d.Digest, b); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (s fileStore) manifest(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+	return s.blob(ctx, d)
+}
+
+func (s fileStore) config(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+	return s.blob(ctx, d)
+}
+
+// folder is the files of a folder.
+type folder string
+
+func (f folder) read(ctx context.Context, name string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	full := filepath.Join(string(f), filepath.FromSlash(name))
+	info, err := os.Stat(full)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is %w", name, errMissing)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // reading a pipe would wait for ever
+		return nil, fmt.Errorf("%s is not a regular file", name)
+	}
+	file, err := os.Open(full)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return readDocument(file, name)
+}
+
+// readDocument reads r to its end, or fails where that is beyond maxDocument.
+func readDocument(r io.Reader, name string) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	if len(b) > maxDocument {
+		return nil, fmt.Errorf("%s has more than %d MiB, which no image manifest or configuration has", name, maxDocument>>20)
+	}
+	return b, nil
+}
+
+// Bounds on what is kept of an archive.
+const (
+	maxMembers = 1 << 18  // members, of which only name, offset and size are kept
+	maxKept    = 64 << 20 // bytes of the JSON members of a compressed archive
+	maxPasses  = 16       // readings of a compressed archive from its start
+)
+
+// member is where a member of an archive is, or its content.
+type member struct {
+	offset, size int64
+	link         string // the member that a link stands for
+	content      []byte // of compressed archives: kept while reading
+}
+
+// archive is the files of a tar file, plain or gzip-compressed. Layers are skipped, never kept.
+type archive struct {
+	path       string
+	compressed bool
+	members    map[string]*member
+	kept       int64
+	passes     int
+}
+
+// openArchive reads the headers of the tar file at path. Of a compressed one, whose members cannot be reached without
+// decompressing all that is ahead of them, it keeps what looks like JSON, within bounds.
+func openArchive(ctx context.Context, file string) (*archive, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a regular file")
+	}
+	a := &archive{path: file, members: map[string]*member{}}
+	if err := a.scan(ctx, ""); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// scan reads the archive from its start. Without want it lists the members; with want it stops at the member of this
+// name and keeps its content.
+func (a *archive) scan(ctx context.Context, want string) error {
+	file, err := os.Open(a.path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+
+	var magic [4]byte
+	n, err := io.ReadFull(file, magic[:])
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	var r io.Reader = contextReader{ctx, file}
+	switch {
+	case bytes.HasPrefix(magic[:n], []byte{0x1f, 0x8b}):
+		a.compressed = true
+		z, err := gzip.NewReader(bufio.NewReaderSize(r, 1<<16))
+		if err != nil {
+			return err
+		}
+		defer z.Close()
+		r = z
+	case bytes.Equal(magic[:n], []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return errors.New("it is compressed with zstd; decompress it first (zstd -d), or compress it with gzip")
+	default:
+		r = contextSeeker{contextReader{ctx, file}, file} // tar seeks over what it is not asked to read
+	}
+
+	t := tar.NewReader(r)
+	for count := 0; ; count++ {
+		h, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			if count == 0 {
+				return errors.New("it is not a tar archive, or an empty one")
+			}
+			return nil
+		}
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if count == 0 && (errors.Is(err, tar.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF)) {
+				return errors.New("it is not a tar archive")
+			}
+			return fmt.Errorf("reading member %d: %w", count+1, err)
+		}
+		if count >= maxMembers {
+			return fmt.Errorf("it has more than %d members", maxMembers)
+		}
+		name := path.Clean("/" + h.Name)[1:]
+		switch h.Typeflag {
+		case tar.TypeReg:
+		case tar.TypeLink, tar.TypeSymlink:
+			if want == "" {
+				target := h.Linkname
+				if h.Typeflag == tar.TypeSymlink && !path.IsAbs(target) {
+					target = path.Join(path.Dir("/"+name), target)
+				}
+				a.members[name] = &member{link: path.Clean("/" + target)[1:]}
+			}
+			continue
+		default:
+			continue
+		}
+		if want != "" {
+			if name != want {
+				continue
+			}
+			return a.keep(a.members[name], t, name)
+		}
+		m := &member{size: h.Size}
+		a.members[name] = m
+		if !a.compressed {
+			if m.offset, err = file.Seek(0, io.SeekCurrent); err != nil {
+				return err
+			}
+			continue
+		}
+		const small = 4 << 20
+		if h.Size == 0 || h.Size > small || a.kept+h.Size > maxKept {
+			continue
+		}
+		start := make([]byte, 1)
+		if _, err := io.ReadFull(t, start); err != nil {
+			return fmt.Errorf("reading %s: %w", name, err)
+		}
+		if start[0] == '{' || start[0] == '[' {
+			if err := a.keep(m, io.MultiReader(bytes.NewReader(start), t), name); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (a *archive) keep(m *member, r io.Reader, name string) error {
+	b, err := readDocument(r, name)
+	if err != nil {
+		return err
+	}
+	if b == nil {
+		b = []byte{}
+	}
+	m.content = b
+	a.kept += int64(len(b))
+	return nil
+}
+
+func (a *archive) read(ctx context.Context, name string) ([]byte, error) {
+	m := a.members[name]
+	for range 8 { // links to links
+		if m == nil || m.link == "" {
+			break
+		}
+		name = m.link
+		m = a.members[name]
+	}
+	switch {
+	case m == nil || m.link != "":
+		return nil, fmt.Errorf("%s is %w", name, errMissing)
+	case m.content != nil:
+		return m.content, nil
+	case m.size > maxDocument:
+		return nil, fmt.Errorf("%s has more than %d MiB, which no image manifest or configuration has", name, maxDocument>>20)
+	case a.compressed:
+		if a.passes++; a.passes > maxPasses {
+			return nil, fmt.Errorf("%s is one document too many for a compressed archive; decompress it first", name)
+		}
+		if err := a.scan(ctx, name); err != nil {
+			return nil, err
+		}
+		if m.content == nil {
+			return nil, fmt.Errorf("%s is %w: the archive has changed", name, errMissing)
+		}
+		return m.content, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	file, err := os.Open(a.path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	b := make([]byte, 0)
+	if b, err = readDocument(io.NewSectionReader(file, m.offset, m.size), name); err != nil {
+		return nil, err
+	}
+	if int64(len(b)) != m.size {
+		return nil, fmt.Errorf("%s is cut short: %w", name, io.ErrUnexpectedEOF)
+	}
+	return b, nil
+}
+
+// contextReader ends reading when its context is done.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r contextReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
+
+type contextSeeker struct {
+	contextReader
+	io.Seeker
+}

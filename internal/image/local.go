@@ -1,0 +1,458 @@
+package image
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// Local is a source of the images in an OCI image layout or in an archive on this machine. It is opened when it is first
+// asked, once.
+//
+// Images are found by the names in the annotations org.opencontainers.image.ref.name (a full reference) and
+// io.containerd.image.name of the layout's index, by the RepoTags of an archive's manifest.json, and by the digests of
+// images and indexes at any depth.
+type Local struct {
+	kind string // "layout" or "archive"
+	spec string // as the user wrote it: PATH or IMAGE=PATH
+
+	gate chan struct{} // holds one token: who takes it may open and read
+	open bool
+	err  error
+
+	path   string
+	tie    name.Reference // IMAGE, nil if there is none
+	store  fileStore
+	sparse bool
+	roots  []root       // of index.json
+	whole  v1.Hash      // the digest of index.json
+	saved  []savedImage // of manifest.json
+	cache  map[v1.Hash][]v1.Descriptor
+}
+
+// root is an image or an index that a layout's index.json lists.
+type root struct {
+	desc     v1.Descriptor
+	names    []string // normalised references
+	tag      string   // a bare tag: a name without the image's
+	artifact bool     // not an image: an attestation, a chart
+}
+
+// savedImage is an element of manifest.json, the table of contents that `docker save` writes
+// (https://github.com/moby/docker-image-spec, "combined image JSON + filesystem changeset format").
+type savedImage struct {
+	Config   string
+	RepoTags []string
+}
+
+// NewLayout returns a source of the images in an OCI image layout. The spec is the layout's folder, or IMAGE=DIR, which
+// ties the layout's only image, or the one whose bare tag is IMAGE's, to the reference IMAGE.
+func NewLayout(spec string) *Local { return newLocal("layout", spec) }
+
+// NewArchive returns a source of the images in a tar file, plain or compressed with gzip: what `docker save` and
+// `podman save` write, or a tar of an OCI image layout. The spec is the file, or IMAGE=FILE as for NewLayout. Only
+// manifests and configurations are read; layers are skipped over.
+func NewArchive(spec string) *Local { return newLocal("archive", spec) }
+
+func newLocal(kind, spec string) *Local {
+	return &Local{kind: kind, spec: spec, gate: make(chan struct{}, 1), cache: map[v1.Hash][]v1.Descriptor{}}
+}
+
+// String names the source for people, like `layout build/oci`.
+func (l *Local) String() string {
+	p, _, err := l.split()
+	if err != nil {
+		p = l.spec
+	}
+	return l.kind + " " + p
+}
+
+// split takes IMAGE= off the spec. A path that exists is a path, even with a "=" in it.
+func (l *Local) split() (file string, tie name.Reference, err error) {
+	image, file, ok := strings.Cut(l.spec, "=")
+	if !ok {
+		return l.spec, nil, nil
+	}
+	if _, err := os.Lstat(l.spec); err == nil {
+		return l.spec, nil, nil
+	}
+	tie, err = name.ParseReference(image)
+	if err != nil {
+		return "", nil, fmt.Errorf("image reference %q: %w", image, err)
+	}
+	return file, tie, nil
+}
+
+// Open opens the layout or archive, so that a wrong path is known before an image is asked for. Config does it by itself.
+func (l *Local) Open(ctx context.Context) error {
+	if err := l.enter(ctx); err != nil {
+		return err
+	}
+	defer l.leave()
+	return l.opened(ctx)
+}
+
+func (l *Local) enter(ctx context.Context) error {
+	select {
+	case l.gate <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return l.wrap(ctx.Err())
+	}
+}
+
+func (l *Local) leave() { <-l.gate }
+
+func (l *Local) wrap(err error) error {
+	return &sourceError{"reading " + l.String(), err}
+}
+
+// opened opens what is not open yet. The caller holds the gate.
+func (l *Local) opened(ctx context.Context) error {
+	if l.open {
+		return l.err
+	}
+	err := l.load(ctx)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("there is no %q: write it first, or correct the path", l.path)
+		}
+		err = l.wrap(err)
+		if ctx.Err() != nil {
+			return err // somebody else may have more time
+		}
+	}
+	l.open, l.err = true, err
+	return err
+}
+
+func (l *Local) load(ctx context.Context) error {
+	var err error
+	if l.path, l.tie, err = l.split(); err != nil {
+		return err
+	}
+	if l.path == "" {
+		return errors.New("the path is empty")
+	}
+	if l.kind == "archive" {
+		return l.loadArchive(ctx)
+	}
+	info, err := os.Stat(l.path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return errors.New("it is a file; a layout is a folder. If this is a tar file, use it as an archive")
+	}
+	l.store = fileStore{folder(l.path)}
+	found, err := l.loadIndex(ctx)
+	if err == nil && !found {
+		err = errors.New("it is no OCI image layout: it has no index.json. " +
+			"`docker buildx build --output type=oci,tar=false,dest=DIR` and `crane pull --format oci` write layouts")
+	}
+	return err
+}
+
+func (l *Local) loadArchive(ctx context.Context) error {
+	info, err := os.Stat(l.path)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return errors.New("it is a folder; an archive is a tar file. If this is an OCI image layout, use it as a layout")
+	}
+	a, err := openArchive(ctx, l.path)
+	if err != nil {
+		return err
+	}
+	l.store, l.sparse = fileStore{a}, true
+	found, err := l.loadIndex(ctx)
+	if err != nil {
+		return err
+	}
+	b, err := a.read(ctx, "manifest.json")
+	if errors.Is(err, errMissing) {
+		if !found {
+			return errors.New("it holds no images: it has neither manifest.json nor index.json. " +
+				"`docker save -o FILE IMAGE` and `docker buildx build --output type=oci,dest=FILE` write archives")
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, &l.saved); err != nil {
+		return fmt.Errorf("manifest.json: %w", err)
+	}
+	return nil
+}
+
+// loadIndex reads index.json; it reports whether there is one.
+func (l *Local) loadIndex(ctx context.Context) (bool, error) {
+	b, err := l.store.files.read(ctx, "index.json")
+	if errors.Is(err, errMissing) {
+		return false, nil
+	}
+	if err != nil {
+		return true, err
+	}
+	var index struct {
+		Manifests []v1.Descriptor `json:"manifests"`
+	}
+	if err := json.Unmarshal(b, &index); err != nil {
+		return true, fmt.Errorf("index.json: %w", err)
+	}
+	if len(index.Manifests) > maxImages {
+		return true, fmt.Errorf("index.json lists more than %d images", maxImages)
+	}
+	l.whole, _, _ = v1.SHA256(strings.NewReader(string(b)))
+	for _, d := range index.Manifests {
+		r := root{desc: d, artifact: !runnable(d)}
+		for _, key := range []string{"io.containerd.image.name", "org.opencontainers.image.ref.name"} {
+			n := d.Annotations[key]
+			if n == "" {
+				continue
+			}
+			if !strings.ContainsAny(n, "/:@") {
+				r.tag = n
+				continue
+			}
+			if ref, err := name.ParseReference(n); err == nil && !slices.Contains(r.names, ref.Name()) {
+				r.names = append(r.names, ref.Name())
+			}
+		}
+		l.roots = append(l.roots, r)
+	}
+	return true, nil
+}
+
+// Config implements Source.
+func (l *Local) Config(ctx context.Context, ref name.Reference, platform v1.Platform) (Config, error) {
+	if err := l.enter(ctx); err != nil {
+		return Config{}, err
+	}
+	defer l.leave()
+	if err := l.opened(ctx); err != nil {
+		return Config{}, err
+	}
+	config, err := l.find(ctx, ref, platform)
+	if nf := new(notFound); errors.As(err, &nf) {
+		return Config{}, &notFound{l.String() + ": " + nf.detail}
+	}
+	if errors.Is(err, ErrNotFound) {
+		return Config{}, err
+	}
+	if err != nil {
+		return Config{}, l.wrap(fmt.Errorf("%s: %w", ref, err))
+	}
+	config.From = l.String()
+	config.Config = *config.Config.DeepCopy()
+	return config, nil
+}
+
+func (l *Local) find(ctx context.Context, ref name.Reference, platform v1.Platform) (Config, error) {
+	roots, err := l.rootsOf(ctx, ref)
+	if err != nil {
+		return Config{}, err
+	}
+	var config Config
+	err = ErrNotFound
+	if len(roots) > 0 {
+		config, err = picker{l.store, l.sparse}.pick(ctx, roots, platform)
+		if err == nil {
+			return config, nil
+		}
+	}
+	// Archives may have the image in manifest.json alone; and where index.json has it too, perhaps not for this platform.
+	if errors.Is(err, ErrNotFound) || errors.Is(err, errMissing) {
+		if saved := l.savedAs(ref); len(saved) > 0 {
+			return l.loadSaved(ctx, saved, platform)
+		}
+	}
+	return Config{}, err
+}
+
+// rootsOf returns the descriptors that ref names; none if the layout has no such image.
+func (l *Local) rootsOf(ctx context.Context, ref name.Reference) ([]v1.Descriptor, error) {
+	if l.tie != nil && ref.Name() == l.tie.Name() {
+		if roots, err := l.tied(); len(roots) > 0 || err != nil {
+			return roots, err
+		}
+	}
+	var named []v1.Descriptor
+	for _, r := range l.roots {
+		if slices.Contains(r.names, ref.Name()) {
+			named = append(named, r.desc)
+		}
+	}
+	if len(named) > 0 {
+		return named, nil
+	}
+	digest, ok := ref.(name.Digest)
+	if !ok {
+		return nil, nil
+	}
+	h, err := v1.NewHash(digest.DigestStr())
+	if err != nil {
+		return nil, nil
+	}
+	if h == l.whole {
+		return l.all(), nil
+	}
+	d, err := l.byDigest(ctx, l.all(), h, 0, map[v1.Hash]bool{})
+	if err != nil || d == nil {
+		return nil, err
+	}
+	return []v1.Descriptor{*d}, nil
+}
+
+func (l *Local) all() []v1.Descriptor {
+	var ds []v1.Descriptor
+	for _, r := range l.roots {
+		if !r.artifact {
+			ds = append(ds, r.desc)
+		}
+	}
+	return ds
+}
+
+// byDigest searches ds and the indexes among them for the digest h. An index that cannot be read hides nothing that is
+// asked for elsewhere, so that it is an error only when h is not found.
+func (l *Local) byDigest(ctx context.Context, ds []v1.Descriptor, h v1.Hash, depth int, seen map[v1.Hash]bool) (*v1.Descriptor, error) {
+	for _, d := range ds {
+		if d.Digest == h {
+			return &d, nil
+		}
+	}
+	if depth >= maxDepth {
+		return nil, nil
+	}
+	var unread error
+	for _, d := range ds {
+		if seen[d.Digest] || !runnable(d) || d.MediaType.IsImage() || len(seen) >= maxImages {
+			continue
+		}
+		seen[d.Digest] = true
+		children, err := l.children(ctx, d)
+		if err == nil {
+			var found *v1.Descriptor
+			if found, err = l.byDigest(ctx, children, h, depth+1, seen); found != nil {
+				return found, nil
+			}
+		}
+		if err != nil && !(l.sparse && errors.Is(err, errMissing)) && unread == nil {
+			unread = err
+		}
+	}
+	return nil, unread
+}
+
+func (l *Local) children(ctx context.Context, d v1.Descriptor) ([]v1.Descriptor, error) {
+	if ds, ok := l.cache[d.Digest]; ok {
+		return ds, nil
+	}
+	b, err := l.store.manifest(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := parseDocument(d.Digest, b)
+	if err != nil {
+		return nil, err
+	}
+	l.cache[d.Digest] = doc.Manifests
+	return doc.Manifests, nil
+}
+
+// tied returns what IMAGE=PATH stands for.
+func (l *Local) tied() ([]v1.Descriptor, error) {
+	var tagged, named []v1.Descriptor
+	var names []string
+	for _, r := range l.roots {
+		if r.artifact {
+			continue
+		}
+		if slices.Contains(r.names, l.tie.Name()) {
+			named = append(named, r.desc)
+		}
+		if r.tag != "" && r.tag == l.tie.Identifier() {
+			tagged = append(tagged, r.desc)
+		}
+		n := strings.Join(append(slices.Clone(r.names), r.tag), " ")
+		if !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	switch {
+	case len(names) == 0:
+		return nil, nil
+	case len(named) > 0:
+		return named, nil
+	case len(names) == 1: // one image, or the platforms of one
+		return l.all(), nil
+	case len(tagged) > 0:
+		return tagged, nil
+	}
+	return nil, fmt.Errorf("it holds %d images, so that %s= does not say which one is meant", len(l.all()), l.tie)
+}
+
+// savedAs returns the images that manifest.json has under the name ref.
+func (l *Local) savedAs(ref name.Reference) []savedImage {
+	if l.tie != nil && ref.Name() == l.tie.Name() && len(l.saved) == 1 {
+		return l.saved
+	}
+	var found []savedImage
+	for _, s := range l.saved {
+		for _, t := range s.RepoTags {
+			if r, err := name.ParseReference(t); err == nil && r.Name() == ref.Name() {
+				found = append(found, s)
+				break
+			}
+		}
+	}
+	return found
+}
+
+// loadSaved reads the configuration of the one of saved that serves platform. The digest of the image's manifest is not
+// known: archives of this form do not have the manifest.
+func (l *Local) loadSaved(ctx context.Context, saved []savedImage, platform v1.Platform) (Config, error) {
+	var cs []*candidate
+	for _, s := range saved {
+		member := path.Clean("/" + s.Config)[1:]
+		b, err := l.store.files.read(ctx, member)
+		if err != nil {
+			return Config{}, fmt.Errorf("image configuration: %w", err)
+		}
+		// Members are named after their digest, by Docker, Podman and containerd alike; other tools may not do it.
+		hex := strings.TrimSuffix(path.Base(member), ".json")
+		if h, err := v1.NewHash("sha256:" + hex); err == nil {
+			if err := verify(h, b); err != nil {
+				return Config{}, err
+			}
+		}
+		config, err := parseConfig(b)
+		if err != nil {
+			return Config{}, fmt.Errorf("image configuration %s: %w", member, err)
+		}
+		cs = append(cs, &candidate{config: &config, platform: config.Platform})
+	}
+	if len(cs) == 1 {
+		return *cs[0].config, nil
+	}
+	if c := best(cs, platform); c != nil {
+		return *c.config, nil
+	}
+	var have []*v1.Platform
+	for _, c := range cs {
+		have = append(have, c.platform)
+	}
+	return Config{}, &notFound{"it is there only for " + platformList(have)}
+}

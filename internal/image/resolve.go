@@ -1,0 +1,77 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
+)
+
+// ResolveAll resolves wants, at most jobs at a time (1 where jobs is less), and returns a Result for each. Wants that
+// come to the same normalised reference and platform are resolved once: nginx is docker.io/library/nginx:latest. An
+// image that cannot be resolved, or whose reference or platform cannot be read, has the error in its Result; it does
+// not keep others from being resolved. An empty Platform is DefaultPlatform.
+func ResolveAll(ctx context.Context, src Source, wants []Want, jobs int) map[Want]Result {
+	type job struct {
+		ref      name.Reference
+		platform v1.Platform
+		wants    []Want
+	}
+	results := make(map[Want]Result, len(wants))
+	seen := make(map[Want]bool, len(wants))
+	byKey := map[Want]*job{}
+	var todo []*job
+	for _, w := range wants {
+		if seen[w] {
+			continue
+		}
+		seen[w] = true
+		ref, err := name.ParseReference(w.Image)
+		if err != nil {
+			results[w] = Result{Err: fmt.Errorf("reading image reference %q: %w", w.Image, err)}
+			continue
+		}
+		spec := w.Platform
+		if spec == "" {
+			spec = DefaultPlatform
+		}
+		platform, err := ParsePlatform(spec)
+		if err != nil {
+			results[w] = Result{Err: fmt.Errorf("resolving %s: %w", w.Image, err)}
+			continue
+		}
+		key := Want{Image: ref.Name(), Platform: platform.String()}
+		j := byKey[key]
+		if j == nil {
+			j = &job{ref: ref, platform: platform}
+			byKey[key] = j
+			todo = append(todo, j)
+		}
+		j.wants = append(j.wants, w)
+	}
+
+	var mu sync.Mutex
+	var g errgroup.Group
+	g.SetLimit(max(jobs, 1))
+	for _, j := range todo {
+		g.Go(func() error {
+			var r Result
+			if err := ctx.Err(); err != nil {
+				r.Err = fmt.Errorf("resolving %s: %w", j.ref, err)
+			} else {
+				r.Config, r.Err = src.Config(ctx, j.ref, j.platform)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, w := range j.wants {
+				results[w] = r
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // the jobs keep their errors in the results
+	return results
+}

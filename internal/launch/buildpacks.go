@@ -1,0 +1,312 @@
+package launch
+
+import (
+	"encoding/json"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// The Cloud Native Buildpacks launcher, as the platform specification and the lifecycle's launch package have it
+// (github.com/buildpacks/spec platform.md, github.com/buildpacks/lifecycle launch/process.go, cmd/launcher):
+//
+//   - Platform API before 0.4: the launcher runs the process type that its only argument names; without arguments the one
+//     in CNB_PROCESS_TYPE, else "web"; with other arguments those. 0.4 and later: the name that it is called by
+//     (/cnb/process/web) chooses the type, whose process gets the arguments; called by its own name it runs its arguments.
+//   - Arguments that start with "--" are run directly. Others, and processes that are not "direct", are run by bash, after
+//     the profile scripts: a single word is a script, several words are each expanded as if within double quotes. Buildpacks
+//     before API 0.4 have scripts with arguments too.
+//   - A process's command may be a list (buildpack API 0.9): its arguments are kept, while user arguments replace "args". For
+//     older buildpacks, and before platform API 0.10, user arguments are appended.
+const (
+	cnbLauncher    = "/cnb/lifecycle/launcher"
+	cnbProcessDir  = "/cnb/process"
+	buildMetadata  = "io.buildpacks.build.metadata"
+	defaultProcess = "web"
+	defaultAppDir  = "/workspace"
+	// defaultPlatformAPI is what launchers take without CNB_PLATFORM_API.
+	defaultPlatformAPI = "0.3"
+)
+
+type cnbMetadata struct {
+	Processes  []cnbProcess `json:"processes"`
+	Buildpacks []struct {
+		ID  string `json:"id"`
+		API string `json:"api"`
+	} `json:"buildpacks"`
+}
+
+type cnbProcess struct {
+	Type       string     `json:"type"`
+	Command    stringList `json:"command"`
+	Args       []string   `json:"args"`
+	Direct     bool       `json:"direct"`
+	Buildpack  string     `json:"buildpackID"`
+	WorkingDir string     `json:"working-dir"`
+}
+
+// stringList reads a string as a list of one.
+type stringList []string
+
+func (l *stringList) UnmarshalJSON(b []byte) error {
+	var one string
+	if err := json.Unmarshal(b, &one); err == nil {
+		*l = []string{one}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(l))
+}
+
+// buildpack follows the buildpacks launcher, when words start with it: to the words of a direct or a tokenised process, or
+// to a script for bash. ok is false when it is another program.
+func (f *finder) buildpack(words []word) (rest []word, end place, script *invocation, ok bool, err error) {
+	called, isLauncher := f.cnbName(words[0].text)
+	if !isLauncher {
+		return nil, end, nil, false, nil
+	}
+	for _, w := range words {
+		if !w.single {
+			return nil, end, nil, false, refuse(BuildpackForm, "the arguments of the buildpacks launcher are only known when it runs")
+		}
+	}
+	var meta cnbMetadata
+	label := f.in.Labels[buildMetadata]
+	if label != "" {
+		if json.Unmarshal([]byte(label), &meta) != nil {
+			return nil, end, nil, false, refuse(BuildpackMetadata, "the image's label %s cannot be read", buildMetadata)
+		}
+	}
+	for _, name := range []string{"CNB_PLATFORM_API", "CNB_PROCESS_TYPE", "CNB_APP_DIR"} {
+		if f.in.Unknown[name] {
+			return nil, end, nil, false, refuse(BuildpackMetadata, "the value of %s is not known", name)
+		}
+	}
+	api := f.in.Env["CNB_PLATFORM_API"]
+	if api == "" {
+		api = defaultPlatformAPI
+		if called != "launcher" {
+			api = "0.4" // the links in /cnb/process came with it
+		}
+	}
+	if _, _, valid := apiVersion(api); !valid {
+		return nil, end, nil, false, refuse(BuildpackMetadata, "CNB_PLATFORM_API=%s is no version", api)
+	}
+
+	f.via = append(f.via, words[0].text)
+	f.forget() // layers and profile scripts set variables
+	appDir := f.in.Env["CNB_APP_DIR"]
+	if appDir == "" {
+		appDir = defaultAppDir
+	}
+	f.chdir(appDir, true)
+
+	user := words[1:]
+	var p *cnbProcess
+	if apiLess(api, "0.4") {
+		wanted := ""
+		switch {
+		case len(user) == 0:
+			if wanted = f.in.Env["CNB_PROCESS_TYPE"]; wanted == "" {
+				wanted = defaultProcess
+			}
+		case len(user) == 1 && !user[0].static:
+			return nil, end, nil, false, refuse(BuildpackProcess, "which process the buildpacks launcher starts is only known when it runs")
+		case len(user) == 1:
+			wanted = user[0].text
+		}
+		if wanted != "" {
+			p = meta.process(wanted)
+		}
+		if p == nil && len(user) == 0 {
+			return nil, end, nil, false, meta.missing(wanted)
+		}
+		if p != nil {
+			user = nil
+		}
+	} else {
+		p = meta.process(called)
+		if p == nil && called != "launcher" {
+			return nil, end, nil, false, meta.missing(called)
+		}
+	}
+	if p == nil {
+		return f.cnbUser(user)
+	}
+	if len(p.Command) == 0 || p.Command[0] == "" {
+		return nil, end, nil, false, refuse(BuildpackMetadata, "the buildpack process %s has no command", p.Type)
+	}
+	args := slices.Concat(p.Command[1:], p.Args)
+	if len(user) > 0 && !apiLess(api, "0.10") {
+		bp := meta.buildpackAPI(p.Buildpack)
+		switch {
+		case len(p.Command) > 1 || bp != "" && !apiLess(bp, "0.9"):
+			args = slices.Clone(p.Command[1:]) // what the user says replaces the process's own arguments
+		case bp == "" && len(p.Args) > 0:
+			return nil, end, nil, false, refuse(BuildpackMetadata, "the image's label does not say which API the buildpack of process %s has", p.Type)
+		}
+	}
+	for _, u := range user {
+		args = append(args, u.text)
+	}
+	return f.cnbKnown(*p, meta, appDir, args, user)
+}
+
+// cnbName says whether a program is the launcher, and the name that it goes by.
+func (f *finder) cnbName(program string) (string, bool) {
+	if program == cnbLauncher {
+		return "launcher", true
+	}
+	if path.Dir(program) == cnbProcessDir {
+		return path.Base(program), true
+	}
+	if !strings.Contains(program, "/") && f.in.Labels[buildMetadata] != "" {
+		for _, dir := range strings.Split(f.in.Env["PATH"], ":") {
+			switch dir {
+			case cnbProcessDir:
+				var meta cnbMetadata
+				if json.Unmarshal([]byte(f.in.Labels[buildMetadata]), &meta) == nil && meta.process(program) != nil {
+					return program, true
+				}
+			case path.Dir(cnbLauncher):
+				if program == "launcher" {
+					return program, true
+				}
+			default:
+				return "", false // a program of that name may stand in front
+			}
+		}
+	}
+	return "", false
+}
+
+// cnbUser follows a command that is written in the line itself.
+func (f *finder) cnbUser(user []word) ([]word, place, *invocation, bool, error) {
+	end := place{arg: len(f.line), off: -1}
+	switch {
+	case len(user) == 0:
+		return nil, end, nil, false, refuse(BuildpackProcess, "the buildpacks launcher has no command to run")
+	case len(user) > 1 && user[0].static && user[0].text == "--":
+		return user[1:], end, nil, true, nil
+	case !user[0].static:
+		return nil, end, nil, false, refuse(BuildpackProcess, "what the buildpacks launcher starts is only known when it runs")
+	case len(user) == 1:
+		return nil, end, f.cnbScript(user[0], nil, nil, end), true, nil
+	}
+	return f.tokens(user), end, nil, true, nil
+}
+
+// cnbKnown follows a process of the image, and writes it as a command line that the launcher understands.
+func (f *finder) cnbKnown(p cnbProcess, meta cnbMetadata, appDir string, args []string, user []word) ([]word, place, *invocation, bool, error) {
+	cmd := p.Command[0]
+	// What the user gave may hold values that are not known: they keep their mark in the new line.
+	mark := func(words []word) []word {
+		for i, u := range user {
+			w := &words[len(words)-len(user)+i]
+			if !u.static {
+				w.static, w.known = false, u.known
+			}
+		}
+		return words
+	}
+	dir := appDir
+	if p.WorkingDir != "" {
+		f.chdir(p.WorkingDir, true)
+		if dir = p.WorkingDir; !path.IsAbs(dir) {
+			dir = path.Join(appDir, dir)
+		}
+	}
+	if path.Clean(dir) != path.Clean(appDir) {
+		f.noInsert = refuse(BuildpackForm, "the buildpack process %s has a working directory of its own, which another command line cannot give it", p.Type)
+	}
+	f.base = []string{cnbLauncher}
+	if p.Direct {
+		f.base = append(append(f.base, "--", cmd), args...)
+		f.line = f.base
+		words, end := argvWords(f.base, nil)
+		return mark(words[2:]), end, nil, true, nil
+	}
+	f.base = append(append(f.base, cmd), args...)
+	f.line = f.base
+	words, end := argvWords(f.base, nil)
+	words = mark(words)
+	if len(args) == 0 {
+		return nil, end, f.cnbScript(words[1], nil, nil, end), true, nil
+	}
+	if api := meta.buildpackAPI(p.Buildpack); p.Buildpack != "" && api != "" && apiLess(api, "0.4") {
+		f.noInsert = refuse(BuildpackForm, "the buildpack process %s is a script with arguments, which another command line cannot say", p.Type)
+		return nil, end, f.cnbScript(words[1], &words[2], words[3:], end), true, nil
+	} else if p.Buildpack != "" && api == "" {
+		f.noInsert = refuse(BuildpackMetadata, "the image's label does not say which API the buildpack of process %s has", p.Type)
+	}
+	return f.tokens(words[1:]), end, nil, true, nil
+}
+
+func (f *finder) cnbScript(script word, zero *word, params []word, end place) *invocation {
+	f.via = append(f.via, "bash -c")
+	return &invocation{langs: []syntax.LangVariant{syntax.LangBash}, script: script, zero: zero, params: params, end: end, via: "the buildpacks launcher"}
+}
+
+// tokens marks the words that bash expands one by one, each as if by echo within double quotes.
+func (f *finder) tokens(words []word) []word {
+	out := slices.Clone(words)
+	for i := range out {
+		if n := strings.IndexAny(out[i].text, "$`\"\\"); n >= 0 || echoOption(out[i].text) {
+			out[i].static, out[i].known = false, max(n, 0)
+		}
+		out[i].content = nil // quotes in it would be read once more
+	}
+	f.checks = append(f.checks, func(w string) bool { return !echoOption(w) })
+	return out
+}
+
+// echoOption says whether echo would swallow a word.
+func echoOption(w string) bool {
+	return len(w) > 1 && w[0] == '-' && strings.Trim(w[1:], "neE") == ""
+}
+
+func (m cnbMetadata) process(kind string) *cnbProcess {
+	for i := range m.Processes {
+		if m.Processes[i].Type == kind {
+			return &m.Processes[i]
+		}
+	}
+	return nil
+}
+
+func (m cnbMetadata) missing(kind string) error {
+	if len(m.Processes) == 0 {
+		return refuse(BuildpackMetadata, "the image's label %s has no processes", buildMetadata)
+	}
+	return refuse(BuildpackProcess, "the image has no buildpack process %s", quote(kind))
+}
+
+func (m cnbMetadata) buildpackAPI(id string) string {
+	for _, bp := range m.Buildpacks {
+		if bp.ID == id {
+			return bp.API
+		}
+	}
+	return ""
+}
+
+func apiVersion(v string) (major, minor int, ok bool) {
+	a, b, _ := strings.Cut(v, ".")
+	major, err := strconv.Atoi(a)
+	if err != nil {
+		return 0, 0, false
+	}
+	if b == "" {
+		return major, 0, true
+	}
+	minor, err = strconv.Atoi(b)
+	return major, minor, err == nil
+}
+
+func apiLess(a, b string) bool {
+	am, an, _ := apiVersion(a)
+	bm, bn, _ := apiVersion(b)
+	return am < bm || am == bm && an < bn
+}

@@ -1,0 +1,355 @@
+package launch
+
+import (
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// certainty says whether a command in front of the program is run for certain, maybe, or without an effect on it.
+type certainty int
+
+const (
+	certain certainty = iota
+	maybe
+	apart // in a process of its own
+)
+
+// survey looks at the whole script for what changes the meaning of words anywhere in it.
+func (s *script) survey() error {
+	var err error
+	keeps := map[*syntax.ParamExp]bool{}
+	syntax.Walk(s.file, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.FuncDecl:
+			for _, name := range append(n.Names, n.Name) {
+				if name != nil {
+					s.functions[name.Value] = true
+				}
+			}
+		case *syntax.Assign:
+			if n.Name != nil && n.Name.Value == "IFS" {
+				s.splitting = true
+			}
+			if n.Name != nil && n.Value != nil {
+				if p := keepsItself(n); p != nil {
+					for _, p := range p {
+						keeps[p] = true
+					}
+				}
+			}
+		case *syntax.ParamExp:
+			if n.Param == nil {
+				return true
+			}
+			name := n.Param.Value
+			switch {
+			case strings.ContainsAny(name, "@*#0123456789") && !isName(name):
+				s.params++
+			case isName(name) && !keeps[n]:
+				s.references[name] = true
+			}
+			if n.Exp != nil && (n.Exp.Op == syntax.AssignUnset || n.Exp.Op == syntax.AssignUnsetOrNull) || n.Excl {
+				s.assign(name, Assignment{})
+				s.references[name] = true
+			}
+		case *syntax.ArithmExp, *syntax.ArithmCmd, *syntax.LetClause:
+			// Arithmetic may assign to any of its names.
+			syntax.Walk(n, func(n syntax.Node) bool {
+				if w, ok := n.(*syntax.Word); ok && isName(w.Lit()) {
+					s.references[w.Lit()] = true
+					delete(s.vars, w.Lit())
+				}
+				return true
+			})
+		case *syntax.CallExpr:
+			if len(n.Args) == 0 {
+				return true
+			}
+			switch n.Args[0].Lit() {
+			case "alias":
+				err = refuse(ShellAlias, "the script defines aliases")
+			case "shopt", "enable", "hash":
+				if len(n.Args) > 1 {
+					err = refuse(ShellOption, "the script changes what the shell runs, by %s", n.Args[0].Lit())
+				}
+			case "shift":
+				s.noParams = true
+			case "set":
+				for i, w := range n.Args[1:] {
+					lit := w.Lit()
+					switch {
+					case lit == "" || lit[0] != '-' && lit[0] != '+':
+						if i == 0 || !strings.HasSuffix(n.Args[i].Lit(), "o") {
+							s.noParams = true
+						}
+					case lit == "--" || lit == "-":
+						s.noParams = true
+					case lit[0] == '-' && strings.ContainsAny(lit[1:], "knt"):
+						err = refuse(ShellOption, "the script sets an option that changes what it runs")
+					}
+				}
+			}
+		}
+		return err == nil
+	})
+	return err
+}
+
+// keepsItself returns the expansions of a variable in the value that is assigned to it, when they leave the old value
+// whole whatever it is: X=$X:/a, X="${X:+$X }a".
+func keepsItself(a *syntax.Assign) []*syntax.ParamExp {
+	var out []*syntax.ParamExp
+	var in func(parts []syntax.WordPart)
+	in = func(parts []syntax.WordPart) {
+		for _, p := range parts {
+			switch p := p.(type) {
+			case *syntax.DblQuoted:
+				in(p.Parts)
+			case *syntax.ParamExp:
+				if p.Param == nil || p.Param.Value != a.Name.Value {
+					continue
+				}
+				if simpleParam(p) {
+					out = append(out, p)
+				} else if p.Exp != nil && p.Exp.Op == syntax.AlternateUnsetOrNull && p.Exp.Word != nil && noOperator(p) {
+					n := len(out)
+					in(p.Exp.Word.Parts)
+					if len(out) > n {
+						out = append(out, p)
+					}
+				}
+			}
+		}
+	}
+	in(a.Value.Parts)
+	return out
+}
+
+// simpleParam says whether an expansion is $X or ${X}.
+func simpleParam(p *syntax.ParamExp) bool { return p.Exp == nil && noOperator(p) }
+
+// noOperator says whether an expansion is $X, ${X} or ${X-word} with any operator that takes a word.
+func noOperator(p *syntax.ParamExp) bool {
+	return p.Param != nil && p.Flags == nil && !p.Excl && !p.Length && !p.Width && !p.IsSet && p.NestedParam == nil && p.Index == nil &&
+		len(p.Modifiers) == 0 && p.Slice == nil && p.Repl == nil && p.Names == 0 &&
+		p.Split == syntax.OptUnset && p.GlobSubst == syntax.OptUnset && p.RcExpand == syntax.OptUnset
+}
+
+// before applies what the script does before the command that counts.
+func (s *script) before(call *syntax.CallExpr) {
+	s.stmts(s.file.Stmts, call, certain)
+}
+
+func (s *script) stmts(stmts []*syntax.Stmt, call *syntax.CallExpr, how certainty) (reached bool) {
+	for _, st := range stmts {
+		if s.stmt(st, call, how) {
+			return true
+		}
+	}
+	return false
+}
+
+func contains(n syntax.Node, call *syntax.CallExpr) bool {
+	return n.Pos().Offset() <= call.Pos().Offset() && call.End().Offset() <= n.End().Offset()
+}
+
+func (s *script) stmt(st *syntax.Stmt, call *syntax.CallExpr, how certainty) (reached bool) {
+	here := contains(st, call)
+	if st.Background || st.Coprocess || st.Disown {
+		how = apart
+	}
+	switch c := st.Cmd.(type) {
+	case *syntax.CallExpr:
+		if c == call {
+			return true
+		}
+		s.simple(c, how)
+	case *syntax.DeclClause:
+		s.declare(c, how)
+	case *syntax.Block:
+		return s.stmts(c.Stmts, call, how)
+	case *syntax.Subshell:
+		if !here {
+			how = apart
+		}
+		return s.stmts(c.Stmts, call, how)
+	case *syntax.BinaryCmd:
+		if c.Op == syntax.AndStmt || c.Op == syntax.OrStmt {
+			if s.stmt(c.X, call, how) {
+				return true
+			}
+			if here && contains(c.Y, call) {
+				return s.stmt(c.Y, call, how)
+			}
+			return s.stmt(c.Y, call, max(how, maybe))
+		}
+		for _, part := range []*syntax.Stmt{c.X, c.Y} {
+			part := part
+			h := apart
+			if contains(part, call) {
+				h = how
+			}
+			if s.stmt(part, call, h) {
+				return true
+			}
+		}
+	case *syntax.TimeClause:
+		if c.Stmt != nil {
+			return s.stmt(c.Stmt, call, how)
+		}
+	case *syntax.FuncDecl:
+		return s.stmt(c.Body, call, max(how, maybe))
+	case *syntax.ForClause:
+		if it, ok := c.Loop.(*syntax.WordIter); ok && how != apart {
+			s.set(it.Name.Value, Assignment{}, false)
+		}
+		s.inner(c, how)
+	case nil:
+	default:
+		s.inner(st.Cmd, how)
+	}
+	return false
+}
+
+// inner applies the statements of a compound command that does not contain the program: each may run or not.
+func (s *script) inner(n syntax.Node, how certainty) {
+	syntax.Walk(n, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.CmdSubst, *syntax.ProcSubst:
+			return false
+		case *syntax.CallExpr:
+			s.simple(n, max(how, maybe))
+		case *syntax.DeclClause:
+			s.declare(n, max(how, maybe))
+		}
+		return true
+	})
+}
+
+// set records an assignment of the shell's.
+func (s *script) set(name string, a Assignment, export bool) {
+	s.assign(name, a)
+	if export {
+		delete(s.unexported, name)
+	} else {
+		s.unexported[name] = true
+	}
+}
+
+func (s *script) assignment(a *syntax.Assign, how certainty, export bool) {
+	if how == apart || a.Name == nil || a.Naked {
+		return
+	}
+	name := a.Name.Value
+	as := Assignment{Keeps: a.Append}
+	if a.Value != nil {
+		v, ok := s.valueOf(a.Value)
+		if a.Append {
+			old := s.lookup(name)
+			v, ok = old.text+v, ok && old.known
+		}
+		as.Value, as.Known = v, ok && a.Index == nil
+		as.Keeps = as.Keeps || len(keepsItself(a)) > 0
+	} else if a.Array == nil && a.Index == nil && !a.Append {
+		as.Known = true // X=
+	}
+	if how == maybe {
+		as.Value, as.Known = "", false
+	}
+	s.set(name, as, export)
+}
+
+func (s *script) declare(d *syntax.DeclClause, how certainty) {
+	if how == apart {
+		return
+	}
+	export := d.Variant.Value == "export"
+	for _, a := range d.Args {
+		if a.Name == nil {
+			if a.Value != nil && strings.HasPrefix(a.Value.Lit(), "-") {
+				export = export || strings.Contains(a.Value.Lit(), "x")
+				continue
+			}
+			s.forget() // export $X
+			continue
+		}
+		if a.Naked {
+			if export {
+				delete(s.unexported, a.Name.Value)
+			}
+			continue
+		}
+		s.assignment(a, how, export)
+	}
+}
+
+// simple applies a simple command in front of the program.
+func (s *script) simple(c *syntax.CallExpr, how certainty) {
+	if how == apart {
+		return
+	}
+	if len(c.Args) == 0 {
+		for _, a := range c.Assigns {
+			s.assignment(a, how, false)
+		}
+		return
+	}
+	name, ok := s.valueOf(c.Args[0])
+	args := c.Args[1:]
+	for ok && (name == "command" || name == "builtin") && len(args) > 0 {
+		name, ok = s.valueOf(args[0])
+		args = args[1:]
+	}
+	if isBuiltin(name) {
+		for _, a := range c.Assigns { // X=1 export Y: special builtins keep it
+			s.assignment(a, maybe, false)
+		}
+	}
+	switch {
+	case !ok, name == "eval", name == ".", name == "source":
+		s.forget()
+		s.dirSet, s.dirKnown = s.dirSet || !ok || name == "eval", s.dirKnown && ok && name != "eval"
+	case name == "cd", name == "chdir":
+		to, known := "", false
+		for len(args) > 0 && (args[0].Lit() == "--" || args[0].Lit() == "-P" || args[0].Lit() == "-L") {
+			args = args[1:]
+		}
+		if len(args) == 1 {
+			to, known = s.valueOf(args[0])
+		}
+		s.chdir(to, known && how == certain && !strings.HasPrefix(to, "~"))
+	case name == "pushd", name == "popd":
+		s.chdir("", false)
+	case name == "export", name == "readonly", name == "local", name == "typeset", name == "declare":
+		// As simple commands they come only with words that are no plain assignments.
+		for _, a := range args {
+			v, _ := s.valueOf(a)
+			if n, _, ok := strings.Cut(v, "="); ok && isName(n) {
+				s.set(n, Assignment{}, name == "export")
+			} else if a.Lit() == "" {
+				s.forget()
+			}
+		}
+	case name == "unset":
+		for _, a := range args {
+			v, ok := s.valueOf(a)
+			if !ok {
+				s.forget()
+				continue
+			}
+			if isName(v) {
+				s.set(v, Assignment{Known: how == certain, Unset: how == certain}, true)
+			}
+		}
+	case name == "read", name == "getopts", name == "printf", name == "mapfile", name == "readarray":
+		if name == "printf" && (len(args) == 0 || args[0].Lit() != "-v") {
+			return
+		}
+		for _, a := range args {
+			if v := a.Lit(); isName(v) {
+				s.set(v, Assignment{}, false)
+			}
+		}
+	}
+}

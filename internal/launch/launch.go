@@ -1,0 +1,441 @@
+// Package launch finds out what a command line really starts: behind shells (sh -c "…"), behind launchers (tini, env,
+// gosu, docker-entrypoint.sh …) and behind the Cloud Native Buildpacks launcher, one inside the other.
+//
+// [Find] follows the command line to the program that matters, and [Found.Insert] says where in the original text words
+// have to be put so that they end up in front of one of that program's words. Nothing is ever removed, replaced or
+// re-quoted: an edit inserts whole words into the argument vector, or bytes into one of its words (a shell script).
+//
+// The rule above all others: after the edits the container starts exactly what it started before, in the same order. What
+// is not certain is a [runtimes.Refusal], with a reason code that does not change and a message for people.
+//
+// The package does no I/O and runs nothing. The data flow is
+//
+//	argument vector → words with places (words.go) → launcher table (launchers.go), buildpacks (buildpacks.go)
+//	               ↘ shell: invocation (shell.go) → script: which command counts (script.go), what the script
+//	                 changes on the way there (effects.go), its words (expand.go) → again, from the left
+package launch
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"sort"
+	"strings"
+
+	"debuggable.dev/debuggable/runtimes"
+)
+
+// The reasons of refusals. They are part of the results that users see and filter by: never change one.
+const (
+	NoCommand             = "NoCommand"             // there is nothing to start
+	TooDeep               = "TooDeep"               // more shells and launchers, one inside the other, than are followed
+	ProgramDynamic        = "ProgramDynamic"        // the program's name is only known when the script runs
+	UnknownText           = "UnknownText"           // a value from a Secret or the like becomes part of a script
+	LauncherUnknownOption = "LauncherUnknownOption" // a launcher has an option that the table does not have
+	LauncherNoCommand     = "LauncherNoCommand"     // a launcher without a command
+	LauncherImplicit      = "LauncherImplicit"      // a launcher picks the program itself (uv run app.py)
+	LauncherChangesRoot   = "LauncherChangesRoot"   // the program sees another file system
+	ShellSyntax           = "ShellSyntax"           // the script cannot be parsed
+	ShellDialect          = "ShellDialect"          // the shells that sh may be read the script differently
+	ShellOption           = "ShellOption"           // a shell option that changes what a script means
+	ShellNoScript         = "ShellNoScript"         // a shell that reads standard input
+	ShellLoop             = "ShellLoop"             // the program runs in a loop
+	ShellConditional      = "ShellConditional"      // which program runs depends on a condition
+	ShellBackground       = "ShellBackground"       // the program runs in the background
+	ShellPipe             = "ShellPipe"             // a pipeline of several programs
+	ShellFunction         = "ShellFunction"         // the last command is a function of the script
+	ShellBuiltin          = "ShellBuiltin"          // the last command is the shell's own
+	ShellNoProgram        = "ShellNoProgram"        // the script starts nothing
+	ShellEval             = "ShellEval"             // eval, source: text that is not known
+	ShellAlias            = "ShellAlias"            // aliases change what words mean
+	ShellQuoting          = "ShellQuoting"          // words cannot be put there without changing quotes
+	ScriptProgram         = "ScriptProgram"         // the program is a shell script: its command line is not to be changed
+	WordNeedsQuoting      = "WordNeedsQuoting"      // a word to be inserted is not plain
+	Argv0Fixed            = "Argv0Fixed"            // exec -a: the program's own name would go to the debugger
+	BuildpackMetadata     = "BuildpackMetadata"     // the image's buildpack label is missing or makes no sense
+	BuildpackProcess      = "BuildpackProcess"      // no such process type
+	BuildpackForm         = "BuildpackForm"         // the process cannot be written as a command line
+)
+
+// Input is the command line as the container runtime would see it, with what is known about its surroundings.
+type Input struct {
+	// Argv holds the words after Kubernetes' expansion. A $(NAME) whose value is not known, because NAME is in Unknown,
+	// is left in the text.
+	Argv []string
+	// Env holds the variables whose values are known. They are used to follow "$JAVA_HOME/bin/java" and for buildpacks.
+	Env map[string]string
+	// Unknown holds the names of variables that are set to a value that is not known.
+	Unknown map[string]bool
+	// Labels are the image's labels.
+	Labels map[string]string
+	// WorkingDir is the directory that the command line starts in; "" means "/".
+	WorkingDir string
+}
+
+// Assignment is what becomes of a variable on the way from the container's environment to the program.
+type Assignment struct {
+	// Value is the value, when Known. A variable that is certainly unset is Known and Unset.
+	Value string
+	Known bool
+	Unset bool
+	// Keeps says that the value that the container's environment has is part of the new one (PATH=/x:$PATH), whatever
+	// it is.
+	Keeps bool
+}
+
+// Command is a simple command of a script, other than the program.
+type Command struct {
+	// Argv holds the command's words: a word's value where it is known, else its source text.
+	Argv []string
+	// Background says that it runs beside the program: "cmd &", or a part of the same pipeline.
+	Background bool
+}
+
+// Found is the program that matters.
+type Found struct {
+	// Argv holds the program and its arguments. A word that is only known at run time stands as its source text.
+	Argv []string
+	// Static says for each word of Argv whether its value is certain.
+	Static []bool
+	// Dir is the working directory when something on the way changes it, else "". It is meaningful only when DirKnown.
+	Dir      string
+	DirKnown bool
+	// Assigned holds the variables that launchers or scripts set or unset on the way: a change of one of them in the
+	// container's environment may not reach the program.
+	Assigned map[string]Assignment
+	// Cleared says that the environment is emptied on the way (env -i): only what Assigned holds reaches the program.
+	Cleared bool
+	// Opaque says that something on the way may set any variable: a sourced file, a login shell, a buildpack's layers.
+	Opaque bool
+	// References holds the names of the variables that scripts on the way use, other than to extend that same variable.
+	References map[string]bool
+	// Script says that the program is, or is likely to be, a shell script: see IsScript.
+	Script bool
+	// Via holds the launchers and shells that were passed, outermost first: tini, sh -c, docker-entrypoint.sh.
+	Via []string
+	// Rest holds the other commands of the scripts on the way.
+	Rest []Command
+	// Base is the line that Insert's edits refer to, in place of Input.Argv; nil for Input.Argv itself. It starts the
+	// same process as Input.Argv and is needed only when there is something to insert (buildpacks).
+	Base []string
+
+	words      []word
+	end        place
+	line       []string
+	argv0      string              // who sets the program's argv[0]; "" for nobody
+	noInsert   *runtimes.Refusal   // why nothing can be inserted at all
+	guards     []place             // where a "--" has to go too when anything is inserted
+	wordChecks []func(string) bool // what inserted words have to satisfy besides being plain
+
+	unknownNames map[string]bool
+}
+
+// Edit is an insertion into the line (Found.Base, or else Input.Argv): Words in front of line[Word] when Offset is
+// negative (Word may be len(line)), else Text at the byte Offset of line[Word].
+type Edit struct {
+	Word, Offset int
+	Words        []string
+	Text         string
+}
+
+// Find follows the command line to the program that matters. An error is a *runtimes.Refusal.
+func Find(in Input) (Found, error) {
+	f := finder{
+		in: in, vars: map[string]value{}, assigned: map[string]Assignment{}, references: map[string]bool{},
+		dirKnown: true, dir: in.WorkingDir, line: in.Argv,
+	}
+	for name, text := range in.Env {
+		f.vars[name] = value{text: text, known: true}
+	}
+	for name := range in.Unknown {
+		f.vars[name] = value{}
+	}
+	if len(in.Argv) == 0 {
+		return Found{}, refuse(NoCommand, "there is no command to run")
+	}
+	words, end := argvWords(in.Argv, in.Unknown)
+	return f.follow(words, end, 0)
+}
+
+// Insert returns the edits that put words in front of Argv[Before] for each insertion (Before == len(Argv): behind the last
+// word), in the order of their positions. Words must consist of letters, digits and /_.:=,+@%- so that they mean the same
+// within any kind of quotes. An error is a *runtimes.Refusal.
+func (f Found) Insert(at []runtimes.Insertion) ([]Edit, error) {
+	at = slices.Clone(at)
+	sort.SliceStable(at, func(i, j int) bool { return at[i].Before < at[j].Before })
+	var edits []Edit
+	for _, ins := range at {
+		if len(ins.Words) == 0 {
+			continue
+		}
+		if f.noInsert != nil {
+			return nil, f.noInsert
+		}
+		if ins.Before < 0 || ins.Before > len(f.words) {
+			return nil, refuse(ShellQuoting, "there is no word %d in the program's command line", ins.Before)
+		}
+		for i, w := range ins.Words {
+			if !plain(w) {
+				return nil, refuse(WordNeedsQuoting, "the word %q cannot be inserted without quotes", w)
+			}
+			for _, ok := range f.wordChecks {
+				if !ok(w) {
+					return nil, refuse(WordNeedsQuoting, "the word %q would be changed on its way to the program", w)
+				}
+			}
+			if ins.Before == 0 && i == 0 && !commandWord(w) {
+				return nil, refuse(WordNeedsQuoting, "the word %q would not be taken for a program", w)
+			}
+		}
+		if ins.Before == 0 && f.argv0 != "" {
+			return nil, refuse(Argv0Fixed, "%s gives the program another name, which a debugger in front of it would get", f.argv0)
+		}
+		p, behind := f.end, true
+		if ins.Before < len(f.words) {
+			p, behind = f.words[ins.Before].at, false
+		}
+		e, err := f.edit(p, behind, ins.Words)
+		if err != nil {
+			return nil, err
+		}
+		edits = append(edits, e)
+	}
+	if len(edits) == 0 {
+		return nil, nil
+	}
+	for _, p := range slices.Backward(f.guards) {
+		e, err := f.edit(p, false, []string{"--"})
+		if err != nil {
+			return nil, err
+		}
+		edits = append([]Edit{e}, edits...)
+	}
+	return edits, nil
+}
+
+// edit puts words in front of, or behind, a place.
+func (f Found) edit(p place, behind bool, words []string) (Edit, error) {
+	if p.why != "" {
+		return Edit{}, refuse(ShellQuoting, "words cannot be put into %s", p.why)
+	}
+	if p.off < 0 {
+		return Edit{Word: p.arg, Offset: -1, Words: slices.Clone(words)}, nil
+	}
+	if t := unknownAt(f.line[p.arg], f.unknown()); t >= 0 && t < p.off {
+		return Edit{}, refuse(UnknownText, "a value that is not known here is part of the script in front of the program")
+	}
+	text := strings.Join(words, " ")
+	switch {
+	case !behind:
+		text += " "
+	case p.pad:
+		text = " " + text + " "
+	default:
+		text = " " + text
+	}
+	return Edit{Word: p.arg, Offset: p.off, Text: text}, nil
+}
+
+func (f Found) unknown() map[string]bool {
+	if f.Base != nil {
+		return nil
+	}
+	return f.unknownNames
+}
+
+// Apply returns the line with the edits made, for callers that hold the words themselves.
+func Apply(line []string, edits []Edit) []string {
+	texts := slices.Clone(line)
+	for _, e := range slices.Backward(edits) {
+		if e.Offset >= 0 {
+			texts[e.Word] = texts[e.Word][:e.Offset] + e.Text + texts[e.Word][e.Offset:]
+		}
+	}
+	var out []string
+	for i := 0; i <= len(texts); i++ {
+		for _, e := range edits {
+			if e.Offset < 0 && e.Word == i {
+				out = append(out, e.Words...)
+			}
+		}
+		if i < len(texts) {
+			out = append(out, texts[i])
+		}
+	}
+	return out
+}
+
+// IsScript says whether a program is likely to be a shell script, by its name alone: a shell's file name extension, a
+// name with "entrypoint" in it, or one of the names that scripts are commonly installed under without an extension.
+func IsScript(program string) bool {
+	name := strings.ToLower(path.Base(program))
+	switch path.Ext(name) {
+	case ".sh", ".bash", ".ash", ".dash", ".ksh", ".zsh":
+		return true
+	}
+	if strings.Contains(name, "entrypoint") {
+		return true
+	}
+	return slices.Contains([]string{"start", "run", "init", "bootstrap", "launch", "gradlew", "mvnw"}, name)
+}
+
+// maxDepth bounds how many shells and launchers are followed, one inside the other.
+const maxDepth = 24
+
+type value struct {
+	text  string
+	known bool
+	unset bool // known to be unset
+}
+
+// finder is the state of one walk from the container's command line to the program.
+type finder struct {
+	in         Input
+	line       []string
+	base       []string
+	vars       map[string]value
+	assigned   map[string]Assignment
+	references map[string]bool
+	cleared    bool
+	opaque     bool
+	dir        string
+	dirSet     bool
+	dirKnown   bool
+	via        []string
+	rest       []Command
+	argv0      string
+	guards     []place
+	noInsert   *runtimes.Refusal
+	checks     []func(string) bool
+}
+
+// clone copies what a walk changes, so that a script can be read in two dialects.
+func (f *finder) clone() *finder {
+	c := *f
+	c.vars, c.assigned, c.references = maps.Clone(f.vars), maps.Clone(f.assigned), maps.Clone(f.references)
+	c.via, c.rest = slices.Clip(f.via), slices.Clip(f.rest)
+	c.checks, c.guards = slices.Clip(f.checks), slices.Clip(f.guards)
+	return &c
+}
+
+// follow unwraps words until they start with the program. end is the place behind the last word.
+func (f *finder) follow(words []word, end place, depth int) (Found, error) {
+	for ; ; depth++ {
+		if depth > maxDepth {
+			return Found{}, refuse(TooDeep, "more than %d shells and launchers, one inside the other", maxDepth)
+		}
+		if len(words) == 0 {
+			return Found{}, refuse(NoCommand, "there is no command to run")
+		}
+		first := words[0]
+		if !first.static {
+			// "$JAVA_HOME/bin/java" names its program even when the directory is not known.
+			if first.single && first.tail != "" {
+				return f.found(words, end, false), nil
+			}
+			return Found{}, refuse(ProgramDynamic, "what %s starts is only known when it runs", quote(first.text))
+		}
+		if first.text == "" {
+			return Found{}, refuse(NoCommand, "the command's first word is empty")
+		}
+		name := path.Base(first.text)
+		if depth == 0 {
+			next, nextEnd, script, done, err := f.buildpack(words)
+			if err != nil {
+				return Found{}, err
+			}
+			if script != nil {
+				return f.script(*script, depth+1)
+			}
+			if done {
+				words, end = next, nextEnd
+				continue
+			}
+		}
+		if name == "busybox" && len(words) > 1 && words[1].static && busyboxApplet(words[1].text) {
+			f.via = append(f.via, "busybox")
+			words = words[1:]
+			continue
+		}
+		if isShell(name) {
+			return f.shell(words, end, depth)
+		}
+		l, ok := launcherNamed(name)
+		if !ok {
+			return f.found(words, end, IsScript(first.text)), nil
+		}
+		next, err := l.unwrap(f, words)
+		if err != nil {
+			return Found{}, err
+		}
+		if next == nil { // it is the program after all
+			return f.found(words, end, IsScript(first.text)), nil
+		}
+		f.via = append(f.via, l.via(name))
+		words = next
+	}
+}
+
+func (f *finder) found(words []word, end place, script bool) Found {
+	noInsert := f.noInsert
+	if script && noInsert == nil {
+		noInsert = refuse(ScriptProgram, "%s is a shell script, or is named like one: no debugger can run it", quote(words[0].text))
+	}
+	r := Found{
+		DirKnown: f.dirKnown, Assigned: f.assigned, Cleared: f.cleared, Opaque: f.opaque, References: f.references,
+		Script: script, Via: f.via, Rest: f.rest, Base: f.base, words: words, end: end, line: f.line, argv0: f.argv0,
+		noInsert: noInsert, guards: f.guards, wordChecks: f.checks, unknownNames: f.in.Unknown,
+	}
+	if f.dirSet && f.dirKnown {
+		r.Dir = f.dir
+	}
+	for _, w := range words {
+		r.Argv = append(r.Argv, w.text)
+		r.Static = append(r.Static, w.static)
+	}
+	return r
+}
+
+// chdir records a change of directory to the word's value.
+func (f *finder) chdir(to string, known bool) {
+	f.dirSet = true
+	switch {
+	case !known || to == "" || to == "-":
+		f.dirKnown = false
+	case path.IsAbs(to):
+		f.dir, f.dirKnown = path.Clean(to), true
+	case f.dirKnown:
+		f.dir = path.Join("/", f.dir, to)
+	}
+}
+
+// assign records that a variable gets a value on the way.
+func (f *finder) assign(name string, a Assignment) {
+	if old, ok := f.assigned[name]; ok && a.Keeps {
+		// It extends what an earlier step made of it.
+		a.Keeps = old.Keeps
+	} else if a.Keeps && f.cleared {
+		a.Keeps = false
+	}
+	f.assigned[name] = a
+	f.vars[name] = value{text: a.Value, known: a.Known, unset: a.Unset}
+}
+
+// forget says that something may have set any variable.
+func (f *finder) forget() {
+	f.opaque = true
+	f.vars = map[string]value{}
+}
+
+func refuse(reason, format string, args ...any) *runtimes.Refusal {
+	return &runtimes.Refusal{Reason: reason, Message: fmt.Sprintf(format, args...)}
+}
+
+// quote shortens text for a message.
+func quote(s string) string {
+	if len(s) > 60 {
+		s = s[:57] + "..."
+	}
+	return fmt.Sprintf("%q", s)
+}

@@ -1,0 +1,408 @@
+package launch
+
+import (
+	"slices"
+	"strings"
+)
+
+// launcher is a program that runs the rest of its command line. Its options end at the first word that is no option, or
+// behind "--", as getopt does it with a leading "+" in the option string, which all but one of these have.
+type launcher struct {
+	names []string
+	// short holds the option letters as getopt writes them: a colon behind those that take a value.
+	short string
+	// long holds the long options, space-separated: name, name= for a required value, name=? for an optional one. All
+	// options that print something instead of running the command are left out on purpose.
+	long string
+	// operands is how many words stand between the options and the command.
+	operands int
+	// subcommand is the word that makes it run a command: poetry run. Options may stand on both sides of it.
+	subcommand string
+	// option is told of each option, to record what it does to the program.
+	option func(f *finder, name string, val *word) error
+	// rest turns what follows the options and operands into the command; nil when it is the command as it is. A nil
+	// result without an error says that the launcher itself is the program.
+	rest func(f *finder, words []word) ([]word, error)
+	// permutes says that it looks for options behind the first word that is none, unless there is a "--": words with dashes
+	// can only be put behind one.
+	permutes bool
+	// numeric allows -5, --5 and -+5 (nice).
+	numeric bool
+	// anyLong takes every other long option to have a value (opentelemetry-instrument makes them from its plugins).
+	anyLong bool
+}
+
+// launchers returns the table. Sources: each tool's own manual page or usage text; for tini, dumb-init and catatonit the
+// getopt strings in their main file.
+func launchers() []launcher {
+	return []launcher{
+		{names: []string{"tini", "tini-static", "docker-init"}, short: "svwgp:e:"},
+		{names: []string{"dumb-init"}, short: "cvr:", long: "single-child verbose rewrite="},
+		{names: []string{"catatonit"}, short: "g", permutes: true},
+		{names: []string{"env"}, short: "iu:C:S:va:", long: "ignore-environment unset= chdir= split-string= debug argv0= " +
+			"block-signal=? default-signal=? ignore-signal=? list-signal-handling", option: envOption, rest: envRest},
+		{names: []string{"nice"}, short: "n:", long: "adjustment=", numeric: true},
+		{names: []string{"nohup"}},
+		{names: []string{"setsid"}, short: "cfw", long: "ctty fork wait"},
+		{names: []string{"stdbuf"}, short: "i:o:e:", long: "input= output= error=", option: func(f *finder, _ string, _ *word) error {
+			// stdbuf works through LD_PRELOAD and its own variables.
+			f.assign("LD_PRELOAD", Assignment{})
+			return nil
+		}},
+		{names: []string{"chpst"}, short: "u:U:b:e:/:C:n:l:L:m:d:o:p:f:c:r:t:s:a:vP012", option: chpstOption},
+		{names: []string{"su-exec"}, operands: 1, rest: userEnv},
+		{names: []string{"gosu"}, operands: 1, rest: userEnv},
+		{names: []string{"setpriv"}, long: "ambient-caps= apparmor-profile= bounding-set= clear-groups egid= euid= groups= inh-caps= " +
+			"init-groups keep-groups nnp no-new-privs pdeathsig= ptracer= regid= reset-env reuid= rgid= ruid= securebits= " +
+			"selinux-label= seccomp-filter= landlock-access= landlock-rule=", option: func(f *finder, name string, _ *word) error {
+			if name == "reset-env" {
+				f.clear()
+				for _, n := range []string{"HOME", "SHELL", "USER", "LOGNAME", "PATH", "TERM"} {
+					f.assign(n, Assignment{})
+				}
+			}
+			return nil
+		}},
+		{names: []string{"docker-entrypoint.sh"}, rest: entrypointRest},
+		{names: []string{"opentelemetry-instrument"}, anyLong: true, rest: func(f *finder, words []word) ([]word, error) {
+			f.assign("PYTHONPATH", Assignment{})
+			return words, nil
+		}},
+		{names: []string{"poetry"}, subcommand: "run", short: "qvnC:P:", long: "quiet verbose no-interaction ansi no-ansi no-plugins no-cache " +
+			"directory= project=", option: dirOption("C", "directory"), rest: venv},
+		{names: []string{"pipenv"}, subcommand: "run", short: "qv", long: "quiet verbose bare", rest: venv},
+		{names: []string{"uv"}, subcommand: "run", short: "qvnp:i:f:C:P:U", long: "" +
+			"active all-extras all-groups all-packages allow-insecure-host= allow-python-downloads cache-dir= color= compile-bytecode " +
+			"config-file= config-setting= default-index= dev directory= env-file= exact exclude-newer= exclude-newer-package= extra= " +
+			"extra-index-url= find-links= fork-strategy= frozen group= index= index-strategy= index-url= inexact isolated keyring-provider= " +
+			"link-mode= locked managed-python native-tls no-active no-binary no-binary-package= no-build no-build-isolation " +
+			"no-build-isolation-package= no-build-package= no-cache no-config no-default-groups no-dev no-editable no-env-file no-extra= " +
+			"no-group= no-index no-managed-python no-progress no-project no-python-downloads no-sources no-sync no-workspace offline " +
+			"only-dev only-group= package= preview preview-features= prerelease= project= python= python-platform= quiet refresh " +
+			"refresh-package= reinstall reinstall-package= resolution= system-certs trusted-host= upgrade upgrade-package= verbose " +
+			"with= with-editable= with-requirements=", option: dirOption("directory"), rest: uvRest},
+		{names: []string{"bundle", "bundler"}, subcommand: "exec", long: "keep-file-descriptors no-color verbose gemfile="},
+	}
+}
+
+func launcherNamed(name string) (launcher, bool) {
+	for _, l := range launchers() {
+		if slices.Contains(l.names, name) {
+			return l, true
+		}
+	}
+	return launcher{}, false
+}
+
+func (l launcher) via(name string) string {
+	if l.subcommand != "" {
+		return name + " " + l.subcommand
+	}
+	return name
+}
+
+// busyboxApplet says whether "busybox NAME …" is followed: shells and launchers that busybox brings.
+func busyboxApplet(name string) bool {
+	return slices.Contains([]string{"sh", "ash", "env", "nice", "nohup", "setsid", "chpst"}, name)
+}
+
+// unwrap returns the command that words, which start with the launcher, run.
+func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
+	name := words[0].text
+	rest, err := l.options(f, name, words[1:])
+	if err != nil {
+		return nil, err
+	}
+	if l.subcommand != "" {
+		if len(rest) == 0 || !rest[0].static || rest[0].text != l.subcommand {
+			return nil, nil // poetry install: it does something of its own
+		}
+		if rest, err = l.options(f, name, rest[1:]); err != nil {
+			return nil, err
+		}
+	}
+	if l.rest != nil && l.names[0] == "docker-entrypoint.sh" {
+		return l.rest(f, rest)
+	}
+	for range l.operands {
+		if len(rest) == 0 || !rest[0].single || strings.HasPrefix(rest[0].text, "-") {
+			return nil, refuse(LauncherUnknownOption, "%s is not followed by what it needs before its command", name)
+		}
+		rest = rest[1:]
+	}
+	if l.rest != nil {
+		if rest, err = l.rest(f, rest); err != nil {
+			return nil, err
+		}
+	}
+	if len(rest) == 0 {
+		return nil, refuse(LauncherNoCommand, "%s has no command to run", name)
+	}
+	if l.permutes && !(len(words) > len(rest) && words[len(words)-len(rest)-1].text == "--") {
+		// With words like that already there, the launcher is one that stops at the first word that is no option (musl's
+		// getopt), or it fails, and goes on failing.
+		if !slices.ContainsFunc(rest, func(w word) bool { return strings.HasPrefix(w.text, "-") }) {
+			f.guards = append(f.guards, rest[0].at)
+		}
+	}
+	return rest, nil
+}
+
+// options consumes the launcher's options. Options of env -S are spliced in as they come.
+func (l launcher) options(f *finder, name string, words []word) ([]word, error) {
+	long := strings.Fields(l.long)
+	for len(words) > 0 {
+		w := words[0]
+		if !w.static {
+			if w.single && w.known > 0 && w.text[0] != '-' {
+				return words, nil
+			}
+			return nil, refuse(LauncherUnknownOption, "whether %s is an option of %s is only known when it runs", quote(w.text), name)
+		}
+		switch {
+		case w.text == "--":
+			if l.anyLong {
+				return nil, unknownOption(name, w)
+			}
+			return words[1:], nil
+		case w.text == "-" || !strings.HasPrefix(w.text, "-"):
+			return words, nil
+		case l.numeric && isNumber(strings.TrimLeft(w.text[1:], "+-")):
+			words = words[1:]
+			continue
+		}
+		if strings.HasPrefix(w.text, "--") {
+			opt, val, hasVal := strings.Cut(w.text[2:], "=")
+			switch {
+			case slices.Contains(long, opt) && !hasVal, slices.Contains(long, opt+"=?"):
+				words = words[1:]
+				if err := l.tell(f, opt, w.suffix(len(w.text)-len(val))); err != nil {
+					return nil, err
+				}
+			case slices.Contains(long, opt+"="), l.anyLong && opt != "version" && opt != "help":
+				arg := w.suffix(len(w.text) - len(val))
+				words = words[1:]
+				if !hasVal {
+					if len(words) == 0 || !words[0].single {
+						return nil, refuse(LauncherUnknownOption, "%s: the option %s has no value that is known to be one word", name, w.text)
+					}
+					arg, words = &words[0], words[1:]
+				}
+				if opt == "split-string" {
+					split, err := splitString(arg)
+					if err != nil {
+						return nil, err
+					}
+					words = append(split, words...)
+					continue
+				}
+				if err := l.tell(f, opt, arg); err != nil {
+					return nil, err
+				}
+			default:
+				return nil, unknownOption(name, w)
+			}
+			continue
+		}
+		words = words[1:]
+		for i := 1; i < len(w.text); i++ {
+			at := strings.IndexByte(l.short, w.text[i])
+			if at < 0 || w.text[i] == ':' {
+				return nil, unknownOption(name, w)
+			}
+			opt := w.text[i : i+1]
+			if at+1 >= len(l.short) || l.short[at+1] != ':' {
+				if err := l.tell(f, opt, nil); err != nil {
+					return nil, err
+				}
+				continue
+			}
+			arg := w.suffix(i + 1)
+			if i+1 == len(w.text) {
+				if len(words) == 0 || !words[0].single {
+					return nil, refuse(LauncherUnknownOption, "%s: the option %s has no value that is known to be one word", name, w.text)
+				}
+				arg, words = &words[0], words[1:]
+			}
+			if opt == "S" {
+				split, err := splitString(arg)
+				if err != nil {
+					return nil, err
+				}
+				words = append(split, words...)
+			} else if err := l.tell(f, opt, arg); err != nil {
+				return nil, err
+			}
+			break
+		}
+	}
+	return words, nil
+}
+
+func (l launcher) tell(f *finder, opt string, val *word) error {
+	if l.option == nil {
+		return nil
+	}
+	return l.option(f, opt, val)
+}
+
+func unknownOption(name string, w word) error {
+	return refuse(LauncherUnknownOption, "the option %s of %s is not known", quote(w.text), name)
+}
+
+// suffix is the part of a static word from a byte on, as a word of its own.
+func (w word) suffix(from int) *word {
+	s := word{text: w.text[from:], known: len(w.text) - from, static: w.static, single: w.single, end: w.end}
+	s.at = w.content.place(from)
+	if w.content != nil {
+		pos := make([]int, len(s.text)+1)
+		for i := range pos {
+			pos[i] = -1
+			if p := w.content.place(from + i); p.why == "" {
+				pos[i] = p.off
+			}
+		}
+		s.content = &content{arg: w.content.arg, pos: pos}
+	}
+	return &s
+}
+
+// splitString splits the argument of env -S. Only what is the same in every implementation is taken: words between
+// spaces, without quotes, escapes, variables and comments.
+func splitString(arg *word) ([]word, error) {
+	if !arg.static || strings.ContainsAny(arg.text, "\\'\"$#\v\f\r") {
+		return nil, refuse(LauncherUnknownOption, "env -S %s is more than plain words", quote(arg.text))
+	}
+	var out []word
+	for i := 0; i < len(arg.text); {
+		if strings.IndexByte(" \t\n", arg.text[i]) >= 0 {
+			i++
+			continue
+		}
+		n := strings.IndexAny(arg.text[i:], " \t\n")
+		if n < 0 {
+			n = len(arg.text) - i
+		}
+		s := word{text: arg.text[i : i+n], known: n, static: true, single: true}
+		s.at, s.end = arg.content.place(i), arg.content.place(i+n)
+		out = append(out, s)
+		i += n
+	}
+	return out, nil
+}
+
+func envOption(f *finder, opt string, val *word) error {
+	switch opt {
+	case "i", "ignore-environment":
+		f.clear()
+	case "u", "unset":
+		if !val.static {
+			return refuse(LauncherUnknownOption, "env -u: which variable is unset is only known when it runs")
+		}
+		f.assign(val.text, Assignment{Known: true, Unset: true})
+	case "C", "chdir":
+		f.chdir(val.text, val.static)
+	case "a", "argv0":
+		f.argv0 = "env --argv0"
+	}
+	return nil
+}
+
+// envRest consumes a mere "-" and the assignments.
+func envRest(f *finder, words []word) ([]word, error) {
+	if len(words) > 0 && words[0].static && words[0].text == "-" {
+		f.clear()
+		words = words[1:]
+	}
+	for len(words) > 0 {
+		w := words[0]
+		name, val, ok := strings.Cut(w.text[:w.known], "=")
+		if !w.single || !ok && !w.static {
+			return nil, refuse(LauncherUnknownOption, "whether %s is the command that env runs is only known when it runs", quote(w.text))
+		}
+		if !ok {
+			break
+		}
+		f.assign(name, Assignment{Value: val, Known: w.static})
+		words = words[1:]
+	}
+	return words, nil
+}
+
+func (f *finder) clear() {
+	f.cleared = true
+	f.assigned = map[string]Assignment{}
+	f.vars = map[string]value{}
+}
+
+func chpstOption(f *finder, opt string, val *word) error {
+	switch opt {
+	case "b":
+		f.argv0 = "chpst -b"
+	case "/":
+		return refuse(LauncherChangesRoot, "chpst -/ gives the program another root directory")
+	case "e":
+		f.forget()
+	case "C":
+		f.chdir(val.text, val.static)
+	}
+	return nil
+}
+
+// userEnv: su-exec and gosu set HOME to the user's own.
+func userEnv(f *finder, words []word) ([]word, error) {
+	f.assign("HOME", Assignment{})
+	return words, nil
+}
+
+// venv: the virtual environment's programs come first.
+func venv(f *finder, words []word) ([]word, error) {
+	f.assign("PATH", Assignment{Keeps: true})
+	f.assign("VIRTUAL_ENV", Assignment{})
+	return words, nil
+}
+
+// dirOption records the options that change the directory.
+func dirOption(names ...string) func(*finder, string, *word) error {
+	return func(f *finder, opt string, val *word) error {
+		if slices.Contains(names, opt) {
+			f.chdir(val.text, val.static)
+		}
+		return nil
+	}
+}
+
+// uvRest: uv runs python itself for a file, a module and a URL.
+func uvRest(f *finder, words []word) ([]word, error) {
+	if len(words) > 0 {
+		w := words[0]
+		if !w.static || w.text == "-" || strings.HasSuffix(w.text, ".py") || strings.HasSuffix(w.text, ".pyw") ||
+			strings.HasSuffix(w.text, ".pyz") || strings.HasPrefix(w.text, "http://") || strings.HasPrefix(w.text, "https://") {
+			return nil, refuse(LauncherImplicit, "uv run picks the Python for %s itself", quote(w.text))
+		}
+	}
+	return venv(f, words)
+}
+
+// entrypointRest: what follows runs, unless the image's script puts its own program in front, as the official images do
+// for options, for nothing at all, and (node) for what is no command. Then the script is the program.
+func entrypointRest(_ *finder, words []word) ([]word, error) {
+	if len(words) == 0 || !words[0].static || words[0].text == "" || strings.HasPrefix(words[0].text, "-") {
+		return nil, nil
+	}
+	for _, ext := range []string{".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".json", ".py", ".rb", ".jar", ".conf"} {
+		if strings.HasSuffix(words[0].text, ext) {
+			return nil, nil
+		}
+	}
+	return words, nil
+}
+
+func isNumber(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}

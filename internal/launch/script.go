@@ -1,0 +1,345 @@
+package launch
+
+import (
+	"path"
+	"slices"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// script is one shell script, read in one language.
+type script struct {
+	*finder
+	inv     invocation
+	src     string
+	file    *syntax.File
+	depth   int
+	unknown int // from this byte on the text is not certain
+
+	functions  map[string]bool
+	unexported map[string]bool
+	params     int  // how often the positional parameters are used
+	noParams   bool // set -- or shift: they are no longer those of the command line
+	splitting  bool // the script changes IFS
+}
+
+// follow finds the script's program and goes on from there.
+func (s *script) follow() (Found, error) {
+	s.functions, s.unexported = map[string]bool{}, map[string]bool{}
+	if err := s.survey(); err != nil {
+		return Found{}, err
+	}
+	call, err := s.locate(s.file.Stmts)
+	if err != nil {
+		return Found{}, err
+	}
+	if int(call.Args[0].Pos().Offset()) >= s.unknown {
+		return Found{}, refuse(UnknownText, "a value that is not known here is part of the script in front of the program")
+	}
+	s.before(call)
+	for _, a := range call.Assigns {
+		s.assignment(a, certain, true)
+	}
+	words, end, err := s.command(call)
+	if err != nil {
+		return Found{}, err
+	}
+	s.others(call)
+	for name := range s.unexported {
+		delete(s.vars, name)
+	}
+	return s.finder.follow(words, end, s.depth)
+}
+
+// locate returns the simple command that counts: the last one that is reached unconditionally or by &&.
+func (s *script) locate(stmts []*syntax.Stmt) (*syntax.CallExpr, error) {
+	for i, st := range stmts {
+		if s.ends(st) {
+			stmts = stmts[:i+1]
+			break
+		}
+	}
+	for i, st := range slices.Backward(stmts) {
+		if i > 0 && s.trivial(st) {
+			continue
+		}
+		if err := s.noExec(stmts[:i]); err != nil {
+			return nil, err
+		}
+		return s.locateIn(st)
+	}
+	return nil, refuse(ShellNoProgram, "the script starts no program")
+}
+
+func (s *script) locateIn(st *syntax.Stmt) (*syntax.CallExpr, error) {
+	if st.Background || st.Coprocess || st.Disown {
+		return nil, refuse(ShellBackground, "the script's last command runs in the background")
+	}
+	switch c := st.Cmd.(type) {
+	case *syntax.CallExpr:
+		if len(c.Args) == 0 {
+			return nil, refuse(ShellNoProgram, "the script ends with an assignment, not with a program")
+		}
+		return c, nil
+	case *syntax.Block:
+		return s.locate(c.Stmts)
+	case *syntax.Subshell:
+		return s.locate(c.Stmts)
+	case *syntax.BinaryCmd:
+		switch c.Op {
+		case syntax.AndStmt:
+			if s.ends(c.X) || s.trivial(c.Y) {
+				return s.locateIn(c.X)
+			}
+			if err := s.noExec([]*syntax.Stmt{c.X}); err != nil {
+				return nil, err
+			}
+			return s.locateIn(c.Y)
+		case syntax.OrStmt:
+			if s.trivial(c.Y) {
+				return s.locateIn(c.X)
+			}
+			return nil, refuse(ShellConditional, "the script's last command is one of two, joined by ||")
+		default:
+			return s.locatePipe(c)
+		}
+	case *syntax.IfClause, *syntax.CaseClause:
+		return nil, refuse(ShellConditional, "the script ends with if or case: which command runs is only known when it runs")
+	case *syntax.WhileClause, *syntax.ForClause:
+		return nil, refuse(ShellLoop, "the script ends with a loop")
+	case *syntax.FuncDecl:
+		return nil, refuse(ShellFunction, "the script ends with a function")
+	case *syntax.CoprocClause:
+		return nil, refuse(ShellBackground, "the script's last command runs in the background")
+	case *syntax.TimeClause:
+		if c.Stmt != nil {
+			return s.locateIn(c.Stmt)
+		}
+	}
+	return nil, refuse(ShellNoProgram, "the script does not end with a program")
+}
+
+// filters are programs that people pipe a server's output through and that do nothing else.
+func filters() []string {
+	return []string{"tee", "cat", "grep", "egrep", "sed", "awk", "gawk", "mawk", "ts", "jq", "logger", "cronolog", "rotatelogs",
+		"multilog", "svlogd", "s6-log", "head", "tail", "tr", "cut", "fold", "nl", "column"}
+}
+
+// locatePipe: the program is the first of a pipeline whose other commands are plain filters.
+func (s *script) locatePipe(c *syntax.BinaryCmd) (*syntax.CallExpr, error) {
+	var parts []*syntax.Stmt
+	var flatten func(st *syntax.Stmt)
+	flatten = func(st *syntax.Stmt) {
+		if b, ok := st.Cmd.(*syntax.BinaryCmd); ok && len(st.Redirs) == 0 && (b.Op == syntax.Pipe || b.Op == syntax.PipeAll) {
+			flatten(b.X)
+			flatten(b.Y)
+			return
+		}
+		parts = append(parts, st)
+	}
+	flatten(c.X)
+	flatten(c.Y)
+	for _, st := range parts[1:] {
+		call, ok := st.Cmd.(*syntax.CallExpr)
+		if !ok || st.Background || len(call.Args) == 0 || !slices.Contains(filters(), path.Base(call.Args[0].Lit())) {
+			return nil, refuse(ShellPipe, "the script ends with a pipeline of several programs")
+		}
+	}
+	return s.locateIn(parts[0])
+}
+
+// callName returns the literal first word of a statement that is a simple command in the foreground, else "".
+func callName(st *syntax.Stmt) (string, *syntax.CallExpr) {
+	call, ok := st.Cmd.(*syntax.CallExpr)
+	if !ok || len(call.Args) == 0 || st.Background || st.Coprocess || st.Disown {
+		return "", nil
+	}
+	return call.Args[0].Lit(), call
+}
+
+// ends says whether nothing behind a statement is reached: exec PROGRAM, exit.
+func (s *script) ends(st *syntax.Stmt) bool {
+	switch c := st.Cmd.(type) {
+	case *syntax.Block:
+		if st.Background {
+			return false
+		}
+		return slices.ContainsFunc(c.Stmts, s.ends)
+	case *syntax.BinaryCmd:
+		return !st.Background && (c.Op == syntax.AndStmt || c.Op == syntax.OrStmt) && s.ends(c.X)
+	}
+	name, call := callName(st)
+	return name == "exit" && !s.functions[name] || name == "exec" && len(call.Args) > 1
+}
+
+// trivial says whether a statement behind the program starts nothing: exit $?, true, echo done.
+func (s *script) trivial(st *syntax.Stmt) bool {
+	name, call := callName(st)
+	if call == nil || s.functions[name] || !slices.Contains([]string{"exit", "true", ":", "echo", "printf", "false", "return"}, name) {
+		return false
+	}
+	plainWords := true
+	syntax.Walk(call, func(n syntax.Node) bool {
+		switch n.(type) {
+		case *syntax.CmdSubst, *syntax.ProcSubst:
+			plainWords = false
+		}
+		return plainWords
+	})
+	return plainWords
+}
+
+// noExec refuses statements in front of the program that may replace the shell by another program.
+func (s *script) noExec(stmts []*syntax.Stmt) error {
+	var err error
+	for _, st := range stmts {
+		syntax.Walk(st, func(n syntax.Node) bool {
+			switch n := n.(type) {
+			case *syntax.Subshell, *syntax.CmdSubst, *syntax.ProcSubst:
+				return false
+			case *syntax.Stmt:
+				if n.Background {
+					return false
+				}
+			case *syntax.BinaryCmd:
+				if n.Op == syntax.Pipe || n.Op == syntax.PipeAll {
+					return false
+				}
+			case *syntax.CallExpr:
+				if len(n.Args) > 1 && n.Args[0].Lit() == "exec" {
+					err = refuse(ShellConditional, "the script may start another program instead, by exec in a condition")
+				}
+			}
+			return err == nil
+		})
+	}
+	return err
+}
+
+// builtins are commands of the shell itself, those that all the shells have: a program cannot be put in front of them.
+func isBuiltin(name string) bool {
+	return slices.Contains([]string{".", ":", "[", "[[", "alias", "bg", "break", "builtin", "caller", "cd", "chdir", "compgen", "complete",
+		"continue", "declare", "dirs", "disown", "echo", "enable", "eval", "exit", "export", "false", "fc", "fg", "getopts", "hash",
+		"help", "history", "jobs", "kill", "let", "local", "logout", "mapfile", "popd", "printf", "pushd", "pwd", "read", "readarray",
+		"readonly", "return", "set", "shift", "shopt", "source", "suspend", "test", "times", "trap", "true", "type", "typeset",
+		"ulimit", "umask", "unalias", "unset", "wait"}, name)
+}
+
+// command returns the words of the command that counts, without the shell's own prefixes exec and command.
+func (s *script) command(call *syntax.CallExpr) ([]word, place, error) {
+	var words []word
+	for _, w := range call.Args {
+		words = append(words, s.expand(w)...)
+	}
+	end := s.endOf(call)
+	external := false
+	for {
+		if len(words) == 0 {
+			return nil, end, refuse(NoCommand, "the command that the script ends with is empty")
+		}
+		first := words[0]
+		if !first.static {
+			return words, end, nil
+		}
+		name := first.text
+		switch {
+		case external:
+			return words, end, nil
+		case s.functions[name]:
+			return nil, end, refuse(ShellFunction, "the script's last command is its function %s", name)
+		case name == "exec":
+			rest, err := s.execOptions(words[1:])
+			if err != nil {
+				return nil, end, err
+			}
+			words, external = rest, true
+		case name == "command":
+			rest := words[1:]
+			if len(rest) > 0 && rest[0].static && rest[0].text == "--" {
+				rest = rest[1:]
+			}
+			if len(rest) == 0 || !rest[0].static || rest[0].text[:min(1, len(rest[0].text))] == "-" {
+				return nil, end, refuse(ShellBuiltin, "the script's last command is the shell's own %s", name)
+			}
+			words = rest
+		case name == "eval" || name == "." || name == "source":
+			return nil, end, refuse(ShellEval, "the script's last command is %s: what it runs is not known", name)
+		case name == "wait":
+			return nil, end, refuse(ShellBackground, "the script ends with wait: its programs run in the background")
+		case isBuiltin(name):
+			return nil, end, refuse(ShellBuiltin, "the script's last command is the shell's own %s", name)
+		default:
+			return words, end, nil
+		}
+	}
+}
+
+// execOptions consumes bash's options of exec. dash takes them for the program, and fails.
+func (s *script) execOptions(words []word) ([]word, error) {
+	for len(words) > 0 && words[0].static && len(words[0].text) > 1 && words[0].text[0] == '-' {
+		w := words[0]
+		words = words[1:]
+		if w.text == "--" {
+			return words, nil
+		}
+		for i, c := range w.text[1:] {
+			switch c {
+			case 'c':
+				s.clear()
+			case 'l':
+				s.argv0 = "exec -l"
+			case 'a':
+				s.argv0 = "exec -a"
+				if i+2 == len(w.text) {
+					if len(words) == 0 || !words[0].single {
+						return nil, refuse(LauncherUnknownOption, "exec -a has no name that is known to be one word")
+					}
+					words = words[1:]
+				}
+			default:
+				return nil, refuse(LauncherUnknownOption, "the option %s of exec is not known", quote(w.text))
+			}
+			if c == 'a' {
+				break
+			}
+		}
+	}
+	return words, nil
+}
+
+// others records the script's commands other than the one that counts.
+func (s *script) others(call *syntax.CallExpr) {
+	background := 0
+	var open []bool
+	syntax.Walk(s.file, func(n syntax.Node) bool {
+		if n == nil {
+			if open[len(open)-1] {
+				background--
+			}
+			open = open[:len(open)-1]
+			return true
+		}
+		beside := false
+		switch n := n.(type) {
+		case *syntax.Stmt:
+			beside = n.Background || n.Coprocess || n.Disown
+		case *syntax.BinaryCmd:
+			beside = n.Op == syntax.Pipe || n.Op == syntax.PipeAll
+		case *syntax.ProcSubst, *syntax.CoprocClause:
+			beside = true
+		case *syntax.CallExpr:
+			if n != call && len(n.Args) > 0 {
+				c := Command{Background: background > 0}
+				for _, w := range n.Args {
+					c.Argv = append(c.Argv, s.textOf(w))
+				}
+				s.rest = append(s.rest, c)
+			}
+		}
+		open = append(open, beside)
+		if beside {
+			background++
+		}
+		return true
+	})
+}

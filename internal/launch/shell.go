@@ -1,0 +1,200 @@
+package launch
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+
+	"debuggable.dev/debuggable/runtimes"
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// dialects returns the languages that a shell of this name may read its script in; nil when it is no shell that is
+// known here. sh is dash, BusyBox or bash, depending on the image, and BusyBox knows parts of bash's language: a script for
+// them counts only when it reads the same in both.
+func dialects(name string) []syntax.LangVariant {
+	switch name {
+	case "bash":
+		return []syntax.LangVariant{syntax.LangBash}
+	case "dash":
+		return []syntax.LangVariant{syntax.LangPOSIX}
+	case "sh", "ash":
+		return []syntax.LangVariant{syntax.LangPOSIX, syntax.LangBash}
+	}
+	return nil
+}
+
+func isShell(name string) bool { return dialects(name) != nil }
+
+// invocation is a shell's command line, taken apart.
+type invocation struct {
+	langs  []syntax.LangVariant
+	script word   // what -c runs
+	zero   *word  // $0; nil: the shell's own name
+	params []word // $1 …
+	end    place  // behind the last of params
+	// allexport is set -a from the start.
+	via string
+}
+
+// shell follows a shell's command line. words[0] is the shell.
+func (f *finder) shell(words []word, end place, depth int) (Found, error) {
+	name := words[0].text[strings.LastIndexByte(words[0].text, '/')+1:]
+	bash := name == "bash"
+	command, login := false, false
+	rest := words[1:]
+	values := 0 // options in this word that take the next word
+options:
+	for len(rest) > 0 {
+		w := rest[0]
+		if !w.static {
+			// The shell's operand may be put together at run time ("node $APP"), but not its options.
+			if w.single && w.known > 0 && w.text[0] != '-' && w.text[0] != '+' {
+				break
+			}
+			return Found{}, refuse(ShellOption, "whether %s is an option of %s is only known when it runs", quote(w.text), name)
+		}
+		switch {
+		case w.text == "--" || w.text == "-":
+			rest = rest[1:]
+			break options
+		case len(w.text) < 2 || w.text[0] != '-' && w.text[0] != '+':
+			break options
+		case strings.HasPrefix(w.text, "--"):
+			if !bash {
+				return Found{}, refuse(ShellOption, "the option %s of %s is not known", quote(w.text), name)
+			}
+			rest = rest[1:]
+			switch w.text {
+			case "--login":
+				login = true
+			case "--norc", "--noprofile", "--noediting", "--posix", "--verbose":
+			case "--rcfile", "--init-file":
+				if len(rest) == 0 || !rest[0].single {
+					return Found{}, refuse(ShellOption, "the option %s of %s has no value", quote(w.text), name)
+				}
+				rest = rest[1:]
+			default:
+				return Found{}, refuse(ShellOption, "the option %s of %s is not known", quote(w.text), name)
+			}
+			continue
+		}
+		rest = rest[1:]
+		for _, c := range w.text[1:] {
+			switch {
+			case c == 'c' && w.text[0] == '-':
+				command = true
+			case c == 'l' && w.text[0] == '-':
+				login = true
+			case c == 'o' || c == 'O' && bash:
+				values++
+			case strings.ContainsRune("euxvfabhmCpEHTB", c):
+			default:
+				return Found{}, refuse(ShellOption, "the option %s of %s changes what it runs, or is not known", quote(w.text), name)
+			}
+		}
+		for ; values > 0; values-- {
+			if len(rest) == 0 || !rest[0].static || slices.Contains([]string{"noexec", "onecmd", "keyword"}, rest[0].text) {
+				return Found{}, refuse(ShellOption, "the option %s of %s changes what it runs, or is not known", quote(w.text), name)
+			}
+			rest = rest[1:]
+		}
+	}
+	if len(rest) == 0 {
+		return Found{}, refuse(ShellNoScript, "%s has no script: it reads commands from its input", name)
+	}
+	if login || bash && f.vars["BASH_ENV"] != (value{}) {
+		f.loginShell()
+	}
+	if !command {
+		if !rest[0].static {
+			return Found{}, refuse(ProgramDynamic, "which script %s runs is only known when it runs", name)
+		}
+		return f.found(words, end, true), nil
+	}
+	f.via = append(f.via, name+" -c")
+	inv := invocation{langs: dialects(name), script: rest[0], via: name, end: end}
+	if len(rest) > 1 {
+		inv.zero, inv.params = &rest[1], rest[2:]
+	}
+	return f.script(inv, depth+1)
+}
+
+// loginShell: profiles may set anything, and usually set PATH.
+func (f *finder) loginShell() {
+	f.forget()
+	f.assign("PATH", Assignment{})
+}
+
+// maxScript bounds the scripts that are parsed, in bytes: Kubernetes objects are no larger than that.
+const maxScript = 1 << 20
+
+// script reads a script in each of the shell's languages and follows its program.
+func (f *finder) script(inv invocation, depth int) (Found, error) {
+	if depth > maxDepth {
+		return Found{}, refuse(TooDeep, "more than %d shells and launchers, one inside the other", maxDepth)
+	}
+	text := inv.script.text
+	switch {
+	case len(text) > maxScript:
+		return Found{}, refuse(ShellSyntax, "the script for %s is too long", inv.via)
+	case strings.ContainsAny(text, "\r\x00"):
+		return Found{}, refuse(ShellSyntax, "the script for %s has carriage returns or NUL bytes", inv.via)
+	case strings.TrimSpace(text) == "":
+		return Found{}, refuse(ShellNoProgram, "the script for %s is empty", inv.via)
+	}
+	var found []Found
+	var errs []error
+	for _, lang := range inv.langs {
+		file, err := syntax.NewParser(syntax.Variant(lang)).Parse(strings.NewReader(text), "")
+		if err != nil {
+			errs = append(errs, refuse(ShellSyntax, "the script for %s cannot be parsed: %v", inv.via, err))
+			continue
+		}
+		s := &script{finder: f.clone(), inv: inv, src: text, file: file, depth: depth, unknown: len(text)}
+		if !inv.script.static {
+			s.unknown = inv.script.known
+		}
+		r, err := s.follow()
+		if err != nil {
+			// Reading differently counts more than how: the other language may find something.
+			errs = append(errs, err)
+			continue
+		}
+		found = append(found, r)
+	}
+	if len(found) == 0 {
+		for _, err := range errs {
+			if r := (*runtimes.Refusal)(nil); errors.As(err, &r) && r.Reason != ShellSyntax {
+				return Found{}, err
+			}
+		}
+		return Found{}, errs[0]
+	}
+	for _, err := range errs {
+		// A language that cannot read the script at all is not the one it was written for.
+		if r := (*runtimes.Refusal)(nil); errors.As(err, &r) && r.Reason != ShellSyntax {
+			return Found{}, err
+		}
+	}
+	for _, r := range found[1:] {
+		if !same(found[0], r) {
+			return Found{}, refuse(ShellDialect, "dash and bash read the script differently, and either may be %s", inv.via)
+		}
+	}
+	return found[0], nil
+}
+
+// same says whether two readings of a script come to the same program, at the same places.
+func same(a, b Found) bool {
+	if len(a.words) != len(b.words) || a.end != b.end || a.Script != b.Script || a.Dir != b.Dir {
+		return false
+	}
+	for i := range a.words {
+		if a.words[i].text != b.words[i].text || a.words[i].static != b.words[i].static || a.words[i].at != b.words[i].at {
+			return false
+		}
+	}
+	return reflect.DeepEqual(a.Via, b.Via) && a.argv0 == b.argv0 && reflect.DeepEqual(a.Assigned, b.Assigned)
+}

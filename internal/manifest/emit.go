@@ -1,0 +1,299 @@
+package manifest
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// emit returns the chunk's body for the edited tree root.
+func (c *chunk) emit(root *yaml.Node) ([]byte, error) {
+	if c.format == jsonFormat {
+		out, err := emitJSON(c.body, root)
+		if err != nil {
+			return nil, err
+		}
+		again, _, p := parseJSON(out)
+		if p != nil || !sameTree(again, root) {
+			return nil, errNotFaithful
+		}
+		return out, nil
+	}
+	doc, p := parseYAML(c.body)
+	if p != nil {
+		return nil, p
+	}
+	if out, ok := splice(c.body, doc.Content[0], root); ok {
+		return out, nil
+	}
+	return c.emitWhole(doc.Content[0], root)
+}
+
+var errNotFaithful = errors.New("the edited document does not survive being written and read again: write the document in a simpler style (without anchors, tags or unusual comments)")
+
+// emitWhole writes root anew in the style of orig, the document as it was read.
+func (c *chunk) emitWhole(orig, root *yaml.Node) ([]byte, error) {
+	st := style{indent: yaml.DefaultIndent, compact: true}.of(orig, true)
+	comments := c.comments
+	for range 2 {
+		doc := &yaml.Node{Kind: yaml.DocumentNode, HeadComment: comments.HeadComment, FootComment: comments.FootComment, Content: []*yaml.Node{root}}
+		out, err := st.marshal(doc)
+		if err != nil {
+			return nil, err
+		}
+		if c.whole && c.explicit {
+			out = append([]byte("---\n"), out...)
+		}
+		if readsAs(out, root) {
+			if !bytes.HasSuffix(c.body, []byte("\n")) && !bytes.HasSuffix(c.body, []byte("\r")) {
+				if short := bytes.TrimSuffix(out, []byte("\n")); readsAs(short, root) {
+					out = short
+				}
+			}
+			if usesCRLF(c.body) {
+				out = bytes.ReplaceAll(out, []byte("\n"), []byte("\r\n"))
+			}
+			return out, nil
+		}
+		// A comment can be what the library cannot write in its place.
+		root = copyTree(root, true)
+		comments = yaml.Node{}
+	}
+	return nil, errNotFaithful
+}
+
+// readsAs tells whether out is read as the tree root.
+func readsAs(out []byte, root *yaml.Node) bool {
+	doc, p := parseYAML(out)
+	return p == nil && doc != nil && sameTree(doc.Content[0], root)
+}
+
+// usesCRLF tells whether most lines end in \r\n.
+func usesCRLF(text []byte) bool {
+	crlf := bytes.Count(text, []byte("\r\n"))
+	return crlf > 0 && 2*crlf > bytes.Count(text, []byte("\n"))
+}
+
+// style is how block collections are indented.
+type style struct {
+	indent  int
+	compact bool // a sequence in a mapping starts in the column of its key
+}
+
+// of returns the style of what is directly in block mapping m or, with deep, of the first mapping and sequence anywhere in it;
+// where there is none, st.
+func (st style) of(m *yaml.Node, deep bool) style {
+	hasIndent, hasCompact := false, false
+	var look func(n *yaml.Node)
+	look = func(n *yaml.Node) {
+		if n.Style&yaml.FlowStyle != 0 || hasIndent && hasCompact {
+			return
+		}
+		for i, child := range n.Content {
+			if child.Style&yaml.FlowStyle != 0 || len(child.Content) == 0 || child.Kind == yaml.AliasNode {
+				continue
+			}
+			if n.Kind == yaml.MappingNode && i%2 == 1 {
+				by := child.Column - n.Content[i-1].Column
+				switch {
+				case child.Line == n.Content[i-1].Line:
+				case child.Kind == yaml.SequenceNode && !hasCompact:
+					st.compact, hasCompact = by <= 0, true
+				case child.Kind == yaml.MappingNode && !hasIndent && by > 1 && by <= 9:
+					st.indent, hasIndent = by, true
+				}
+			}
+			if deep {
+				look(child)
+			}
+		}
+	}
+	look(m)
+	return st
+}
+
+func (st style) marshal(n *yaml.Node) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := yaml.NewEncoder(&buf)
+	enc.SetIndent(st.indent)
+	if st.compact {
+		enc.CompactSeqIndent()
+	} else {
+		enc.DefaultSeqIndent()
+	}
+	if err := enc.Encode(n); err != nil {
+		return nil, err
+	}
+	if err := enc.Close(); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+// copyTree copies n, which holds no aliases, without anchors; bare leaves out the comments too.
+func copyTree(n *yaml.Node, bare bool) *yaml.Node {
+	c := *n
+	if bare {
+		c.HeadComment, c.LineComment, c.FootComment = "", "", ""
+	}
+	c.Content = make([]*yaml.Node, len(n.Content))
+	for i, child := range n.Content {
+		c.Content[i] = copyTree(child, bare)
+	}
+	return &c
+}
+
+// sameTree tells whether two trees hold the same values in the same order, however they are written.
+func sameTree(a, b *yaml.Node) bool {
+	if a == b {
+		return true
+	}
+	if a.Kind != b.Kind || len(a.Content) != len(b.Content) {
+		return false
+	}
+	switch {
+	case a.Kind == yaml.AliasNode:
+		return a.Value == b.Value
+	case tagOf(a) != tagOf(b):
+		return false
+	case a.Kind == yaml.ScalarNode:
+		return a.Value == b.Value || sameNonString(a, b)
+	}
+	for i := range a.Content {
+		if !sameTree(a.Content[i], b.Content[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// tagOf is the short tag that says what JSON value a node is.
+func tagOf(n *yaml.Node) string {
+	if isMerge(n) {
+		return yaml.MergeTag // the library resolves it only while it parses
+	}
+	tag := n.ShortTag()
+	if tag == "!!timestamp" {
+		return yaml.NodeTagString // a date in a manifest is a string
+	}
+	return tag
+}
+
+// sameNonString compares two scalars of the same tag that are spelled differently.
+func sameNonString(a, b *yaml.Node) bool {
+	switch tagOf(a) {
+	case yaml.NodeTagNull:
+		return true
+	case yaml.NodeTagBool:
+		return strings.EqualFold(a.Value, b.Value)
+	case yaml.NodeTagInt, yaml.NodeTagFloat:
+		x, errX := jsonNumber(a.Value)
+		y, errY := jsonNumber(b.Value)
+		return errX == nil && errY == nil && x == y
+	}
+	return false
+}
+
+// identical tells whether two trees would be written in the same way.
+func identical(a, b *yaml.Node) bool {
+	if a == b {
+		return true
+	}
+	if a.Kind != b.Kind || a.Style != b.Style || a.Anchor != b.Anchor || a.Value != b.Value || len(a.Content) != len(b.Content) ||
+		!sameComments(a, b) || tagOf(a) != tagOf(b) {
+		return false
+	}
+	for i := range a.Content {
+		if !identical(a.Content[i], b.Content[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameComments(a, b *yaml.Node) bool {
+	return a.HeadComment == b.HeadComment && a.LineComment == b.LineComment && a.FootComment == b.FootComment
+}
+
+// entry returns the key and the value of an entry of mapping m; nil where there is none.
+func entry(m *yaml.Node, key string) (k, v *yaml.Node) {
+	if m != nil && m.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(m.Content); i += 2 {
+			if m.Content[i].Value == key {
+				return m.Content[i], m.Content[i+1]
+			}
+		}
+	}
+	return nil, nil
+}
+
+// pairItems finds for each item of sequence n the item of sequence o that it was, in order; -1 for a new one.
+func pairItems(o, n *yaml.Node) []int {
+	if n.Kind != yaml.SequenceNode {
+		return nil
+	}
+	pairs := make([]int, len(n.Content))
+	for i := range pairs {
+		pairs[i] = -1
+	}
+	if o == nil || o.Kind != yaml.SequenceNode {
+		return pairs
+	}
+	from, oEnd, nEnd := 0, len(o.Content), len(n.Content)
+	for from < oEnd && from < nEnd && sameItem(o.Content[from], n.Content[from]) {
+		pairs[from] = from
+		from++
+	}
+	for oEnd > from && nEnd > from && sameItem(o.Content[oEnd-1], n.Content[nEnd-1]) {
+		oEnd--
+		nEnd--
+		pairs[nEnd] = oEnd
+	}
+	if oEnd == nEnd {
+		for i := from; i < nEnd; i++ {
+			pairs[i] = i
+		}
+		return pairs
+	}
+	// The longest common subsequence of what is left; of very long ones, nothing is paired.
+	const most = 1 << 20
+	rows, cols := oEnd-from, nEnd-from
+	if rows*cols > most {
+		return pairs
+	}
+	same := make([]bool, rows*cols)
+	length := make([]int, (rows+1)*(cols+1)) // of the best pairing of what follows
+	for i := rows - 1; i >= 0; i-- {
+		for j := cols - 1; j >= 0; j-- {
+			same[i*cols+j] = sameItem(o.Content[from+i], n.Content[from+j])
+			best := max(length[(i+1)*(cols+1)+j], length[i*(cols+1)+j+1])
+			if same[i*cols+j] {
+				best = max(best, 1+length[(i+1)*(cols+1)+j+1])
+			}
+			length[i*(cols+1)+j] = best
+		}
+	}
+	for i, j := 0, 0; i < rows && j < cols; {
+		switch {
+		case same[i*cols+j] && length[i*(cols+1)+j] == 1+length[(i+1)*(cols+1)+j+1]:
+			pairs[from+j] = from + i
+			i++
+			j++
+		case length[(i+1)*(cols+1)+j] >= length[i*(cols+1)+j+1]:
+			i++
+		default:
+			j++
+		}
+	}
+	return pairs
+}
+
+// sameItem tells whether two items of a sequence are the same thing, perhaps with changes: a container, say, by its name.
+func sameItem(a, b *yaml.Node) bool {
+	if name := text(a, "name"); name != "" {
+		return name == text(b, "name")
+	}
+	return sameTree(a, b)
+}

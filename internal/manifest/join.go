@@ -1,0 +1,54 @@
+package manifest
+
+import "bytes"
+
+// joiner puts chunks of several inputs together into one stream.
+type joiner struct {
+	out     []byte
+	allJSON bool   // there are only JSON values, which need no separator but white space
+	last    *chunk // the last document written; nil where there is none
+	keep    bool   // blank lines behind last would become part of its value
+}
+
+// join prepares the output for the first chunk of another input and returns what to write as its head. It adds a line break and a
+// separator where needed: separators that the inputs have are not doubled.
+func (j *joiner) join(c *chunk) []byte {
+	if len(j.out) == 0 {
+		return c.head
+	}
+	// In the middle of a stream, few parsers accept a byte order mark.
+	head := bytes.TrimPrefix(c.head, bom)
+	newline := "\n"
+	if j.last != nil && usesCRLF(j.last.body) {
+		newline = "\r\n"
+	}
+	if end := j.out[len(j.out)-1]; end != '\n' && end != '\r' {
+		j.out = append(j.out, newline...)
+	}
+	starts := c.explicit && (!j.keep || isMarker(head, "---") || c.whole)
+	switch {
+	case j.last == nil || j.allJSON:
+	case c.directive:
+		if !isMarker(j.last.tail[lastLine(j.last.tail):], "...") {
+			j.out = append(append(j.out, "..."...), newline...)
+		}
+	case starts:
+	case c.number == 0 && !j.keep: // comments and blank lines only
+	default:
+		j.out = append(append(j.out, "---"...), newline...)
+	}
+	return head
+}
+
+func (j *joiner) write(c *chunk, head, body []byte) {
+	j.out = append(append(append(j.out, head...), body...), c.tail...)
+	if c.number > 0 {
+		j.last = c
+		j.keep = keepsBlankLines.Match(c.body)
+	}
+}
+
+// lastLine returns the offset of text's last line.
+func lastLine(text []byte) int {
+	return bytes.LastIndexAny(bytes.TrimRight(text, "\r\n"), "\r\n") + 1
+}

@@ -1,0 +1,263 @@
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+const (
+	resourceList  = "ResourceList"
+	functionGroup = "config.kubernetes.io/"
+)
+
+// Set is all that was read. It is not safe for concurrent use.
+type Set struct {
+	// Function tells that a ResourceList came in: the program runs as a KRM function.
+	Function bool
+	// APIVersion is the ResourceList's: config.kubernetes.io/v1, v1beta1 or v1alpha1. Empty where Function is false.
+	APIVersion string
+	// FunctionConfig is the ResourceList's functionConfig; nil where there is none. It is for reading only.
+	FunctionConfig *yaml.RNode
+
+	inputs  [][]*chunk
+	objects []*Object
+	list    *chunk // the ResourceList; nil where Function is false
+}
+
+// Object is one Kubernetes object: a document, or an item of the ResourceList.
+type Object struct {
+	chunk *chunk
+	item  int // position among the ResourceList's items, from 0; -1 in a stream
+	node  *yaml.RNode
+	line  int
+}
+
+// Read reads manifests: either one ResourceList, or any YAML and JSON documents. It accepts only what it can write back, and
+// says of the first thing that it cannot accept where it is and what to do about it. Empty documents are kept, but they are no
+// objects.
+func Read(inputs ...Input) (*Set, error) {
+	s := &Set{}
+	aliases := &aliasBudget{left: maxAliased}
+	empty := true
+	for _, in := range inputs {
+		if err := checkEncoding(in); err != nil {
+			return nil, err
+		}
+		empty = empty && isBlank([]byte(strings.TrimPrefix(string(in.Data), string(bom))))
+		chunks := splitInput(in)
+		s.inputs = append(s.inputs, chunks)
+		for _, c := range chunks {
+			if err := c.parse(aliases); err != nil {
+				return nil, err
+			}
+			if c.tree == nil {
+				continue
+			}
+			s.objects = append(s.objects, &Object{chunk: c, item: -1, node: yaml.NewRNode(c.expanded), line: c.tree.Line})
+			if text(c.expanded, "kind") == resourceList && strings.HasPrefix(text(c.expanded, "apiVersion"), functionGroup) {
+				s.list = c
+			}
+		}
+	}
+	if empty {
+		names := make([]string, len(inputs))
+		for i, in := range inputs {
+			names[i] = in.Name
+		}
+		if len(names) == 0 {
+			return nil, errors.New("reading manifests: there is no input")
+		}
+		return nil, fmt.Errorf("reading %s: the input is empty: manifests or a ResourceList are expected", strings.Join(names, ", "))
+	}
+	if s.list == nil {
+		return s, nil
+	}
+	if len(s.objects) > 1 {
+		return nil, s.list.fail(&problem{s.list.tree.Line, fmt.Sprintf(
+			"a ResourceList stands among %d other documents: give it alone, or give its items as plain manifests", len(s.objects)-1)})
+	}
+	return s, s.openList()
+}
+
+// openList makes the items of the ResourceList the set's objects.
+func (s *Set) openList() error {
+	c := s.list
+	root := c.expanded
+	s.Function = true
+	s.objects = nil
+	s.APIVersion = text(root, "apiVersion")
+	switch strings.TrimPrefix(s.APIVersion, functionGroup) {
+	case "v1", "v1beta1", "v1alpha1":
+	default:
+		return c.fail(&problem{root.Line, fmt.Sprintf("apiVersion %s of the ResourceList is not known: v1, v1beta1 and v1alpha1 of %s are",
+			s.APIVersion, strings.TrimSuffix(functionGroup, "/"))})
+	}
+	if config := get(root, "functionConfig"); config != nil && !isNull(config) {
+		s.FunctionConfig = yaml.NewRNode(config)
+	}
+	items := get(root, "items")
+	if items == nil || isNull(items) {
+		return nil
+	}
+	if items.Kind != yaml.SequenceNode {
+		return c.fail(&problem{items.Line, fmt.Sprintf("items of the ResourceList is %s, not a sequence", kindName(items))})
+	}
+	for i, item := range items.Content {
+		if item.Kind != yaml.MappingNode {
+			return c.fail(&problem{item.Line, fmt.Sprintf("item %d of the ResourceList is %s, not a mapping", i+1, kindName(item))})
+		}
+		s.objects = append(s.objects, &Object{chunk: c, item: i, node: yaml.NewRNode(item), line: item.Line})
+	}
+	return nil
+}
+
+// Objects returns the objects in the order in which they were read: one a document, or one an item of the ResourceList. Lists
+// (kind List and the like) are objects of their own; their items are not.
+func (s *Set) Objects() []*Object { return s.objects }
+
+// Node returns the object's mapping, without aliases and merge keys. Edit it in place, then call [Object.MarkEdited]. Lines in it
+// count from the start of the input.
+func (o *Object) Node() *yaml.RNode { return o.node }
+
+// MarkEdited says that Node was changed. Changes to objects that are not marked are lost.
+func (o *Object) MarkEdited() { o.chunk.edited = true }
+
+// Path returns the file that the object comes from: what the orchestrator says in the annotation
+// internal.config.kubernetes.io/path or config.kubernetes.io/path, else the input's name.
+func (o *Object) Path() string {
+	if path := o.annotation("path"); path != "" {
+		return path
+	}
+	return o.chunk.input
+}
+
+// Index returns the object's position in its file, counting from 0, where the orchestrator gives it in the annotation
+// internal.config.kubernetes.io/index or config.kubernetes.io/index.
+func (o *Object) Index() (int, bool) {
+	i, err := strconv.Atoi(o.annotation("index"))
+	return i, err == nil && i >= 0
+}
+
+func (o *Object) annotation(name string) string {
+	annotations := get(get(o.node.YNode(), "metadata"), "annotations")
+	if v := text(annotations, "internal.config.kubernetes.io/"+name); v != "" {
+		return v
+	}
+	return text(annotations, "config.kubernetes.io/"+name)
+}
+
+// Where says for people where the object is: "k8s/web.yaml, document 3, line 41", or for an item of a ResourceList
+// "k8s/web.yaml, index 2 (<stdin>, item 7, line 410)".
+func (o *Object) Where() string {
+	if o.item < 0 {
+		return fmt.Sprintf("%s, document %d, line %d", o.chunk.input, o.chunk.number, o.line)
+	}
+	at := fmt.Sprintf("%s, item %d, line %d", o.chunk.input, o.item+1, o.line)
+	path := o.annotation("path")
+	if path == "" {
+		return at
+	}
+	if i, ok := o.Index(); ok {
+		path += ", index " + strconv.Itoa(i)
+	}
+	return fmt.Sprintf("%s (%s)", path, at)
+}
+
+// Write writes everything in the order in which it was read: what was not edited as the bytes that were read. In function mode,
+// results are appended to those of the functions before; otherwise they are ignored. Several inputs become one stream.
+// Nothing is written unless all of it can be.
+func (s *Set) Write(w io.Writer, results fn.Results) error {
+	out, err := s.render(results)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(out); err != nil {
+		return fmt.Errorf("writing manifests: %w", err)
+	}
+	return nil
+}
+
+func (s *Set) render(results fn.Results) ([]byte, error) {
+	j := joiner{allJSON: true}
+	for _, chunks := range s.inputs {
+		for _, c := range chunks {
+			if c.format != jsonFormat && (c.explicit || c.format == yamlFormat) {
+				j.allJSON = false
+			}
+		}
+	}
+	for _, chunks := range s.inputs {
+		for i, c := range chunks {
+			head, body := c.head, c.body
+			root, edited := c.expanded, c.edited
+			if c == s.list && len(results) > 0 {
+				if !edited {
+					root = c.tree
+				}
+				var err error
+				if root, err = withResults(root, results); err != nil {
+					return nil, fmt.Errorf("writing results: %w", err)
+				}
+				edited = true
+			}
+			if edited {
+				var err error
+				if body, err = c.emit(root); err != nil {
+					return nil, fmt.Errorf("writing %s, document %d, line %d: %w", c.input, c.number, c.tree.Line, err)
+				}
+			}
+			if i == 0 {
+				head = j.join(c)
+			}
+			j.write(c, head, body)
+		}
+	}
+	return j.out, nil
+}
+
+// withResults returns a copy of the ResourceList root with ours behind the results that are there.
+func withResults(root *yaml.Node, ours fn.Results) (*yaml.Node, error) {
+	data, err := yaml.Marshal(ours)
+	if err != nil {
+		return nil, err
+	}
+	doc, p := parseYAML(data)
+	if p != nil {
+		return nil, p
+	}
+	added := doc.Content[0].Content
+
+	list := *root
+	list.Content = append([]*yaml.Node(nil), root.Content...)
+	for i := 0; i+1 < len(list.Content); i += 2 {
+		if list.Content[i].Value != "results" {
+			continue
+		}
+		old := resolveAlias(list.Content[i+1])
+		results := yaml.Node{Kind: yaml.SequenceNode, Tag: yaml.NodeTagSeq}
+		switch {
+		case old.Kind == yaml.SequenceNode:
+			results = *old
+			results.Content = append([]*yaml.Node(nil), old.Content...)
+			if len(old.Content) == 0 {
+				results.Style &^= yaml.FlowStyle
+			}
+		case !isNull(old):
+			// Not a list, as it should be; it is another function's, so keep it.
+			results.Content = []*yaml.Node{old}
+		}
+		results.Content = append(results.Content, added...)
+		list.Content[i+1] = &results
+		return &list, nil
+	}
+	list.Content = append(list.Content,
+		&yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Value: "results"},
+		&yaml.Node{Kind: yaml.SequenceNode, Tag: yaml.NodeTagSeq, Content: added})
+	return &list, nil
+}

@@ -1,0 +1,289 @@
+package manifest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// maxDepth bounds how deep mappings and sequences may nest. The deepest manifests in use, CustomResourceDefinitions, stay
+// below 100. All recursion over nodes relies on it.
+const maxDepth = 500
+
+// problem is something wrong at a line; 0 stands for an unknown line.
+type problem struct {
+	line int
+	text string
+}
+
+func (p *problem) Error() string { return p.text }
+
+// at returns the problem with its line, which counted from 1 within some text, counted from where that text starts.
+func (p *problem) at(first int) *problem {
+	return &problem{line: max(p.line, 1) - 1 + first, text: p.text}
+}
+
+// fail says where in which input a problem is.
+func (c *chunk) fail(p *problem) error {
+	return fmt.Errorf("reading %s, document %d, line %d: %w", c.input, max(c.number, 1), p.line, p)
+}
+
+// checkEncoding accepts only UTF-8 text without NUL bytes.
+func checkEncoding(in Input) error {
+	fail := func(at int, text string) error {
+		return fmt.Errorf("reading %s, line %d: %s", in.Name, 1+countLines(in.Data[:at]), text)
+	}
+	d := in.Data
+	if bytes.HasPrefix(d, []byte("\xff\xfe")) || bytes.HasPrefix(d, []byte("\xfe\xff")) ||
+		len(d) >= 4 && (d[0] == 0) != (d[1] == 0) && (d[2] == 0) != (d[3] == 0) {
+		return fail(0, "the text is UTF-16: convert it to UTF-8")
+	}
+	if at := bytes.IndexByte(d, 0); at >= 0 {
+		return fail(at, "there is a NUL byte: this is no text, or damaged")
+	}
+	if !utf8.Valid(d) {
+		at := 0
+		for at < len(d) {
+			r, n := utf8.DecodeRune(d[at:])
+			if r == utf8.RuneError && n == 1 {
+				break
+			}
+			at += n
+		}
+		return fail(at, fmt.Sprintf("byte 0x%02x is not valid UTF-8: convert the text to UTF-8", d[at]))
+	}
+	return nil
+}
+
+// parse reads the chunk's body and checks it. It leaves tree nil where there is no object to offer.
+func (c *chunk) parse(aliases *aliasBudget) error {
+	var doc, root *yaml.Node
+	var p *problem
+	switch c.format {
+	case noDocument:
+		return nil
+	case jsonFormat:
+		root, _, p = parseJSON(c.body)
+	case yamlFormat:
+		doc, p = parseYAML(c.body)
+		if p != nil && len(c.tail) > 0 {
+			// What looked like trailing comments may be the end of a quoted scalar.
+			whole := append(c.body[:len(c.body):len(c.body)], c.tail...)
+			if d, p2 := parseYAML(whole); p2 == nil {
+				doc, p = d, nil
+				c.body, c.tail = whole, nil
+			}
+		}
+		if p != nil && c.jsonErr != nil && !looksLikeFlowYAML(c.body) {
+			return c.fail(c.jsonErr)
+		}
+		if doc != nil {
+			root = doc.Content[0]
+			c.comments = yaml.Node{HeadComment: doc.HeadComment, FootComment: doc.FootComment}
+		}
+	}
+	if p != nil {
+		return c.fail(p.at(c.line))
+	}
+	if root == nil || isNull(root) {
+		c.format = noDocument
+		return nil
+	}
+	hasAliases, p := check(root, c.line-1)
+	if p != nil {
+		return c.fail(p)
+	}
+	if root.Kind != yaml.MappingNode {
+		return c.fail(&problem{root.Line, fmt.Sprintf("the document is %s, not a mapping: a manifest starts with apiVersion and kind", kindName(root))})
+	}
+	c.tree, c.expanded = root, root
+	if hasAliases {
+		c.expanded, p = expandAliases(root, aliases)
+		if p != nil {
+			return c.fail(p)
+		}
+	}
+	return nil
+}
+
+// looksLikeFlowYAML tells YAML in flow style, {a: b}, from JSON with a mistake in it, {"a": b}.
+func looksLikeFlowYAML(body []byte) bool {
+	rest := bytes.TrimLeft(bytes.TrimLeft(body, " \t\r\n-"), "{[ \t\r\n")
+	return len(rest) > 0 && rest[0] != '"'
+}
+
+var yamlErrorLine = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?`)
+
+// parseYAML parses text that holds one document and returns it, a document node with one child; nil where there is no document
+// or only comments. Lines count from 1 within text.
+func parseYAML(text []byte) (*yaml.Node, *problem) {
+	// The library keeps \r in comments.
+	if bytes.Contains(text, []byte("\r\n")) {
+		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	var doc, second yaml.Node
+	err := dec.Decode(&doc)
+	if errors.Is(err, io.EOF) {
+		return nil, nil
+	}
+	if err == nil {
+		// Only this finds text behind the document, as in "a: 1\n]".
+		switch err = dec.Decode(&second); {
+		case errors.Is(err, io.EOF):
+			err = nil
+		case err == nil:
+			return nil, &problem{second.Line, "a second document starts behind an unusual line break (NEL, LS or PS): use a plain newline"}
+		}
+	}
+	if err != nil {
+		m := yamlErrorLine.FindStringSubmatch(err.Error())
+		if m == nil {
+			return nil, &problem{text: "malformed YAML: " + err.Error()}
+		}
+		line, _ := strconv.Atoi(m[1]) // "" and what is out of range leave the line unknown
+		msg := strings.TrimPrefix(err.Error(), m[0])
+		if strings.Contains(msg, "exceeded max depth") {
+			return nil, &problem{line, tooDeep}
+		}
+		return nil, &problem{line, "malformed YAML: " + msg}
+	}
+	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
+		return nil, nil
+	}
+	return &doc, nil
+}
+
+var tooDeep = fmt.Sprintf("mappings and sequences nest deeper than %d levels: this is no Kubernetes manifest", maxDepth)
+
+// check walks a parsed tree without recursion. It finds duplicate keys, keys that are no scalars and excessive nesting, adds
+// offset to all lines so that they count from the input's first, and tells whether there are aliases or merge keys.
+func check(root *yaml.Node, offset int) (hasAliases bool, p *problem) {
+	type level struct {
+		node *yaml.Node
+		next int
+	}
+	root.Line += offset
+	stack := []level{{node: root}}
+	for len(stack) > 0 {
+		top := &stack[len(stack)-1]
+		if top.next == 0 && top.node.Kind == yaml.MappingNode {
+			merges, p := checkKeys(top.node, offset)
+			if p != nil {
+				return false, p
+			}
+			hasAliases = hasAliases || merges
+		}
+		if top.next == len(top.node.Content) {
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		n := top.node.Content[top.next]
+		top.next++
+		n.Line += offset
+		switch n.Kind {
+		case yaml.AliasNode:
+			hasAliases = true
+		case yaml.MappingNode, yaml.SequenceNode:
+			if len(stack) >= maxDepth {
+				return false, &problem{n.Line, tooDeep}
+			}
+			stack = append(stack, level{node: n})
+		}
+	}
+	return hasAliases, nil
+}
+
+// checkKeys checks one mapping's keys, whose lines have not had offset added yet.
+func checkKeys(m *yaml.Node, offset int) (merges bool, p *problem) {
+	const few = 12 // up to so many keys comparing each with each is faster than a map
+	var seen map[string]*yaml.Node
+	if len(m.Content) > 2*few {
+		seen = make(map[string]*yaml.Node, len(m.Content)/2)
+	}
+	for i := 0; i+1 < len(m.Content); i += 2 {
+		key := m.Content[i]
+		scalar := resolveAlias(key)
+		if scalar == nil || scalar.Kind != yaml.ScalarNode {
+			return false, &problem{key.Line + offset, fmt.Sprintf("a mapping key is %s, not a string (a template that was not rendered?)", kindName(key))}
+		}
+		if isMerge(key) {
+			merges = true
+			key.Tag = "" // the library would write !!merge, which others do not understand
+		}
+		var first *yaml.Node
+		if seen != nil {
+			first = seen[scalar.Value]
+			seen[scalar.Value] = key
+		} else {
+			for j := 0; j < i && first == nil; j += 2 {
+				if other := resolveAlias(m.Content[j]); other.Value == scalar.Value {
+					first = m.Content[j]
+				}
+			}
+		}
+		if first != nil {
+			return false, &problem{key.Line + offset, fmt.Sprintf("key %q is there twice, first in line %d: remove one of them", scalar.Value, first.Line+offset)}
+		}
+	}
+	return merges, nil
+}
+
+// resolveAlias returns the node that n stands for: n itself, or what it is an alias of.
+func resolveAlias(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
+
+func kindName(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a sequence"
+	case yaml.AliasNode:
+		return "an alias"
+	default:
+		return fmt.Sprintf("the scalar %q", abbreviate(n.Value))
+	}
+}
+
+func abbreviate(s string) string {
+	const most = 40
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most]) + "…"
+}
+
+// get returns the value of key in mapping m, nil where there is none.
+func get(m *yaml.Node, key string) *yaml.Node {
+	if m == nil || m.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(m.Content); i += 2 {
+		if m.Content[i].Value == key {
+			return m.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// text returns the value of key in mapping m where it is a scalar.
+func text(m *yaml.Node, key string) string {
+	if n := get(m, key); n != nil && n.Kind == yaml.ScalarNode && !isNull(n) {
+		return n.Value
+	}
+	return ""
+}

@@ -1,0 +1,483 @@
+package manifest
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// splice replaces in text only the lines of what differs between orig, the tree that text was parsed to, and edited. So a
+// document that mixes styles of indentation, or breaks long strings over lines, stays as it is everywhere else. It gives up
+// (false) where lines cannot be told apart, and where the outcome is not read as exactly the edited tree.
+//
+// It walks both trees at once, and down only through block mappings and sequences, in which each entry has lines of its own.
+func splice(text []byte, orig, edited *yaml.Node) ([]byte, bool) {
+	s := splicer{eol: "\n"}
+	if usesCRLF(text) {
+		s.eol = "\r\n"
+	}
+	for pos := 0; pos < len(text); {
+		line := text[pos : pos+lineLen(text[pos:])]
+		pos += len(line)
+		bare := bytes.TrimRight(line, "\r\n")
+		s.lines = append(s.lines, string(bare))
+		s.eols = append(s.eols, string(line[len(bare):]))
+	}
+	if !s.mapping(orig, edited, len(s.lines), style{indent: yaml.DefaultIndent, compact: true}.of(orig, true)) {
+		return nil, false
+	}
+	out, ok := s.apply()
+	if !ok || !readsAs(out, edited) {
+		return nil, false
+	}
+	return out, true
+}
+
+type splicer struct {
+	lines, eols []string // of the original text; an eol is "\n", "\r\n", "\r", or "" at the end
+	eol         string   // for new lines
+	changes     []change
+}
+
+// change replaces lines [start, end), counting from 0.
+type change struct {
+	start, end int
+	lines      []string
+}
+
+func (s *splicer) apply() ([]byte, bool) {
+	// What is inserted before a line comes before what replaces the line. Apart from that, the order of the walk counts.
+	slices.SortStableFunc(s.changes, func(a, b change) int {
+		if a.start != b.start {
+			return a.start - b.start
+		}
+		return min(a.end-a.start, 1) - min(b.end-b.start, 1)
+	})
+	var lines, eols []string
+	at := 0
+	for _, c := range s.changes {
+		if c.start < at || c.end > len(s.lines) {
+			return nil, false
+		}
+		lines, eols = append(lines, s.lines[at:c.start]...), append(eols, s.eols[at:c.start]...)
+		for range c.lines {
+			eols = append(eols, s.eol)
+		}
+		lines = append(lines, c.lines...)
+		at = c.end
+	}
+	lines, eols = append(lines, s.lines[at:]...), append(eols, s.eols[at:]...)
+	var out bytes.Buffer
+	for i, line := range lines {
+		eol := eols[i]
+		if i == len(lines)-1 {
+			eol = s.eols[len(s.eols)-1]
+		} else if eol == "" {
+			eol = s.eol
+		}
+		out.WriteString(line)
+		out.WriteString(eol)
+	}
+	return out.Bytes(), true
+}
+
+// mapping changes the lines of block mapping o, which lie before line bound, to say n.
+func (s *splicer) mapping(o, n *yaml.Node, bound int, st style) bool {
+	if !bothBlock(o, n, yaml.MappingNode) {
+		return false
+	}
+	st = st.of(o, false)
+	at := map[string]int{} // the entry's position in o.Content
+	for i := 0; i < len(o.Content); i += 2 {
+		if o.Content[i].Kind != yaml.ScalarNode {
+			return false
+		}
+		at[o.Content[i].Value] = i
+	}
+	kept := map[string]bool{}
+	last := -1
+	for i := 0; i < len(n.Content); i += 2 {
+		j, ok := at[n.Content[i].Value]
+		if !ok {
+			continue
+		}
+		if j < last {
+			return false // the order changed
+		}
+		last = j
+		kept[n.Content[i].Value] = true
+	}
+
+	parts := make([]part, 0, len(o.Content)/2)
+	for i := 0; i < len(o.Content); i += 2 {
+		end := bound
+		if i+2 < len(o.Content) {
+			end = o.Content[i+2].Line - 1
+		}
+		p, ok := s.part(o.Content[i].Line-1, o.Content[i].Column-1, end, o.Content[i+1])
+		if !ok {
+			return false
+		}
+		parts = append(parts, p)
+	}
+	for i := 0; i < len(o.Content); i += 2 {
+		if !kept[o.Content[i].Value] && !s.remove(parts, i/2, o.Content[i].HeadComment != "") {
+			return false
+		}
+	}
+	prev := -1 // the last entry of o that we have come past
+	for i := 0; i < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		j, ok := at[key.Value]
+		if !ok {
+			lines, ok := st.entry(key, value)
+			if !ok || !s.insert(parts, prev, lines) {
+				return false
+			}
+			continue
+		}
+		prev = j / 2
+		oldKey, old := o.Content[j], o.Content[j+1]
+		if !keepsComments(oldKey, key) {
+			return false
+		}
+		if identical(oldKey, key) && identical(old, value) {
+			continue
+		}
+		if identical(oldKey, key) && s.node(old, value, parts[prev], st) {
+			continue
+		}
+		k := *key
+		k.HeadComment, k.FootComment, k.Anchor = "", "", ""
+		lines, ok := st.entry(&k, withoutLastFoot(value))
+		if !ok {
+			return false
+		}
+		s.replace(parts[prev], lines)
+	}
+	return true
+}
+
+// sequence changes the lines of block sequence o, which lie before line bound, to say n.
+func (s *splicer) sequence(o, n *yaml.Node, bound int, st style) bool {
+	if !bothBlock(o, n, yaml.SequenceNode) {
+		return false
+	}
+	col := o.Column - 1
+	dashes := make([]int, len(o.Content)+1)
+	for i, item := range o.Content {
+		line := item.Line - 1
+		for line >= o.Line-1 && line < len(s.lines) && (i == 0 || line > dashes[i-1]) && !s.isDash(line, col) {
+			line--
+		}
+		if line < o.Line-1 || line >= len(s.lines) || !s.isDash(line, col) || i > 0 && line <= dashes[i-1] {
+			return false
+		}
+		dashes[i] = line
+	}
+	dashes[len(o.Content)] = bound
+	parts := make([]part, 0, len(o.Content))
+	for i, item := range o.Content {
+		p, ok := s.part(dashes[i], col, dashes[i+1], item)
+		if !ok {
+			return false
+		}
+		parts = append(parts, p)
+	}
+	pairs := pairItems(o, n)
+	for i, item := range o.Content {
+		if !slices.Contains(pairs, i) && !s.remove(parts, i, item.HeadComment != "") {
+			return false
+		}
+	}
+	prev := -1
+	for i, item := range n.Content {
+		if pairs[i] < 0 {
+			lines, ok := st.item(item)
+			if !ok || !s.insert(parts, prev, lines) {
+				return false
+			}
+			continue
+		}
+		prev = pairs[i]
+		old := o.Content[prev]
+		if !keepsComments(old, item) {
+			return false
+		}
+		if identical(old, item) || s.node(old, item, parts[prev], st) {
+			continue
+		}
+		c := withoutLastFoot(item)
+		c.HeadComment = ""
+		lines, ok := st.item(c)
+		if !ok {
+			return false
+		}
+		s.replace(parts[prev], lines)
+	}
+	return true
+}
+
+// keepsComments tells whether the comments at o in the text may stay for n. A node that comes without any is a new one, put in
+// the place of the old; then what people wrote there still holds.
+func keepsComments(o, n *yaml.Node) bool {
+	return (n.HeadComment == "" || n.HeadComment == o.HeadComment) &&
+		(n.LineComment == "" || n.LineComment == o.LineComment) &&
+		(n.FootComment == "" || n.FootComment == o.FootComment)
+}
+
+// node changes what is inside of an entry or item. Where it returns false, it has changed nothing.
+func (s *splicer) node(o, n *yaml.Node, p part, st style) bool {
+	before := len(s.changes)
+	ok := false
+	switch {
+	case o.Kind == yaml.MappingNode:
+		ok = s.mapping(o, n, p.bound, st)
+	case o.Kind == yaml.SequenceNode:
+		ok = s.sequence(o, n, p.bound, st)
+	case o.Kind == yaml.ScalarNode && n.Kind == yaml.ScalarNode:
+		ok = s.scalar(o, n, st)
+	}
+	if !ok {
+		s.changes = s.changes[:before]
+	}
+	return ok
+}
+
+// bothBlock tells whether o and n are block collections of a kind with content and without changes to themselves.
+func bothBlock(o, n *yaml.Node, kind yaml.Kind) bool {
+	return o.Kind == kind && n.Kind == kind && o.Style == n.Style && o.Style&yaml.FlowStyle == 0 &&
+		len(o.Content) > 0 && len(n.Content) > 0 && keepsComments(o, n) && o.ShortTag() == n.ShortTag()
+}
+
+// scalar replaces a scalar that stands in one line by one that does.
+func (s *splicer) scalar(o, n *yaml.Node, st style) bool {
+	if o.Anchor != "" || (o.Style|n.Style)&yaml.TaggedStyle != 0 || !keepsComments(o, n) || o.Line > len(s.lines) {
+		return false
+	}
+	line := s.lines[o.Line-1]
+	start, ok := byteOffset(line, o.Column-1)
+	if !ok {
+		return false
+	}
+	length := 0
+	switch {
+	case o.Style&yaml.DoubleQuotedStyle != 0:
+		length = quotedLen(line[start:], '"')
+	case o.Style&yaml.SingleQuotedStyle != 0:
+		length = quotedLen(line[start:], '\'')
+	case o.Style == 0 && strings.HasPrefix(line[start:], o.Value):
+		length = len(o.Value)
+	}
+	if length == 0 {
+		return false
+	}
+	if rest := line[start+length:]; strings.TrimRight(rest, " \t") != "" && rest[0] != ' ' && rest[0] != '\t' {
+		return false
+	}
+	bare := *n
+	bare.HeadComment, bare.LineComment, bare.FootComment, bare.Anchor = "", "", "", ""
+	lines, ok := st.entry(&yaml.Node{Kind: yaml.ScalarNode, Value: "k"}, &bare)
+	if !ok || len(lines) != 1 {
+		return false
+	}
+	value, ok := strings.CutPrefix(lines[0], "k: ")
+	if !ok {
+		return false
+	}
+	s.changes = append(s.changes, change{o.Line - 1, o.Line, []string{line[:start] + value + line[start+length:]}})
+	return true
+}
+
+// quotedLen is the length of the quoted scalar that text starts with, 0 where it does not end in text.
+func quotedLen(text string, quote byte) int {
+	if text == "" || text[0] != quote {
+		return 0
+	}
+	for i := 1; i < len(text); i++ {
+		switch {
+		case quote == '"' && text[i] == '\\':
+			i++
+		case text[i] != quote:
+		case quote == '\'' && i+1 < len(text) && text[i+1] == quote:
+			i++
+		default:
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// part is where an entry of a mapping or an item of a sequence stands: lines [start, end), from column col. Up to bound follow
+// only comments and blank lines.
+type part struct {
+	start, end, bound int
+	col               int
+}
+
+// part finds out where the part that starts at a line and column ends. value is its value.
+func (s *splicer) part(start, col, bound int, value *yaml.Node) (part, bool) {
+	if start < 0 || start >= bound || bound > len(s.lines) {
+		return part{}, false
+	}
+	end := bound
+	if last := lastScalar(value); last != nil && last.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		end = s.blockScalarEnd(last.Line-1, bound)
+	} else {
+		for end > start+1 && (isBlank([]byte(s.lines[end-1])) || isComment([]byte(s.lines[end-1]))) {
+			end--
+		}
+	}
+	return part{start, end, bound, col}, true
+}
+
+// blockScalarEnd returns the line behind the content of the block scalar with its header at a line. In it, lines that look like
+// comments are content, as long as they are indented like its first line.
+func (s *splicer) blockScalarEnd(header, bound int) int {
+	indent := -1
+	end := header + 1
+	for i := header + 1; i < bound; i++ {
+		if isBlank([]byte(s.lines[i])) {
+			continue
+		}
+		by := len(s.lines[i]) - len(strings.TrimLeft(s.lines[i], " "))
+		if indent < 0 {
+			indent = by
+		}
+		if by < indent {
+			break
+		}
+		end = i + 1
+	}
+	return min(end, bound)
+}
+
+// lastScalar returns the scalar that ends n; nil where n is or ends in a flow collection or an alias.
+func lastScalar(n *yaml.Node) *yaml.Node {
+	for n.Kind != yaml.ScalarNode {
+		if len(n.Content) == 0 || n.Style&yaml.FlowStyle != 0 {
+			return nil
+		}
+		n = n.Content[len(n.Content)-1]
+	}
+	return n
+}
+
+func (s *splicer) isDash(line, col int) bool {
+	text := s.lines[line]
+	at, ok := byteOffset(text, col)
+	return ok && at < len(text) && text[at] == '-' && (at+1 == len(text) || text[at+1] == ' ' || text[at+1] == '\t')
+}
+
+// startsLine tells whether only spaces are before the part.
+func (s *splicer) startsLine(p part) bool {
+	line := s.lines[p.start]
+	return p.col <= len(line) && strings.Trim(line[:p.col], " ") == ""
+}
+
+// remove deletes part i, with the comment lines directly above it where they are its own.
+func (s *splicer) remove(parts []part, i int, withComment bool) bool {
+	p := parts[i]
+	if !s.startsLine(p) {
+		return false
+	}
+	start := p.start
+	for withComment && start > 0 && isComment([]byte(s.lines[start-1])) && (i == 0 || start > parts[i-1].end) {
+		start--
+	}
+	s.changes = append(s.changes, change{start: start, end: p.end})
+	return true
+}
+
+// insert puts lines behind part prev; -1 stands for before the first part.
+func (s *splicer) insert(parts []part, prev int, lines []string) bool {
+	at := 0
+	if prev >= 0 {
+		at = parts[prev].end
+	} else {
+		if !s.startsLine(parts[0]) {
+			return false
+		}
+		for at = parts[0].start; at > 0 && isComment([]byte(s.lines[at-1])); {
+			at--
+		}
+	}
+	s.changes = append(s.changes, change{at, at, indentLines(strings.Repeat(" ", parts[0].col), lines)})
+	return true
+}
+
+// replace puts lines in the place of a part, behind what stands before it in its first line.
+func (s *splicer) replace(p part, lines []string) {
+	first := s.lines[p.start]
+	at, ok := byteOffset(first, p.col)
+	if !ok {
+		at = len(first)
+	}
+	lines = indentLines(strings.Repeat(" ", p.col), lines)
+	lines[0] = first[:at] + lines[0][p.col:]
+	s.changes = append(s.changes, change{p.start, p.end, lines})
+}
+
+// indentLines indents lines, but for empty ones.
+func indentLines(indent string, lines []string) []string {
+	out := make([]string, len(lines))
+	for i, line := range lines {
+		if line != "" {
+			out[i] = indent + line
+		}
+	}
+	return out
+}
+
+// entry writes one entry of a block mapping.
+func (st style) entry(key, value *yaml.Node) ([]string, bool) {
+	return st.linesOf(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, value}})
+}
+
+// item writes one item of a block sequence.
+func (st style) item(item *yaml.Node) ([]string, bool) {
+	return st.linesOf(&yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{item}})
+}
+
+func (st style) linesOf(n *yaml.Node) ([]string, bool) {
+	out, err := st.marshal(n)
+	if err != nil {
+		return nil, false
+	}
+	lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+	return lines, lines[0] != ""
+}
+
+// withoutLastFoot returns n without the comments that stand below its last line: these are not among the lines replaced.
+func withoutLastFoot(n *yaml.Node) *yaml.Node {
+	c := *n
+	c.FootComment = ""
+	if len(n.Content) == 0 {
+		return &c
+	}
+	c.Content = slices.Clone(n.Content)
+	last := len(c.Content) - 1
+	if n.Kind == yaml.MappingNode {
+		key := *c.Content[last-1]
+		key.FootComment = ""
+		c.Content[last-1] = &key
+	}
+	c.Content[last] = withoutLastFoot(c.Content[last])
+	return &c
+}
+
+// byteOffset turns a column, which counts characters from 0, into an offset.
+func byteOffset(line string, col int) (int, bool) {
+	at := 0
+	for ; col > 0; col-- {
+		if at >= len(line) {
+			return 0, false
+		}
+		_, n := utf8.DecodeRuneInString(line[at:])
+		at += n
+	}
+	return at, true
+}

@@ -1,0 +1,243 @@
+package manifest
+
+import (
+	"bytes"
+	"regexp"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+type format int
+
+const (
+	noDocument format = iota // blank lines, comments, an empty document: nothing to parse
+	yamlFormat
+	jsonFormat
+)
+
+// chunk is one document with all that surrounds it. The chunks of an input, put together, are the input.
+type chunk struct {
+	input  string // the Input's name
+	number int    // of the document within its input, counting from 1; 0 where there is no document at all
+	line   int    // of body's first byte within its input, counting from 1
+
+	// head holds what comes before the document's content: byte order mark, directives, the --- line, comments, blank
+	// lines. tail holds what comes after it: comments that start a line, blank lines, the ... line.
+	head, body, tail []byte
+
+	format    format
+	explicit  bool     // there is a --- line
+	directive bool     // there is a % line
+	jsonErr   *problem // why a body that looks like JSON is none
+	whole     bool     // body includes the directives and the --- line
+
+	// Set by parse.
+	tree     *yaml.Node // the document's mapping as read; nil where there is nothing to offer
+	comments yaml.Node  // the comments that belong to the document rather than to the mapping
+	expanded *yaml.Node // tree without aliases and merge keys; tree itself where it has none
+	edited   bool
+}
+
+var bom = []byte("\ufeff")
+
+// splitInput cuts data into chunks without parsing it. By the rules of YAML, a line that starts with --- or ... in the first
+// column ends a document wherever it stands, also inside of a block or quoted scalar; so lines are all one needs to look at.
+func splitInput(in Input) []*chunk {
+	var chunks []*chunk
+	number := 0
+	p := piece{line: 1, marker: -1, content: -1}
+	finish := func(end, nextLine int) {
+		if end > p.start {
+			if p.marker >= 0 || p.content >= 0 {
+				number++
+			}
+			var last int
+			last, chunks = p.appendChunks(chunks, in, end, number)
+			if last > 0 {
+				number = last
+			}
+		}
+		p = piece{start: end, line: nextLine, marker: -1, content: -1}
+	}
+	line := 1
+	for pos := 0; pos < len(in.Data); line++ {
+		end := pos + lineLen(in.Data[pos:])
+		text := in.Data[pos:end]
+		start := pos
+		if pos == p.start || p.marker < 0 && p.content < 0 {
+			if rest, ok := bytes.CutPrefix(text, bom); ok {
+				text = rest
+				start += len(bom)
+			}
+		}
+		switch {
+		case isMarker(text, "---"):
+			if p.marker >= 0 || p.content >= 0 {
+				finish(pos, line)
+			}
+			p.marker = start
+			if rest := bytes.TrimLeft(text[3:], " \t"); !isBlank(rest) && rest[0] != '#' {
+				p.setContent(start, line)
+				p.inline = true
+			}
+		case isMarker(text, "..."):
+			if p.marker >= 0 || p.content >= 0 {
+				finish(end, line+1)
+			}
+		case p.content >= 0 || isBlank(text) || isComment(text):
+		case p.marker < 0 && text[0] == '%':
+			p.directive = true
+			p.tag = p.tag || bytes.HasPrefix(text, []byte("%TAG"))
+		default:
+			p.setContent(start, line)
+		}
+		pos = end
+	}
+	finish(len(in.Data), line)
+	return chunks
+}
+
+// piece is a chunk in the making. Offsets are into the input, -1 for none.
+type piece struct {
+	start, line int
+	marker      int // of the --- line
+	content     int // of the first line that is neither blank, comment nor directive
+	contentLine int
+	inline      bool // content starts on the --- line
+	directive   bool
+	tag         bool // there is a %TAG directive, without which the content cannot be understood
+}
+
+func (p *piece) setContent(pos, line int) { p.content, p.contentLine = pos, line }
+
+// appendChunks appends what the piece holds: one chunk, or, for JSON values that follow one another, one chunk a value. It
+// returns the number of the last document, 0 where there is none.
+func (p *piece) appendChunks(chunks []*chunk, in Input, end, number int) (int, []*chunk) {
+	raw := in.Data[p.start:end]
+	c := &chunk{input: in.Name, number: number, line: p.line, explicit: p.marker >= 0, directive: p.directive}
+	chunks = append(chunks, c)
+	if p.content < 0 {
+		c.head = raw
+		if p.marker < 0 {
+			c.number = 0
+		}
+		return c.number, chunks
+	}
+
+	body := p.content - p.start
+	tail := tailStart(raw, body)
+	first := body
+	if p.inline {
+		first += len("---")
+	}
+	first += len(raw[first:tail]) - len(bytes.TrimLeft(raw[first:tail], " \t\r\n"))
+	if first < tail && (raw[first] == '{' || raw[first] == '[') && !p.tag {
+		values, err := jsonValues(raw[first:tail])
+		if err == nil {
+			return appendJSON(chunks, raw, first, values)
+		}
+		// It may still be YAML in flow style.
+		c.jsonErr = err.at(p.line + countLines(raw[:first]))
+	}
+
+	c.format = yamlFormat
+	c.line = p.contentLine
+	// Content on the --- line may carry a tag or an anchor, and a %TAG directive gives tags their meaning: then the
+	// whole chunk is the body. A directive without a --- line is an error that the parser will find.
+	if p.inline || p.tag || p.directive && p.marker < 0 {
+		c.whole = true
+		body = 0
+		if bytes.HasPrefix(raw, bom) {
+			body = len(bom)
+		}
+		c.line = p.line
+	}
+	c.head, c.body, c.tail = raw[:body], raw[body:tail], raw[tail:]
+	return c.number, chunks
+}
+
+// appendJSON makes the last of chunks the first of the JSON values in raw, and appends the others. values are relative to
+// raw[offset].
+func appendJSON(chunks []*chunk, raw []byte, offset int, values []span) (int, []*chunk) {
+	c := chunks[len(chunks)-1]
+	line := c.line
+	at := 0
+	for i, v := range values {
+		if i > 0 {
+			c = &chunk{input: c.input, number: c.number + 1}
+			chunks = append(chunks, c)
+		}
+		c.format = jsonFormat
+		c.head, c.body = raw[at:offset+v.start], raw[offset+v.start:offset+v.end]
+		c.line = line + countLines(c.head)
+		line = c.line + countLines(c.body)
+		at = offset + v.end
+	}
+	c.tail = raw[at:]
+	return c.number, chunks
+}
+
+// lineLen is the length of data's first line, with its line break: \n, \r\n or \r.
+func lineLen(data []byte) int {
+	n := bytes.IndexByte(data, '\n')
+	line := data
+	if n >= 0 {
+		line = data[:n]
+	}
+	if r := bytes.IndexByte(line, '\r'); r >= 0 && r+1 != n {
+		return r + 1
+	}
+	if n < 0 {
+		return len(data)
+	}
+	return n + 1
+}
+
+// countLines counts line breaks the way lineLen does.
+func countLines(data []byte) int {
+	n := bytes.Count(data, []byte("\n"))
+	if r := bytes.Count(data, []byte("\r")); r > 0 {
+		n += r - bytes.Count(data, []byte("\r\n"))
+	}
+	return n
+}
+
+func isMarker(line []byte, marker string) bool {
+	if len(line) < 3 || string(line[:3]) != marker {
+		return false
+	}
+	return len(line) == 3 || line[3] == ' ' || line[3] == '\t' || line[3] == '\r' || line[3] == '\n'
+}
+
+func isBlank(line []byte) bool { return len(bytes.TrimLeft(line, " \t\r\n")) == 0 }
+
+func isComment(line []byte) bool {
+	line = bytes.TrimLeft(line, " \t")
+	return len(line) > 0 && line[0] == '#'
+}
+
+// keepsBlankLines finds the header of a block scalar whose trailing blank lines are part of its value.
+var keepsBlankLines = regexp.MustCompile(`[|>][1-9]?\+`)
+
+// tailStart finds the end of the content that starts at raw[body]: behind it are only blank lines, comments in the first
+// column and the ... line. An indented comment may be a line of a block scalar, so it counts as content.
+func tailStart(raw []byte, body int) int {
+	end := len(raw)
+	keep := keepsBlankLines.Match(raw[body:])
+	for end > body {
+		start := body + bytes.LastIndexAny(raw[body:end-1], "\r\n") + 1
+		if start == end-1 && raw[start] == '\n' && start > body && raw[start-1] == '\r' {
+			// The break found is the \r of this line's own \r\n.
+			start = body + bytes.LastIndexAny(raw[body:start-1], "\r\n") + 1
+		}
+		line := raw[start:end]
+		switch {
+		case isMarker(line, "..."):
+		case !keep && (isBlank(line) || line[0] == '#'):
+		default:
+			return end
+		}
+		end = start
+	}
+	return end
+}

@@ -1,0 +1,119 @@
+// Debuggable makes rendered Kubernetes manifests debuggable, offline: it is a KRM function and a filter from standard
+// input to standard output. Run it with --help, or see README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(status)
+}
+
+// Exit statuses. A result of severity error makes it statusFailed, as does input or a setting that cannot be used.
+const (
+	statusDone   = 0
+	statusFailed = 1
+	statusUsage  = 2
+)
+
+// errReported ends a command with statusFailed when all there is to say has been said.
+var errReported = errors.New("reported")
+
+// usageError is a command line that makes no sense.
+type usageError struct{ error }
+
+// run is the program: args[0] is its name. It returns the exit status.
+func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) int {
+	root := newRoot(args[0], in, out, errw)
+	root.SetArgs(args[1:])
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errw)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return statusDone
+	case errors.Is(err, errReported):
+		return statusFailed
+	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"):
+		fmt.Fprintf(errw, "debuggable: %v\nRun '%s --help' for usage.\n", err, root.CommandPath())
+		return statusUsage
+	}
+	fmt.Fprintf(errw, "debuggable: %v\n", err)
+	return statusFailed
+}
+
+// newRoot builds the command tree. Without a subcommand the program transforms manifests.
+func newRoot(name string, in io.Reader, out, errw io.Writer) *cobra.Command {
+	root := newTransform(in, out, errw)
+	root.Use = "debuggable [flags]"
+	if strings.HasPrefix(filepath.Base(name), "kubectl-") {
+		// kubectl finds its plugins by this name, and users call them with a space.
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl debuggable"}
+	}
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newLock(in, out, errw), newInspect(out, errw), newVersion(out))
+	if watch := watchCommand(out, errw); watch != nil {
+		root.AddCommand(watch)
+	}
+	return root
+}
+
+func newVersion(out io.Writer) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(out, "debuggable", version())
+			return err
+		},
+	}
+}
+
+// version is what the Go toolchain recorded of the build: a tag, or a commit.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(unknown)"
+	}
+	return info.Main.Version
+}
+
+// noArgs refuses positional arguments.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	if suggestions := cmd.SuggestionsFor(args[0]); len(suggestions) > 0 {
+		hint = fmt.Sprintf("; did you mean %q?", suggestions[0])
+	} else if _, err := os.Stat(args[0]); err == nil {
+		hint = fmt.Sprintf("; to read manifests from it, say -f %s", args[0])
+	}
+	return usageError{fmt.Errorf("unexpected argument %q%s", args[0], hint)}
+}
+
+// isTerminal says whether a stream is a terminal.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/runtimes"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"debuggable": main})
+}
+
+// TestScripts runs every testdata/**/*.txtar against the real main. UPDATE=1 writes what is printed back into the files
+// that `cmp` compares with.
+//
+// Besides testscript's own commands the scripts have
+//
+//	layout DIR LOCKFILE            an OCI image layout of a lock file's images
+//	archive FILE LOCKFILE [TAG]    a `docker save` tarball of a lock file's images
+//	registry NAME LOCKFILE [USER PASSWORD]
+//	                               a registry on loopback with a lock file's images; $NAME is its host, and $NAME.log
+//	                               gets a line for each request
+//	again FILE FLAG…               the program's output for FILE, read by the program again, must not change
+func TestScripts(t *testing.T) {
+	for _, dir := range scriptDirs(t) {
+		t.Run(filepath.ToSlash(strings.TrimPrefix(dir, "testdata"+string(filepath.Separator))), func(t *testing.T) {
+			testscript.Run(t, testscript.Params{
+				Dir:                 dir,
+				UpdateScripts:       os.Getenv("UPDATE") != "",
+				RequireUniqueNames:  true,
+				RequireExplicitExec: true,
+				Setup: func(env *testscript.Env) error {
+					env.Setenv("HOME", env.WorkDir)
+					env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
+					env.Setenv("DOCKER_CONFIG", filepath.Join(env.WorkDir, ".docker"))
+					return nil
+				},
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){
+					"layout": scriptLayout, "archive": scriptArchive, "registry": scriptRegistry, "again": scriptAgain,
+				},
+			})
+		})
+	}
+}
+
+// scriptDirs lists the folders under testdata that hold scripts.
+func scriptDirs(t *testing.T) []string {
+	files, err := filepath.Glob("testdata/*/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts in testdata (%v)", err)
+	}
+	var dirs []string
+	for _, f := range files {
+		dirs = append(dirs, filepath.Dir(f))
+	}
+	return slices.Compact(dirs)
+}
+
+// TestEveryRuntimeHasScripts keeps a new runtime from arriving without goldens.
+func TestEveryRuntimeHasScripts(t *testing.T) {
+	for _, r := range runtimes.All() {
+		files, err := filepath.Glob(filepath.Join("testdata", r.Name(), "*.txtar"))
+		if err != nil || len(files) == 0 {
+			t.Errorf("runtime %s has no testdata/%s/*.txtar", r.Name(), r.Name())
+		}
+	}
+}
+
+// lockedImages builds the images that a lock file describes: real ones, with one small layer.
+func lockedImages(ts *testscript.TestScript, file string) map[string]v1.Image {
+	entries, err := image.ParseImageConfigs([]byte(ts.ReadFile(file)), file)
+	ts.Check(err)
+	images := map[string]v1.Image{}
+	for _, e := range entries {
+		platform := v1.Platform{OS: "linux", Architecture: "amd64"}
+		if e.Platform != "" {
+			p, err := v1.ParsePlatform(e.Platform)
+			ts.Check(err)
+			platform = *p
+		}
+		img, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{
+			Author: e.Author, OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant, Config: e.Config,
+			RootFS: v1.RootFS{Type: "layers"},
+		})
+		ts.Check(err)
+		images[e.Image] = img
+	}
+	return images
+}
+
+func scriptLayout(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: layout DIR LOCKFILE")
+	}
+	path, err := layout.Write(ts.MkAbs(args[0]), empty.Index)
+	ts.Check(err)
+	images := lockedImages(ts, args[1])
+	for _, ref := range sortedNames(images) {
+		ts.Check(path.AppendImage(images[ref], layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": ref})))
+	}
+}
+
+func scriptArchive(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: archive FILE LOCKFILE")
+	}
+	tagged := map[name.Tag]v1.Image{}
+	for ref, img := range lockedImages(ts, args[1]) {
+		tag, err := name.NewTag(ref)
+		ts.Check(err)
+		tagged[tag] = img
+	}
+	ts.Check(tarball.MultiWriteToFile(ts.MkAbs(args[0]), tagged))
+}
+
+func scriptRegistry(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 && len(args) != 4 {
+		ts.Fatalf("usage: registry NAME LOCKFILE [USER PASSWORD]")
+	}
+	inner := registry.New(registry.Logger(nil))
+	var mu sync.Mutex
+	var log bytes.Buffer
+	open := true // until the images are in, nobody is asked for a password and nothing is logged
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		serving := !open
+		if serving {
+			fmt.Fprintf(&log, "%s %s\n", r.Method, r.URL.Path)
+			_ = os.WriteFile(ts.MkAbs(args[0]+".log"), log.Bytes(), 0o666)
+		}
+		mu.Unlock()
+		if user, password, _ := r.BasicAuth(); serving && len(args) == 4 && (user != args[2] || password != args[3]) {
+			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+			http.Error(w, "unauthorized", http.StatusUnauthorized)
+			return
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	ts.Defer(server.Close)
+	host := strings.TrimPrefix(server.URL, "http://")
+	images := lockedImages(ts, args[1])
+	for _, ref := range sortedNames(images) {
+		parsed, err := name.ParseReference(ref)
+		ts.Check(err)
+		target, err := name.ParseReference(host + "/" + parsed.Context().RepositoryStr() + ":" + parsed.Identifier())
+		ts.Check(err)
+		ts.Check(remote.Write(target, images[ref], remote.WithTransport(http.DefaultTransport)))
+	}
+	mu.Lock()
+	open = false
+	mu.Unlock()
+	ts.Setenv(args[0], host)
+}
+
+// scriptAgain checks that the transform is idempotent: its own output comes out as it went in.
+func scriptAgain(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: again FILE FLAG…")
+	}
+	input := ts.ReadFile(args[0])
+	workdir := ts.MkAbs(".")
+	flags := append([]string{"debuggable"}, args[1:]...)
+	once := runIn(ts, workdir, flags, input)
+	twice := runIn(ts, workdir, flags, once)
+	if once == input {
+		ts.Fatalf("%s was not changed at all", args[0])
+	}
+	if once != twice {
+		ts.Fatalf("a second run changed the output:\n%s\nbecame\n%s", once, twice)
+	}
+}
+
+// runIn runs the program in-process; relative paths among the flags are taken from dir.
+func runIn(ts *testscript.TestScript, dir string, args []string, input string) string {
+	for i, a := range args {
+		if _, err := os.Stat(filepath.Join(dir, a)); err == nil && i > 0 {
+			args[i] = filepath.Join(dir, a)
+		}
+	}
+	var out, errw bytes.Buffer
+	if status := run(context.Background(), args, strings.NewReader(input), &out, &errw); status != statusDone {
+		ts.Fatalf("%q: exit status %d\n%s", args, status, errw.String())
+	}
+	_, _ = io.Copy(io.Discard, &errw)
+	return out.String()
+}
+
+func sortedNames(images map[string]v1.Image) []string {
+	var names []string
+	for n := range images {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,102 @@
+package runtimes
+
+import (
+	"path"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// All returns the runtimes in the order in which a tie between them is settled.
+func All() []Runtime {
+	return []Runtime{Go{}, JVM{}, NodeJS{}, Python{}, NetCore{}}
+}
+
+// ByName returns the runtime that a name or an alias stands for, in any case, or nil.
+func ByName(name string) Runtime {
+	name = strings.ToLower(name)
+	for _, r := range All() {
+		if r.Name() == name || slices.Contains(r.Aliases(), name) {
+			return r
+		}
+	}
+	return nil
+}
+
+// Detection is the outcome of Detect.
+type Detection struct {
+	Runtime Runtime // nil: none
+	Sign    Sign
+	// Tied are the other runtimes with a sign of the same strength; the order of All decided.
+	Tied []Runtime
+}
+
+// Detect finds the runtime of a process by its strongest sign. A program that is known to be something else is never
+// given a runtime by weak signs, nor by any sign but the program where its command line would have to be wrapped.
+func Detect(p Process) Detection {
+	var d Detection
+	for _, r := range All() {
+		sign := r.Detect(p)
+		switch {
+		case sign.Strength == None || sign.Strength < d.Sign.Strength:
+		case sign.Strength > d.Sign.Strength:
+			d = Detection{Runtime: r, Sign: sign}
+		default:
+			d.Tied = append(d.Tied, r)
+		}
+	}
+	if d.Sign.Strength <= Weak && len(p.Argv) > 0 && KnownOther(p.Argv[0]) {
+		return Detection{}
+	}
+	return d
+}
+
+// programName is the last path element of a program.
+func programName(program string) string { return path.Base(program) }
+
+// envSign looks for variables in the order given. strong says how much one of them weighs.
+func envSign(p Process, strong bool, names ...string) Sign {
+	image, manifest := Weak, WeakManifest
+	if strong {
+		image, manifest = Strong, StrongManifest
+	}
+	for _, n := range names {
+		if _, ok := p.ImageEnv[n]; ok {
+			return Sign{image, "image sets " + n}
+		}
+	}
+	for _, n := range names {
+		if _, ok := p.Env[n]; ok || p.Unknown[n] {
+			return Sign{manifest, "manifest sets " + n}
+		}
+	}
+	return Sign{}
+}
+
+// strongest returns the first of the strongest signs.
+func strongest(signs ...Sign) Sign {
+	sort.SliceStable(signs, func(i, j int) bool { return signs[i].Strength > signs[j].Strength })
+	return signs[0]
+}
+
+// KnownOther says whether a program is known to belong to none of the runtimes here, going by its name.
+func KnownOther(program string) bool {
+	_, found := slices.BinarySearch(knownOthers, strings.ToLower(programName(program)))
+	return found
+}
+
+// knownOthers are programs that people run in containers and that are no application of a runtime here: servers and
+// interpreters written in other languages, shells, and the tools that keep a container busy. Sorted.
+var knownOthers = []string{
+	"[", "air", "apache2", "apache2-foreground", "apachectl", "ash", "awk", "bash", "beam.smp", "bundle", "busybox",
+	"caddy", "cargo", "cat", "chmod", "chown", "clickhouse", "clickhouse-server", "compiledaemon", "consul", "coredns",
+	"cp", "cron", "crond", "curl", "dash", "date", "deno", "dockerd", "echo", "elixir", "envoy", "erl", "etcd", "false",
+	"fluent-bit", "fluentd", "git", "go", "grafana", "grafana-server", "grep", "h2o", "haproxy", "httpd",
+	"httpd-foreground", "iex", "influxd", "irb", "kubectl", "lighttpd", "ln", "ls", "lua", "luajit", "make", "mariadbd",
+	"memcached", "mix", "mkdir", "mongo", "mongod", "mongos", "mv", "mysql", "mysqld", "mysqld_safe", "nats-server",
+	"nc", "nginx", "nginx-debug", "openresty", "passenger", "perl", "pg_isready", "pgbouncer", "php", "php-fpm",
+	"pilot-agent", "postgres", "printf", "prometheus", "psql", "puma", "rackup", "rails", "rake", "redis-cli",
+	"redis-sentinel", "redis-server", "rm", "rscript", "rsyslogd", "ruby", "runsvdir", "s6-svscan", "sed", "sh",
+	"sidekiq", "sleep", "socat", "squid", "sshd", "supervisord", "swift", "tail", "tar", "test", "thin", "touch",
+	"traefik", "true", "unicorn", "uwsgi", "valkey-server", "varnishd", "vault", "wget", "zsh",
+}

@@ -1,0 +1,124 @@
+package runtimes
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Go runs programs under Delve in its headless mode.
+//
+// Source of the command line and of how Delve reads it: Delve's Documentation/usage/dlv_exec.md and cmd/dlv/cmds.
+type Go struct{}
+
+const delvePort = 56268
+
+// Name implements Runtime.
+func (Go) Name() string { return "go" }
+
+// Aliases implements Runtime.
+func (Go) Aliases() []string { return []string{"golang"} }
+
+// Detect implements Runtime.
+func (Go) Detect(p Process) Sign {
+	if len(p.Argv) > 0 && programName(p.Argv[0]) == "dlv" {
+		return Sign{Program, "program dlv"}
+	}
+	if p.Author == "github.com/google/ko" {
+		return Sign{Strong, "image built by ko"}
+	}
+	for _, id := range buildpackIDs(p.Labels) {
+		switch id {
+		case "google.go.build", "paketo-buildpacks/go-dist", "heroku/go":
+			return Sign{Strong, "image built with buildpack " + id}
+		}
+	}
+	return strongest(envSign(p, true, "KO_DATA_PATH"), envSign(p, false, "GODEBUG", "GOGC", "GOMAXPROCS", "GOTRACEBACK", "GOMEMLIMIT"))
+}
+
+// Attach implements Runtime.
+func (g Go) Attach(p Process, o Options) (Plan, error) {
+	if len(p.Argv) == 0 {
+		return Plan{}, errNoProgram
+	}
+	program := p.Argv[0]
+	if programName(program) == "dlv" {
+		return g.existing(p)
+	}
+	switch {
+	case p.Script:
+		return Plan{}, refuseScript(program)
+	case p.dynamic(0):
+		return Plan{}, refuseDynamic(program)
+	case !strings.Contains(program, "/") && !(o.LooksOnPath && absolutePath(p.Env["PATH"])):
+		// dlv exec takes a name as a path relative to the working directory (verifyBinaryFormat in service/debugger),
+		// whereas the container runtime looked it up on PATH.
+		return Plan{}, &Refusal{"ProgramNotAPath", fmt.Sprintf("program %q has no slash: the support image's Delve would not look it up on PATH; give its path in command, or use support images built from this project (supportRegistry)", program)}
+	}
+	port, err := freePort(o, delvePort)
+	if err != nil {
+		return Plan{}, err
+	}
+	words := []string{"/dbg/go/bin/dlv", "exec", "--headless"}
+	if !o.Suspend {
+		words = append(words, "--continue")
+	}
+	words = append(words, "--accept-multiclient", "--listen=:"+itoa(port), "--api-version=2")
+	plan := Plan{Insert: []Insertion{{0, words}}, Ports: []Port{{"dlv", port}}, Support: "go"}
+	if len(p.Argv) > 1 {
+		plan.Insert = append(plan.Insert, Insertion{1, []string{"--"}})
+	}
+	return plan, nil
+}
+
+// absolutePath says whether a PATH holds absolute folders only: Go's exec.LookPath refuses what it finds in others.
+func absolutePath(path string) bool {
+	for _, dir := range strings.Split(path, ":") {
+		if path != "" && !strings.HasPrefix(dir, "/") {
+			return false
+		}
+	}
+	return true
+}
+
+// existing plans nothing for a process that Delve already runs, but finds out where it listens.
+func (Go) existing(p Process) (Plan, error) {
+	args := p.Argv[1:]
+	if end := slices.Index(args, "--"); end >= 0 {
+		args = args[:end]
+	}
+	address, given := optionValue(args, "--listen", "-l")
+	if strings.HasPrefix(address, "unix:") {
+		return Plan{Existing: true}, nil
+	}
+	port := int32(delvePort)
+	if given {
+		if n, ok := portOf(address); ok {
+			port = n
+		}
+	}
+	return Plan{Existing: true, Ports: []Port{{"dlv", port}}}, nil
+}
+
+// buildpackIDs returns the ids of the buildpacks that built an image, from the label that the buildpacks platform
+// specification defines (io.buildpacks.build.metadata).
+func buildpackIDs(labels map[string]string) []string {
+	var metadata struct {
+		Buildpacks []struct {
+			ID string `json:"id"`
+		} `json:"buildpacks"`
+	}
+	// A label that is no JSON holds no sign.
+	if json.Unmarshal([]byte(labels["io.buildpacks.build.metadata"]), &metadata) != nil {
+		return nil
+	}
+	var ids []string
+	for _, b := range metadata.Buildpacks {
+		ids = append(ids, b.ID)
+	}
+	return ids
+}
+
+func itoa(n int32) string { return strconv.Itoa(int(n)) }

@@ -1,0 +1,119 @@
+package runtimes
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// JVM starts the JVM's own debug agent (JDWP) through JAVA_TOOL_OPTIONS, which every JVM since Java 5 reads.
+//
+// Source of the agent's options: the JPDA documentation, "Connection and Invocation Details".
+type JVM struct{}
+
+const jdwpPort = 5005
+
+// Name implements Runtime.
+func (JVM) Name() string { return "jvm" }
+
+// Aliases implements Runtime.
+func (JVM) Aliases() []string { return []string{"java"} }
+
+// Detect implements Runtime.
+func (JVM) Detect(p Process) Sign {
+	if len(p.Argv) > 0 && programName(p.Argv[0]) == "java" {
+		return Sign{Program, "program java"}
+	}
+	return strongest(envSign(p, true, "JAVA_VERSION", "JAVA_TOOL_OPTIONS"), envSign(p, false, "JAVA_HOME"))
+}
+
+// Attach implements Runtime.
+func (j JVM) Attach(p Process, o Options) (Plan, error) {
+	if plan, found, err := j.existing(p); found || err != nil {
+		return plan, err
+	}
+	port, err := freePort(o, jdwpPort)
+	if err != nil {
+		return Plan{}, err
+	}
+	suspend := "n"
+	if o.Suspend {
+		suspend = "y"
+	}
+	agent := "-agentlib:jdwp=transport=dt_socket,server=y,address=" + itoa(port) + ",suspend=" + suspend + ",quiet=y"
+	plan := Plan{Ports: []Port{{"jdwp", port}}}
+	switch direct := len(p.Argv) > 0 && programName(p.Argv[0]) == "java"; {
+	case direct && (p.EnvShared || p.Hidden["JAVA_TOOL_OPTIONS"]):
+		plan.Insert = []Insertion{{1, []string{agent}}}
+	case p.EnvShared:
+		return Plan{}, &Refusal{"EnvShared", "a probe or hook starts a JVM too, which would get the same debug agent and fail on its port"}
+	default:
+		plan.Env = []EnvChange{{Name: "JAVA_TOOL_OPTIONS", Value: agent, How: Append, Sep: " "}}
+	}
+	return plan, nil
+}
+
+// existing looks for the agent where people put it. A JVM that is given the agent twice does not start, so variables
+// that start scripts hand to it (JAVA_OPTS, CATALINA_OPTS, …) count as well.
+func (JVM) existing(p Process) (Plan, bool, error) {
+	texts := append([]string(nil), p.Argv...)
+	names := make([]string, 0, len(p.Env))
+	for n := range p.Env {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	for _, n := range names {
+		texts = append(texts, strings.Fields(p.Env[n])...)
+	}
+	for _, t := range texts {
+		options, ok := jdwpOptions(t)
+		if !ok {
+			continue
+		}
+		port := int32(jdwpPort)
+		server := false
+		for _, option := range strings.Split(options, ",") {
+			key, value, _ := strings.Cut(option, "=")
+			switch key {
+			case "server":
+				server = strings.HasPrefix(value, "y")
+			case "address":
+				if n, ok := portOf(value); ok {
+					port = n
+				}
+			}
+		}
+		if !server {
+			return Plan{}, true, &Refusal{"DebuggerDialsOut", fmt.Sprintf("the JVM's debug agent connects to a debugger by itself (%s): there is nothing to attach to", t)}
+		}
+		return Plan{Existing: true, Ports: []Port{{"jdwp", port}}}, true, nil
+	}
+	for _, script := range []struct{ enable, port string }{{"BPL_DEBUG_ENABLED", "BPL_DEBUG_PORT"}, {"JAVA_ENABLE_DEBUG", "JAVA_DEBUG_PORT"}, {"JAVA_DEBUG", "JAVA_DEBUG_PORT"}} {
+		// Paketo's and Red Hat's start scripts add the agent themselves; theirs listens on 8000 or 5005 by default.
+		if v := strings.ToLower(p.Env[script.enable]); v != "true" && v != "1" && v != "yes" {
+			continue
+		}
+		port := int32(jdwpPort)
+		if script.enable == "BPL_DEBUG_ENABLED" {
+			port = 8000
+		}
+		if n, ok := portOf(p.Env[script.port]); ok {
+			port = n
+		}
+		return Plan{Existing: true, Ports: []Port{{"jdwp", port}}}, true, nil
+	}
+	return Plan{}, false, nil
+}
+
+// jdwpOptions returns the options of a debug agent that a word starts, quotes around the word ignored.
+func jdwpOptions(word string) (string, bool) {
+	word = strings.Trim(word, `"'`)
+	for _, agent := range []string{"-agentlib:jdwp", "-Xrunjdwp"} {
+		if _, rest, ok := strings.Cut(word, agent); ok {
+			rest = strings.TrimLeft(rest, "=:")
+			options, _, _ := strings.Cut(rest, " ")
+			return strings.Trim(options, `"'`), true
+		}
+	}
+	return "", false
+}

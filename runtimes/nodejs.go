@@ -1,0 +1,180 @@
+package runtimes
+
+import (
+	"slices"
+	"strings"
+)
+
+// NodeJS starts Node's inspector.
+//
+// Source of the options: Node's documentation, "Command-line API", and npm's "config" page for node-options.
+type NodeJS struct{}
+
+const (
+	inspectorPort = 9229
+	nodeBin       = "/dbg/nodejs/bin"
+	// containerPath is what container runtimes set PATH to where the image does not.
+	containerPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+)
+
+// Name implements Runtime.
+func (NodeJS) Name() string { return "nodejs" }
+
+// Aliases implements Runtime.
+func (NodeJS) Aliases() []string { return []string{"node", "npm"} }
+
+// Detect implements Runtime.
+func (NodeJS) Detect(p Process) Sign {
+	if len(p.Argv) > 0 {
+		switch name := programName(p.Argv[0]); name {
+		case "node", "nodejs", "nodemon", "npm", "npx", "yarn", "pnpm", "ts-node", "tsx", "next":
+			return Sign{Program, "program " + name}
+		}
+	}
+	return strongest(envSign(p, true, "NODE_VERSION", "NODEJS_VERSION"), envSign(p, false, "NODE_ENV"))
+}
+
+// Attach implements Runtime.
+func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
+	if plan, found := n.existing(p); found {
+		return plan, nil
+	}
+	port, err := freePort(o, inspectorPort)
+	if err != nil {
+		return Plan{}, err
+	}
+	inspect := "--inspect=0.0.0.0:" + itoa(port)
+	if o.Suspend {
+		inspect = "--inspect-brk=0.0.0.0:" + itoa(port)
+	}
+	plan := Plan{Ports: []Port{{"devtools", port}}, Support: "nodejs"}
+	options := EnvChange{Name: "NODE_OPTIONS", Value: inspect, How: Append, Sep: " "}
+	program := ""
+	if len(p.Argv) > 0 && !p.Script {
+		program = programName(p.Argv[0])
+	}
+	switch {
+	case program == "node" || program == "nodejs" || program == "nodemon" && nodemonRunsNode(p):
+		plan.Insert = []Insertion{{1, []string{inspect}}}
+	case program == "npm" && !p.sets("NODE_OPTIONS"):
+		// npm hands --node-options to the scripts that it runs. It replaces NODE_OPTIONS, so it serves only where
+		// there is none.
+		at := len(p.Argv)
+		if p.anyDynamic() {
+			at = 1 // a word of unknown value may be, or hold, the "--"
+		} else if end := slices.Index(p.Argv, "--"); end >= 0 {
+			at = end
+		}
+		plan.Insert = []Insertion{{at, []string{"--node-options=" + inspect}}}
+	default:
+		plan.Env = append(plan.Env, options)
+	}
+	plan.Env = append(plan.Env, EnvChange{Name: "PATH", Value: nodeBin, How: Prepend, Sep: ":", Default: containerPath})
+	return plan, nil
+}
+
+// sets says whether anything gives a variable a value.
+func (p Process) sets(name string) bool {
+	_, known := p.Env[name]
+	return known || p.Unknown[name] || p.Hidden[name]
+}
+
+// existing looks for an inspector on the command line and in NODE_OPTIONS.
+func (NodeJS) existing(p Process) (Plan, bool) {
+	words := strings.Fields(p.Env["NODE_OPTIONS"])
+	if len(p.Argv) > 0 && !p.Script {
+		switch programName(p.Argv[0]) {
+		case "node", "nodejs":
+			words = append(words, leadingOptions(p.Argv[1:], nodeValueOptions)...)
+		case "nodemon":
+			options := leadingOptions(p.Argv[1:], nodemonValueOptions)
+			words = append(words, options...)
+			if exec, ok := optionValue(options, "--exec", "-x"); ok {
+				words = append(words, strings.Fields(exec)...)
+			}
+		case "ts-node", "tsx", "next", "npx", "yarn", "pnpm":
+			words = append(words, leadingOptions(p.Argv[1:], nodeValueOptions)...)
+		case "npm":
+			args := p.Argv[1:]
+			if end := slices.Index(args, "--"); end >= 0 {
+				args = args[:end]
+			}
+			if options, ok := optionValue(args, "--node-options"); ok {
+				words = append(words, strings.Fields(options)...)
+			}
+		}
+	}
+	found := false
+	port := int32(inspectorPort)
+	for i, w := range words {
+		name, value, _ := strings.Cut(w, "=")
+		switch name {
+		case "--inspect", "--inspect-brk", "--inspect-wait":
+			found = true
+			if n, ok := portOf(value); ok {
+				port = n
+			}
+		case "--inspect-port", "--debug-port":
+			if value == "" && i+1 < len(words) {
+				value = words[i+1]
+			}
+			if n, ok := portOf(value); ok {
+				port = n
+			}
+		}
+	}
+	return Plan{Existing: true, Ports: []Port{{"devtools", port}}}, found
+}
+
+// nodemonRunsNode says whether nodemon hands its node options to node rather than to another program, which it runs
+// for --exec and for files of other kinds (its execMap: ts-node for .ts) and which may not know --inspect.
+func nodemonRunsNode(p Process) bool {
+	args := p.Argv[1:]
+	options := leadingOptions(args, nodemonValueOptions)
+	if _, exec := optionValue(options, "--exec", "-x"); exec {
+		return false
+	}
+	if len(options) == len(args) {
+		return true // package.json names the script
+	}
+	i := len(options)
+	if p.dynamic(i + 1) {
+		return false
+	}
+	script := args[i]
+	dot := strings.LastIndexByte(script, '.')
+	if dot <= strings.LastIndexByte(script, '/') {
+		return true
+	}
+	switch script[dot:] {
+	case ".js", ".mjs", ".cjs":
+		return true
+	}
+	return false
+}
+
+// leadingOptions returns the words up to the first that is neither an option nor the value of one.
+func leadingOptions(args []string, withValue []string) []string {
+	for i := 0; i < len(args); i++ {
+		if !strings.HasPrefix(args[i], "-") || args[i] == "--" || args[i] == "-" {
+			return args[:i]
+		}
+		if slices.Contains(withValue, args[i]) {
+			i++
+		}
+	}
+	return args
+}
+
+// Options that take the next word as their value when they have no "=".
+var (
+	nodeValueOptions = []string{
+		"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions", "-e", "--eval", "-p", "--print",
+		"--env-file", "--env-file-if-exists", "--title", "--icu-data-dir", "--openssl-config", "--redirect-warnings", "--trace-event-categories",
+		"--inspect-port", "--debug-port", "--max-http-header-size", "--unhandled-rejections", "--input-type", "--watch-path", "--diagnostic-dir",
+		"--stack-trace-limit", "--max-old-space-size", "--dns-result-order", "--disable-warning", "--heapsnapshot-signal", "--report-dir", "--report-directory",
+	}
+	nodemonValueOptions = append([]string{
+		"-w", "--watch", "-e", "--ext", "-x", "--exec", "-d", "--delay", "-i", "--ignore", "--config", "-s", "--signal", "--cwd",
+	}, "-r", "--require", "--import", "-C", "--conditions", "--inspect-port")
+)

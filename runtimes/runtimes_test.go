@@ -1,0 +1,248 @@
+package runtimes
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// proc makes a process whose variables are the image's.
+func proc(argv string, env ...string) Process {
+	p := Process{Argv: strings.Fields(argv), Env: map[string]string{}, ImageEnv: map[string]string{}, Unknown: map[string]bool{}, Hidden: map[string]bool{}}
+	for _, kv := range env {
+		name, value, _ := strings.Cut(kv, "=")
+		p.Env[name], p.ImageEnv[name] = value, value
+	}
+	return p
+}
+
+// fromManifest makes the variables the manifest's alone.
+func (p Process) fromManifest() Process { p.ImageEnv = map[string]string{}; return p }
+
+func TestDetect(t *testing.T) {
+	for name, test := range map[string]struct {
+		process Process
+		want    string // runtime and sign; "" for none
+		tied    string
+	}{
+		"go by GOTRACEBACK":         {proc("/app", "GOTRACEBACK=single"), "go: image sets GOTRACEBACK", ""},
+		"go by manifest":            {proc("/app", "GOGC=50").fromManifest(), "go: manifest sets GOGC", ""},
+		"go by ko's data path":      {proc("/ko-app/web", "KO_DATA_PATH=/var/run/ko"), "go: image sets KO_DATA_PATH", ""},
+		"go by author":              {Process{Argv: []string{"/ko-app/web"}, Author: "github.com/google/ko"}, "go: image built by ko", ""},
+		"go by buildpack":           {Process{Argv: []string{"/x"}, Labels: map[string]string{"io.buildpacks.build.metadata": `{"buildpacks":[{"id":"heroku/go"}]}`}}, "go: image built with buildpack heroku/go", ""},
+		"a label that is no JSON":   {Process{Argv: []string{"/x"}, Labels: map[string]string{"io.buildpacks.build.metadata": `{`}}, "", ""},
+		"go by dlv":                 {proc("/usr/bin/dlv exec /app"), "go: program dlv", ""},
+		"java":                      {proc("/opt/java/bin/java -jar x.jar"), "jvm: program java", ""},
+		"program beats strong sign": {proc("node app.js", "JAVA_VERSION=21"), "nodejs: program node", ""},
+		"strong beats weak":         {proc("/entry", "NODE_ENV=production", "PYTHON_VERSION=3.12"), "python: image sets PYTHON_VERSION", ""},
+		"tie of strong signs":       {proc("/entry", "NODE_VERSION=20", "JAVA_VERSION=21"), "jvm: image sets JAVA_VERSION", "nodejs"},
+		"image's strong beats manifest's": {
+			Process{Argv: []string{"/e"}, Env: map[string]string{"NODE_VERSION": "20", "JAVA_TOOL_OPTIONS": "-Xmx1g"}, ImageEnv: map[string]string{"NODE_VERSION": "20"}},
+			"nodejs: image sets NODE_VERSION", "",
+		},
+		"manifest's weak against image's strong": {
+			Process{Argv: []string{"/e"}, Env: map[string]string{"DOTNET_VERSION": "8", "GOGC": "50"}, ImageEnv: map[string]string{"DOTNET_VERSION": "8"}},
+			"netcore: image sets DOTNET_VERSION", "",
+		},
+		"unknown value, known name":   {Process{Argv: []string{"/e"}, Unknown: map[string]bool{"NODE_ENV": true}}, "nodejs: manifest sets NODE_ENV", ""},
+		"python3.12":                  {proc("python3.12 app.py"), "python: program python3.12", ""},
+		"gunicorn":                    {proc("/venv/bin/gunicorn app:app"), "python: program gunicorn", ""},
+		"a python script":             {proc("./manage.py runserver"), "python: program manage.py", ""},
+		"pythonx is no python":        {proc("pythonx"), "", ""},
+		"uwsgi is native":             {proc("uwsgi --http :8080", "PYTHONUNBUFFERED=1"), "", ""},
+		"nginx with a weak sign":      {proc("nginx -g x", "NODE_ENV=production"), "", ""},
+		"nginx with a strong sign":    {proc("nginx -g x", "NODE_VERSION=20"), "nodejs: image sets NODE_VERSION", ""},
+		"dotnet":                      {proc("dotnet app.dll"), "netcore: program dotnet", ""},
+		"nothing":                     {proc("/app"), "", ""},
+		"no command line, no signs":   {Process{}, "", ""},
+		"node under another name":     {proc("/usr/local/bin/nodejs app.js"), "nodejs: program nodejs", ""},
+		"a word is not the program":   {proc("/app node"), "", ""},
+		"an empty variable is a sign": {proc("/app", "ASPNETCORE_URLS="), "netcore: image sets ASPNETCORE_URLS", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := Detect(test.process)
+			got, tied := "", []string{}
+			if d.Runtime != nil {
+				got = d.Runtime.Name() + ": " + d.Sign.Words
+			}
+			for _, r := range d.Tied {
+				tied = append(tied, r.Name())
+			}
+			if got != test.want || strings.Join(tied, " ") != test.tied {
+				t.Errorf("got %q (tied %v), want %q (tied %q)", got, tied, test.want, test.tied)
+			}
+		})
+	}
+}
+
+// applied is the command line with a plan's words in it.
+func applied(argv []string, plan Plan) string {
+	argv = slices.Clone(argv)
+	for _, in := range slices.Backward(plan.Insert) {
+		argv = slices.Insert(argv, in.Before, in.Words...)
+	}
+	return strings.Join(argv, " ")
+}
+
+func TestAttach(t *testing.T) {
+	const path = "PATH=/dbg/nodejs/bin:"
+	for name, test := range map[string]struct {
+		runtime Runtime
+		process Process
+		options Options
+		argv    string   // the command line under the debugger; "" for unchanged
+		env     []string // changes, as NAME=value
+		port    string   // protocol:number
+		refused string   // reason
+		keeps   bool     // an existing debugger
+	}{
+		"go":                    {runtime: Go{}, process: proc("/app"), argv: "/dbg/go/bin/dlv exec --headless --continue --accept-multiclient --listen=:56268 --api-version=2 /app", port: "dlv:56268"},
+		"go with arguments":     {runtime: Go{}, process: proc("/app -v x"), argv: "/dbg/go/bin/dlv exec --headless --continue --accept-multiclient --listen=:56268 --api-version=2 /app -- -v x", port: "dlv:56268"},
+		"go suspended":          {runtime: Go{}, process: proc("./app"), options: Options{Suspend: true}, argv: "/dbg/go/bin/dlv exec --headless --accept-multiclient --listen=:56268 --api-version=2 ./app", port: "dlv:56268"},
+		"go without a path":     {runtime: Go{}, process: proc("app"), refused: "ProgramNotAPath"},
+		"go on PATH":            {runtime: Go{}, process: proc("app x", "PATH=/go/bin:/bin"), options: Options{LooksOnPath: true}, argv: "/dbg/go/bin/dlv exec --headless --continue --accept-multiclient --listen=:56268 --api-version=2 app -- x", port: "dlv:56268"},
+		"go on a relative PATH": {runtime: Go{}, process: proc("app x", "PATH=/go/bin::/bin"), options: Options{LooksOnPath: true}, refused: "ProgramNotAPath"},
+		"go behind a script":    {runtime: Go{}, process: Process{Argv: []string{"/entrypoint.sh"}, Script: true}, refused: "ScriptEntrypoint"},
+		"go known too late":     {runtime: Go{}, process: Process{Argv: []string{"$APP"}, Dynamic: []bool{true}}, refused: "DynamicProgram"},
+		"go, nothing to run":    {runtime: Go{}, process: Process{}, refused: "NoProgram"},
+		"dlv, --listen=":        {runtime: Go{}, process: proc("dlv exec --headless --listen=:40000 /app"), port: "dlv:40000", keeps: true},
+		"dlv, --listen ":        {runtime: Go{}, process: proc("dlv --listen 0.0.0.0:2345 exec /app -- -l :1"), port: "dlv:2345", keeps: true},
+		"dlv, -l, IPv6":         {runtime: Go{}, process: proc("/go/bin/dlv exec -l [::1]:40001 /app"), port: "dlv:40001", keeps: true},
+		"dlv, -l=":              {runtime: Go{}, process: proc("/go/bin/dlv exec -l=:40001 /app"), port: "dlv:40001", keeps: true},
+		"dlv, no port":          {runtime: Go{}, process: proc("dlv exec --headless /app"), port: "dlv:56268", keeps: true},
+		"dlv on a socket":       {runtime: Go{}, process: proc("dlv exec --listen=unix:/tmp/dlv /app"), keeps: true},
+		"jvm":                   {runtime: JVM{}, process: proc("java -jar x.jar"), env: []string{"JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y"}, port: "jdwp:5005"},
+		"jvm suspended":         {runtime: JVM{}, process: proc("java"), options: Options{Suspend: true}, env: []string{"JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=y,quiet=y"}, port: "jdwp:5005"},
+		"jvm behind a script":   {runtime: JVM{}, process: Process{Argv: []string{"/start.sh"}, Script: true}, env: []string{"JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y"}, port: "jdwp:5005"},
+		"jvm, variable hidden": {
+			runtime: JVM{}, process: Process{Argv: []string{"/jdk/bin/java", "-jar", "x"}, Hidden: map[string]bool{"JAVA_TOOL_OPTIONS": true}},
+			argv: "/jdk/bin/java -agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y -jar x", port: "jdwp:5005",
+		},
+		"jvm, a probe runs java": {
+			runtime: JVM{}, process: Process{Argv: []string{"java", "-jar", "x"}, EnvShared: true},
+			argv: "java -agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y -jar x", port: "jdwp:5005",
+		},
+		"jvm behind a script, a probe runs java": {runtime: JVM{}, process: Process{Argv: []string{"/start.sh"}, Script: true, EnvShared: true}, refused: "EnvShared"},
+		"jdwp on the command line":               {runtime: JVM{}, process: proc("java -agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000 -jar x"), port: "jdwp:8000", keeps: true},
+		"jdwp in a variable":                     {runtime: JVM{}, process: proc("java", "JAVA_TOOL_OPTIONS=-Xmx1g -Xrunjdwp:transport=dt_socket,server=y,address=8001"), port: "jdwp:8001", keeps: true},
+		"jdwp in a script's variable":            {runtime: JVM{}, process: proc("/run.sh", "CATALINA_OPTS=-agentlib:jdwp=server=y,transport=dt_socket,address=127.0.0.1:8002"), port: "jdwp:8002", keeps: true},
+		"jdwp without a port":                    {runtime: JVM{}, process: proc("java -agentlib:jdwp=transport=dt_socket,server=y"), port: "jdwp:5005", keeps: true},
+		"jdwp dials out":                         {runtime: JVM{}, process: proc("java -agentlib:jdwp=transport=dt_socket,address=me:5005"), refused: "DebuggerDialsOut"},
+		"paketo's switch":                        {runtime: JVM{}, process: proc("java", "BPL_DEBUG_ENABLED=true"), port: "jdwp:8000", keeps: true},
+		"node":                                   {runtime: NodeJS{}, process: proc("node app.js"), argv: "node --inspect=0.0.0.0:9229 app.js", env: []string{path}, port: "devtools:9229"},
+		"node suspended":                         {runtime: NodeJS{}, process: proc("node app.js"), options: Options{Suspend: true}, argv: "node --inspect-brk=0.0.0.0:9229 app.js", env: []string{path}, port: "devtools:9229"},
+		"nodemon":                                {runtime: NodeJS{}, process: proc("nodemon server.js"), argv: "nodemon --inspect=0.0.0.0:9229 server.js", env: []string{path}, port: "devtools:9229"},
+		"nodemon with TypeScript":                {runtime: NodeJS{}, process: proc("nodemon server.ts"), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
+		"nodemon --exec":                         {runtime: NodeJS{}, process: proc("nodemon --exec ts-node server.ts"), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
+		"npm":                                    {runtime: NodeJS{}, process: proc("npm run start"), argv: "npm run start --node-options=--inspect=0.0.0.0:9229", env: []string{path}, port: "devtools:9229"},
+		"npm with arguments":                     {runtime: NodeJS{}, process: proc("npm start -- --port 80"), argv: "npm start --node-options=--inspect=0.0.0.0:9229 -- --port 80", env: []string{path}, port: "devtools:9229"},
+		"npm with unknown words":                 {runtime: NodeJS{}, process: Process{Argv: []string{"npm", "run", "$@"}, Dynamic: []bool{false, false, true}}, argv: "npm --node-options=--inspect=0.0.0.0:9229 run $@", env: []string{path}, port: "devtools:9229"},
+		"npm would lose NODE_OPTIONS":            {runtime: NodeJS{}, process: proc("npm start", "NODE_OPTIONS=--max-old-space-size=512"), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
+		"yarn":                                   {runtime: NodeJS{}, process: proc("yarn start"), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
+		"node behind a script":                   {runtime: NodeJS{}, process: Process{Argv: []string{"/node"}, Script: true}, env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
+		"inspector there":                        {runtime: NodeJS{}, process: proc("node -r x --inspect=0.0.0.0:9230 app.js"), port: "devtools:9230", keeps: true},
+		"inspector there, default port":          {runtime: NodeJS{}, process: proc("node --inspect-brk app.js"), port: "devtools:9229", keeps: true},
+		"inspector there, --inspect-port":        {runtime: NodeJS{}, process: proc("node --inspect --inspect-port 9333 app.js"), port: "devtools:9333", keeps: true},
+		"inspector in NODE_OPTIONS":              {runtime: NodeJS{}, process: proc("/run", "NODE_OPTIONS=--trace-warnings --inspect=9231"), port: "devtools:9231", keeps: true},
+		"inspector for npm":                      {runtime: NodeJS{}, process: proc("npm start --node-options=--inspect=9232"), port: "devtools:9232", keeps: true},
+		"--inspect is the application's":         {runtime: NodeJS{}, process: proc("node app.js --inspect"), argv: "node --inspect=0.0.0.0:9229 app.js --inspect", env: []string{path}, port: "devtools:9229"},
+		"python":                                 {runtime: Python{}, process: proc("python app.py"), argv: "/dbg/python/launcher --mode debugpy --port 5678 -- python app.py", port: "dap:5678"},
+		"python by pydevd":                       {runtime: Python{}, process: proc("python app.py"), options: Options{Protocols: []string{"jdwp", "pydevd", "dap"}}, argv: "/dbg/python/launcher --mode pydevd --port 5678 -- python app.py", port: "pydevd:5678"},
+		"python suspended":                       {runtime: Python{}, process: proc("gunicorn a:b"), options: Options{Suspend: true, Protocols: []string{"dap", "pydevd"}}, argv: "/dbg/python/launcher --mode debugpy --port 5678 --wait -- gunicorn a:b", port: "dap:5678"},
+		"python behind a script":                 {runtime: Python{}, process: Process{Argv: []string{"/e.sh"}, Script: true}, refused: "ScriptEntrypoint"},
+		"debugpy there":                          {runtime: Python{}, process: proc("python -u -m debugpy --listen 0.0.0.0:5679 app.py --listen 1"), port: "dap:5679", keeps: true},
+		"debugpy there, -mdebugpy":               {runtime: Python{}, process: proc("python -mdebugpy --listen 5680 -m app"), port: "dap:5680", keeps: true},
+		"debugpy there, -Xum":                    {runtime: Python{}, process: proc("python -X dev -um debugpy --listen 5681 -m app"), port: "dap:5681", keeps: true},
+		"debugpy dials out":                      {runtime: Python{}, process: proc("python -m debugpy --connect ide:5678 app.py"), refused: "DebuggerDialsOut"},
+		"ptvsd there":                            {runtime: Python{}, process: proc("python -m ptvsd --host 0.0.0.0 --port 3000 app.py"), port: "dap:3000", keeps: true},
+		"pydevd there":                           {runtime: Python{}, process: proc("python -m pydevd --server --port 5682 --file app.py"), port: "pydevd:5682", keeps: true},
+		"-m belongs to the application":          {runtime: Python{}, process: proc("python app.py -m debugpy"), argv: "/dbg/python/launcher --mode debugpy --port 5678 -- python app.py -m debugpy", port: "dap:5678"},
+		"netcore":                                {runtime: NetCore{}, process: proc("dotnet app.dll")},
+		"netcore without diagnostics":            {runtime: NetCore{}, process: proc("/app", "DOTNET_EnableDiagnostics=0"), env: []string{"DOTNET_EnableDiagnostics=1"}},
+		"netcore without diagnostics, read-only": {
+			runtime: NetCore{}, process: func() Process { p := proc("/app", "DOTNET_EnableDiagnostics=0"); p.NoTemp = true; return p }(),
+			env: []string{"DOTNET_EnableDiagnostics=1", "TMPDIR=/dbg"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan, err := test.runtime.Attach(test.process, test.options)
+			if err != nil {
+				refusal, ok := err.(*Refusal)
+				if !ok || refusal.Reason != test.refused {
+					t.Fatalf("got error %v, want refusal %q", err, test.refused)
+				}
+				return
+			}
+			if test.refused != "" {
+				t.Fatalf("got %+v, want refusal %q", plan, test.refused)
+			}
+			want := test.argv
+			if want == "" {
+				want = strings.Join(test.process.Argv, " ")
+			}
+			if diff := cmp.Diff(want, applied(test.process.Argv, plan)); diff != "" {
+				t.Errorf("command line: %s", diff)
+			}
+			var env []string
+			for _, e := range plan.Env {
+				value := e.Value
+				if e.Name == "PATH" {
+					value = strings.TrimPrefix(value, nodeBin) + e.Sep
+					value = "/dbg/nodejs/bin" + value
+				}
+				env = append(env, e.Name+"="+value)
+			}
+			if diff := cmp.Diff(test.env, env); diff != "" {
+				t.Errorf("environment: %s", diff)
+			}
+			port := ""
+			for _, p := range plan.Ports {
+				port += p.Protocol + ":" + itoa(p.Number)
+			}
+			if port != test.port || plan.Existing != test.keeps {
+				t.Errorf("port %q, existing %v; want %q, %v", port, plan.Existing, test.port, test.keeps)
+			}
+			if plan.Existing && plan.Support != "" {
+				t.Errorf("an existing debugger needs no support image, got %q", plan.Support)
+			}
+		})
+	}
+}
+
+func TestFreePort(t *testing.T) {
+	taken := func(from int32) int32 { return from + 2 }
+	for _, r := range All() {
+		plan, err := r.Attach(proc("/bin/app"), Options{FreePort: taken})
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, _ := r.Attach(proc("/bin/app"), Options{FreePort: taken})
+		if diff := cmp.Diff(plan, again); diff != "" {
+			t.Errorf("%s is not deterministic: %s", r.Name(), diff)
+		}
+		none, err := r.Attach(proc("/bin/app"), Options{FreePort: func(int32) int32 { return 0 }})
+		if len(plan.Ports) > 0 && err == nil {
+			t.Errorf("%s without a free port: got %+v, want a refusal", r.Name(), none)
+		}
+	}
+}
+
+func TestByName(t *testing.T) {
+	for name, want := range map[string]string{"go": "go", "Golang": "go", "java": "jvm", "npm": "nodejs", ".NET": "netcore", "dotnet": "netcore", "python": "python", "ruby": ""} {
+		got := ""
+		if r := ByName(name); r != nil {
+			got = r.Name()
+		}
+		if got != want {
+			t.Errorf("ByName(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestKnownOthersAreSorted(t *testing.T) {
+	if !slices.IsSorted(knownOthers) {
+		t.Error("knownOthers is searched by halving and must be sorted")
+	}
+}

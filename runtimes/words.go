@@ -1,0 +1,73 @@
+package runtimes
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+)
+
+var errNoProgram = &Refusal{"NoProgram", "neither the image nor the manifest names a program to start"}
+
+func refuseScript(program string) error {
+	return &Refusal{"ScriptEntrypoint", fmt.Sprintf("program %q is, or may be, a shell script, which the debugger cannot start; give the program that it starts in command", program)}
+}
+
+func refuseDynamic(program string) error {
+	return &Refusal{"DynamicProgram", fmt.Sprintf("program %s is known at run time only", program)}
+}
+
+// dynamic says whether the value of word i is known at run time only.
+func (p Process) dynamic(i int) bool { return i < len(p.Dynamic) && p.Dynamic[i] }
+
+// anyDynamic says whether any word's value is known at run time only.
+func (p Process) anyDynamic() bool {
+	for _, d := range p.Dynamic {
+		if d {
+			return true
+		}
+	}
+	return false
+}
+
+// freePort returns a port for the debugger.
+func freePort(o Options, from int32) (int32, error) {
+	if o.FreePort == nil {
+		return from, nil
+	}
+	if port := o.FreePort(from); port > 0 {
+		return port, nil
+	}
+	return 0, &Refusal{"NoFreePort", fmt.Sprintf("no port from %d on is free in the pod", from)}
+}
+
+// optionValue finds the last value of an option in any of the spellings `--name=V`, `--name V` and, for a name of one
+// letter, `-nV`. A given option without a value yields "".
+func optionValue(args []string, names ...string) (value string, given bool) {
+	for i, a := range args {
+		for _, n := range names {
+			short := len(n) == 2
+			switch {
+			case a == n:
+				value, given = "", true
+				if i+1 < len(args) {
+					value = args[i+1]
+				}
+			case strings.HasPrefix(a, n+"="):
+				value, given = a[len(n)+1:], true
+			case short && strings.HasPrefix(a, n) && !strings.HasPrefix(a, "--"):
+				value, given = a[len(n):], true
+			}
+		}
+	}
+	return value, given
+}
+
+// portOf reads the port of an address: `5005`, `:5005`, `*:5005`, `host:5005`, `[::1]:5005`. Port 0 is no port.
+func portOf(address string) (int32, bool) {
+	if _, port, err := net.SplitHostPort(address); err == nil {
+		address = port
+	}
+	n, err := strconv.ParseUint(address, 10, 16)
+	return int32(n), err == nil && n > 0
+}

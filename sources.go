@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/manifest"
+)
+
+// resolveJobs is how many images are resolved at a time: enough to hide latency, few enough for a registry's limits.
+const resolveJobs = 8
+
+// itemEntries reads the ImageConfigs resources among the objects.
+func itemEntries(set *manifest.Set) ([]image.Entry, error) {
+	var listed []image.Entry
+	for _, o := range set.Objects() {
+		if o.Node().GetKind() != "ImageConfigs" || o.Node().GetApiVersion() != functionconfig.APIVersion {
+			continue
+		}
+		entries, err := image.ParseImageConfigsResource(o.Node())
+		if err != nil {
+			return nil, fmt.Errorf("%s: ImageConfigs %s: %w", o.Where(), o.Node().GetName(), err)
+		}
+		listed = append(listed, entries...)
+	}
+	return listed, nil
+}
+
+// newSource chains the sources in the order in which they are asked.
+func newSource(ctx context.Context, cfg functionconfig.Config, listed []image.Entry) (image.Source, error) {
+	var sources []image.Source
+	if len(cfg.Images) > 0 {
+		sources = append(sources, image.NewEntries("images of the settings", cfg.Images))
+	}
+	if len(listed) > 0 {
+		sources = append(sources, image.NewEntries("ImageConfigs among the manifests", listed))
+	}
+	for _, file := range cfg.ImageConfigs {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("reading image configurations: %w", err)
+		}
+		entries, err := image.ParseImageConfigs(data, file)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, image.NewEntries(file, entries))
+	}
+	var local []*image.Local
+	for _, spec := range cfg.Layouts {
+		local = append(local, image.NewLayout(spec))
+	}
+	for _, spec := range cfg.Archives {
+		local = append(local, image.NewArchive(spec))
+	}
+	for _, l := range local {
+		// A wrong path is the user's mistake and must not wait for an image that happens to need it.
+		if err := l.Open(ctx); err != nil {
+			return nil, err
+		}
+		sources = append(sources, l)
+	}
+	if cfg.Offline {
+		sources = append(sources, image.Offline())
+	} else {
+		sources = append(sources, image.NewRegistry(image.RegistryOptions{
+			Insecure: cfg.InsecureRegistries, UserAgent: userAgent(), CacheDir: image.DefaultCacheDir(),
+		}))
+	}
+	return image.Chain(sources...), nil
+}

@@ -1,0 +1,272 @@
+package transform
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/runtimes"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// environment is what is known of a container's environment before it starts: the image's, overlaid by envFrom where
+// the ConfigMap or Secret is among the items, then by env.
+type environment struct {
+	image     map[string]string // the image's own
+	container map[string]string // what the manifest sets to a known value; Kubernetes resolves $(NAME) from these only
+	unknown   map[string]bool   // what the manifest sets to a value that is not known
+	sourced   map[string]bool   // what envFrom sets from objects among the items
+	opaque    []string          // envFrom sources that are not among the items: `ConfigMap app`
+}
+
+// all is the environment that the process sees, as far as it is known.
+func (e environment) all() map[string]string {
+	all := make(map[string]string, len(e.image)+len(e.container))
+	for k, v := range e.image {
+		all[k] = v
+	}
+	for k := range e.unknown {
+		delete(all, k)
+	}
+	for k, v := range e.container {
+		all[k] = v
+	}
+	return all
+}
+
+// lookup resolves a reference as Kubernetes does.
+func (e environment) lookup(name string) (string, bool) {
+	v, ok := e.container[name]
+	return v, ok
+}
+
+// mayResolve says whether a reference that lookup does not resolve may have a value in the cluster.
+func (e environment) mayResolve(name string) bool {
+	return e.unknown[name] || len(e.opaque) > 0 || strings.Contains(name, "_SERVICE_") || strings.Contains(name, "_PORT")
+}
+
+// sources are the ConfigMaps and Secrets among the items, by kind, namespace and name: their data.
+type sources map[[3]string]map[string]string
+
+// addSources records an object that envFrom can name.
+func (s sources) add(node *yaml.Node) {
+	kind := text(get(node, "kind"))
+	if text(get(node, "apiVersion")) != "v1" || kind != "ConfigMap" && kind != "Secret" {
+		return
+	}
+	data := map[string]string{}
+	for _, name := range []string{"data", "stringData"} { // stringData overlays data
+		m := get(node, name)
+		if !isMapping(m) {
+			continue
+		}
+		for i := 0; i+1 < len(m.Content); i += 2 {
+			value := text(m.Content[i+1])
+			if kind == "Secret" && name == "data" {
+				// A value that is no base64 is one that the API server refuses; its name counts all the same.
+				decoded, _ := base64.StdEncoding.DecodeString(value)
+				value = string(decoded)
+			}
+			data[m.Content[i].Value] = value
+		}
+	}
+	s[[3]string{kind, namespace(node), text(get(node, "metadata", "name"))}] = data
+}
+
+// namespace is an object's namespace; objects without one belong together.
+func namespace(node *yaml.Node) string { return text(get(node, "metadata", "namespace")) }
+
+// environment works out a container's environment.
+func (c *Container) environment(cfg image.Config, known sources) environment {
+	e := environment{image: map[string]string{}, container: map[string]string{}, unknown: map[string]bool{}, sourced: map[string]bool{}}
+	for _, kv := range cfg.Env {
+		name, value, _ := strings.Cut(kv, "=")
+		e.image[name] = value
+	}
+	for _, from := range items(get(c.Node, "envFrom")) {
+		for _, ref := range []struct{ field, kind string }{{"configMapRef", "ConfigMap"}, {"secretRef", "Secret"}} {
+			r := get(from, ref.field)
+			if r == nil {
+				continue
+			}
+			name := text(get(r, "name"))
+			data, ok := known[[3]string{ref.kind, namespace(c.Pod.Workload.Node), name}]
+			if !ok {
+				e.opaque = append(e.opaque, ref.kind+" "+name)
+				continue
+			}
+			for key, value := range data {
+				key = text(get(from, "prefix")) + key
+				e.container[key], e.sourced[key] = value, true
+			}
+		}
+	}
+	for _, entry := range items(get(c.Node, "env")) {
+		name := text(get(entry, "name"))
+		if name == "" {
+			continue
+		}
+		if raw := text(get(entry, "value")); raw != "" || get(entry, "valueFrom") == nil {
+			value, _ := expand(raw, e.lookup)
+			e.container[name] = value
+			delete(e.unknown, name)
+			continue
+		}
+		delete(e.container, name)
+		e.unknown[name] = true
+	}
+	return e
+}
+
+// envEdit is one change to a container's env list.
+type envEdit struct {
+	entry  *yaml.Node // nil: a new entry
+	name   string
+	value  string
+	rename bool // the entry takes its value from elsewhere: it is renamed, and a new one refers to it
+}
+
+// Renamed entries keep what they hold under a name of our own.
+const renamedPrefix = "DEBUGGABLE_"
+
+// planEnv turns a runtime's changes into edits of the env list. words are the raw words of command and args.
+// The warnings name envFrom sources that a new entry would hide a value of.
+func (c *Container) planEnv(e environment, changes []runtimes.EnvChange, words []string) (edits []envEdit, hides []string, err error) {
+	list := items(get(c.Node, "env"))
+	for _, change := range changes {
+		at := -1
+		for i, entry := range list {
+			if text(get(entry, "name")) == change.Name {
+				at = i // of entries with one name the last one counts
+			}
+		}
+		if who := referrer(list[at+1:], words, change.Name); who != "" && at >= 0 || who == "args" {
+			return nil, nil, &runtimes.Refusal{Reason: "EnvReferenced", Message: fmt.Sprintf("%s would have to change, but %s refers to it as $(%s)", change.Name, who, change.Name)}
+		}
+		edit := envEdit{name: change.Name}
+		switch {
+		case at >= 0 && get(list[at], "valueFrom") == nil:
+			edit.entry, edit.value = list[at], combine(change, text(get(list[at], "value")))
+		case at >= 0 && change.How == runtimes.Replace:
+			edit.entry, edit.value = list[at], change.Value
+		case at >= 0:
+			if optional(get(list[at], "valueFrom")) {
+				return nil, nil, &runtimes.Refusal{Reason: "OptionalEnv", Message: fmt.Sprintf("%s comes from an optional key that may be missing, so it cannot be extended", change.Name)}
+			}
+			renamed := renamedPrefix + change.Name
+			if slices.ContainsFunc(list, func(n *yaml.Node) bool { return text(get(n, "name")) == renamed }) {
+				return nil, nil, &runtimes.Refusal{Reason: "EnvNameTaken", Message: fmt.Sprintf("the container already has a variable %s", renamed)}
+			}
+			edit.entry, edit.rename, edit.value = list[at], true, combine(change, "$("+renamed+")")
+		case e.sourced[change.Name]:
+			edit.value = combine(change, "$("+change.Name+")")
+			if e.container[change.Name] == "" {
+				edit.value = combine(change, "")
+			}
+		default:
+			value, ok := e.image[change.Name]
+			if !ok {
+				value = change.Default
+			}
+			edit.value = combine(change, escape(value))
+			if change.How != runtimes.Replace {
+				for _, source := range e.opaque {
+					hides = append(hides, fmt.Sprintf("%s of %s", change.Name, source))
+				}
+			}
+		}
+		edits = append(edits, edit)
+	}
+	return edits, hides, nil
+}
+
+// combine joins a change with the existing value, both as written in a manifest.
+func combine(change runtimes.EnvChange, existing string) string {
+	switch {
+	case change.How == runtimes.Replace || existing == "":
+		return change.Value
+	case change.How == runtimes.Append:
+		return existing + change.Sep + change.Value
+	}
+	return change.Value + change.Sep + existing
+}
+
+// referrer names the first place that refers to a variable: another variable, or "args"; "" for none.
+func referrer(entries []*yaml.Node, words []string, name string) string {
+	who := ""
+	for _, entry := range entries {
+		references(text(get(entry, "value")), func(n string) {
+			if n == name && who == "" {
+				who = "variable " + text(get(entry, "name"))
+			}
+		})
+	}
+	for _, w := range words {
+		references(w, func(n string) {
+			if n == name {
+				who = "args"
+			}
+		})
+	}
+	return who
+}
+
+// optional says whether a valueFrom may yield nothing.
+func optional(valueFrom *yaml.Node) bool {
+	return isTrue(get(valueFrom, "secretKeyRef", "optional")) || isTrue(get(valueFrom, "configMapKeyRef", "optional")) || isTrue(get(valueFrom, "fileKeyRef", "optional"))
+}
+
+// applyEnv makes the edits.
+func (c *Container) applyEnv(edits []envEdit) {
+	if len(edits) == 0 {
+		return
+	}
+	list := ensure(c.Node, "env", yaml.SequenceNode, "image", "command", "args", "workingDir", "ports", "envFrom")
+	newEntry := func(edit envEdit) *yaml.Node {
+		return mapping("name", str(edit.name), "value", strLike(edit.value, values(list)))
+	}
+	for _, edit := range edits {
+		switch {
+		case edit.entry == nil:
+			list.Content = append(list.Content, newEntry(edit))
+		case edit.rename:
+			set(edit.entry, "name", str(renamedPrefix+edit.name))
+			i := slices.Index(list.Content, edit.entry)
+			list.Content = slices.Insert(list.Content, i+1, newEntry(edit))
+		default:
+			if i, _ := field(edit.entry, "valueFrom"); i > 0 {
+				edit.entry.Content = slices.Delete(edit.entry.Content, i-1, i+1)
+			}
+			_, old := field(edit.entry, "value")
+			value := str(edit.value)
+			if old != nil {
+				value.Style = old.Style
+			}
+			set(edit.entry, "value", value, "name")
+		}
+	}
+}
+
+// values lists the value scalars of an env list.
+func values(list *yaml.Node) []*yaml.Node {
+	var vs []*yaml.Node
+	for _, entry := range list.Content {
+		if v := get(entry, "value"); v != nil {
+			vs = append(vs, v)
+		}
+	}
+	return vs
+}
+
+// sortedKeys returns a map's keys in order.
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

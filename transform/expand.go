@@ -1,0 +1,101 @@
+package transform
+
+import "strings"
+
+// Kubernetes expands $(NAME) and $$ in command, args and env values; the rules are those of the kubelet
+// (third_party/forked/golang/expansion in the Kubernetes sources): a reference that is not resolved stays as written,
+// and a dollar sign in front of anything else is an ordinary character.
+
+// segment says that text[At:At+Len] is a copy of raw[Raw:Raw+Len].
+type segment struct{ At, Raw, Len int }
+
+// expand resolves the references in raw whose values lookup knows. The segments say which parts of the result were
+// taken over from raw byte by byte; what lies between them came from a variable or from $$.
+func expand(raw string, lookup func(name string) (string, bool)) (text string, segments []segment) {
+	var b strings.Builder
+	take := func(from, to int) {
+		if from == to {
+			return
+		}
+		if n := len(segments); n > 0 && segments[n-1].At+segments[n-1].Len == b.Len() && segments[n-1].Raw+segments[n-1].Len == from {
+			segments[n-1].Len += to - from
+		} else {
+			segments = append(segments, segment{b.Len(), from, to - from})
+		}
+		b.WriteString(raw[from:to])
+	}
+	for i := 0; i < len(raw); {
+		next := strings.IndexByte(raw[i:], '$')
+		if next < 0 || i+next+1 == len(raw) {
+			take(i, len(raw))
+			break
+		}
+		take(i, i+next)
+		i += next
+		switch raw[i+1] {
+		case '$':
+			// The second dollar sign is the one that stays: a position in front of it is one in front of both.
+			b.WriteByte('$')
+			i += 2
+		case '(':
+			end := strings.IndexByte(raw[i:], ')')
+			if end < 0 {
+				take(i, i+2)
+				i += 2
+				continue
+			}
+			if value, ok := lookup(raw[i+2 : i+end]); ok {
+				b.WriteString(value)
+			} else {
+				take(i, i+end+1)
+			}
+			i += end + 1
+		default:
+			take(i, i+2)
+			i += 2
+		}
+	}
+	return b.String(), segments
+}
+
+// references calls found for each name that raw refers to.
+func references(raw string, found func(name string)) {
+	expand(raw, func(name string) (string, bool) { found(name); return "", false })
+}
+
+// escape returns the text that Kubernetes expands to literal, whatever the environment: only dollar signs that would
+// start an escape or a reference are doubled, so that $HOME stays readable.
+func escape(literal string) string {
+	if !strings.Contains(literal, "$$") && !strings.Contains(literal, "$(") {
+		return literal
+	}
+	var b strings.Builder
+	for i := 0; i < len(literal); i++ {
+		b.WriteByte(literal[i])
+		if literal[i] == '$' && i+1 < len(literal) && (literal[i+1] == '$' || literal[i+1] == '(') {
+			b.WriteByte('$')
+		}
+	}
+	return b.String()
+}
+
+// rawOffset maps an offset in expanded text to the raw text; ok is false inside a part that raw does not spell out.
+func rawOffset(segments []segment, offset, textLen, rawLen int) (int, bool) {
+	for _, s := range segments {
+		if offset >= s.At && offset < s.At+s.Len {
+			return s.Raw + offset - s.At, true
+		}
+	}
+	if offset == textLen {
+		if n := len(segments); n > 0 && segments[n-1].At+segments[n-1].Len == textLen && segments[n-1].Raw+segments[n-1].Len == rawLen {
+			return rawLen, true
+		}
+	}
+	// The end of a segment is a position too: text inserted there follows it in both.
+	for _, s := range segments {
+		if offset == s.At+s.Len {
+			return s.Raw + s.Len, true
+		}
+	}
+	return 0, false
+}

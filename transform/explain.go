@@ -1,0 +1,103 @@
+package transform
+
+import (
+	"errors"
+
+	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/runtimes"
+)
+
+// Explanation is what would be done with a container that runs an image as the image says.
+type Explanation struct {
+	Image      string           `json:"image"`
+	Source     string           `json:"source,omitempty"`
+	Digest     string           `json:"digest,omitempty"`
+	Platform   string           `json:"platform,omitempty"`
+	WorkingDir string           `json:"workingDir,omitempty"`
+	Debuggable bool             `json:"debuggable"`
+	Reason     string           `json:"reason,omitempty"`  // why not: a stable code
+	Message    string           `json:"message,omitempty"` // why not, in words
+	Runtime    string           `json:"runtime,omitempty"`
+	Sign       string           `json:"sign,omitempty"` // what decided the runtime
+	Program    []string         `json:"program,omitempty"`
+	Before     []string         `json:"before"`          // the command line of the image
+	After      []string         `json:"after,omitempty"` // the command line under the debugger
+	Env        []ExplainedEnv   `json:"env,omitempty"`
+	Ports      map[string]int32 `json:"ports,omitempty"`
+	Support    string           `json:"supportImage,omitempty"`
+}
+
+// ExplainedEnv is a variable that is set or extended, as a manifest would write it.
+type ExplainedEnv struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Explain says what Apply would do with a container that has nothing but an image.
+func Explain(ref string, resolved image.Result, cfg functionconfig.Config) Explanation {
+	e := Explanation{Image: ref}
+	refuse := func(err error) Explanation {
+		e.Reason, e.Message = NoRuntime, err.Error()
+		var refusal *runtimes.Refusal
+		if errors.As(err, &refusal) {
+			e.Reason = refusal.Reason
+		}
+		return e
+	}
+	if resolved.Err != nil {
+		return refuse(imageProblem(resolved.Err))
+	}
+	config := resolved.Config
+	e.Source, e.WorkingDir = config.From, config.WorkingDir
+	e.Before = append(append([]string{}, config.Entrypoint...), config.Cmd...)
+	if config.Digest.Hex != "" {
+		e.Digest = config.Digest.String()
+	}
+	if config.Platform != nil {
+		e.Platform = config.Platform.String()
+	}
+	var told runtimes.Runtime
+	scope := &containerScope{Container: bareContainer(ref), artifact: ref}
+	if scope.matches(cfg.Artifacts) {
+		told = scope.told
+	}
+	analysis, err := analyse(scope.Container, config, sources{}, told)
+	e.Program = analysis.Found.Argv
+	if err != nil {
+		return refuse(err)
+	}
+	a := &attachment{containerScope: scope, Analysis: analysis}
+	e.Runtime, e.Sign, e.WorkingDir = analysis.Detection.Runtime.Name(), analysis.Detection.Sign.Words, a.workingDir()
+	if err := a.attach(runtimes.Options{Suspend: cfg.Suspend, Protocols: cfg.Protocols, FreePort: freePorts(map[int32]bool{})}); err != nil {
+		return refuse(err)
+	}
+	e.Debuggable, e.After = true, e.Before
+	if a.command || a.args {
+		e.After = a.edited.argv()
+	}
+	for _, edit := range a.env {
+		e.Env = append(e.Env, ExplainedEnv{edit.name, edit.value})
+	}
+	for _, port := range a.plan.Ports {
+		if e.Ports == nil {
+			e.Ports = map[string]int32{}
+		}
+		e.Ports[port.Protocol] = port.Number
+	}
+	if a.plan.Support != "" {
+		e.Support = cfg.SupportRegistry + "/" + a.plan.Support
+	}
+	return e
+}
+
+// bareContainer is the container of a pod that says nothing but the image.
+func bareContainer(ref string) *Container {
+	node := mapping("name", str("container"), "image", str(ref))
+	object := mapping("spec", mapping("containers", sequence(node)))
+	w := &Workload{Node: object, Kind: Kind{Template: []string{""}}}
+	p := &Pod{Workload: w, Template: object, Spec: get(object, "spec")}
+	c := &Container{Pod: p, Node: node, Name: "container", Image: ref}
+	p.Containers = []*Container{c}
+	return c
+}

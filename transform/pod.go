@@ -1,0 +1,289 @@
+package transform
+
+import (
+	"fmt"
+	"math"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/debuginfo"
+	"debuggable.dev/debuggable/runtimes"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+const (
+	volumeName = "debugging-support-files"
+	dbgPath    = "/dbg"
+)
+
+var probes = []string{"livenessProbe", "readinessProbe", "startupProbe"}
+
+// checkSupport says why the support files cannot be mounted: something else has the name or the path.
+func (p *Pod) checkSupport(attached []*attachment, registry string) error {
+	supported := withSupport(attached)
+	if len(supported) == 0 {
+		return nil
+	}
+	for _, v := range items(get(p.Spec, "volumes")) {
+		if text(get(v, "name")) == volumeName && get(v, "emptyDir") == nil {
+			return &runtimes.Refusal{Reason: VolumeTaken, Message: fmt.Sprintf("the pod has a volume %s that is no emptyDir; rename it", volumeName)}
+		}
+	}
+	for _, a := range supported {
+		for _, m := range items(get(a.Node, "volumeMounts")) {
+			at := path.Clean(text(get(m, "mountPath")))
+			if (at == dbgPath || strings.HasPrefix(at, dbgPath+"/")) && text(get(m, "name")) != volumeName {
+				return &runtimes.Refusal{Reason: MountPathTaken, Message: fmt.Sprintf("container %s mounts volume %s at %s, where the support files would be mounted", a.Name, text(get(m, "name")), at)}
+			}
+		}
+		name := installer(a.plan.Support)
+		for _, c := range p.Containers {
+			if c.Name == name && !(c.Init && c.Image == registry+"/"+a.plan.Support) {
+				return &runtimes.Refusal{Reason: InitContainerTaken, Message: fmt.Sprintf("the pod has a container %s of its own; rename it", name)}
+			}
+		}
+	}
+	return nil
+}
+
+func installer(support string) string { return "install-" + support + "-debug-support" }
+
+// withSupport lists the attachments that need a support image.
+func withSupport(attached []*attachment) []*attachment {
+	return slices.DeleteFunc(slices.Clone(attached), func(a *attachment) bool { return a.plan.Support == "" })
+}
+
+// addSupport adds the volume, the mounts and the init containers that fill it, ahead of the pod's own init containers
+// and in the order of the table of runtimes.
+func (p *Pod) addSupport(attached []*attachment, registry string) {
+	supported := withSupport(attached)
+	if len(supported) == 0 {
+		return
+	}
+	for _, a := range supported {
+		mount(a.Node)
+	}
+	var installers []*yaml.Node
+	for _, r := range runtimes.All() {
+		i := slices.IndexFunc(supported, func(a *attachment) bool { return a.plan.Support == r.Name() })
+		if i < 0 || slices.ContainsFunc(p.Containers, func(c *Container) bool { return c.Name == installer(r.Name()) }) {
+			continue
+		}
+		installers = append(installers, p.installer(r.Name(), registry, supported[i]))
+	}
+	if len(installers) > 0 {
+		list := ensureBefore(p.Spec, "initContainers", "containers")
+		list.Content = append(installers, list.Content...)
+	}
+	volumes := ensure(p.Spec, "volumes", yaml.SequenceNode)
+	if !slices.ContainsFunc(volumes.Content, func(v *yaml.Node) bool { return text(get(v, "name")) == volumeName }) {
+		volumes.Content = append(volumes.Content, mapping("name", str(volumeName), "emptyDir", &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}))
+	}
+}
+
+// ensureBefore returns the sequence in a field, and makes it in front of another field where it is missing.
+func ensureBefore(node *yaml.Node, name, before string) *yaml.Node {
+	if get(node, name) == nil {
+		if i, _ := field(node, name); i > 0 { // an explicit null
+			node.Content = slices.Delete(node.Content, i-1, i+1)
+		}
+		if i, _ := field(node, before); i > 0 {
+			value := &yaml.Node{Kind: yaml.SequenceNode}
+			node.Content = slices.Insert(node.Content, i-1, str(name), value)
+			return value
+		}
+	}
+	return ensure(node, name, yaml.SequenceNode)
+}
+
+func mount(container *yaml.Node) {
+	mounts := ensure(container, "volumeMounts", yaml.SequenceNode)
+	if !slices.ContainsFunc(mounts.Content, func(m *yaml.Node) bool { return text(get(m, "name")) == volumeName }) {
+		mounts.Content = append(mounts.Content, mapping("name", str(volumeName), "mountPath", str(dbgPath)))
+	}
+}
+
+// installer builds the init container of a support image, for the first container that needs it.
+func (p *Pod) installer(support, registry string, a *attachment) *yaml.Node {
+	c := mapping("name", str(installer(support)), "image", str(registry+"/"+support))
+	if resources := p.installerResources(); resources != nil {
+		set(c, "resources", resources)
+	}
+	if security := a.installerSecurity(); security != nil {
+		set(c, "securityContext", security)
+	}
+	mount(c)
+	return c
+}
+
+// installerSecurity copies from the application's security context what the Pod Security levels ask for, so that the
+// init container satisfies the level that the pod satisfies. What the pod's own security context sets holds for every
+// container without being copied.
+func (a *attachment) installerSecurity() *yaml.Node {
+	own := get(a.Node, "securityContext")
+	s := &yaml.Node{Kind: yaml.MappingNode}
+	if v := get(own, "allowPrivilegeEscalation"); text(v) == "false" {
+		set(s, "allowPrivilegeEscalation", clone(v))
+	}
+	for _, dropped := range items(get(own, "capabilities", "drop")) {
+		if strings.EqualFold(text(dropped), "ALL") {
+			set(s, "capabilities", mapping("drop", sequence(str("ALL"))))
+			break
+		}
+	}
+	if v := get(own, "readOnlyRootFilesystem"); isTrue(v) {
+		set(s, "readOnlyRootFilesystem", clone(v))
+	}
+	for _, name := range []string{"runAsGroup", "runAsNonRoot", "runAsUser", "seLinuxOptions", "seccompProfile"} {
+		if v := get(own, name); v != nil {
+			set(s, name, clone(v))
+		}
+	}
+	pod := get(a.Pod.Spec, "securityContext")
+	nonRoot := get(own, "runAsNonRoot")
+	if nonRoot == nil {
+		nonRoot = get(pod, "runAsNonRoot")
+	}
+	if isTrue(nonRoot) && get(own, "runAsUser") == nil && get(pod, "runAsUser") == nil {
+		// The application's image names its user; the support image's may be root, which the kubelet would refuse.
+		user, _, _ := strings.Cut(a.Image.User, ":")
+		if _, err := strconv.ParseUint(user, 10, 31); err == nil && user != "0" {
+			set(s, "runAsUser", &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagInt, Value: user})
+		}
+	}
+	if len(s.Content) == 0 {
+		return nil
+	}
+	return s
+}
+
+// installerResources gives the init container requests and limits where the pod's containers have any, so that a
+// ResourceQuota admits it: small ones, and never more than the least that a container has, so that neither the pod's
+// share of the node nor its quality of service changes.
+func (p *Pod) installerResources() *yaml.Node {
+	resources := &yaml.Node{Kind: yaml.MappingNode}
+	for _, kind := range []string{"limits", "requests"} {
+		amounts := &yaml.Node{Kind: yaml.MappingNode}
+		for _, r := range []struct{ name, small string }{{"cpu", "100m"}, {"ephemeral-storage", "512Mi"}, {"memory", "64Mi"}} {
+			least := resource.MustParse(r.small)
+			found, written := false, r.small
+			for _, c := range p.Containers {
+				q, err := resource.ParseQuantity(text(get(c.Node, "resources", kind, r.name)))
+				if err != nil {
+					continue
+				}
+				found = true
+				if q.Cmp(least) < 0 {
+					least, written = q, text(get(c.Node, "resources", kind, r.name))
+				}
+			}
+			if found {
+				set(amounts, r.name, str(written))
+			}
+		}
+		if len(amounts.Content) > 0 {
+			set(resources, kind, amounts)
+		}
+	}
+	if len(resources.Content) == 0 {
+		return nil
+	}
+	return resources
+}
+
+// expose declares the debug ports that the container does not declare yet.
+func (c *Container) expose(ports []runtimes.Port) {
+	for _, port := range ports {
+		declared := items(get(c.Node, "ports"))
+		number := strconv.Itoa(int(port.Number))
+		if slices.ContainsFunc(declared, func(n *yaml.Node) bool {
+			protocol := text(get(n, "protocol"))
+			return text(get(n, "containerPort")) == number && (protocol == "" || protocol == "TCP")
+		}) {
+			continue
+		}
+		name := port.Protocol
+		for i := 2; slices.ContainsFunc(declared, func(n *yaml.Node) bool { return text(get(n, "name")) == name }); i++ {
+			name = port.Protocol + "-" + strconv.Itoa(i) // names are unique within a container
+		}
+		list := ensure(c.Node, "ports", yaml.SequenceNode, "image", "imagePullPolicy", "command", "args", "workingDir")
+		list.Content = append(list.Content, mapping("name", str(name), "containerPort", num(int(port.Number))))
+	}
+}
+
+// relaxProbes raises the timeouts of a container's probes, and for a process that starts suspended the number of times
+// that it may fail to answer. It says whether anything changed.
+func (c *Container) relaxProbes(timeout functionconfig.ProbeTimeout, suspended bool) bool {
+	changed := false
+	if timeout.Skip {
+		return changed
+	}
+	least := seconds(timeout.Duration)
+	for _, name := range probes {
+		probe := get(c.Node, name)
+		if !isMapping(probe) {
+			continue
+		}
+		if n, ok := integer(get(probe, "timeoutSeconds")); get(probe, "timeoutSeconds") == nil || ok && n < least {
+			set(probe, "timeoutSeconds", num(least))
+			changed = true
+		}
+		if !suspended || name == "readinessProbe" {
+			continue
+		}
+		period, ok := integer(get(probe, "periodSeconds"))
+		if !ok || period < 1 {
+			period = 10 // Kubernetes' default
+		}
+		threshold := (least+period-1)/period + 1
+		if n, ok := integer(get(probe, "failureThreshold")); !ok || n < threshold {
+			set(probe, "failureThreshold", num(threshold))
+			changed = true
+		}
+	}
+	return changed
+}
+
+// raise lifts a limit in seconds, where there is one, to the probe timeout.
+func raise(node *yaml.Node, path string, timeout functionconfig.ProbeTimeout) bool {
+	if timeout.Skip {
+		return false
+	}
+	changed := false
+	for _, at := range lookup(node, path) {
+		if n, ok := integer(at.node); ok && n < seconds(timeout.Duration) {
+			at.node.Value = strconv.Itoa(seconds(timeout.Duration))
+			changed = true
+		}
+	}
+	return changed
+}
+
+// seconds rounds up: a probe's timeout is a whole number of seconds.
+func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
+
+// annotate records where the debuggers listen.
+func (p *Pod) annotate(entries []debuginfo.Entry) error {
+	value, err := debuginfo.Encode(entries)
+	if err != nil {
+		return err
+	}
+	metadata := get(p.Template, "metadata")
+	if !isMapping(metadata) {
+		metadata = &yaml.Node{Kind: yaml.MappingNode}
+		if i, _ := field(p.Template, "metadata"); i > 0 {
+			p.Template.Content[i] = metadata
+		} else {
+			p.Template.Content = append([]*yaml.Node{str("metadata"), metadata}, p.Template.Content...)
+		}
+	}
+	node := str(value)
+	node.Style = yaml.SingleQuotedStyle
+	set(ensure(metadata, "annotations", yaml.MappingNode, "name", "generateName", "namespace", "labels"), debuginfo.Annotation, node)
+	return nil
+}

@@ -1,0 +1,86 @@
+package transform
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"debuggable.dev/debuggable/runtimes"
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+)
+
+// The reasons of results, in their "reason" tag. They never change their meaning. A refusal of package runtimes or
+// launch brings its own.
+const (
+	Debuggable          = "Debuggable"          // the container was made debuggable
+	AlreadyDebugged     = "AlreadyDebugged"     // the process already runs under a debugger
+	AlreadyConfigured   = "AlreadyConfigured"   // the annotation already lists the container
+	Skipped             = "Skipped"             // the workload is annotated to be skipped
+	DeprecatedAPI       = "DeprecatedAPI"       // the object's API version is gone from Kubernetes
+	NoRuntime           = "NoRuntime"           // nothing shows which runtime the container runs
+	KnownOther          = "KnownOther"          // the program is known to belong to no runtime
+	NoImage             = "NoImage"             // the container has no image
+	ImageNotFound       = "ImageNotFound"       // no source has the image
+	ImageUnreadable     = "ImageUnreadable"     // a source has the image but cannot tell its configuration
+	AmbiguousRuntime    = "AmbiguousRuntime"    // several runtimes show equally strong signs
+	EnvMayHide          = "EnvMayHide"          // an added variable hides one that may come from elsewhere
+	EnvHidden           = "EnvHidden"           // a variable would not reach the program
+	EnvReferenced       = "EnvReferenced"       // something else depends on a variable that would change
+	BadAnnotation       = "BadAnnotation"       // an annotation's value makes no sense
+	AnnotationRenamed   = "AnnotationRenamed"   // an annotation was written out under its valid name
+	UnknownContainer    = "UnknownContainer"    // an annotation names a container that the pod does not have
+	NotLinux            = "NotLinux"            // the pod does not run on Linux
+	VolumeTaken         = "VolumeTaken"         // the volume's name is taken by something else
+	MountPathTaken      = "MountPathTaken"      // /dbg is taken by something else
+	InitContainerTaken  = "InitContainerTaken"  // an init container's name is taken by something else
+	InvalidImageConfigs = "InvalidImageConfigs" // an ImageConfigs resource among the items cannot be read
+)
+
+// container makes a result about a container.
+func (c *Container) result(severity fn.Severity, reason, runtime, format string, args ...any) *fn.Result {
+	r := c.Pod.Workload.result(severity, reason, fmt.Sprintf("container %s: ", c.Name)+fmt.Sprintf(format, args...))
+	r.Field = &fn.Field{Path: c.Path}
+	r.Tags["container"] = c.Name
+	if runtime != "" {
+		r.Tags["runtime"] = runtime
+	}
+	return r
+}
+
+// result makes a result about a workload as a whole.
+func (w *Workload) result(severity fn.Severity, reason, message string) *fn.Result {
+	r := &fn.Result{
+		Message:  message,
+		Severity: severity,
+		ResourceRef: &fn.ResourceRef{
+			APIVersion: w.apiVersion, Kind: w.kind, Name: text(get(w.Node, "metadata", "name")), Namespace: namespace(w.Node),
+		},
+		Tags: map[string]string{"reason": reason},
+	}
+	if r.ResourceRef.Name == "" {
+		r.ResourceRef.Name = text(get(w.Node, "metadata", "generateName"))
+	}
+	if path, index := w.Object.File(); path != "" {
+		r.File = &fn.File{Path: path, Index: index}
+	}
+	return r
+}
+
+// refusal makes the result for a container that stays as it is.
+func (c *Container) refusal(severity fn.Severity, runtime string, err error) *fn.Result {
+	reason := NoRuntime
+	var r *runtimes.Refusal
+	if errors.As(err, &r) {
+		reason = r.Reason
+	}
+	return c.result(severity, reason, runtime, "not made debuggable: %s", err)
+}
+
+// portWords says where a debugger listens: `dlv on port 56268`.
+func portWords(ports []runtimes.Port) string {
+	var words []string
+	for _, p := range ports {
+		words = append(words, fmt.Sprintf("%s on port %d", p.Protocol, p.Number))
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,256 @@
+package transform
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/debuginfo"
+	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/runtimes"
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// The annotations that steer the transform, on the pod template or the object.
+const (
+	probeAnnotation = "debug.cloud.google.com/probe-timeouts"
+	// probeAnnotationDocumented is how the documentation of "skaffold debug" spells it; Kubernetes refuses two slashes.
+	probeAnnotationDocumented = "debug.cloud.google.com/probe/timeouts"
+	skipAnnotation            = "debuggable.dev/skip"
+	containersAnnotation      = "debuggable.dev/containers"
+	runtimeAnnotation         = "debuggable.dev/runtime"
+	suspendAnnotation         = "debuggable.dev/suspend"
+)
+
+// podScope is what the settings and annotations say about one pod template.
+type podScope struct {
+	pod          *Pod
+	containers   []*containerScope // those to be made debuggable, in pod order
+	configured   []debuginfo.Entry // what an earlier run or the user configured; containers is empty then
+	probeTimeout functionconfig.ProbeTimeout
+	suspend      bool
+	results      fn.Results // what there is to say before any image is known
+}
+
+// containerScope is a container to be made debuggable.
+type containerScope struct {
+	*Container
+	want     image.Want
+	artifact string           // what the annotation records
+	told     runtimes.Runtime // nil: detect
+}
+
+// scopePod works out what is to be done with a pod. An error is a *runtimes.Refusal for the whole pod.
+func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
+	s := &podScope{pod: p, probeTimeout: cfg.ProbeTimeout, suspend: cfg.Suspend}
+	if value, ok := p.annotation(skipAnnotation); ok && value == "true" {
+		s.results = append(s.results, p.Workload.result(fn.Info, Skipped, "left alone: annotated "+skipAnnotation))
+		return s, nil
+	}
+	if value, ok := p.annotation(suspendAnnotation); ok {
+		suspend, err := strconv.ParseBool(value)
+		if err != nil {
+			return s, badAnnotation(suspendAnnotation, value, "want true or false")
+		}
+		s.suspend = suspend
+	}
+	for _, key := range []string{probeAnnotation, probeAnnotationDocumented} {
+		value, ok := p.annotation(key)
+		if !ok {
+			continue
+		}
+		timeout, err := functionconfig.ParseProbeTimeout(value)
+		if err != nil {
+			return s, badAnnotation(key, value, err.Error())
+		}
+		s.probeTimeout = timeout
+		break
+	}
+	if value, ok := annotation(p.Template, debuginfo.Annotation); ok {
+		entries, err := debuginfo.Decode(value)
+		if err != nil {
+			return s, badAnnotation(debuginfo.Annotation, value, err.Error())
+		}
+		s.configured = entries
+		return s, nil
+	}
+	named, err := s.named()
+	if err != nil {
+		return s, err
+	}
+	told, err := toldRuntimes(p)
+	if err != nil {
+		return s, err
+	}
+	platform := p.platform(cfg.Platform)
+	for _, c := range p.Containers {
+		if named != nil && !slices.Contains(named, c.Name) || named == nil && c.Init {
+			continue
+		}
+		scope := &containerScope{Container: c, want: image.Want{Image: c.Image, Platform: platform}, artifact: c.Image}
+		if !scope.matches(cfg.Artifacts) {
+			continue
+		}
+		if r := told[c.Name]; r != nil {
+			scope.told = r
+		} else if r := told[""]; r != nil {
+			scope.told = r
+		}
+		s.containers = append(s.containers, scope)
+	}
+	if len(s.containers) > 0 && !p.onLinux() {
+		return s, &runtimes.Refusal{Reason: NotLinux, Message: "the pod runs on another operating system than Linux"}
+	}
+	return s, nil
+}
+
+// named reads the annotation that lists containers; nil where there is none.
+func (s *podScope) named() ([]string, error) {
+	value, ok := s.pod.annotation(containersAnnotation)
+	if !ok {
+		return nil, nil
+	}
+	named := []string{}
+	for _, name := range strings.Split(value, ",") {
+		name = strings.TrimSpace(name)
+		if name == "" {
+			continue
+		}
+		if !slices.ContainsFunc(s.pod.Containers, func(c *Container) bool { return c.Name == name }) {
+			s.results = append(s.results, s.pod.Workload.result(fn.Warning, UnknownContainer, fmt.Sprintf("annotation %s names %q, which is no container of the pod", containersAnnotation, name)))
+			continue
+		}
+		named = append(named, name)
+	}
+	return named, nil
+}
+
+// matches finds the first artifact that names the container's image; without artifacts every image is in scope.
+func (c *containerScope) matches(artifacts []functionconfig.Artifact) bool {
+	if len(artifacts) == 0 {
+		return true
+	}
+	for _, a := range artifacts {
+		if !a.Match(c.Image) {
+			continue
+		}
+		if a.Name != "" {
+			c.artifact = a.Name
+		}
+		if a.Runtime != "" {
+			c.told = runtimes.ByName(a.Runtime)
+		}
+		return true
+	}
+	return false
+}
+
+// toldRuntimes reads the annotation that names runtimes, by container name; "" is for all containers.
+func toldRuntimes(p *Pod) (map[string]runtimes.Runtime, error) {
+	told := map[string]runtimes.Runtime{}
+	value, ok := p.annotation(runtimeAnnotation)
+	if !ok {
+		return told, nil
+	}
+	for _, entry := range strings.Split(value, ",") {
+		container, name, pair := strings.Cut(strings.TrimSpace(entry), "=")
+		if !pair {
+			container, name = "", container
+		}
+		canonical, err := functionconfig.ParseRuntime(strings.TrimSpace(name))
+		if err != nil {
+			return nil, badAnnotation(runtimeAnnotation, value, err.Error())
+		}
+		told[strings.TrimSpace(container)] = runtimes.ByName(canonical)
+	}
+	return told, nil
+}
+
+func badAnnotation(key, value, problem string) error {
+	return &runtimes.Refusal{Reason: BadAnnotation, Message: fmt.Sprintf("annotation %s is %q: %s", key, value, problem)}
+}
+
+// platform is the platform that the pod's containers run on: what the pod asks of its node, else the default.
+func (p *Pod) platform(byDefault string) string {
+	os, rest, _ := strings.Cut(byDefault, "/")
+	arch, _, _ := strings.Cut(rest, "/")
+	wanted := p.nodeValues("kubernetes.io/arch", "beta.kubernetes.io/arch")
+	if len(wanted) == 0 || slices.Contains(wanted, arch) {
+		return byDefault
+	}
+	return os + "/" + wanted[0]
+}
+
+// onLinux says whether nothing in the pod asks for another operating system.
+func (p *Pod) onLinux() bool {
+	if name := text(get(p.Spec, "os", "name")); name != "" && name != "linux" {
+		return false
+	}
+	wanted := p.nodeValues("kubernetes.io/os", "beta.kubernetes.io/os")
+	return len(wanted) == 0 || slices.Contains(wanted, "linux")
+}
+
+// nodeValues returns the values that the pod's node selector, or required node affinity, allows for a node label.
+func (p *Pod) nodeValues(labels ...string) []string {
+	for _, label := range labels {
+		if v := text(get(p.Spec, "nodeSelector", label)); v != "" {
+			return []string{v}
+		}
+	}
+	var values []string
+	terms := get(p.Spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
+	for _, term := range items(terms) {
+		for _, e := range items(get(term, "matchExpressions")) {
+			if !slices.Contains(labels, text(get(e, "key"))) || text(get(e, "operator")) != "In" {
+				continue
+			}
+			for _, v := range items(get(e, "values")) {
+				values = append(values, text(v))
+			}
+		}
+	}
+	return values
+}
+
+// renameProbeAnnotation writes the documented spelling of the probe annotation out under the valid name.
+func (p *Pod) renameProbeAnnotation() bool {
+	renamed := false
+	for _, object := range []*yaml.Node{p.Template, p.Workload.Node} {
+		m := get(object, "metadata", "annotations")
+		i, _ := field(m, probeAnnotationDocumented)
+		if i < 0 {
+			continue
+		}
+		renamed = true
+		if j, _ := field(m, probeAnnotation); j >= 0 {
+			m.Content = slices.Delete(m.Content, i-1, i+1)
+			continue
+		}
+		m.Content[i-1].Value = probeAnnotation
+	}
+	return renamed
+}
+
+// severity is how bad it is that a container in scope is not made debuggable.
+func severity(cfg functionconfig.Config) fn.Severity {
+	if cfg.Strict {
+		return fn.Error
+	}
+	return fn.Warning
+}
+
+// imageProblem words a failure to resolve an image.
+func imageProblem(err error) error {
+	var refusal *runtimes.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		return err
+	case errors.Is(err, image.ErrNotFound):
+		return &runtimes.Refusal{Reason: ImageNotFound, Message: err.Error()}
+	}
+	return &runtimes.Refusal{Reason: ImageUnreadable, Message: err.Error()}
+}

@@ -1,0 +1,318 @@
+// Package transform makes the containers of Kubernetes manifests debuggable. It does no I/O, reads no clock and keeps
+// no state: manifests and image configurations in, edited manifests and results out.
+//
+// The data flows one way:
+//
+//  1. [Find] lists the workloads in document order (workload.go) and what the settings and annotations say about their
+//     containers (scope.go).
+//  2. [Scope.Images] names the images whose configurations are needed. Somebody else resolves them.
+//  3. [Scope.Apply] takes each container through
+//     its environment (env.go) and process (process.go, expand.go) → the program that matters (package launch) → its
+//     runtime and plan (package runtimes) → edits of command, args and env (attach.go),
+//  4. and then each pod through ports, support files, probes and annotation (pod.go), each workload through replicas
+//     and autoscalers (scale.go).
+//  5. Results come in document order (result.go).
+//
+// Nothing of a pod is edited before everything about the pod is decided, so that what cannot be done leaves no trace.
+package transform
+
+import (
+	"slices"
+	"strings"
+
+	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/debuginfo"
+	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/runtimes"
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// Scope is what there is to do in a set of objects.
+type Scope struct {
+	cfg         functionconfig.Config
+	workloads   []*workloadScope
+	sources     sources
+	autoscalers []autoscaler
+}
+
+type workloadScope struct {
+	*Workload
+	pods []*podScope
+	errs []error // by pod; nil: none
+}
+
+// Find lists what there is to do, in document order.
+func Find(objects []Object, cfg functionconfig.Config) *Scope {
+	s := &Scope{cfg: cfg, sources: sources{}}
+	var table []Kind
+	for _, k := range cfg.Workloads {
+		kind := Kind{Group: k.Group, Kind: k.Kind, Template: []string{k.Template}}
+		if k.Replicas != "" {
+			kind.Replicas = []string{k.Replicas}
+		}
+		table = append(table, kind)
+	}
+	table = append(table, kinds...)
+	for _, o := range objects {
+		node := o.Node().YNode()
+		s.addSources(node)
+		s.autoscalers = append(s.autoscalers, findAutoscalers(o, node, 0)...)
+		for _, w := range find(o, node, "", "", "", table) {
+			scope := &workloadScope{Workload: w}
+			for _, p := range w.Pods {
+				pod, err := scopePod(p, cfg)
+				scope.pods, scope.errs = append(scope.pods, pod), append(scope.errs, err)
+			}
+			s.workloads = append(s.workloads, scope)
+		}
+	}
+	return s
+}
+
+// addSources records the ConfigMaps and Secrets of a document, in lists too.
+func (s *Scope) addSources(node *yaml.Node) {
+	if text(get(node, "kind")) == "List" {
+		for _, item := range items(get(node, "items")) {
+			s.sources.add(item)
+		}
+		return
+	}
+	s.sources.add(node)
+}
+
+// Images lists the distinct images whose configurations Apply needs, in document order.
+func (s *Scope) Images() []image.Want {
+	var wants []image.Want
+	s.eachContainer(func(c *containerScope) {
+		if c.Image != "" && !slices.Contains(wants, c.want) {
+			wants = append(wants, c.want)
+		}
+	})
+	return wants
+}
+
+// SupportImages lists the support images whose labels would decide something, now that the images are known. Only
+// those of a registry of the user's own are asked: what the default ones can do is known. It does no harm when one of
+// them cannot be resolved.
+func (s *Scope) SupportImages(images map[image.Want]image.Result) []image.Want {
+	if s.cfg.SupportRegistry == functionconfig.Default().SupportRegistry {
+		return nil
+	}
+	var wants []image.Want
+	s.eachContainer(func(c *containerScope) {
+		if c.Image == "" || images[c.want].Err != nil || slices.Contains(wants, s.delve(c.want.Platform)) {
+			return
+		}
+		a, err := analyse(c.Container, images[c.want].Config, s.sources, c.told)
+		if err == nil && a.Detection.Runtime.Name() == "go" && !strings.Contains(a.Process.Argv[0], "/") {
+			wants = append(wants, s.delve(c.want.Platform))
+		}
+	})
+	return wants
+}
+
+// eachContainer calls f for each container that is to be made debuggable, in document order.
+func (s *Scope) eachContainer(f func(*containerScope)) {
+	for _, w := range s.workloads {
+		for i, p := range w.pods {
+			if w.errs[i] != nil {
+				continue
+			}
+			for _, c := range p.containers {
+				f(c)
+			}
+		}
+	}
+}
+
+// delve is the support image that brings Delve.
+func (s *Scope) delve(platform string) image.Want {
+	return image.Want{Image: s.cfg.SupportRegistry + "/go", Platform: platform}
+}
+
+// looksOnPath is the label by which a support image says that its Delve looks programs up on PATH.
+const looksOnPath = "dev.debuggable.support/exec-looks-on-path"
+
+// Apply edits the objects and says what it did, container by container.
+func (s *Scope) Apply(images map[image.Want]image.Result) fn.Results {
+	var results fn.Results
+	for _, w := range s.workloads {
+		results = append(results, s.applyWorkload(w, images)...)
+	}
+	return results
+}
+
+func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Result) fn.Results {
+	if len(w.Kind.Template) == 0 {
+		return fn.Results{w.result(fn.Warning, DeprecatedAPI, "left alone: "+w.apiVersion+" is gone from Kubernetes; use apps/v1")}
+	}
+	var results fn.Results
+	debugged, edited := false, false
+	for i, p := range w.pods {
+		results = append(results, p.results...)
+		if err := w.errs[i]; err != nil {
+			results = append(results, refusePod(p, s.cfg, err)...)
+			continue
+		}
+		var outcome fn.Results
+		var done, changed bool
+		if p.configured != nil {
+			outcome, done, changed = s.adjustConfigured(p)
+		} else {
+			outcome, done = s.applyPod(p, images)
+			changed = done
+		}
+		results = append(results, outcome...)
+		debugged, edited = debugged || done, edited || changed
+		if done && p.pod.renameProbeAnnotation() {
+			edited = true
+			results = append(results, w.result(fn.Warning, AnnotationRenamed,
+				"annotation "+probeAnnotationDocumented+" is written out as "+probeAnnotation+", since Kubernetes refuses a key with two slashes"))
+		}
+		if done {
+			edited = raise(p.pod.Spec, "activeDeadlineSeconds", p.probeTimeout) || edited
+			for _, path := range w.Kind.Deadlines {
+				edited = raise(w.Node, path, p.probeTimeout) || edited
+			}
+		}
+	}
+	if debugged {
+		edited = w.scaleDown(s.cfg) || edited
+		s.pinAutoscalers(w.Workload)
+	}
+	if edited {
+		w.Object.MarkEdited()
+	}
+	return results
+}
+
+func (s *Scope) pinAutoscalers(w *Workload) {
+	if s.cfg.Replicas == 0 {
+		return
+	}
+	for _, a := range s.autoscalers {
+		if a.targets(w) && a.pin(s.cfg.Replicas) {
+			a.object.MarkEdited()
+		}
+	}
+}
+
+// refusePod makes the results for a pod that stays as it is for a reason that concerns all of it.
+func refusePod(p *podScope, cfg functionconfig.Config, err error) fn.Results {
+	if len(p.containers) == 0 {
+		r := p.pod.Workload.result(severity(cfg), BadAnnotation, "left alone: "+err.Error())
+		if refusal, ok := err.(*runtimes.Refusal); ok {
+			r.Tags["reason"] = refusal.Reason
+		}
+		return fn.Results{r}
+	}
+	var results fn.Results
+	for _, c := range p.containers {
+		results = append(results, c.refusal(severity(cfg), "", err))
+	}
+	return results
+}
+
+// adjustConfigured keeps the containers of a pod that is debuggable already, but relaxes their probes.
+func (s *Scope) adjustConfigured(p *podScope) (results fn.Results, debugged, changed bool) {
+	for _, e := range p.configured {
+		i := slices.IndexFunc(p.pod.Containers, func(c *Container) bool { return c.Name == e.Name })
+		if i < 0 {
+			results = append(results, p.pod.Workload.result(fn.Warning, UnknownContainer, "annotation "+debuginfo.Annotation+" lists "+e.Name+", which is no container of the pod"))
+			continue
+		}
+		c := p.pod.Containers[i]
+		changed = c.relaxProbes(p.probeTimeout, p.suspend) || changed
+		debugged = true
+		results = append(results, c.result(fn.Info, AlreadyConfigured, e.Runtime, "kept as it is: annotation %s lists it", debuginfo.Annotation))
+	}
+	return results, debugged, changed
+}
+
+// applyPod makes the containers of a pod debuggable, as many as can be.
+func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result) (fn.Results, bool) {
+	outcomes := make([]fn.Results, len(p.containers))
+	refuse := func(i int, runtime string, err error) {
+		outcomes[i] = fn.Results{p.containers[i].refusal(severity(s.cfg), runtime, err)}
+	}
+	attachments := make([]*attachment, len(p.containers))
+	used := p.pod.usedPorts()
+	options := runtimes.Options{Suspend: p.suspend, Protocols: s.cfg.Protocols}
+	for i, c := range p.containers {
+		if c.Image == "" {
+			refuse(i, "", &runtimes.Refusal{Reason: NoImage, Message: "it has no image"})
+			continue
+		}
+		resolved := images[c.want]
+		if resolved.Err != nil {
+			refuse(i, "", imageProblem(resolved.Err))
+			continue
+		}
+		analysis, err := analyse(c.Container, resolved.Config, s.sources, c.told)
+		if err != nil {
+			refuse(i, "", err)
+			continue
+		}
+		a := &attachment{containerScope: c, Analysis: analysis}
+		attachments[i] = a
+		// Debuggers that are there already have their ports before any is given out.
+		if plan, err := analysis.Detection.Runtime.Attach(analysis.Process, options); err == nil && plan.Existing {
+			for _, port := range plan.Ports {
+				used[port.Number] = true
+			}
+		}
+	}
+	options.FreePort = freePorts(used)
+	var attached []*attachment
+	for i, a := range attachments {
+		if a == nil {
+			continue
+		}
+		options.LooksOnPath = images[s.delve(a.want.Platform)].Config.Labels[looksOnPath] == "true"
+		if err := a.attach(options); err != nil {
+			refuse(i, a.Detection.Runtime.Name(), err)
+			continue
+		}
+		for _, port := range a.plan.Ports {
+			used[port.Number] = true
+		}
+		attached = append(attached, a)
+		outcomes[i] = a.results()
+	}
+	if err := p.pod.checkSupport(attached, s.cfg.SupportRegistry); err != nil {
+		for _, a := range attached {
+			i := slices.Index(attachments, a)
+			outcomes[i] = fn.Results{a.refusal(fn.Error, a.Detection.Runtime.Name(), err)}
+		}
+		attached = nil
+	}
+	if len(attached) > 0 {
+		p.apply(attached, s.cfg.SupportRegistry)
+	}
+	return slices.Concat(outcomes...), len(attached) > 0
+}
+
+// apply makes all edits of a pod.
+func (p *podScope) apply(attached []*attachment, registry string) {
+	var entries []debuginfo.Entry
+	for _, a := range attached {
+		ports := map[string]int32{}
+		for _, port := range a.plan.Ports {
+			ports[port.Protocol] = port.Number
+		}
+		entries = append(entries, debuginfo.Entry{Name: a.Name, Container: debuginfo.Container{
+			Artifact: a.artifact, Runtime: a.Detection.Runtime.Name(), WorkingDir: a.workingDir(), Ports: ports,
+		}})
+	}
+	for _, a := range attached {
+		a.writeCommandLine(a.edited, a.command, a.args)
+		a.applyEnv(a.env)
+		if !p.pod.Workload.Kind.NoPorts {
+			a.expose(a.plan.Ports)
+		}
+		a.relaxProbes(p.probeTimeout, p.suspend)
+	}
+	p.pod.addSupport(attached, registry)
+	p.pod.annotate(entries)
+}

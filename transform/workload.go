@@ -1,0 +1,225 @@
+package transform
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// Kind says where one kind of object holds its pod templates and what multiplies its pods. Paths are dotted; a `[]`
+// behind a name stands for each element of a list.
+type Kind struct {
+	Group    string
+	Versions []string // nil: any
+	Kind     string
+	// Template is the path of the object that has the pod's metadata and spec; "" is the object itself.
+	Template []string
+	// Replicas are the paths of the counts that become one.
+	Replicas []string
+	// Deadlines are the paths of limits in seconds on how long the workload may take.
+	Deadlines []string
+	// NoPorts says that containers may not declare a port more.
+	NoPorts bool
+}
+
+var v1 = []string{"v1"}
+
+// Kinds is the table of kinds, in no particular order; a user's own come first.
+var kinds = []Kind{
+	{Group: "", Versions: v1, Kind: "Pod", Template: []string{""}},
+	{Group: "", Versions: v1, Kind: "PodTemplate", Template: []string{"template"}},
+	{Group: "", Versions: v1, Kind: "ReplicationController", Template: template, Replicas: replicas},
+	{Group: "apps", Versions: v1, Kind: "Deployment", Template: template, Replicas: replicas, Deadlines: []string{"spec.progressDeadlineSeconds"}},
+	{Group: "apps", Versions: v1, Kind: "StatefulSet", Template: template, Replicas: replicas},
+	{Group: "apps", Versions: v1, Kind: "DaemonSet", Template: template},
+	{Group: "apps", Versions: v1, Kind: "ReplicaSet", Template: template, Replicas: replicas},
+	{Group: "batch", Versions: v1, Kind: "Job", Template: template, Replicas: []string{"spec.parallelism"}, Deadlines: []string{"spec.activeDeadlineSeconds"}},
+	{Group: "batch", Versions: v1, Kind: "CronJob", Template: []string{"spec.jobTemplate.spec.template"},
+		Replicas: []string{"spec.jobTemplate.spec.parallelism"}, Deadlines: []string{"spec.jobTemplate.spec.activeDeadlineSeconds"}},
+
+	{Group: "argoproj.io", Kind: "Rollout", Template: template, Replicas: replicas, Deadlines: []string{"spec.progressDeadlineSeconds"}},
+	{Group: "serving.knative.dev", Kind: "Service", Template: template, NoPorts: true},
+	{Group: "serving.knative.dev", Kind: "Configuration", Template: template, NoPorts: true},
+	{Group: "apps.kruise.io", Kind: "CloneSet", Template: template, Replicas: replicas},
+	{Group: "apps.kruise.io", Kind: "StatefulSet", Template: template, Replicas: replicas},
+	{Group: "apps.kruise.io", Kind: "DaemonSet", Template: template},
+	{Group: "apps.openshift.io", Kind: "DeploymentConfig", Template: template, Replicas: replicas},
+	{Group: "batch.volcano.sh", Kind: "Job", Template: []string{"spec.tasks[].template"}, Replicas: []string{"spec.tasks[].replicas", "spec.tasks[].minAvailable", "spec.minAvailable"}},
+	{Group: "jobset.x-k8s.io", Kind: "JobSet", Template: []string{"spec.replicatedJobs[].template.spec.template"},
+		Replicas:  []string{"spec.replicatedJobs[].replicas", "spec.replicatedJobs[].template.spec.parallelism"},
+		Deadlines: []string{"spec.replicatedJobs[].template.spec.activeDeadlineSeconds"}},
+	{Group: "leaderworkerset.x-k8s.io", Kind: "LeaderWorkerSet", Template: []string{"spec.leaderWorkerTemplate.leaderTemplate", "spec.leaderWorkerTemplate.workerTemplate"}, Replicas: replicas},
+}
+
+var (
+	template = []string{"spec.template"}
+	replicas = []string{"spec.replicas"}
+)
+
+// deprecated are the API versions that Kubernetes removed in 1.16, and the kinds that were in them.
+var deprecated = map[string][]string{
+	"extensions/v1beta1": {"Deployment", "DaemonSet", "ReplicaSet"},
+	"apps/v1beta1":       {"Deployment", "StatefulSet"},
+	"apps/v1beta2":       {"Deployment", "DaemonSet", "ReplicaSet", "StatefulSet"},
+}
+
+// Object is one document of the input, as the transform needs it.
+type Object interface {
+	// Node is the object's mapping, edited in place.
+	Node() *yaml.RNode
+	// MarkEdited says that the object is to be written anew.
+	MarkEdited()
+	// File tells where the object came from: a path and its index in that file; "" where that is not known.
+	File() (path string, index int)
+}
+
+// Workload is an object that holds pod templates: a document, or an element of a list in one.
+type Workload struct {
+	Object Object
+	Node   *yaml.Node
+	Kind   Kind
+	// Path leads from the document's root to Node: "" or "items[2]".
+	Path string
+	Pods []*Pod
+
+	apiVersion, kind string
+}
+
+// Pod is a pod template of a workload, or a Pod itself.
+type Pod struct {
+	Workload *Workload
+	Template *yaml.Node // the mapping with the pod's metadata and spec
+	Spec     *yaml.Node
+	Path     string // leads from the document's root to Template
+
+	Containers []*Container // in pod order, init containers first
+}
+
+// Container is one container of a pod template.
+type Container struct {
+	Pod   *Pod
+	Node  *yaml.Node
+	Name  string
+	Image string // as the manifest writes it
+	Path  string // leads from the document's root to Node
+	Init  bool   // an init container or a native sidecar
+}
+
+// find lists the workloads of a document in order: the object itself or, in lists, its elements.
+func find(object Object, node *yaml.Node, path, defaultAPIVersion, defaultKind string, table []Kind) []*Workload {
+	if !isMapping(node) {
+		return nil
+	}
+	apiVersion, kind := text(get(node, "apiVersion")), text(get(node, "kind"))
+	if apiVersion == "" && kind == "" {
+		apiVersion, kind = defaultAPIVersion, defaultKind
+	}
+	if local, _ := annotation(node, "config.kubernetes.io/local-config"); local == "true" {
+		return nil
+	}
+	if element, isList := strings.CutSuffix(kind, "List"); isList && get(node, "items") != nil && (kind != "List" || apiVersion == "v1") {
+		if strings.Count(path, "items[") > 8 {
+			return nil // no tool writes lists in lists in lists
+		}
+		if element == "" {
+			apiVersion = ""
+		}
+		var found []*Workload
+		for i, item := range items(get(node, "items")) {
+			found = append(found, find(object, item, join(path, "items["+strconv.Itoa(i)+"]"), apiVersion, element, table)...)
+		}
+		return found
+	}
+	group, version := "", apiVersion
+	if i := strings.IndexByte(apiVersion, '/'); i >= 0 {
+		group, version = apiVersion[:i], apiVersion[i+1:]
+	}
+	w := &Workload{Object: object, Node: node, Path: path, apiVersion: apiVersion, kind: kind}
+	if slices.Contains(deprecated[apiVersion], kind) {
+		return []*Workload{w}
+	}
+	for _, k := range table {
+		if k.Group != group || k.Kind != kind || k.Versions != nil && !slices.Contains(k.Versions, version) {
+			continue
+		}
+		w.Kind = k
+		for _, t := range k.Template {
+			for _, at := range lookup(node, t) {
+				w.addPod(at.node, join(path, at.path))
+			}
+		}
+		return []*Workload{w}
+	}
+	return nil
+}
+
+func (w *Workload) addPod(node *yaml.Node, path string) {
+	spec := get(node, "spec")
+	if !isMapping(spec) {
+		return
+	}
+	p := &Pod{Workload: w, Template: node, Spec: spec, Path: path}
+	for _, list := range []string{"initContainers", "containers"} {
+		for i, c := range items(get(spec, list)) {
+			if !isMapping(c) {
+				continue
+			}
+			p.Containers = append(p.Containers, &Container{
+				Pod: p, Node: c, Name: text(get(c, "name")), Image: strings.TrimSpace(text(get(c, "image"))), Init: list == "initContainers",
+				Path: join(path, "spec."+list+"["+strconv.Itoa(i)+"]"),
+			})
+		}
+	}
+	w.Pods = append(w.Pods, p)
+}
+
+// annotation returns the value of a per-workload annotation: the pod template's or, where it has none, the object's.
+func (p *Pod) annotation(key string) (string, bool) {
+	if v, ok := annotation(p.Template, key); ok {
+		return v, true
+	}
+	return annotation(p.Workload.Node, key)
+}
+
+// located is a node and the path to it.
+type located struct {
+	node *yaml.Node
+	path string
+}
+
+// lookup follows a dotted path, into every element of a list where it says `[]`. "" is the node itself.
+func lookup(node *yaml.Node, path string) []located {
+	found := []located{{node, ""}}
+	if path == "" {
+		return found
+	}
+	for _, name := range strings.Split(path, ".") {
+		name, each := strings.CutSuffix(name, "[]")
+		var next []located
+		for _, f := range found {
+			v := get(f.node, name)
+			if v == nil {
+				continue
+			}
+			if !each {
+				next = append(next, located{v, join(f.path, name)})
+				continue
+			}
+			for i, item := range items(v) {
+				next = append(next, located{item, join(f.path, name+"["+strconv.Itoa(i)+"]")})
+			}
+		}
+		found = next
+	}
+	return found
+}
+
+// join puts two paths together.
+func join(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "." + b
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"strings"
+
+	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/manifest"
+	"debuggable.dev/debuggable/transform"
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+	"github.com/spf13/cobra"
+)
+
+// newTransform is the main job: manifests in, debuggable manifests out.
+func newTransform(in io.Reader, out, errw io.Writer) *cobra.Command {
+	var files []string
+	var report string
+	var quiet bool
+	cmd := &cobra.Command{
+		Short: "Make rendered Kubernetes manifests debuggable",
+		Long: `debuggable reads Kubernetes manifests, finds out from the image configuration of each container which language
+runtime it runs, and rewrites the workloads so that their processes start under a debugger. Where the debuggers listen is
+recorded in the annotation debug.cloud.google.com/config.
+
+A ResourceList on standard input makes it a KRM function; any other YAML or JSON makes it a filter, which tells what it did
+on standard error. What cannot be made debuggable for certain stays as it is, and a result says why.`,
+		Example: `  # between rendering and applying
+  kustomize build overlays/dev | debuggable | kubectl apply -f -
+
+  # files and folders, with image configurations from a lock file, without any network connection
+  debuggable -f k8s/ --image-configs images.lock.yaml --offline
+
+  # images that were built into an OCI layout and never pushed
+  debuggable -f k8s/ --layout gcr.io/acme/web=build/oci
+
+  # as a KRM function
+  kpt fn eval k8s/ --exec debuggable -- replicas=0`,
+		Args: noArgs,
+	}
+	flags := functionconfig.AddFlags(cmd.Flags())
+	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "file or folder with manifests, - for standard input; repeatable (default: standard input)")
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "report warnings and errors alone")
+	cmd.Flags().StringVar(&report, "report", "text", "how to report results on standard error: text, or json for one result a line")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if report != "text" && report != "json" {
+			return usageError{fmt.Errorf("--report is %q: want text or json", report)}
+		}
+		if len(files) == 0 && isTerminal(in) {
+			return cmd.Help()
+		}
+		set, err := readManifests(files, in)
+		if err != nil {
+			return err
+		}
+		results, err := transformSet(cmd.Context(), set, flags)
+		if err != nil && !set.Function {
+			return err
+		}
+		if err != nil {
+			results = append(results, settingsResults(err)...)
+		}
+		failed := hasErrors(results)
+		if !set.Function {
+			newReporter(errw, report, quiet).print(results)
+		} else if failed {
+			// Orchestrators show the results, but some show standard error alone.
+			newReporter(errw, report, true).print(errorsOnly(results))
+		}
+		if failed && !set.Function {
+			fmt.Fprintln(errw, "debuggable: nothing was written, because of the errors above")
+			return errReported
+		}
+		if err := set.Write(out, results); err != nil {
+			return fmt.Errorf("writing manifests: %w", err)
+		}
+		if failed {
+			return errReported
+		}
+		return nil
+	}
+	return cmd
+}
+
+// readManifests reads files and folders, or standard input.
+func readManifests(files []string, in io.Reader) (*manifest.Set, error) {
+	if len(files) == 0 {
+		files = []string{"-"}
+	}
+	inputs, err := manifest.Expand(files, in)
+	if err != nil {
+		return nil, err
+	}
+	return manifest.Read(inputs...)
+}
+
+// transformSet makes the objects of a set debuggable. An error is one of the settings, or of the sources that they name;
+// nothing has been edited then.
+func transformSet(ctx context.Context, set *manifest.Set, flags *functionconfig.Flags) (fn.Results, error) {
+	cfg, err := functionconfig.Load(set.FunctionConfig, flags)
+	if err != nil {
+		return nil, fmt.Errorf("reading settings: %w", err)
+	}
+	listed, err := itemEntries(set)
+	if err != nil {
+		return nil, err
+	}
+	source, err := newSource(ctx, cfg, listed)
+	if err != nil {
+		return nil, err
+	}
+	scope := transform.Find(objects(set), cfg)
+	images := resolve(ctx, source, scope)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("resolving images: %w", err)
+	}
+	return scope.Apply(images), nil
+}
+
+// resolve finds the configurations of the images that a scope needs, and then of the support images.
+func resolve(ctx context.Context, source image.Source, scope *transform.Scope) map[image.Want]image.Result {
+	images := image.ResolveAll(ctx, source, scope.Images(), resolveJobs)
+	maps.Copy(images, image.ResolveAll(ctx, source, scope.SupportImages(images), resolveJobs))
+	return images
+}
+
+// object is a manifest.Object as package transform wants it.
+type object struct{ *manifest.Object }
+
+// File implements transform.Object.
+func (o object) File() (string, int) {
+	index, _ := o.Index()
+	if path := o.Path(); path != manifest.Stdin {
+		return path, index
+	}
+	return "", 0
+}
+
+func objects(set *manifest.Set) []transform.Object {
+	var os []transform.Object
+	for _, o := range set.Objects() {
+		os = append(os, object{o})
+	}
+	return os
+}
+
+// settingsResults words an error that joins several as one result each.
+func settingsResults(err error) fn.Results {
+	var results fn.Results
+	for _, line := range strings.Split(err.Error(), "\n") {
+		results = append(results, &fn.Result{Severity: fn.Error, Message: line, Tags: map[string]string{"reason": "InvalidSettings"}})
+	}
+	return results
+}
+
+func hasErrors(results fn.Results) bool { return len(errorsOnly(results)) > 0 }
+
+func errorsOnly(results fn.Results) fn.Results {
+	var errs fn.Results
+	for _, r := range results {
+		if r.Severity == fn.Error {
+			errs = append(errs, r)
+		}
+	}
+	return errs
+}
+
+// userAgent names the program to registries.
+func userAgent() string { return "debuggable/" + version() }
