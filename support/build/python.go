@@ -141,8 +141,8 @@ func fetchAll(ctx context.Context, wheels []wheel, cache string) ([][]byte, erro
 var compiled = regexp.MustCompile(`\.cpython-\d+t?-(x86_64|aarch64)-linux-(gnu|musl)\.so$`)
 
 // unwanted matches what no debugged program needs: what attaches to a running process by its id, files for other
-// systems, sources of the compiled parts, tests.
-var unwanted = regexp.MustCompile(`(^|/)(pydevd_attach_to_process/(?:.*\.(?:so|dll|exe|pdb|dylib|cpp|hpp|h|bat|sh|cmd|md)|winappdbg/.*|windows/.*|linux_and_mac/.*|common/.*)$|[^/]*\.libs/|[^/]*\.data/|_pydev_runfiles/|pydev_ipython/|[^/]*\.dist-info/(RECORD|WHEEL|top_level\.txt|entry_points\.txt))|\.(c|pyx|pxd|pyd|dll|exe|pdb|dylib|template\.\w+)$|\.pyx?\.template$`)
+// systems, sources of the compiled parts.
+var unwanted = regexp.MustCompile(`(^|/)(pydevd_attach_to_process/(?:.*\.(?:so|dll|exe|pdb|dylib|cpp|hpp|h|bat|sh|cmd|md)|winappdbg/.*|windows/.*|linux_and_mac/.*|common/.*)$|[^/]*\.libs/|[^/]*\.data/|[^/]*\.dist-info/(RECORD|WHEEL|top_level\.txt|entry_points\.txt))|\.(c|pyx|pxd|pyd|dll|exe|pdb|dylib|template\.\w+)$|\.pyx?\.template$`)
 
 // overlay adds a wheel's files for a GOARCH to a tree, below a folder. Wheels of one package and version differ in
 // their compiled parts only, which is checked.
