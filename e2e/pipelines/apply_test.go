@@ -21,16 +21,11 @@ func TestApply(t *testing.T) {
 	if _, err := exec.LookPath("kubectl"); err != nil {
 		t.Skip("kubectl is not installed")
 	}
-	dir := t.TempDir()
-	program, err := cluster.Debuggable(t.Context(), dir)
+	program, err := cluster.Debuggable(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	plane, err := cluster.Start(context.WithoutCancel(t.Context()), cluster.Options{Dir: dir, APIServerArgs: []string{"--disable-admission-plugins=ServiceAccount"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(plane.Stop)
+	plane := start(t)
 	kubeconfig, err := plane.Kubeconfig("shop", "admin", "system:masters")
 	if err != nil {
 		t.Fatal(err)
@@ -85,4 +80,15 @@ func TestApply(t *testing.T) {
 	if command != "" {
 		t.Errorf("frontend keeps %s after the way back", command)
 	}
+}
+
+// start starts a control plane. There is no controller manager that would make service accounts.
+func start(t *testing.T) *cluster.ControlPlane {
+	t.Helper()
+	plane, err := cluster.Start(context.WithoutCancel(t.Context()), cluster.Options{Dir: t.TempDir(), APIServerArgs: []string{"--disable-admission-plugins=ServiceAccount"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(plane.Stop)
+	return plane
 }
