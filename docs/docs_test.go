@@ -29,6 +29,7 @@ func notRun() []string {
 		"docs/pipelines.md: skaffold build --file-output=build.json",
 		"docs/security.md: docker run --rm -i --network=none ghcr.io/acme/debuggable --offline < manifests.yaml",
 		"docs/runtimes.md: kubectl port-forward deployment/web 56268",
+		"docs/watch.md: debuggable watch", // e2e/watch runs it against a real API server
 	}
 }
 
@@ -56,7 +57,8 @@ func TestEveryCommandBlockIsRunOrListed(t *testing.T) {
 			if len(b.lines) == 0 {
 				continue
 			}
-			id := b.doc + ": " + b.lines[0]
+			command, _, _ := strings.Cut(b.lines[0], "  #")
+			id := b.doc + ": " + strings.TrimSpace(command)
 			seen = append(seen, id)
 			if !slices.Contains(listed, id) {
 				t.Errorf("%s:%d: block of commands that no test runs: mark it console, or add %q to notRun and say why", b.doc, b.start, id)
@@ -69,6 +71,37 @@ func TestEveryCommandBlockIsRunOrListed(t *testing.T) {
 		if !slices.Contains(seen, id) {
 			t.Errorf("notRun lists %q, which no document has", id)
 		}
+	}
+}
+
+// TestListedCommandsAreUnderstood asks debuggable for the help of each of its command lines that is not run: an unknown flag or
+// a wrong value is an error all the same.
+func TestListedCommandsAreUnderstood(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "debuggable")
+	goCommand(t, repository(t), "build", "-o", program, ".")
+	asked := 0
+	for _, b := range allBlocks(t) {
+		if b.lang != "sh" {
+			continue
+		}
+		for _, line := range b.lines {
+			line, _, _ = strings.Cut(line, "  #")
+			for _, command := range strings.Split(line, "|") {
+				command, _, _ = strings.Cut(command, ">")
+				command = strings.TrimPrefix(strings.TrimSpace(command), "kubectl ")
+				if command != "debuggable" && !strings.HasPrefix(command, "debuggable ") {
+					continue
+				}
+				asked++
+				args := append(strings.Fields(command)[1:], "--help")
+				if out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput(); err != nil {
+					t.Errorf("%s:%d: %s: %v\n%s", b.doc, b.start, command, err, out)
+				}
+			}
+		}
+	}
+	if asked < 5 {
+		t.Errorf("%d command lines were found, want many more", asked)
 	}
 }
 
