@@ -277,16 +277,16 @@ func (a *attachment) hiddenBehindScript(name string) bool {
 	return a.Process.Script && slices.ContainsFunc(a.Process.Argv, func(w string) bool { return strings.Contains(w, name+"=") })
 }
 
-// rebase turns the line that the edits refer to into a command line of its own. Words at its end that the manifest
-// wrote keep their meaning; all others are taken literally.
+// rebase turns the line that the edits refer to into a command line of its own. Words that the manifest wrote keep their
+// meaning; all others are taken literally.
 func (a *attachment) rebase() (commandLine, error) {
 	words := imageWords(a.Found.Base)
 	old := a.line.words()
-	for i, j := len(words)-1, len(old)-1; i > 0 && j >= 0 && words[i].text == old[j].text; i, j = i-1, j-1 {
-		words[i] = old[j]
-	}
-	for _, w := range words {
-		if w.node == nil && a.unresolved(w.text) {
+	for i, from := range a.Found.BaseFrom {
+		switch {
+		case from >= 0:
+			words[i] = old[from]
+		case a.unresolved(words[i].text):
 			return commandLine{}, &runtimes.Refusal{Reason: "UnknownText", Message: "a value that is not known becomes part of the buildpack's command line"}
 		}
 	}
