@@ -32,7 +32,9 @@ func checkedMain() {
 	}
 	var out bytes.Buffer
 	status := run(context.Background(), os.Args, bytes.NewReader(in), &out, os.Stderr)
-	os.Stdout.Write(out.Bytes())
+	if _, err := os.Stdout.Write(out.Bytes()); err != nil {
+		panic(err)
+	}
 	if status == statusDone && len(bytes.TrimSpace(out.Bytes())) > 0 && transforms(os.Args[1:]) {
 		flags, files := splitFiles(os.Args[1:])
 		if err := checkAgain(flags, out.Bytes()); err != nil {

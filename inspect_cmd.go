@@ -30,7 +30,7 @@ func newInspect(out, errw io.Writer) *cobra.Command {
 		},
 	}
 	flags := functionconfig.AddFlags(cmd.Flags())
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, json or yaml")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "`FORMAT`: text, json or yaml")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if output != "text" && output != "json" && output != "yaml" {
 			return usageError{fmt.Errorf("--output is %q: want text, json or yaml", output)}

@@ -25,7 +25,7 @@ lock makes them anew.`,
 		Args: noArgs,
 	}
 	flags := functionconfig.AddFlags(cmd.Flags())
-	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "file or folder with manifests, - for standard input; repeatable (default: standard input)")
+	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "file or folder with manifests at `PATH`, - for standard input; repeatable (default: standard input)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if len(files) == 0 && isTerminal(in) {
 			return cmd.Help()

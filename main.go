@@ -72,6 +72,7 @@ func newRoot(name string, in io.Reader, out, errw io.Writer) *cobra.Command {
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl debuggable"}
 	}
 	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SuggestionsMinimumDistance = 2 // what cobra sets itself only where the root takes no arguments of its own
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{withMeantFlag(cmd, err)} })
 	root.AddCommand(newLock(in, out, errw), newInspect(out, errw), newVersion(out))
 	if watch := watchCommand(out, errw); watch != nil {

@@ -44,9 +44,9 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		Args: noArgs,
 	}
 	flags := functionconfig.AddFlags(cmd.Flags())
-	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "file or folder with manifests, - for standard input; repeatable (default: standard input)")
+	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "file or folder with manifests at `PATH`, - for standard input; repeatable (default: standard input)")
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "report warnings and errors alone")
-	cmd.Flags().StringVar(&report, "report", "text", "how to report results on standard error: text, or json for one result a line")
+	cmd.Flags().StringVar(&report, "report", "text", "`FORMAT` of the results on standard error: text, or json for one result a line")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if report != "text" && report != "json" {
 			return usageError{fmt.Errorf("--report is %q: want text or json", report)}

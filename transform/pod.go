@@ -281,11 +281,8 @@ func raise(node *yaml.Node, path string, timeout functionconfig.ProbeTimeout) bo
 func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 
 // annotate records where the debuggers listen.
-func (p *Pod) annotate(entries []debuginfo.Entry) error {
-	value, err := debuginfo.Encode(entries)
-	if err != nil {
-		return err
-	}
+func (p *Pod) annotate(entries []debuginfo.Entry) {
+	value, _ := debuginfo.Encode(entries) // names, folders and numbers always encode
 	metadata := get(p.Template, "metadata")
 	if !isMapping(metadata) {
 		metadata = &yaml.Node{Kind: yaml.MappingNode}
@@ -298,5 +295,4 @@ func (p *Pod) annotate(entries []debuginfo.Entry) error {
 	node := str(value)
 	node.Style = yaml.SingleQuotedStyle
 	set(ensure(metadata, "annotations", yaml.MappingNode, "name", "generateName", "namespace", "labels"), debuginfo.Annotation, node)
-	return nil
 }

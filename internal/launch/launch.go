@@ -136,7 +136,8 @@ type Found struct {
 }
 
 // Edit is an insertion into the line (Found.Base, or else Input.Argv): Words in front of line[Word] when Offset is
-// negative (Word may be len(line)), else Text at the byte Offset of line[Word].
+// negative (Word may be len(line)), else Text at the byte Offset of line[Word]. All edits refer to the line as it was; of
+// edits at the same place the first comes first. See Apply.
 type Edit struct {
 	Word, Offset int
 	Words        []string
@@ -336,8 +337,11 @@ func (f *finder) follow(words []word, end place, depth int) (Found, error) {
 		first := words[0]
 		if !first.static {
 			// "$JAVA_HOME/bin/java" names its program even when the directory is not known.
-			if first.single && first.tail != "" {
-				return f.found(words, end, false), nil
+			if first.tail != "" {
+				if !first.single && f.noInsert == nil {
+					f.noInsert = refuse(ProgramDynamic, "what %s starts is only known when it runs", quote(first.text))
+				}
+				return f.found(words, end, IsScript(first.tail)), nil
 			}
 			return Found{}, refuse(ProgramDynamic, "what %s starts is only known when it runs", quote(first.text))
 		}
@@ -366,7 +370,7 @@ func (f *finder) follow(words []word, end place, depth int) (Found, error) {
 		if isShell(name) {
 			return f.shell(words, end, depth)
 		}
-		l, ok := launcherNamed(name)
+		l, ok := launcherNamed(first.text)
 		if !ok {
 			return f.found(words, end, IsScript(first.text)), nil
 		}

@@ -101,6 +101,8 @@ func TestFind(t *testing.T) {
 		{"nice -n 5 node", "node", "nice -n 5 /d/dlv node"},
 		{"nice -10 node", "node", "nice -10 /d/dlv node"},
 		{"nice --adjustment=5 -n5 node", "node", "nice --adjustment=5 -n5 /d/dlv node"},
+		{"/app/env x", "/app/env x", "/d/dlv /app/env x"},
+		{"/usr/bin/env A=B /bin/nice node", "node", "/usr/bin/env A=B /bin/nice /d/dlv node"},
 		{"nohup -- node", "node", "nohup -- /d/dlv node"},
 		{"setsid -cw --fork node", "node", "setsid -cw --fork /d/dlv node"},
 		{"stdbuf -oL -e 0 --input=0 node", "node", "stdbuf -oL -e 0 --input=0 /d/dlv node"},
@@ -163,7 +165,10 @@ func TestFind(t *testing.T) {
 		{"sh -c ⟨node; exit $?⟩", "node", "sh -c ⟨/d/dlv node; exit $?⟩"},
 		{"sh -c ⟨node; echo done⟩", "node", "sh -c ⟨/d/dlv node; echo done⟩"},
 		{"sh -c ⟨exec node; b⟩", "node", "sh -c ⟨exec /d/dlv node; b⟩"},
-		{"sh -c ⟨node; sleep infinity⟩", "sleep infinity", "sh -c ⟨node; /d/dlv sleep infinity⟩"},
+		{"sh -c ⟨node || { echo failed; exit 1; }⟩", "node", "sh -c ⟨/d/dlv node || { echo failed; exit 1; }⟩"},
+		{"sh -c ⟨node || (echo $(date) && exit 1)⟩", ShellConditional, ""},
+		{"sh -c ⟨start-server; sleep infinity⟩", ShellNoProgram, ""},
+		{"sh -c ⟨node; a⟩", "a", "sh -c ⟨node; /d/dlv a⟩"},
 		{"sh -c ⟨node 2>&1 | tee log⟩", "node", "sh -c ⟨/d/dlv node 2>&1 | tee log⟩"},
 		{"sh -c ⟨cat x | node - | tee log | cat⟩", "node -", "sh -c ⟨cat x | /d/dlv node - | tee log | cat⟩"},
 		{"sh -c ⟨cat x | tee y⟩", ShellPipe, ""},
@@ -214,8 +219,18 @@ func TestFind(t *testing.T) {
 		{"sh -c ⟨exec $JAVA_HOME/bin/java $OPTS -jar $GLOB \"$GLOB\" $EMPTY \"$EMPTY\"⟩", "/opt/java/bin/java -Xmx1g -Da=b -jar $GLOB *.jar ⟨⟩", "sh -c ⟨exec /d/dlv $JAVA_HOME/bin/java $OPTS -jar $GLOB \"$GLOB\" $EMPTY \"$EMPTY\"⟩"},
 		{"sh -c ⟨exec \"${JDK}/bin/java\" -jar x⟩", "${JDK}/bin/java -jar x", "sh -c ⟨exec /d/dlv \"${JDK}/bin/java\" -jar x⟩"},
 		{"sh -c ⟨JDK=/j; exec ${JDK}/bin/java⟩", "/j/bin/java", "sh -c ⟨JDK=/j; exec /d/dlv ${JDK}/bin/java⟩"},
-		{"sh -c ⟨exec ${JDK}/bin/java⟩", ProgramDynamic, ""},
+		{"sh -c ⟨exec ${JDK}/bin/java⟩", "${JDK}/bin/java", ProgramDynamic},
+		{"sh -c ⟨exec ${JDK}/bin/*⟩", ProgramDynamic, ""},
+		{"sh -c ⟨exec \"$DIR\"/start.sh⟩", "$DIR/start.sh", ScriptProgram},
+		{"sh -c ⟨exec \"$DIR/\"⟩", ProgramDynamic, ""},
 		{"sh -c ⟨node ${EMPTY:-a b} ${JAVA_HOME:+set}⟩", "node a b set", "sh -c ⟨/d/dlv node ${EMPTY:-a b} ${JAVA_HOME:+set}⟩"},
+
+		{"sh -c ⟨exec env A=$B \"C=$D\" node⟩", "node", "sh -c ⟨exec env A=$B \"C=$D\" /d/dlv node⟩"},
+		{"sh -c ⟨exec env $B node⟩", LauncherUnknownOption, ""},
+		{"sh -c ⟨exec env A=$* node⟩ - a b", LauncherUnknownOption, ""},
+		{"sh -c ⟨exec gosu $USER nice -n $N node⟩", "node", "sh -c ⟨exec gosu $USER nice -n $N /d/dlv node⟩"},
+		{"sh -c ⟨exec gosu \"$@\" node⟩", LauncherNoCommand, ""},
+		{"sh -c ⟨shift; exec gosu \"$@\" node⟩ - a", LauncherUnknownOption, ""},
 
 		// Shells: positional parameters.
 		{"sh -c ⟨exec \"$@\"⟩ -- node app.js", "node app.js", "sh -c ⟨exec /d/dlv \"$@\"⟩ -- node app.js"},
@@ -391,6 +406,22 @@ func TestSurroundings(t *testing.T) {
 	}
 }
 
+// TestBashEnv: a file that bash reads first may set anything.
+func TestBashEnv(t *testing.T) {
+	for _, in := range []Input{
+		{Env: map[string]string{"BASH_ENV": "/etc/x"}},
+		{Unknown: map[string]bool{"BASH_ENV": true}},
+		{Env: map[string]string{"BASH_ENV": ""}},
+		{},
+	} {
+		in.Argv = []string{"bash", "-c", "node"}
+		f, err := Find(in)
+		if want := in.Env["BASH_ENV"] != "" || in.Unknown["BASH_ENV"]; err != nil || f.Opaque != want {
+			t.Errorf("%v %v: opaque %v, %v", in.Env, in.Unknown, f.Opaque, err)
+		}
+	}
+}
+
 func TestIsScript(t *testing.T) {
 	for name, want := range map[string]bool{"/entrypoint.sh": true, "start.sh": true, "bin/foo.bash": true, "/entrypoint": true, "/docker-entrypoint": true,
 		"/start": true, "run": true, "node": false, "/app/server": false, "java": false, "/ko-app/web": false, "startup": false} {
@@ -424,7 +455,6 @@ func TestBounds(t *testing.T) {
 }
 
 func label(t testing.TB, processes []cnbProcess, apis map[string]string) map[string]string {
-	type bp struct{ ID, API string }
 	m := map[string]any{}
 	var ps []map[string]any
 	for _, p := range processes {

@@ -171,21 +171,35 @@ func (s *script) ends(st *syntax.Stmt) bool {
 	return name == "exit" && !s.functions[name] || name == "exec" && len(call.Args) > 1
 }
 
-// trivial says whether a statement behind the program starts nothing: exit $?, true, echo done.
+// trivial says whether a statement behind the program starts nothing: exit $?, true, { echo failed; exit 1; }.
 func (s *script) trivial(st *syntax.Stmt) bool {
+	if st.Background || st.Coprocess || st.Disown {
+		return false
+	}
+	all := func(stmts []*syntax.Stmt) bool {
+		return !slices.ContainsFunc(stmts, func(st *syntax.Stmt) bool { return !s.trivial(st) })
+	}
+	switch c := st.Cmd.(type) {
+	case *syntax.Block:
+		return all(c.Stmts)
+	case *syntax.Subshell:
+		return all(c.Stmts)
+	case *syntax.BinaryCmd:
+		return (c.Op == syntax.AndStmt || c.Op == syntax.OrStmt) && s.trivial(c.X) && s.trivial(c.Y)
+	}
 	name, call := callName(st)
 	if call == nil || s.functions[name] || !slices.Contains([]string{"exit", "true", ":", "echo", "printf", "false", "return"}, name) {
 		return false
 	}
-	plainWords := true
-	syntax.Walk(call, func(n syntax.Node) bool {
+	starts := false
+	syntax.Walk(st, func(n syntax.Node) bool {
 		switch n.(type) {
 		case *syntax.CmdSubst, *syntax.ProcSubst:
-			plainWords = false
+			starts = true
 		}
-		return plainWords
+		return !starts
 	})
-	return plainWords
+	return !starts
 }
 
 // noExec refuses statements in front of the program that may replace the shell by another program.
@@ -222,6 +236,13 @@ func isBuiltin(name string) bool {
 		"help", "history", "jobs", "kill", "let", "local", "logout", "mapfile", "popd", "printf", "pushd", "pwd", "read", "readarray",
 		"readonly", "return", "set", "shift", "shopt", "source", "suspend", "test", "times", "trap", "true", "type", "typeset",
 		"ulimit", "umask", "unalias", "unset", "wait"}, name)
+}
+
+// utilities are programs that scripts end with and that nobody debugs: the server was started before them, or not at all.
+func utilities() []string {
+	return []string{"basename", "cat", "chgrp", "chmod", "chown", "cp", "cut", "date", "dirname", "echo", "false", "find", "grep", "hostname",
+		"id", "ln", "ls", "mkdir", "mv", "printenv", "printf", "ps", "pwd", "readlink", "rm", "rmdir", "sed", "sleep", "sort", "stat", "sync",
+		"tail", "tee", "test", "touch", "true", "uname", "wc", "whoami", "yes"}
 }
 
 // command returns the words of the command that counts, without the shell's own prefixes exec and command.
@@ -271,6 +292,8 @@ func (s *script) command(call *syntax.CallExpr) ([]word, place, error) {
 			return nil, end, refuse(ShellBackground, "the script ends with wait: its programs run in the background")
 		case isBuiltin(name):
 			return nil, end, refuse(ShellBuiltin, "the script's last command is the shell's own %s", name)
+		case len(s.file.Stmts) > 1 && slices.Contains(utilities(), path.Base(name)):
+			return nil, end, refuse(ShellNoProgram, "the script ends with %s", name)
 		default:
 			return words, end, nil
 		}

@@ -34,8 +34,7 @@ type invocation struct {
 	zero   *word  // $0; nil: the shell's own name
 	params []word // $1 …
 	end    place  // behind the last of params
-	// allexport is set -a from the start.
-	via string
+	via    string // the shell's name, for messages
 }
 
 // shell follows a shell's command line. words[0] is the shell.
@@ -106,7 +105,7 @@ options:
 	if len(rest) == 0 {
 		return Found{}, refuse(ShellNoScript, "%s has no script: it reads commands from its input", name)
 	}
-	if login || bash && f.vars["BASH_ENV"] != (value{}) {
+	if v, set := f.vars["BASH_ENV"]; login || bash && set && (!v.known || v.text != "") {
 		f.loginShell()
 	}
 	if !command {

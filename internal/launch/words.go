@@ -15,6 +15,8 @@ type word struct {
 	static bool
 	// single says that it is exactly one word at run time, even if its value is not known.
 	single bool
+	// loose says that it is one word unless a variable without quotes holds spaces or nothing.
+	loose bool
 	// tail is the certain last path element of a word whose beginning is not known.
 	tail string
 	// keeps is the variable whose value is whole within a word that assigns to it: PATH=$PATH:/x.
@@ -24,6 +26,10 @@ type word struct {
 	// content maps offsets of text to offsets of the line's word that text is written in; nil when it has no such place.
 	content *content
 }
+
+// one says whether a word can be taken for one word where a launcher wants a value: the command line would not work if a
+// variable without quotes made it several.
+func (w word) one() bool { return w.single || w.loose }
 
 // place is where words can be inserted: in front of line[arg] as whole words when off is negative, else at a byte of
 // line[arg]. why says what it lies in when nothing can be inserted there.
