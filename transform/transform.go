@@ -263,7 +263,7 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result) (fn.Re
 		a := &attachment{containerScope: c, Analysis: analysis}
 		attachments[i] = a
 		// Debuggers that are there already have their ports before any is given out.
-		if plan, err := analysis.Detection.Runtime.Attach(analysis.Process, options); err == nil && plan.Existing {
+		if plan, err := analysis.planned(options); err == nil && plan.Existing {
 			for _, port := range plan.Ports {
 				used[port.Number] = true
 			}

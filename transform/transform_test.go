@@ -92,52 +92,6 @@ func TestOnLinux(t *testing.T) {
 	}
 }
 
-// The expectations are those of the kubelet's own tests (third_party/forked/golang/expansion/expand_test.go).
-func TestExpand(t *testing.T) {
-	values := map[string]string{"VAR_A": "A", "VAR_EMPTY": "", "VAR_REF": "$(VAR_A)"}
-	for raw, want := range map[string]string{
-		"$(VAR_A)":              "A",
-		"___$(VAR_A)___":        "___A___",
-		"$(VAR_A)$(VAR_A)":      "AA",
-		"$(VAR_REF)":            "$(VAR_A)",
-		"$(VAR_EMPTY)":          "",
-		"$(MISSING)":            "$(MISSING)",
-		"$$(VAR_A)":             "$(VAR_A)",
-		"$$$(VAR_A)":            "$A",
-		"$$$$(VAR_A)":           "$$(VAR_A)",
-		"$VAR_A":                "$VAR_A",
-		"$":                     "$",
-		"$$":                    "$",
-		"foo$":                  "foo$",
-		"$(":                    "$(",
-		"$(VAR_A":               "$(VAR_A",
-		"$?_boo_$!($(VAR_A)":    "$?_boo_$!(A",
-		"$(VAR_A)_$($(VAR_A))(": "A_$($(VAR_A))(",
-	} {
-		got, segments := expand(raw, func(name string) (string, bool) { v, ok := values[name]; return v, ok })
-		if got != want {
-			t.Errorf("%q became %q, want %q", raw, got, want)
-		}
-		for _, s := range segments {
-			if got[s.At:s.At+s.Len] != raw[s.Raw:s.Raw+s.Len] {
-				t.Errorf("%q: segment %+v of %q is not what it is a copy of", raw, s, got)
-			}
-		}
-	}
-}
-
-func FuzzEscape(f *testing.F) {
-	for _, s := range []string{"", "$HOME", "$$", "$(X)", "$$(X)", "a$", "$(", "$$$(A)$$"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, literal string) {
-		got, _ := expand(escape(literal), func(string) (string, bool) { return "resolved", true })
-		if got != literal {
-			t.Errorf("%q was escaped as %q, which is expanded to %q", literal, escape(literal), got)
-		}
-	})
-}
-
 func TestNoFreePort(t *testing.T) {
 	var pod strings.Builder
 	pod.WriteString("apiVersion: v1\nkind: Pod\nmetadata: {name: busy}\nspec:\n  containers:\n  - name: app\n    image: app\n    ports:\n")
