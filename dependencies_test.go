@@ -22,6 +22,7 @@ func TestDependencies(t *testing.T) {
 		{[]string{"."}, []string{kubernetes, tools}, "it is the function, which starts once per package and goes into a small image"},
 		{[]string{"./transform", "./function-config", "./internal/manifest", "./internal/image", "./internal/launch", "./internal/debuginfo"},
 			[]string{kubernetes}, "manifests are edited as YAML nodes, not as Kubernetes' Go types"},
+		{[]string{"./internal/watch"}, []string{`^k8s\.io/client-go/(kubernetes|informers)(/|$)`}, "the typed clients cost 10 MB and time at each start"},
 		{[]string{"./runtimes", "./internal/launch", "./internal/debuginfo"}, []string{network, `/kyaml/`}, "it is pure: command lines in, plans out"},
 	} {
 		for _, pkg := range test.packages {

@@ -1,0 +1,79 @@
+package debuggers
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// jdb is the JDK's command-line debugger, at work.
+type jdb struct {
+	t   *testing.T
+	in  io.WriteCloser
+	mu  sync.Mutex
+	out bytes.Buffer
+}
+
+func startJDB(t *testing.T, addr string) *jdb {
+	t.Helper()
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "jdb", "-connect", "com.sun.jdi.SocketAttach:hostname="+host+",port="+port)
+	j := &jdb{t: t}
+	if j.in, err = cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = j, j
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		j.in.Close()
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return j
+}
+
+func (j *jdb) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.out.Write(p)
+}
+
+// do types a command and waits until the output since then has a text. It returns that output.
+func (j *jdb) do(command, want string) string {
+	j.t.Helper()
+	j.mu.Lock()
+	j.out.Reset()
+	j.mu.Unlock()
+	if command != "" {
+		if _, err := io.WriteString(j.in, command+"\n"); err != nil {
+			j.t.Fatal(err)
+		}
+	}
+	return j.wait(want)
+}
+
+func (j *jdb) wait(want string) string {
+	j.t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		j.mu.Lock()
+		out := j.out.String()
+		j.mu.Unlock()
+		if strings.Contains(out, want) {
+			return out
+		}
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.t.Fatalf("jdb does not say %q, but\n%s", want, j.out.String())
+	return ""
+}
