@@ -11,6 +11,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // Each of these is one clear line on stderr and exit status 1.
@@ -25,12 +26,12 @@ func TestErrorsAtTheStart(t *testing.T) {
 	}
 	grant(t, ns, "lister", "list")
 	admin := kubeconfig("admin", "system:masters")
-	other := func(change func(server *string)) string {
+	other := func(change func(*clientcmdapi.Cluster)) string {
 		config, err := clientcmd.LoadFromFile(admin)
 		if err != nil {
 			t.Fatal(err)
 		}
-		change(&config.Clusters["test"].Server)
+		change(config.Clusters["test"])
 		path := filepath.Join(t.TempDir(), "config")
 		if err := clientcmd.WriteToFile(*config, path); err != nil {
 			t.Fatal(err)
@@ -53,7 +54,7 @@ func TestErrorsAtTheStart(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("clusters: [\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	stranger := other(func(*string) {})
+	stranger := other(func(*clientcmdapi.Cluster) {})
 	{
 		config, err := clientcmd.LoadFromFile(stranger)
 		if err != nil {
@@ -76,8 +77,8 @@ func TestErrorsAtTheStart(t *testing.T) {
 		"no right to watch":    {kubeconfig("lister"), nil, []string{"no right to watch pods", `User "lister" cannot watch`}},
 		"right in one of two":  {kubeconfig("lister"), []string{"-n", "kube-system"}, []string{"namespace kube-system"}},
 		"unknown context":      {admin, []string{"--context", "prod"}, []string{`"prod"`, "it has test"}},
-		"dead server":          {other(func(s *string) { *s = dead }), nil, []string{dead, "connection refused"}},
-		"wrong certificate":    {other(func(s *string) { *s = strings.Replace(*s, "127.0.0.1", "localtest.invalid", 1) }), nil, []string{"localtest.invalid"}},
+		"dead server":          {other(func(c *clientcmdapi.Cluster) { c.Server = dead }), nil, []string{dead, "connection refused"}},
+		"unknown authority":    {other(func(c *clientcmdapi.Cluster) { c.CertificateAuthorityData = nil }), nil, []string{plane.URL, "certificate signed by unknown authority"}},
 		"wrong credentials":    {stranger, nil, []string{"does not accept the credentials"}},
 		"no kubeconfig":        {"", nil, []string{"none found in", ".kube/config", "--kubeconfig"}},
 		"no such kubeconfig":   {admin, []string{"--kubeconfig", "/does/not/exist"}, []string{"/does/not/exist"}},

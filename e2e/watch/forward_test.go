@@ -23,6 +23,7 @@ import (
 	"github.com/go-delve/delve/service/rpc2"
 	"github.com/gorilla/websocket"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cri-streaming/pkg/streaming/portforward"
 
@@ -393,6 +394,42 @@ func TestForwardToNode(t *testing.T) {
 	}
 	if err := ws.ReadJSON(&reply); err != nil || reply.Result.Result.Value != 42 {
 		t.Fatalf("reply %+v, %v", reply, err)
+	}
+	s.stop()
+}
+
+// The right to create pods/portforward is enough: without the right to get, which websockets need, SPDY is used.
+func TestForwardOverSPDY(t *testing.T) {
+	ns := namespace(t)
+	k := startKubelet(t, "node-spdy")
+	grant(t, ns, "forwarder", "list", "watch")
+	role, err := admin.RbacV1().Roles(ns).Get(t.Context(), "forwarder", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	role.Rules = append(role.Rules, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods/portforward"}, Verbs: []string{"create"}})
+	if _, err := admin.RbacV1().Roles(ns).Update(t.Context(), role, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	kubeconfig, err := plane.Kubeconfig(ns, "forwarder")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }))
+	defer server.Close()
+	port := freePort(t)
+	k.createPod(t, ns, "p", "go", "dlv", port)
+	k.lead("p", port, server.Listener.Addr().String())
+	setStatus(t, ns, "p", running("web", "a", 0))
+	s := watchAs(t, kubeconfig, "--port-forward")
+	s.want("+p:web=a", fmt.Sprintf("p:web %d->%d", port, port))
+	resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "hello" {
+		t.Errorf("got %q, %v", body, err)
 	}
 	s.stop()
 }

@@ -49,27 +49,35 @@ type look struct {
 
 var podResource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 
-// startTime is how long the API server may take for each of the first answers.
+// startTime is how long the API server may take for the first answers, for each namespace.
 const startTime = 15 * time.Second
 
 // check asks the API server for what the watch needs, so that a missing right, a wrong address or a server that is not there is an error now.
 // Later, the same is a connection lost.
 func (i *informers) check(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTime)
-	defer cancel()
 	for _, ns := range i.namespaces {
-		pods := i.client.Resource(podResource).Namespace(ns)
-		if _, err := pods.List(ctx, metav1.ListOptions{Limit: 1, LabelSelector: i.selector}); err != nil {
-			return i.explain("list", ns, err)
+		if verb, err := i.try(ctx, ns); err != nil {
+			return i.explain(verb, ns, err)
 		}
-		second := int64(1)
-		w, err := pods.Watch(ctx, metav1.ListOptions{TimeoutSeconds: &second, LabelSelector: i.selector})
-		if err != nil {
-			return i.explain("watch", ns, err)
-		}
-		w.Stop()
 	}
 	return nil
+}
+
+// try makes the two requests that a watch of a namespace consists of, and says which one failed.
+func (i *informers) try(ctx context.Context, namespace string) (verb string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	pods := i.client.Resource(podResource).Namespace(namespace)
+	if _, err := pods.List(ctx, metav1.ListOptions{Limit: 1, LabelSelector: i.selector}); err != nil {
+		return "list", err
+	}
+	second := int64(1)
+	w, err := pods.Watch(ctx, metav1.ListOptions{TimeoutSeconds: &second, LabelSelector: i.selector})
+	if err != nil {
+		return "watch", err
+	}
+	w.Stop()
+	return "", nil
 }
 
 // explain says what a failed request means for the user.
