@@ -27,7 +27,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/tools/txtar"
 )
@@ -137,6 +139,8 @@ func lockedImages(ts *testscript.TestScript, file string) map[string]v1.Image {
 			Author: e.Author, OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant, Config: e.Config,
 			RootFS: v1.RootFS{Type: "layers"},
 		})
+		ts.Check(err)
+		img, err = mutate.AppendLayers(img, static.NewLayer([]byte("never to be fetched"), types.DockerLayer))
 		ts.Check(err)
 		images[e.Image] = img
 	}

@@ -49,7 +49,7 @@ func (g Go) Attach(p Process, o Options) (Plan, error) {
 	}
 	switch {
 	case p.Script:
-		return Plan{}, refuseScript(program)
+		return Plan{}, refuseScript(p.Argv)
 	case p.dynamic(0):
 		return Plan{}, refuseDynamic(program)
 	case !strings.Contains(program, "/") && !(o.LooksOnPath && absolutePath(p.Env["PATH"])):

@@ -63,7 +63,7 @@ func (y Python) Attach(p Process, o Options) (Plan, error) {
 	program := p.Argv[0]
 	switch {
 	case p.Script:
-		return Plan{}, refuseScript(program)
+		return Plan{}, refuseScript(p.Argv)
 	case p.dynamic(0):
 		return Plan{}, refuseDynamic(program)
 	}

@@ -9,7 +9,11 @@ import (
 
 var errNoProgram = &Refusal{"NoCommand", "neither the image nor the manifest names a program to start"}
 
-func refuseScript(program string) error {
+func refuseScript(argv []string) error {
+	program := argv[0]
+	if KnownOther(program) && len(argv) > 1 {
+		program += " " + argv[1] // the shell and its script
+	}
 	return &Refusal{"ScriptProgram", fmt.Sprintf("program %q is, or may be, a shell script, which the debugger cannot start; give the program that it starts in command", program)}
 }
 

@@ -104,7 +104,7 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 		return a, nil
 	case a.Process.Dynamic[0]:
 		return a, &runtimes.Refusal{Reason: "ProgramDynamic", Message: fmt.Sprintf("program %s is known at run time only", a.Found.Argv[0])}
-	case runtimes.KnownOther(shown.Argv[0]):
+	case !shown.Script && runtimes.KnownOther(shown.Argv[0]):
 		return a, &runtimes.Refusal{Reason: KnownOther, Message: fmt.Sprintf("program %s belongs to no runtime that can be debugged", path.Base(shown.Argv[0]))}
 	}
 	return a, &runtimes.Refusal{Reason: NoRuntime, Message: fmt.Sprintf("nothing shows which runtime %s needs; annotate the pod with %s, or set runtime in artifacts", a.Found.Argv[0], runtimeAnnotation)}

@@ -72,7 +72,7 @@ func TestWriteBack(t *testing.T) {
 	}{
 		"command switches CMD off, so args is written too": {
 			"name: web\n", []string{"/app"}, []string{"--port", "80"}, []launch.Edit{words(0, "dlv"), words(1, "--")},
-			"name: web\ncommand:\n- dlv\n- /app\nargs:\n- --\n- --port\n- \"80\"\n",
+			"name: web\ncommand:\n- dlv\n- /app\n- --\nargs:\n- --port\n- \"80\"\n",
 		},
 		"only what came from CMD changes": {
 			"name: web\n", []string{"tini", "--"}, []string{"node", "a.js"}, []launch.Edit{words(3, "--inspect")},

@@ -256,14 +256,19 @@ func (f *finder) cnbScript(script word, zero *word, params []word, end place) *i
 	return &invocation{langs: []syntax.LangVariant{syntax.LangBash}, script: script, zero: zero, params: params, end: end, via: "the buildpacks launcher"}
 }
 
+// maxTokens is how many words bash can be given one by one: the launcher writes "$10" for the eleventh, which bash reads as
+// "${1}0" (bashCommandWithTokens in the lifecycle's launch/bash.go).
+const maxTokens = 10
+
 // tokens marks the words that bash expands one by one, each as if by echo within double quotes.
 func (f *finder) tokens(words []word) []word {
 	out := slices.Clone(words)
 	for i := range out {
 		if n := strings.IndexAny(out[i].text, "$`\"\\"); n >= 0 || echoOption(out[i].text) {
-			out[i].static, out[i].known = false, max(n, 0)
+			out[i].static, out[i].known, out[i].mangled = false, max(n, 0), true
 		}
 	}
+	f.maxWords = len(f.line) - len(words) + maxTokens
 	f.checks = append(f.checks, func(w string) bool { return !echoOption(w) })
 	return out
 }

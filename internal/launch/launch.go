@@ -129,6 +129,7 @@ type Found struct {
 	line       []string
 	argv0      string              // who sets the program's argv[0]; "" for nobody
 	noInsert   *runtimes.Refusal   // why nothing can be inserted at all
+	maxWords   int                 // how many words the line may have after insertions; 0: any number
 	guards     []place             // where a "--" has to go too when anything is inserted
 	wordChecks []func(string) bool // what inserted words have to satisfy besides being plain
 
@@ -208,6 +209,15 @@ func (f Found) Insert(at []runtimes.Insertion) ([]Edit, error) {
 	}
 	if len(edits) == 0 {
 		return nil, nil
+	}
+	if f.maxWords > 0 {
+		n := len(f.line) + len(f.guards)
+		for _, e := range edits {
+			n += len(e.Words)
+		}
+		if n > f.maxWords {
+			return nil, refuse(BuildpackForm, "the buildpacks launcher cannot give the program more than %d words", maxTokens)
+		}
 	}
 	for _, p := range slices.Backward(f.guards) {
 		e, err := f.edit(p, false, []string{"--"})
@@ -311,6 +321,7 @@ type finder struct {
 	rest       []Command
 	argv0      string
 	shells     int
+	maxWords   int
 	guards     []place
 	noInsert   *runtimes.Refusal
 	checks     []func(string) bool
@@ -394,7 +405,7 @@ func (f *finder) found(words []word, end place, script bool) Found {
 	r := Found{
 		DirKnown: f.dirKnown, Assigned: f.assigned, Cleared: f.cleared, Opaque: f.opaque, References: f.references,
 		Script: script, Via: f.via, Rest: f.rest, Base: f.base, BaseFrom: f.baseFrom, words: words, end: end, line: f.line, argv0: f.argv0,
-		noInsert: noInsert, guards: f.guards, wordChecks: f.checks, unknownNames: f.in.Unknown,
+		noInsert: noInsert, guards: f.guards, maxWords: f.maxWords, wordChecks: f.checks, unknownNames: f.in.Unknown,
 	}
 	if f.dirSet && f.dirKnown {
 		r.Dir = f.dir

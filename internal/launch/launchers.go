@@ -147,10 +147,16 @@ func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 		return nil, refuse(LauncherNoCommand, "%s has no command to run", name)
 	}
 	if l.permutes && !(len(words) > len(rest) && words[len(words)-len(rest)-1].text == "--") {
-		// With words like that already there, the launcher is one that stops at the first word that is no option (musl's
-		// getopt), or it fails, and goes on failing.
-		if !slices.ContainsFunc(rest, func(w word) bool { return strings.HasPrefix(w.text, "-") }) {
+		// A mere "-" is no option.
+		switch i := slices.IndexFunc(rest, func(w word) bool { return len(w.text) > 1 && w.text[0] == '-' }); {
+		case i < 0:
 			f.guards = append(f.guards, rest[0].at)
+		case rest[i].text == "--":
+			// It eats that one, and would leave it to the command behind one more.
+			f.noInsert = refuse(LauncherUnknownOption, "%s takes the -- of its command for its own", name)
+		default:
+			// With other options there, the launcher is one that stops at the first word that is no option (musl's getopt), or
+			// it fails, and goes on failing.
 		}
 	}
 	return rest, nil

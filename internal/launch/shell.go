@@ -114,6 +114,9 @@ options:
 		}
 		return f.found(words, end, true), nil
 	}
+	if rest[0].mangled {
+		return Found{}, refuse(BuildpackForm, "bash reads the script for %s once before it gets there", name)
+	}
 	f.via = append(f.via, name+" -c")
 	inv := invocation{langs: dialects(name), script: rest[0], via: name, end: end}
 	if len(rest) > 1 {

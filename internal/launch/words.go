@@ -17,6 +17,8 @@ type word struct {
 	single bool
 	// loose says that it is one word unless a variable without quotes holds spaces or nothing.
 	loose bool
+	// mangled says that something reads the text once more before the program gets it: it is no script to be followed.
+	mangled bool
 	// tail is the certain last path element of a word whose beginning is not known.
 	tail string
 	// keeps is the variable whose value is whole within a word that assigns to it: PATH=$PATH:/x.
