@@ -1,49 +1,62 @@
 package main
 
 import (
+	"errors"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// TestDependencies keeps what is heavy, or reaches outside, from being linked where it has no business.
-func TestDependencies(t *testing.T) {
-	const (
-		kubernetes = `^k8s\.io/(client-go|api|apiserver|kubernetes)(/|$)`
-		network    = `^(net/http|github\.com/google/go-containerregistry/pkg/v1/remote)$`
-		tools      = `^golang\.org/x/crypto/x509roots/`
-	)
-	for _, test := range []struct {
-		packages []string
-		banned   []string
-		why      string
-	}{
-		{[]string{"."}, []string{kubernetes, tools}, "it is the function, which starts once per package and goes into a small image"},
-		{[]string{"./transform", "./function-config", "./internal/manifest", "./internal/image", "./internal/launch", "./internal/debuginfo"},
-			[]string{kubernetes}, "manifests are edited as YAML nodes, not as Kubernetes' Go types"},
-		{[]string{"./internal/watch"}, []string{`^k8s\.io/client-go/(kubernetes|informers)(/|$)`}, "the typed clients cost 10 MB and time at each start"},
-		{[]string{"./runtimes", "./internal/launch", "./internal/debuginfo"}, []string{network, `/kyaml/`}, "it is pure: command lines in, plans out"},
-	} {
-		for _, pkg := range test.packages {
-			t.Run(pkg, func(t *testing.T) {
-				out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", "nowatch", pkg).Output()
-				if err != nil {
-					t.Fatalf("go list -deps %s: %v", pkg, err)
-				}
-				linked := strings.Fields(string(out))
-				if len(linked) < 10 {
-					t.Fatalf("go list names %d packages", len(linked))
-				}
-				for _, ban := range test.banned {
-					re := regexp.MustCompile(ban)
-					for _, dep := range linked {
-						if re.MatchString(dep) {
-							t.Errorf("%s links %s; it must not: %s", pkg, dep, test.why)
-						}
-					}
-				}
-			})
+// TestKubernetesClient keeps the Kubernetes client to `debuggable watch`: a function starts once for each package that it is run
+// on, and goes into a small image, which is built with the tag nowatch.
+func TestKubernetesClient(t *testing.T) {
+	client := regexp.MustCompile(`^k8s\.io/(client-go|api)/`)
+	packages := strings.Fields(goList(t, "./..."))
+	if !slices.Contains(packages, "debuggable.dev/debuggable/transform") {
+		t.Fatalf("packages %v: these are not all", packages)
+	}
+	for _, pkg := range packages {
+		if pkg == "debuggable.dev/debuggable" || pkg == "debuggable.dev/debuggable/internal/watch" {
+			continue
+		}
+		forbid(t, client, "-deps", pkg)
+	}
+	forbid(t, client, "-deps", "-tags", "nowatch", ".")
+	// The typed clients and the informers made for them cost 10 MB, and time at each start.
+	forbid(t, regexp.MustCompile(`^k8s\.io/client-go/(kubernetes|informers)(/typed/|$)`), "-deps", ".")
+	if !slices.ContainsFunc(strings.Fields(goList(t, "-deps", ".")), client.MatchString) {
+		t.Error("with watch the program does not depend on the client either: this test would notice nothing")
+	}
+}
+
+// TestPurePackages keeps what reaches outside, and what parses manifests, out of the packages that turn command lines into plans,
+// and the tools' certificates out of the program.
+func TestPurePackages(t *testing.T) {
+	for _, pkg := range []string{"./runtimes", "./internal/launch", "./internal/debuginfo"} {
+		forbid(t, regexp.MustCompile(`^net/http$|/kyaml/|/pkg/v1/remote$`), "-deps", pkg)
+	}
+	forbid(t, regexp.MustCompile(`^golang\.org/x/crypto/x509roots/`), "-deps", ".")
+}
+
+// forbid fails for each package that `go list` names and that must not be among them.
+func forbid(t *testing.T, banned *regexp.Regexp, args ...string) {
+	t.Helper()
+	for _, dep := range strings.Fields(goList(t, args...)) {
+		if banned.MatchString(dep) {
+			t.Errorf("%s links %s", strings.Join(args, " "), dep)
 		}
 	}
+}
+
+func goList(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", append([]string{"list"}, args...)...).Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		t.Fatalf("go list %v: %v: %s", args, err, exit.Stderr)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +29,7 @@ func notRun() []string {
 		"docs/pipelines.md: skaffold build --file-output=build.json",
 		"docs/security.md: docker run --rm -i --network=none ghcr.io/acme/debuggable --offline < manifests.yaml",
 		"docs/runtimes.md: kubectl port-forward deployment/web 56268",
+		"docs/watch.md: debuggable watch", // e2e/watch runs it against a real API server
 	}
 }
 
@@ -57,7 +57,8 @@ func TestEveryCommandBlockIsRunOrListed(t *testing.T) {
 			if len(b.lines) == 0 {
 				continue
 			}
-			id := b.doc + ": " + b.lines[0]
+			command, _, _ := strings.Cut(b.lines[0], "  #")
+			id := b.doc + ": " + strings.TrimSpace(command)
 			seen = append(seen, id)
 			if !slices.Contains(listed, id) {
 				t.Errorf("%s:%d: block of commands that no test runs: mark it console, or add %q to notRun and say why", b.doc, b.start, id)
@@ -70,6 +71,37 @@ func TestEveryCommandBlockIsRunOrListed(t *testing.T) {
 		if !slices.Contains(seen, id) {
 			t.Errorf("notRun lists %q, which no document has", id)
 		}
+	}
+}
+
+// TestListedCommandsAreUnderstood asks debuggable for the help of each of its command lines that is not run: an unknown flag or
+// a wrong value is an error all the same.
+func TestListedCommandsAreUnderstood(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "debuggable")
+	goCommand(t, repository(t), "build", "-o", program, ".")
+	asked := 0
+	for _, b := range allBlocks(t) {
+		if b.lang != "sh" {
+			continue
+		}
+		for _, line := range b.lines {
+			line, _, _ = strings.Cut(line, "  #")
+			for _, command := range strings.Split(line, "|") {
+				command, _, _ = strings.Cut(command, ">")
+				command = strings.TrimPrefix(strings.TrimSpace(command), "kubectl ")
+				if command != "debuggable" && !strings.HasPrefix(command, "debuggable ") {
+					continue
+				}
+				asked++
+				args := append(strings.Fields(command)[1:], "--help")
+				if out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput(); err != nil {
+					t.Errorf("%s:%d: %s: %v\n%s", b.doc, b.start, command, err, out)
+				}
+			}
+		}
+	}
+	if asked < 5 {
+		t.Errorf("%d command lines were found, want many more", asked)
 	}
 }
 
@@ -164,59 +196,6 @@ func TestLinks(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(root, filepath.Dir(doc), target)); err != nil {
 				t.Errorf("%s links to %s: %v", doc, target, err)
 			}
-		}
-	}
-}
-
-// TestEveryReasonIsExplained compares the reasons that the code can give with those that runtimes.md explains.
-func TestEveryReasonIsExplained(t *testing.T) {
-	root := repository(t)
-	// A constant whose value is its name, a Refusal's reason, or a tag.
-	code := regexp.MustCompile(`\b([A-Z][A-Za-z0-9]+)\s*=\s*"([A-Z][A-Za-z0-9]+)"|Refusal\{(?:Reason:\s*)?"([A-Z][A-Za-z0-9]+)"|"reason":\s*"([A-Z][A-Za-z0-9]+)"`)
-	given := map[string]string{}
-	for _, dir := range []string{".", "transform", "runtimes", "internal/launch"} {
-		files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("%s: %v, %d files", dir, err, len(files))
-		}
-		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
-			}
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, m := range code.FindAllStringSubmatch(string(data), -1) {
-				if m[1] == m[2] {
-					given[m[2]+m[3]+m[4]] = file
-				}
-			}
-		}
-	}
-	data, err := os.ReadFile("runtimes.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, table, _ := strings.Cut(string(data), "\n## What the results say\n")
-	explained := map[string]bool{}
-	for _, line := range strings.Split(table, "\n") {
-		cells := strings.Split(line, "|")
-		if len(cells) < 2 {
-			continue
-		}
-		for _, m := range regexp.MustCompile("`([A-Za-z0-9]+)`").FindAllStringSubmatch(cells[1], -1) {
-			explained[m[1]] = true
-		}
-	}
-	for reason, file := range given {
-		if !explained[reason] {
-			t.Errorf("runtimes.md does not explain %s, which %s gives", reason, file)
-		}
-	}
-	for reason := range explained {
-		if given[reason] == "" {
-			t.Errorf("runtimes.md explains %s, which nothing gives", reason)
 		}
 	}
 }
