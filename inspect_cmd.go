@@ -54,7 +54,7 @@ func newInspect(out, errw io.Writer) *cobra.Command {
 			r := resolved[want]
 			if r.Err != nil {
 				failed = true
-				fmt.Fprintf(errw, "debuggable: %s: %v\n", want.Image, r.Err)
+				fmt.Fprintf(errw, "debuggable: %v\n", r.Err)
 				continue
 			}
 			explanations = append(explanations, transform.Explain(want.Image, r, cfg))

@@ -54,12 +54,12 @@ lock makes them anew.`,
 			}
 			if r.Err != nil {
 				failed = true
-				fmt.Fprintf(errw, "%s: %v\n", want.Image, r.Err)
+				fmt.Fprintf(errw, "debuggable: %v\n", r.Err)
 				continue
 			}
 			entries = append(entries, entry(want, r.Config))
 		}
-		if failed && cfg.Strict {
+		if failed && (cfg.Strict || len(entries) == 0) {
 			fmt.Fprintln(errw, "debuggable: nothing was written, because of the errors above")
 			return errReported
 		}

@@ -390,3 +390,27 @@ func (a *attachment) results() fn.Results {
 	}
 	return rs
 }
+
+// cautions words what the user should know beforehand: what Kubernetes or the debugger does with the pod from now on.
+func (a *attachment) cautions(delveEnds bool) fn.Results {
+	name := a.Detection.Runtime.Name()
+	var rs fn.Results
+	if a.plan.Support == "go" && a.completes() && !delveEnds {
+		rs = append(rs, a.result(fn.Warning, OutlivesProgram, name,
+			"Delve stays when the program ends, so the container does not complete until a client detaches; the support images built from this project end with the program (supportRegistry)"))
+	}
+	if a.plan.Support != "" && a.Pod.Workload.Kind.NoPorts {
+		rs = append(rs, a.result(fn.Warning, KnativeFeatures, name,
+			"Knative admits the init container and the volume only where kubernetes.podspec-init-containers and kubernetes.podspec-volumes-emptydir are enabled in its config-features"))
+	}
+	return rs
+}
+
+// completes says whether the container is meant to end: it belongs to a job, or the pod waits for it.
+func (c *Container) completes() bool {
+	if c.Init {
+		return text(get(c.Node, "restartPolicy")) != "Always" // a native sidecar stays
+	}
+	policy := text(get(c.Pod.Spec, "restartPolicy"))
+	return policy == "Never" || policy == "OnFailure"
+}

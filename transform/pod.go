@@ -282,7 +282,6 @@ func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 
 // annotate records where the debuggers listen.
 func (p *Pod) annotate(entries []debuginfo.Entry) {
-	value, _ := debuginfo.Encode(entries) // names, folders and numbers always encode
 	metadata := get(p.Template, "metadata")
 	if !isMapping(metadata) {
 		metadata = &yaml.Node{Kind: yaml.MappingNode}
@@ -292,7 +291,7 @@ func (p *Pod) annotate(entries []debuginfo.Entry) {
 			p.Template.Content = append([]*yaml.Node{str("metadata"), metadata}, p.Template.Content...)
 		}
 	}
-	node := str(value)
+	node := str(debuginfo.Encode(entries))
 	node.Style = yaml.SingleQuotedStyle
 	set(ensure(metadata, "annotations", yaml.MappingNode, "name", "generateName", "namespace", "labels"), debuginfo.Annotation, node)
 }

@@ -111,7 +111,7 @@ func (s *Scope) SupportImages(images map[image.Want]image.Result) []image.Want {
 			return
 		}
 		a, err := analyse(c.Container, images[c.want].Config, s.sources, c.told)
-		if err == nil && a.Detection.Runtime.Name() == "go" && !strings.Contains(a.Process.Argv[0], "/") {
+		if err == nil && a.Detection.Runtime.Name() == "go" && (!strings.Contains(a.Process.Argv[0], "/") || c.completes()) {
 			wants = append(wants, s.delve(c.want.Platform))
 		}
 	})
@@ -137,8 +137,11 @@ func (s *Scope) delve(platform string) image.Want {
 	return image.Want{Image: s.cfg.SupportRegistry + "/go", Platform: platform}
 }
 
-// looksOnPath is the label by which a support image says that its Delve looks programs up on PATH.
-const looksOnPath = "dev.debuggable.support/exec-looks-on-path"
+// The labels by which a support image says what its Delve does and stock Delve does not.
+const (
+	looksOnPath      = "dev.debuggable.support/exec-looks-on-path" // it looks a program without a slash up on PATH
+	exitsWithProgram = "dev.debuggable.support/exits-with-program" // it ends when the program ends
+)
 
 // Apply edits the objects and says what it did, container by container.
 func (s *Scope) Apply(images map[image.Want]image.Result) fn.Results {
@@ -275,7 +278,8 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result) (fn.Re
 		if a == nil {
 			continue
 		}
-		options.LooksOnPath = images[s.delve(a.want.Platform)].Config.Labels[looksOnPath] == "true"
+		delve := images[s.delve(a.want.Platform)].Config.Labels
+		options.LooksOnPath = delve[looksOnPath] == "true"
 		if err := a.attach(options); err != nil {
 			refuse(i, a.Detection.Runtime.Name(), err)
 			continue
@@ -284,7 +288,7 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result) (fn.Re
 			used[port.Number] = true
 		}
 		attached = append(attached, a)
-		outcomes[i] = a.results()
+		outcomes[i] = append(a.results(), a.cautions(delve[exitsWithProgram] == "true")...)
 	}
 	if err := p.pod.checkSupport(attached, s.cfg.SupportRegistry); err != nil {
 		for _, a := range attached {

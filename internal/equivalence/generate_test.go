@@ -502,7 +502,7 @@ func (g *generator) script(argv []string) []string {
 		{"heredoc", c + " <<EOF\nhello $HOME\nEOF\n", "", false}, {"heredoc", c + " <<'EOF'\nit's $HOME\nEOF", "", false}, {"heredoc", "cat <<-EOF >/tmp/f\n\tx $KNOWN\n\tEOF\nexec " + c, "", false},
 		{"subshell", "( " + c + " )", "", false}, {"subshell", "(cd /srv && " + c + ")", "", false}, {"subshell", "(cd /srv; migrate); exec " + c, "", false}, {"block", "{ " + c + "; }", "", false}, {"block", "{ migrate; setup; } && exec " + c, "", false},
 		{"pipe", c + " | cat", "", true}, {"pipe", c + " 2>&1 | tee out.log", "", true}, {"pipe", "echo hi | " + c, "", false}, {"pipe", "cat /tmp/in | " + c, "", true}, {"pipe", "echo x | migrate; exec " + c, "", false},
-		{"or", c + " || fails", "", false}, {"or", "fails || migrate; exec " + c, "", false}, {"or", "migrate || exit 1; exec " + c, "", false}, {"or", "fails || exec " + c, conditional, false}, {"or", "migrate || " + c, conditional, false}, {"or", "fails || true; " + c, "", false}, {"or", "fails && migrate || setup; " + c, "", false},
+		{"or", c + " || fails", conditional, false}, {"or", "fails || migrate; exec " + c, "", false}, {"or", "migrate || exit 1; exec " + c, "", false}, {"or", "fails || exec " + c, conditional, false}, {"or", "migrate || " + c, conditional, false}, {"or", "fails || true; " + c, "", false}, {"or", "fails && migrate || setup; " + c, "", false},
 		{"loop", "for i in 1 2; do " + c + "; done", loop, false}, {"loop", "while ! " + c + "; do break; done", loop, false}, {"loop-before", "until waitfor db; do sleep 1; done; exec " + c, "", false}, {"loop-before", "for i in a b; do migrate $i; done\nexec " + c, "", false}, {"loop-before", "while fails; do sleep 1; done && " + c, "", false},
 		{"background", c + " &\nwait", background, true}, {"background", c + " & pid=$!; wait $pid", background, true}, {"background-before", "notify & exec " + c, "", true}, {"background-before", "(sleep 1; notify) & " + c, "", true},
 		{"if-around", "if true; then " + c + "; fi", conditional, false}, {"if-around", "if [ -n \"$NOPE\" ]; then migrate; else exec " + c + "; fi", conditional, false}, {"case-around", "case \"$KNOWN\" in *) exec " + c + ";; esac", conditional, false},
@@ -535,7 +535,7 @@ func (g *generator) script(argv []string) []string {
 		}
 	}
 	if bash && g.chance(20) {
-		t.text = g.one("set -o pipefail; ", "[[ -n $KNOWN ]] && migrate; ", "set -euo pipefail\n", "time ", "shopt -s nullglob; ", "export A=$'x\\ny'; ", "declare -x A=1; ", "a=(1 2); migrate \"${a[@]}\"; ", "(( 1 + 1 )); ", "[[ $KNOWN == x* ]] || ", "source /app/env.sh; ", "export A=1 B=(x); ", "echo <<< x; ") + t.text
+		t.text = g.one("set -o pipefail; ", "[[ -n $KNOWN ]] && migrate; ", "set -euo pipefail\n", "time ", "shopt -s nullglob; ", "export A=$'x\\ny'; ", "declare -x A=1; ", "a=(1 2); migrate \"${a[@]}\"; ", "(( 1 + 1 )); ", "source /app/env.sh; ", "export A=1 B=(x); ", "echo <<< x; ") + t.text
 	}
 	if strings.Contains(t.text, "time exec") || strings.HasPrefix(t.text, "time ") && t.name != "plain" {
 		t.text = strings.TrimPrefix(t.text, "time ")

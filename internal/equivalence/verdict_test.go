@@ -325,6 +325,9 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 		if i >= 0 && i <= len(was.entries) {
 			is.entries, was.entries = is.entries[:i], was.entries[:i]
 		}
+		if n := len(was.entries); was.exit != 0 && len(is.entries) > n { // a variable that is set now: set -u
+			is.entries, i = is.entries[:n], n
+		}
 		if i >= 0 || was.exit != 0 && is.exit != 0 {
 			was.exit, was.output, is.exit, is.output = 0, nil, 0, nil
 		}
@@ -387,6 +390,9 @@ func uses(c container) bool {
 }
 
 var (
+	// shellMessage is how bash begins a message: with $0, which may be another program's name, and the line.
+	shellMessage = regexp.MustCompile(`^.*: line \d+: `)
+
 	jdwp     = regexp.MustCompile(`^-agentlib:jdwp=transport=dt_socket,server=y,address=\d+,suspend=[ny],quiet=y$`)
 	inspect  = regexp.MustCompile(`^--inspect(-brk)?=0\.0\.0\.0:\d+$`)
 	nodeOpts = regexp.MustCompile(`^--node-options=--inspect(-brk)?=0\.0\.0\.0:\d+$`)
@@ -443,9 +449,7 @@ func differ(was, is outcome, u unit, hidden bool) string {
 			}
 			var lines []string
 			for _, line := range strings.Split(text, "\n") {
-				if i := strings.Index(line, "line 1:"); i >= 0 { // bash -c names itself after the command
-					line = line[i:]
-				}
+				line = shellMessage.ReplaceAllString(line, "")
 				if !u.AppUnknown || line != "launcher: started without a debugger" {
 					lines = append(lines, line)
 				}

@@ -248,7 +248,35 @@ func (f *finder) cnbKnown(p cnbProcess, meta cnbMetadata, appDir string, args []
 	} else if p.Buildpack != "" && api == "" {
 		f.noInsert = refuse(BuildpackMetadata, "the image's label does not say which API the buildpack of process %s has", p.Type)
 	}
-	return f.tokens(words[1:]), end, nil, true, nil
+	tokens := f.tokens(words[1:])
+	if script, ok := scriptOf(tokens); ok && len(tokens) <= maxTokens && len(tokens)+mostInserted > maxTokens && f.noInsert == nil {
+		// A script with the same words may have as many as it likes.
+		f.base = []string{cnbLauncher, script}
+		f.line, f.baseFrom, f.maxWords = f.base, []int{-1, -1}, 0
+		words, end := argvWords(f.base, nil)
+		return nil, end, f.cnbScript(words[1], nil, nil, end), true, nil
+	}
+	return tokens, end, nil, true, nil
+}
+
+// mostInserted is more words than any debugger needs.
+const mostInserted = 9
+
+// scriptOf writes words that bash takes one by one as a script, if nothing changes them on the way: in "eval echo \"$1\"" the
+// shell splits $1 at blanks and expands wildcards in it.
+func scriptOf(tokens []word) (string, bool) {
+	var quoted []string
+	for i, t := range tokens {
+		if !t.static || i == 0 && !(plain(t.text) && commandWord(t.text)) || strings.ContainsAny(t.text, "\t\n*?[") || strings.Contains(t.text, "  ") {
+			return "", false
+		}
+		if text := t.text; plain(text) {
+			quoted = append(quoted, text)
+		} else {
+			quoted = append(quoted, "'"+strings.ReplaceAll(text, "'", `'\''`)+"'")
+		}
+	}
+	return strings.Join(quoted, " "), true
 }
 
 func (f *finder) cnbScript(script word, zero *word, params []word, end place) *invocation {

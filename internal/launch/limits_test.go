@@ -21,9 +21,11 @@ func TestInsertLimits(t *testing.T) {
 		reason string // "" for none
 		want   string // the line after the insertion
 	}{
-		"ten words one by one":     {"/cnb/process/web", label(quoted("python a.py b c d e")), "", "/cnb/lifecycle/launcher /dbg/launcher --port 1 -- python a.py b c d e"},
-		"eleven words one by one":  {"/cnb/process/web", label(quoted("python a.py b c d e f")), BuildpackForm, ""},
-		"catatonit and no option":  {"catatonit python -", nil, "", "catatonit -- /dbg/launcher --port 1 -- python -"},
+		"ten words one by one":     {"/cnb/lifecycle/launcher python a.py b c d e", nil, "", "/cnb/lifecycle/launcher|/dbg/launcher|--port|1|--|python|a.py|b|c|d|e"},
+		"eleven words one by one":  {"/cnb/lifecycle/launcher python a.py b c d e f", nil, BuildpackForm, ""},
+		"words of the image":       {"/cnb/process/web", label(quoted("python a.py it's & c")), "", "/cnb/lifecycle/launcher|/dbg/launcher --port 1 -- python a.py 'it'\\''s' '&' c"},
+		"a word that bash reads":   {"/cnb/process/web", label(quoted("python a.py $HOME b c d e")), BuildpackForm, ""},
+		"catatonit and no option":  {"catatonit python -", nil, "", "catatonit|--|/dbg/launcher|--port|1|--|python|-"},
 		"catatonit eats the first": {"catatonit python a.py -- b", nil, LauncherUnknownOption, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -44,7 +46,7 @@ func TestInsertLimits(t *testing.T) {
 			if found.Base != nil {
 				line = found.Base
 			}
-			if got := strings.Join(Apply(line, edits), " "); got != c.want {
+			if got := strings.Join(Apply(line, edits), "|"); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
