@@ -22,10 +22,10 @@ var (
 
 // tally counts what became of containers.
 type tally struct {
-	containers, launches, broken, debuggable, idle, hidden int
-	legit, unexpected                                      int
-	reasons                                                map[string]map[string]int // reason, class
-	classes                                                map[string][3]int         // class: containers, debuggable, left alone without need
+	containers, broken, debuggable, idle, hidden int
+	legit, unexpected                            int
+	reasons                                      map[string]map[string]int // reason, class
+	classes                                      map[string][3]int         // class: containers, debuggable, left alone without need
 }
 
 func TestLaunchEquivalence(t *testing.T) {

@@ -31,27 +31,27 @@ var stubPaths = strings.Split(`/app/server /usr/local/bin/gosrv /app/my server /
 /cnb/lifecycle/launcher /cnb/process/web /cnb/process/worker /cnb/process/task /layers/bin/node /layers/bin/gunicorn`, "\n")
 
 // scripts of the sandbox. docker-entrypoint.sh has the contract of the official Node image: what is no command is node's.
-var scripts = map[string]string{
-	"/usr/local/bin/docker-entrypoint.sh": "#!/bin/sh\nset -e\ncase $1 in -*) set -- node \"$@\";; *) command -v \"$1\" >/dev/null 2>&1 || set -- node \"$@\";; esac\nexec \"$@\"\n",
-	"/docker-entrypoint.sh":               "#!/bin/sh\nset -e\nsetup\nexec \"$@\"\n",
-	"/entrypoint.sh":                      "#!/bin/sh\nset -e\nsetup entrypoint\nexec \"$@\"\n",
-	"/app/start-go.sh":                    "#!/bin/sh\nsetup\nexec /app/server \"$@\"\n",
-	"/app/start-java.sh":                  "#!/bin/bash\nsetup\nexec java $JAVA_OPTS -jar app.jar \"$@\"\n",
-	"/app/start-node.sh":                  "#!/bin/sh\nexec node server.js \"$@\"\n",
-	"/app/start-python.sh":                "#!/bin/sh\nexec python app.py \"$@\"\n",
-	"/app/start-dotnet":                   "#!/bin/sh\nexec dotnet app.dll \"$@\"\n",
-	"/app/env.sh":                         "FROM_FILE=yes\nexport FROM_FILE\n",
-	"/tmp/in":                             "input\n",
-}
-
-func init() {
+func scripts() map[string]string {
+	all := map[string]string{
+		"/usr/local/bin/docker-entrypoint.sh": "#!/bin/sh\nset -e\ncase $1 in -*) set -- node \"$@\";; *) command -v \"$1\" >/dev/null 2>&1 || set -- node \"$@\";; esac\nexec \"$@\"\n",
+		"/docker-entrypoint.sh":               "#!/bin/sh\nset -e\nsetup\nexec \"$@\"\n",
+		"/entrypoint.sh":                      "#!/bin/sh\nset -e\nsetup entrypoint\nexec \"$@\"\n",
+		"/app/start-go.sh":                    "#!/bin/sh\nsetup\nexec /app/server \"$@\"\n",
+		"/app/start-java.sh":                  "#!/bin/bash\nsetup\nexec java $JAVA_OPTS -jar app.jar \"$@\"\n",
+		"/app/start-node.sh":                  "#!/bin/sh\nexec node server.js \"$@\"\n",
+		"/app/start-python.sh":                "#!/bin/sh\nexec python app.py \"$@\"\n",
+		"/app/start-dotnet":                   "#!/bin/sh\nexec dotnet app.dll \"$@\"\n",
+		"/app/env.sh":                         "FROM_FILE=yes\nexport FROM_FILE\n",
+		"/tmp/in":                             "input\n",
+	}
 	for _, tool := range []string{"npm", "npx", "yarn", "pnpm"} {
-		scripts["/usr/local/bin/"+tool] = "#!/usr/bin/env node\n"
+		all["/usr/local/bin/"+tool] = "#!/usr/bin/env node\n"
 	}
 	for _, tool := range []string{"nodemon", "ts-node", "tsx", "next"} {
-		scripts["/app/node_modules/.bin/"+tool] = "#!/usr/bin/env node\n"
-		scripts["/usr/local/bin/"+tool] = "#!/usr/bin/env node\n"
+		all["/app/node_modules/.bin/"+tool] = "#!/usr/bin/env node\n"
+		all["/usr/local/bin/"+tool] = "#!/usr/bin/env node\n"
 	}
+	return all
 }
 
 // sandbox is a root directory to start containers in, one after the other.
@@ -135,7 +135,7 @@ func newSandbox(t testing.TB, root, stub, shell string) *sandbox {
 			must(os.Link(root+"/stub", root+p))
 		}
 	}
-	for p, text := range scripts {
+	for p, text := range scripts() {
 		must(os.MkdirAll(filepath.Dir(root+p), 0o755))
 		must(os.WriteFile(root+p, []byte(text), 0o755))
 	}

@@ -81,9 +81,7 @@ func chdir(dir string) {
 }
 
 // launchers run the rest of their command line. Their options are those of their own manual pages.
-var launchers map[string]func(argv, env []string)
-
-func init() {
+func launchers() map[string]func(argv, env []string) {
 	user := func(argv, env []string) {
 		if len(argv) < 3 {
 			fail("no user or command")
@@ -106,7 +104,7 @@ func init() {
 			run(rest, env)
 		}
 	}
-	launchers = map[string]func(argv, env []string){
+	return map[string]func(argv, env []string){
 		"tini":        plain("svwgp:e:", ""),
 		"docker-init": plain("svwgp:e:", ""),
 		"dumb-init":   plain("cvr:", "single-child verbose rewrite="),
