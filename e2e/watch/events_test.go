@@ -130,6 +130,18 @@ func TestNamespacesAndSelector(t *testing.T) {
 	all.want("-web:web=web-2")
 	deletePod(t, three, "web")
 	all.want("-web:web=web-3")
+	// A pod that the selector does not match any more is as good as gone.
+	relabel := func(label string) {
+		t.Helper()
+		patch := []byte(`{"metadata":{"labels":{"app":"` + label + `"}}}`)
+		if _, err := admin.CoreV1().Pods(one).Patch(t.Context(), "web", types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	relabel("old")
+	all.want("-web:web=web-1")
+	relabel("web")
+	all.want("+web:web=web-1")
 	some.stop()
 	all.stop()
 }
