@@ -40,7 +40,7 @@ func TestStartRestartDeletion(t *testing.T) {
 	}
 }
 
-// The line is that of the seeds and of spec, to the order of the keys.
+// The line is what IDEs read from "skaffold debug", to the order of the keys.
 func TestLine(t *testing.T) {
 	ns := namespace(t)
 	createPod(t, ns, "web-f6d56bcc5-6csgs", goInfo, "web")
