@@ -535,7 +535,7 @@ func (g *generator) script(argv []string) []string {
 		}
 	}
 	if bash && g.chance(20) {
-		t.text = g.one("set -o pipefail; ", "[[ -n $KNOWN ]] && migrate; ", "set -euo pipefail\n", "time ", "shopt -s nullglob; ", "export A=$'x\\ny'; ", "declare -x A=1; ", "a=(1 2); migrate \"${a[@]}\"; ", "(( 1 + 1 )); ", "source /app/env.sh; ", "export A=1 B=(x); ", "echo <<< x; ") + t.text
+		t.text = g.one("set -o pipefail; ", "[[ -n $KNOWN ]] && migrate; ", "set -euo pipefail\n", "shopt -s nullglob; ", "export A=$'x\\ny'; ", "declare -x A=1; ", "a=(1 2); migrate \"${a[@]}\"; ", "(( 1 + 1 )); ", "source /app/env.sh; ", "export A=1 B=(x); ", "echo <<< x; ") + t.text
 	}
 	if strings.Contains(t.text, "time exec") || strings.HasPrefix(t.text, "time ") && t.name != "plain" {
 		t.text = strings.TrimPrefix(t.text, "time ")
@@ -827,6 +827,9 @@ func (g *generator) buildpack(argv []string) {
 	default:
 		if user {
 			u.Container.Args = []string{"--more", "x"}
+			if api == "0.10" || api == "0.12" { // they may take the place of the script
+				u.App, u.AppUnknown = "", true
+			}
 			g.class("cnb:args")
 		}
 	}

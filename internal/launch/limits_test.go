@@ -55,3 +55,24 @@ func TestInsertLimits(t *testing.T) {
 		t.Errorf("a script that bash reads twice: got %v", err)
 	}
 }
+
+// A wildcard behind a backslash is none: what the word is worth is certain.
+func TestEscapedWildcards(t *testing.T) {
+	for script, want := range map[string]string{
+		`java -agentlib\:jdwp\=address\=\*\:8000 x`: "-agentlib:jdwp=address=*:8000",
+		`java \[a\] x`:   "[a]",
+		`java \{a,b\} x`: "{a,b}",
+		`java \\* x`:     "",
+		`java a* x`:      "",
+	} {
+		for _, shell := range []string{"sh", "bash"} {
+			found, err := Find(Input{Argv: []string{shell, "-c", script}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if certain := want != ""; found.Static[1] != certain || certain && found.Argv[1] != want {
+				t.Errorf("%s %s: got %q, certain: %v", shell, script, found.Argv[1], found.Static[1])
+			}
+		}
+	}
+}
