@@ -335,7 +335,9 @@ func (g *generator) option(name, value string, known bool) {
 		ref := &keyRef{Name: stored("Secret", map[string]string{"opts": value}, false), Key: "opts"}
 		if kind != "secret" {
 			ref.Optional = &yes
-			g.legit("variable from an optional Secret")
+			if u.Runtime != "jvm" {
+				g.legit("variable from an optional Secret")
+			}
 		}
 		if kind == "missing" {
 			ref.Key = "nope"
@@ -614,6 +616,9 @@ func (g *generator) scriptFile(argv []string) []string {
 		if !g.u.Existing {
 			g.legit("Go or Python behind a script file")
 		}
+	}
+	if g.u.Existing && slices.Contains(g.u.Class, "option:reference") {
+		g.u.App = "" // the script may use any variable
 	}
 	if g.u.Existing || g.chance(60) {
 		g.legit(map[bool]string{true: "debugger behind a script file"}[g.u.Existing])

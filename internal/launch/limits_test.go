@@ -27,6 +27,7 @@ func TestInsertLimits(t *testing.T) {
 		"a word that bash reads":   {"/cnb/process/web", label(quoted("python a.py $HOME b c d e")), BuildpackForm, ""},
 		"catatonit and no option":  {"catatonit python -", nil, "", "catatonit|--|/dbg/launcher|--port|1|--|python|-"},
 		"catatonit eats the first": {"catatonit python a.py -- b", nil, LauncherUnknownOption, ""},
+		"catatonit eats its own":   {"catatonit catatonit -g python", nil, LauncherUnknownOption, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			argv := strings.Fields(c.argv)
