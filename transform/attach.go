@@ -206,8 +206,23 @@ func (a Analysis) planned(o runtimes.Options) (runtimes.Plan, error) {
 	return a.Detection.Runtime.Attach(process, o)
 }
 
-// attach plans the debugger for an analysed container, without changing anything.
+// attach plans the debugger for an analysed container, without changing anything. Where the environment cannot be changed,
+// the command line may do.
 func (a *attachment) attach(o runtimes.Options) error {
+	err := a.attachOnce(o)
+	if err == nil || len(a.plan.Env) == 0 {
+		return err
+	}
+	b := &attachment{containerScope: a.containerScope, Analysis: a.Analysis}
+	b.Process.EnvFixed = true
+	if b.attachOnce(o) != nil {
+		return err
+	}
+	*a = *b
+	return nil
+}
+
+func (a *attachment) attachOnce(o runtimes.Options) error {
 	var err error
 	runtime := a.Detection.Runtime
 	if a.plan, err = a.planned(o); err != nil {

@@ -80,8 +80,9 @@ func chdir(dir string) {
 	}
 }
 
-// launchers run the rest of their command line. Their options are those of their own manual pages.
-func launchers() map[string]func(argv, env []string) {
+// launcher returns a program that runs the rest of its command line, nil for any other. Their options are those of their own
+// manual pages.
+func launcher(name string) func(argv, env []string) {
 	user := func(argv, env []string) {
 		if len(argv) < 3 {
 			fail("no user or command")
@@ -174,7 +175,7 @@ func launchers() map[string]func(argv, env []string) {
 			}
 			runAs([]string{"/bin/" + strings.Replace(argv[1], "ash", "sh", 1)}, argv[1:], env)
 		},
-	}
+	}[name]
 }
 
 func nice(argv, env []string) {
