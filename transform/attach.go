@@ -81,7 +81,9 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 	}
 	shown := a.Process
 	shown.Env = all // what a script sets on the way is no sign of a runtime
-	if args := a.Process.Argv[1:]; a.Process.Script && len(args) > 0 && !slices.Contains(a.Process.Dynamic, true) {
+	inShell := slices.ContainsFunc(a.Found.Via, func(via string) bool { return strings.HasSuffix(via, " -c") })
+	// Within a shell's script, a word that is not certain stands as its source text.
+	if args := a.Process.Argv[1:]; a.Process.Script && len(args) > 0 && !(inShell && slices.Contains(a.Process.Dynamic, true)) {
 		found, err := launch.Find(launch.Input{Argv: args, Env: a.Process.Env, Unknown: a.env.unknown})
 		var refusal *runtimes.Refusal
 		switch {
