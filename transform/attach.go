@@ -399,7 +399,7 @@ func (a *attachment) cautions(delveEnds bool) fn.Results {
 		rs = append(rs, a.result(fn.Warning, OutlivesProgram, name,
 			"Delve stays when the program ends, so the container does not complete until a client detaches; the support images built from this project end with the program (supportRegistry)"))
 	}
-	if a.plan.Support != "" && a.Pod.Workload.Kind.NoPorts {
+	if a.plan.Support != "" && a.Pod.Workload.Kind.Knative {
 		rs = append(rs, a.result(fn.Warning, KnativeFeatures, name,
 			"Knative admits the init container and the volume only where kubernetes.podspec-init-containers and kubernetes.podspec-volumes-emptydir are enabled in its config-features"))
 	}

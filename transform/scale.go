@@ -21,7 +21,7 @@ func (w *Workload) scaleDown(cfg functionconfig.Config) bool {
 		}
 	}
 	for _, p := range w.Pods {
-		if !w.Kind.NoPorts {
+		if !w.Kind.Knative {
 			continue // only Knative scales by annotations
 		}
 		for _, key := range []string{"min-scale", "max-scale", "initial-scale", "minScale", "maxScale", "initialScale"} {
