@@ -327,7 +327,7 @@ func (p *Pod) usedPorts() map[int32]bool {
 			used[int32(n)] = true
 		}
 	}
-	host := isTrue(get(p.Spec, "hostNetwork"))
+	host := p.onHostNetwork()
 	for _, c := range p.Containers {
 		for _, port := range items(get(c.Node, "ports")) {
 			mark(text(get(port, "containerPort")))
@@ -348,6 +348,9 @@ func (p *Pod) usedPorts() map[int32]bool {
 	}
 	return used
 }
+
+// onHostNetwork says whether the pod's ports are its node's.
+func (p *Pod) onHostNetwork() bool { return isTrue(get(p.Spec, "hostNetwork")) }
 
 // freePorts finds ports for one container after the other.
 func freePorts(used map[int32]bool) func(from int32) int32 {
