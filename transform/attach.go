@@ -76,6 +76,11 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 		NoTemp:    c.noTemp(),
 		EnvShared: c.startsJVM() || besideJVM(a.Found.Rest),
 	}
+	for name, value := range a.env.likely {
+		if _, set := a.Process.Env[name]; !set && !a.Process.Hidden[name] {
+			a.Process.Env[name] = value // a debugger that it starts must not be started twice
+		}
+	}
 	for i, static := range a.Found.Static {
 		a.Process.Dynamic[i] = !static || a.unresolved(a.Found.Argv[i])
 	}
