@@ -76,6 +76,11 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 		NoTemp:    c.noTemp(),
 		EnvShared: c.startsJVM() || besideJVM(a.Found.Rest),
 	}
+	for name, value := range a.env.likely {
+		if _, set := a.Process.Env[name]; !set && !a.Process.Hidden[name] {
+			a.Process.Env[name] = value // a debugger that it starts must not be started twice
+		}
+	}
 	for i, static := range a.Found.Static {
 		a.Process.Dynamic[i] = !static || a.unresolved(a.Found.Argv[i])
 	}
@@ -344,7 +349,7 @@ func (p *Pod) usedPorts() map[int32]bool {
 			used[int32(n)] = true
 		}
 	}
-	host := isTrue(get(p.Spec, "hostNetwork"))
+	host := p.onHostNetwork()
 	for _, c := range p.Containers {
 		for _, port := range items(get(c.Node, "ports")) {
 			mark(text(get(port, "containerPort")))
@@ -365,6 +370,9 @@ func (p *Pod) usedPorts() map[int32]bool {
 	}
 	return used
 }
+
+// onHostNetwork says whether the pod's ports are its node's.
+func (p *Pod) onHostNetwork() bool { return isTrue(get(p.Spec, "hostNetwork")) }
 
 // freePorts finds ports for one container after the other.
 func freePorts(used map[int32]bool) func(from int32) int32 {
@@ -416,7 +424,7 @@ func (a *attachment) cautions(delveEnds bool) fn.Results {
 		rs = append(rs, a.result(fn.Warning, OutlivesProgram, name,
 			"Delve stays when the program ends, so the container does not complete until a client detaches; the support images built from this project end with the program (supportRegistry)"))
 	}
-	if a.plan.Support != "" && a.Pod.Workload.Kind.NoPorts {
+	if a.plan.Support != "" && a.Pod.Workload.Kind.Knative {
 		rs = append(rs, a.result(fn.Warning, KnativeFeatures, name,
 			"Knative admits the init container and the volume only where kubernetes.podspec-init-containers and kubernetes.podspec-volumes-emptydir are enabled in its config-features"))
 	}
