@@ -19,9 +19,9 @@ import (
 // means that a crash goes unnoticed, that a Job never completes and that an init container holds up its pod. So this
 // Delve watches the program and ends with it, and with its exit status.
 //
-// The watcher is one more client of the server in this very process, which asks for the state and nothing else. It does
-// not get in the way of others: it waits for its answer at most as long as the program runs, and holds nothing up while
-// it waits. It interferes only where no client is connected and the program could not end: see letGo.
+// The watcher is one more client of the server in this very process. It does not get in the way of others, because it
+// asks only when the program is gone, or is stopped while no client is connected; what it needs to know until then is in
+// /proc. It interferes only where no client is connected and the program could not end: see letGo.
 
 const (
 	lookEvery = 200 * time.Millisecond
@@ -63,13 +63,17 @@ func exitWithProgram(cmd *cobra.Command, exit func(status int)) {
 type watcher struct {
 	client *rpc2.RPCClient
 	port   int // that the server listens on
+	pid    int // of the program, 0 for unknown; only watch uses it
 	// ending says that somebody asked the program to end with a signal.
 	ending atomic.Bool
 }
 
 // watch returns the exit status of the program when it ended, or false when Delve itself is ending.
 func (w *watcher) watch() (status int, ended bool) {
-	for {
+	for ; ; time.Sleep(lookEvery) {
+		if w.getsOn() {
+			continue
+		}
 		state, err := w.client.GetStateNonBlocking()
 		if status, ended := exitStatus(err); ended {
 			return status, true
@@ -82,8 +86,14 @@ func (w *watcher) watch() (status int, ended bool) {
 			for range w.client.Continue() { // until it stops again or ended
 			}
 		}
-		time.Sleep(lookEvery)
 	}
+}
+
+// getsOn says whether the program runs, or is stopped for a client.
+func (w *watcher) getsOn() bool {
+	p, found := findTracee(w.pid)
+	w.pid = p.pid
+	return found && (!p.stopped || w.watched())
 }
 
 // letGo says whether the program is stopped where it would end without a debugger, and nobody is there to look at it:

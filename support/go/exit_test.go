@@ -245,6 +245,10 @@ func TestWatchingDisturbsNobody(t *testing.T) {
 	if _, err := one.Halt(); err != nil {
 		t.Fatal(err)
 	}
+	// A new run of the program is no end.
+	if _, err := one.Restart(false); err != nil {
+		t.Fatal(err)
+	}
 	time.Sleep(2 * lookEvery)
 	s.await(other, "stopped", func(state *api.DebuggerState) bool { return !state.Running && !state.Exited })
 	if err := one.Disconnect(false); err != nil {
@@ -291,6 +295,8 @@ func (s *session) debugRPC() {
 	if err := client.Disconnect(true); err != nil {
 		s.t.Fatal(err)
 	}
+	// That does not wait for the program to go on, and the next client must not halt it before.
+	s.client().Disconnect(false)
 }
 
 // next returns the value n, which must be the successor of last unless that is 0.

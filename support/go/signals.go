@@ -2,19 +2,16 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
 
 // Stock Delve kills the program at once when it gets SIGTERM or SIGINT, which is how a container is told to stop. The
-// program would have had its time to end. So the watcher takes these signals from Delve and passes them on.
+// program would have had its time to end. So the watcher takes these signals from Delve and passes them on. One that
+// comes in the instant before, while Delve starts the program, still has Delve's way.
 
 // stopSignals are the signals that containers are stopped with. Delve handles the first two itself.
 var stopSignals = [...]os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT}
@@ -34,12 +31,10 @@ func (w *watcher) forwardSignals(exit func(status int)) {
 	for s := range signals {
 		again := w.ending.Swap(true)
 		number := s.(syscall.Signal)
-		for _, pid := range traced() {
-			if again {
-				_ = syscall.Kill(-pid, syscall.SIGKILL) // Delve gave it a process group
-			} else {
-				_ = syscall.Kill(pid, number)
-			}
+		if p, found := findTracee(0); found && again {
+			_ = syscall.Kill(-p.pid, syscall.SIGKILL) // Delve gave it a process group
+		} else if found {
+			_ = syscall.Kill(p.pid, number)
 		}
 		if again {
 			exit(128 + int(number))
@@ -61,38 +56,4 @@ func delveHandlesSignals() bool {
 		}
 	}
 	return false
-}
-
-// traced returns the process IDs of the children of this process that it debugs. Delve's own answer waits while the
-// program runs.
-func traced() []int {
-	files, err := filepath.Glob("/proc/[0-9]*/status")
-	if err != nil {
-		return nil
-	}
-	self := strconv.Itoa(os.Getpid())
-	var pids []int
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			continue // ended in the meantime
-		}
-		fields := map[string]string{}
-		for line := range strings.Lines(string(data)) {
-			name, value, _ := strings.Cut(line, ":")
-			fields[name] = strings.TrimSpace(value)
-		}
-		if fields["PPid"] != self {
-			continue
-		}
-		// The tracer is a thread.
-		if _, err := os.Stat("/proc/self/task/" + fields["TracerPid"]); err != nil {
-			continue
-		}
-		var pid int
-		if _, err := fmt.Sscan(fields["Pid"], &pid); err == nil {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
 }
