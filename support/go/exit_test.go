@@ -110,8 +110,8 @@ func (s *session) program() (pid int) {
 	return pid
 }
 
-// client connects once Delve let the program go. (A client that halts it before that has Delve's own "continue" still to
-// come, with the stock Delve as well.)
+// client connects once Delve let the program go, and a little later: stock Delve, too, loses a request to halt the
+// program that comes while it lets the program go.
 func (s *session) client() *rpc2.RPCClient {
 	s.t.Helper()
 	address, err := ownAddress(s.address)
@@ -125,6 +125,7 @@ func (s *session) client() *rpc2.RPCClient {
 	s.t.Cleanup(func() { conn.Close() })
 	client := rpc2.NewClientFromConn(conn)
 	s.await(client, "running", func(state *api.DebuggerState) bool { return state.Running })
+	time.Sleep(200 * time.Millisecond)
 	return client
 }
 
@@ -295,7 +296,7 @@ func (s *session) debugRPC() {
 	if err := client.Disconnect(true); err != nil {
 		s.t.Fatal(err)
 	}
-	// That does not wait for the program to go on, and the next client must not halt it before.
+	// That does not wait for the program to go on; the next client does.
 	s.client().Disconnect(false)
 }
 
