@@ -419,8 +419,8 @@ func pythonImage(t *testing.T) string {
 	for _, name := range []string{"app.py", "web.py", "asgi.py"} {
 		r.text("/app/"+name, source(t, name), 0o644)
 	}
-	r.text("/usr/local/bin/gunicorn", "#!/usr/bin/python3\nimport sys\nfrom gunicorn.app.wsgiapp import run\nsys.exit(run())\n", 0o755)
-	r.text("/usr/local/bin/uvicorn", "#!/usr/bin/env python3\nimport sys\nfrom uvicorn.main import main\nsys.exit(main())\n", 0o755)
+	r.text("/usr/local/bin/gunicorn", "#!/usr/bin/python3\nimport sys\nfrom gunicorn.app.wsgiapp import run\nif __name__ == '__main__':\n    sys.exit(run())\n", 0o755)
+	r.text("/usr/local/bin/uvicorn", "#!/usr/bin/env python3\nimport sys\nfrom uvicorn.main import main\nif __name__ == '__main__':\n    sys.exit(main())\n", 0o755)
 	return r.push("python", v1.Config{
 		Entrypoint: []string{"python", "app.py"},
 		WorkingDir: "/app",
