@@ -176,13 +176,14 @@ func addDelve(ctx context.Context, p *part, c *goCompiler) error {
 	if version == "" {
 		return errors.New("support/go does not build Delve")
 	}
-	// The last three say how this Delve differs from the stock one, for programs that choose a command line by it.
+	// All but the first two say how this Delve differs from the stock one, for programs that choose a command line by it.
 	p.labels = map[string]string{
 		"delve":              version,
 		"go":                 strings.TrimPrefix(c.toolchain, "go"),
 		"exec-looks-on-path": "true",
 		"only-same-user":     "false",
 		"check-go-version":   "false",
+		"ends-with-program":  "true",
 	}
 	return nil
 }

@@ -5,6 +5,7 @@
 //   - --only-same-user defaults to false: `kubectl port-forward` connects as root, the application rarely runs as root.
 //   - --check-go-version defaults to false: a program built with a Go that is newer than this Delve is still better
 //     debugged than refused.
+//   - `dlv exec --headless` ends when the program ends, with its exit code, and passes signals on to it.
 //   - `dlv exec NAME` looks a NAME without a slash up on PATH, as the container runtime did before dlv stood in front
 //     of it; stock Delve looks in the working directory. A NAME that PATH does not have is left to stock Delve.
 //
@@ -56,7 +57,26 @@ func adapt(root *cobra.Command) error {
 		if len(args) > 0 {
 			args = append([]string{onPath(args[0])}, args[1:]...)
 		}
-		run(cmd, args)
+		if headless, err := cmd.Flags().GetBool("headless"); err != nil || !headless {
+			run(cmd, args)
+			return
+		}
+		if os.Getenv(supervisedVar) != "" {
+			os.Unsetenv(supervisedVar)
+			run(cmd, args)
+			return
+		}
+		listen, err := cmd.Flags().GetString("listen")
+		if err != nil || listen == "" || strings.HasPrefix(listen, "unix:") {
+			run(cmd, args)
+			return
+		}
+		code, err := supervise(listen)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "dlv:", err)
+			code = 1
+		}
+		os.Exit(code)
 	}
 	return nil
 }

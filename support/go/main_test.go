@@ -58,7 +58,7 @@ func TestExecLooksOnPath(t *testing.T) {
 		if err := adapt(root); err != nil {
 			t.Fatal(err)
 		}
-		root.SetArgs([]string{"exec", "--headless", arg, "--", "-x", "exec"})
+		root.SetArgs([]string{"exec", arg, "--", "-x", "exec"})
 		if err := root.Execute(); err != nil {
 			t.Fatalf("exec %q: %v", arg, err)
 		}
