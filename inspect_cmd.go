@@ -30,7 +30,7 @@ func newInspect(out, errw io.Writer) *cobra.Command {
 		},
 	}
 	flags := functionconfig.AddFlags(cmd.Flags())
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, json or yaml")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "`FORMAT`: text, json or yaml")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if output != "text" && output != "json" && output != "yaml" {
 			return usageError{fmt.Errorf("--output is %q: want text, json or yaml", output)}
@@ -54,7 +54,7 @@ func newInspect(out, errw io.Writer) *cobra.Command {
 			r := resolved[want]
 			if r.Err != nil {
 				failed = true
-				fmt.Fprintf(errw, "debuggable: %s: %v\n", want.Image, r.Err)
+				fmt.Fprintf(errw, "debuggable: %v\n", r.Err)
 				continue
 			}
 			explanations = append(explanations, transform.Explain(want.Image, r, cfg))

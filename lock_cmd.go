@@ -25,7 +25,7 @@ lock makes them anew.`,
 		Args: noArgs,
 	}
 	flags := functionconfig.AddFlags(cmd.Flags())
-	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "file or folder with manifests, - for standard input; repeatable (default: standard input)")
+	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "file or folder with manifests at `PATH`, - for standard input; repeatable (default: standard input)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if len(files) == 0 && isTerminal(in) {
 			return cmd.Help()
@@ -54,12 +54,12 @@ lock makes them anew.`,
 			}
 			if r.Err != nil {
 				failed = true
-				fmt.Fprintf(errw, "%s: %v\n", want.Image, r.Err)
+				fmt.Fprintf(errw, "debuggable: %v\n", r.Err)
 				continue
 			}
 			entries = append(entries, entry(want, r.Config))
 		}
-		if failed && cfg.Strict {
+		if failed && (cfg.Strict || len(entries) == 0) {
 			fmt.Fprintln(errw, "debuggable: nothing was written, because of the errors above")
 			return errReported
 		}

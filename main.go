@@ -14,7 +14,9 @@ import (
 	"strings"
 	"syscall"
 
+	"debuggable.dev/debuggable/internal/fields"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 )
 
@@ -52,7 +54,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 		return statusDone
 	case errors.Is(err, errReported):
 		return statusFailed
-	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"):
+	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "if any flags in the group"):
+		// The last two are cobra's own, which have no type.
 		fmt.Fprintf(errw, "debuggable: %v\nRun '%s --help' for usage.\n", err, root.CommandPath())
 		return statusUsage
 	}
@@ -69,12 +72,36 @@ func newRoot(name string, in io.Reader, out, errw io.Writer) *cobra.Command {
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl debuggable"}
 	}
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SuggestionsMinimumDistance = 2 // what cobra sets itself only where the root takes no arguments of its own
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{withMeantFlag(cmd, err)} })
 	root.AddCommand(newLock(in, out, errw), newInspect(out, errw), newVersion(out))
 	if watch := watchCommand(out, errw); watch != nil {
 		root.AddCommand(watch)
 	}
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			// Cobra's own prints help and succeeds, in whatever script that reads it.
+			cmd.RunE = func(*cobra.Command, []string) error {
+				return usageError{errors.New("completion wants a shell: bash, fish, powershell or zsh")}
+			}
+		}
+	}
 	return root
+}
+
+// withMeantFlag adds the flag that was meant to the error of one that is unknown.
+func withMeantFlag(cmd *cobra.Command, err error) error {
+	unknown, found := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if !found {
+		return err
+	}
+	var known []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	if meant := fields.Nearest(unknown, known); meant != "" {
+		return fmt.Errorf("%w, did you mean --%s?", err, meant)
+	}
+	return err
 }
 
 func newVersion(out io.Writer) *cobra.Command {

@@ -3,13 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,15 +27,19 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/tools/txtar"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"debuggable": main})
+	testscript.Main(m, map[string]func(){"debuggable": checkedMain, "kubectl-debuggable": main})
 }
 
-// TestScripts runs every testdata/**/*.txtar against the real main. UPDATE=1 writes what is printed back into the files
+// TestScripts runs every testdata/**/*.txtar against the real main, and checks on each run that transforms manifests that
+// it is idempotent and leaves alone what it does not edit (see checkedMain). UPDATE=1 writes what is printed back into the files
 // that `cmp` compares with.
 //
 // Besides testscript's own commands the scripts have
@@ -41,6 +49,8 @@ func TestMain(m *testing.M) {
 //	registry NAME LOCKFILE [USER PASSWORD]
 //	                               a registry on loopback with a lock file's images; $NAME is its host, and $NAME.log
 //	                               gets a line for each request
+//	status N PROGRAM ARG…          exec that wants this exit status
+//	replace OLD NEW FILE           replace text in a file
 //	again FILE FLAG…               the program's output for FILE, read by the program again, must not change
 func TestScripts(t *testing.T) {
 	for _, dir := range scriptDirs(t) {
@@ -57,7 +67,7 @@ func TestScripts(t *testing.T) {
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
-					"layout": scriptLayout, "archive": scriptArchive, "registry": scriptRegistry, "again": scriptAgain,
+					"layout": scriptLayout, "archive": scriptArchive, "registry": scriptRegistry, "again": scriptAgain, "status": scriptStatus, "replace": scriptReplace,
 				},
 			})
 		})
@@ -87,6 +97,32 @@ func TestEveryRuntimeHasScripts(t *testing.T) {
 	}
 }
 
+// TestNoStaleFiles finds files in scripts that nothing in the script names, such as the want of a command that is gone.
+func TestNoStaleFiles(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/*/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, script := range scripts {
+		archive, err := txtar.ParseFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range archive.Files {
+			folder, _, _ := strings.Cut(file.Name, "/")
+			named := bytes.Contains(archive.Comment, []byte(folder)) || slices.ContainsFunc(archive.Files, func(other txtar.File) bool {
+				return other.Name != file.Name && bytes.Contains(other.Data, []byte(folder))
+			})
+			if !named {
+				t.Errorf("%s: nothing names %s", script, file.Name)
+			}
+			if len(file.Data) == 0 && strings.HasPrefix(file.Name, "want") {
+				t.Errorf("%s: %s is empty; say `! stdout .` or `! stderr .` instead", script, file.Name)
+			}
+		}
+	}
+}
+
 // lockedImages builds the images that a lock file describes: real ones, with one small layer.
 func lockedImages(ts *testscript.TestScript, file string) map[string]v1.Image {
 	entries, err := image.ParseImageConfigs([]byte(ts.ReadFile(file)), file)
@@ -103,6 +139,8 @@ func lockedImages(ts *testscript.TestScript, file string) map[string]v1.Image {
 			Author: e.Author, OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant, Config: e.Config,
 			RootFS: v1.RootFS{Type: "layers"},
 		})
+		ts.Check(err)
+		img, err = mutate.AppendLayers(img, static.NewLayer([]byte("never to be fetched"), types.DockerLayer))
 		ts.Check(err)
 		images[e.Image] = img
 	}
@@ -138,7 +176,7 @@ func scriptRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 && len(args) != 4 {
 		ts.Fatalf("usage: registry NAME LOCKFILE [USER PASSWORD]")
 	}
-	inner := registry.New(registry.Logger(nil))
+	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	var mu sync.Mutex
 	var log bytes.Buffer
 	open := true // until the images are in, nobody is asked for a password and nothing is logged
@@ -189,6 +227,33 @@ func scriptAgain(ts *testscript.TestScript, neg bool, args []string) {
 	if once != twice {
 		ts.Fatalf("a second run changed the output:\n%s\nbecame\n%s", once, twice)
 	}
+}
+
+// scriptStatus runs a program that is to fail in one certain way.
+func scriptStatus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N PROGRAM ARG…")
+	}
+	got := "0"
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = strconv.Itoa(exit.ExitCode())
+	}
+	if got != args[0] {
+		ts.Fatalf("exit status %s, want %s", got, args[0])
+	}
+}
+
+// scriptReplace puts what is known at run time only, such as a registry's host, into a file.
+func scriptReplace(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: replace OLD NEW FILE")
+	}
+	text := strings.ReplaceAll(ts.ReadFile(args[2]), args[0], args[1])
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(text), 0o666))
 }
 
 // runIn runs the program in-process; relative paths among the flags are taken from dir.

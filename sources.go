@@ -22,12 +22,17 @@ func itemEntries(set *manifest.Set) ([]image.Entry, error) {
 		}
 		entries, err := image.ParseImageConfigsResource(o.Node())
 		if err != nil {
-			return nil, fmt.Errorf("%s: ImageConfigs %s: %w", o.Where(), o.Node().GetName(), err)
+			return nil, &itemError{fmt.Errorf("%s: ImageConfigs %s: %w", o.Where(), o.Node().GetName(), err)}
 		}
 		listed = append(listed, entries...)
 	}
 	return listed, nil
 }
+
+// itemError is an error in an ImageConfigs resource among the objects.
+type itemError struct{ error }
+
+func (e *itemError) Unwrap() error { return e.error }
 
 // newSource chains the sources in the order in which they are asked.
 func newSource(ctx context.Context, cfg functionconfig.Config, listed []image.Entry) (image.Source, error) {

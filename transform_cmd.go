@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"strings"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/fields"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/manifest"
 	"debuggable.dev/debuggable/transform"
@@ -42,9 +44,9 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		Args: noArgs,
 	}
 	flags := functionconfig.AddFlags(cmd.Flags())
-	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "file or folder with manifests, - for standard input; repeatable (default: standard input)")
+	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "file or folder with manifests at `PATH`, - for standard input; repeatable (default: standard input)")
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "report warnings and errors alone")
-	cmd.Flags().StringVar(&report, "report", "text", "how to report results on standard error: text, or json for one result a line")
+	cmd.Flags().StringVar(&report, "report", "text", "`FORMAT` of the results on standard error: text, or json for one result a line")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if report != "text" && report != "json" {
 			return usageError{fmt.Errorf("--report is %q: want text or json", report)}
@@ -147,12 +149,34 @@ func objects(set *manifest.Set) []transform.Object {
 	return os
 }
 
-// settingsResults words an error that joins several as one result each.
+// settingsResults makes a result of each of the problems that an error joins.
 func settingsResults(err error) fn.Results {
-	var results fn.Results
-	for _, line := range strings.Split(err.Error(), "\n") {
-		results = append(results, &fn.Result{Severity: fn.Error, Message: line, Tags: map[string]string{"reason": "InvalidSettings"}})
+	reason := transform.InvalidSettings
+	if item := new(itemError); errors.As(err, &item) {
+		reason = transform.InvalidImageConfigs
 	}
+	var results fn.Results
+	var add func(where string, err error)
+	add = func(where string, err error) {
+		var joined interface {
+			error
+			Unwrap() []error
+		}
+		if errors.As(err, &joined) {
+			where += strings.TrimSuffix(err.Error(), joined.Error())
+			for _, problem := range joined.Unwrap() {
+				add(where, problem)
+			}
+			return
+		}
+		r := &fn.Result{Severity: fn.Error, Message: where + err.Error(), Tags: map[string]string{"reason": reason}}
+		var field *fields.Error
+		if errors.As(err, &field) && field.Path != "" {
+			r.Field = &fn.Field{Path: field.Path}
+		}
+		results = append(results, r)
+	}
+	add("", err)
 	return results
 }
 

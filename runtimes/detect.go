@@ -45,7 +45,8 @@ func Detect(p Process) Detection {
 			d.Tied = append(d.Tied, r)
 		}
 	}
-	if d.Sign.Strength <= Weak && len(p.Argv) > 0 && KnownOther(p.Argv[0]) {
+	// A shell that runs a script stands for whatever the script starts.
+	if d.Sign.Strength <= Weak && len(p.Argv) > 0 && !p.Script && KnownOther(p.Argv[0]) {
 		return Detection{}
 	}
 	return d

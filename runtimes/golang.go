@@ -49,7 +49,7 @@ func (g Go) Attach(p Process, o Options) (Plan, error) {
 	}
 	switch {
 	case p.Script:
-		return Plan{}, refuseScript(program)
+		return Plan{}, refuseScript(p.Argv)
 	case p.dynamic(0):
 		return Plan{}, refuseDynamic(program)
 	case !strings.Contains(program, "/") && !(o.LooksOnPath && absolutePath(p.Env["PATH"])):
@@ -89,17 +89,11 @@ func (Go) existing(p Process) (Plan, error) {
 	if end := slices.Index(args, "--"); end >= 0 {
 		args = args[:end]
 	}
-	address, given := optionValue(args, "--listen", "-l")
+	address, _ := optionValue(args, "--listen", "-l")
 	if strings.HasPrefix(address, "unix:") {
 		return Plan{Existing: true}, nil
 	}
-	port := int32(delvePort)
-	if given {
-		if n, ok := portOf(address); ok {
-			port = n
-		}
-	}
-	return Plan{Existing: true, Ports: []Port{{"dlv", port}}}, nil
+	return Plan{Existing: true, Ports: listening("dlv", address, delvePort)}, nil
 }
 
 // buildpackIDs returns the ids of the buildpacks that built an image, from the label that the buildpacks platform

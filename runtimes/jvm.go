@@ -2,6 +2,7 @@ package runtimes
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -53,13 +54,17 @@ func (j JVM) Attach(p Process, o Options) (Plan, error) {
 	return plan, nil
 }
 
-// existing looks for the agent where people put it. A JVM that is given the agent twice does not start, so variables
-// that start scripts hand to it (JAVA_OPTS, CATALINA_OPTS, …) count as well.
+// existing looks for the agent where people put it. A JVM that is given the agent twice does not start, so variables that
+// start scripts hand to it (JAVA_OPTS, CATALINA_OPTS, …) count as well, unless nothing can hand them over: the program is
+// java itself, and its command line has no variables in it.
 func (JVM) existing(p Process) (Plan, bool, error) {
 	texts := append([]string(nil), p.Argv...)
-	names := make([]string, 0, len(p.Env))
+	var names []string
+	direct := len(p.Argv) > 0 && programName(p.Argv[0]) == "java" && !p.anyDynamic()
 	for n := range p.Env {
-		names = append(names, n)
+		if !direct || slices.Contains(javaVariables, n) {
+			names = append(names, n)
+		}
 	}
 	sort.Strings(names)
 	for _, n := range names {
@@ -70,7 +75,7 @@ func (JVM) existing(p Process) (Plan, bool, error) {
 		if !ok {
 			continue
 		}
-		port := int32(jdwpPort)
+		ports := listening("jdwp", "", jdwpPort)
 		server := false
 		for _, option := range strings.Split(options, ",") {
 			key, value, _ := strings.Cut(option, "=")
@@ -78,15 +83,13 @@ func (JVM) existing(p Process) (Plan, bool, error) {
 			case "server":
 				server = strings.HasPrefix(value, "y")
 			case "address":
-				if n, ok := portOf(value); ok {
-					port = n
-				}
+				ports = listening("jdwp", value, jdwpPort)
 			}
 		}
 		if !server {
 			return Plan{}, true, &Refusal{"DebuggerDialsOut", fmt.Sprintf("the JVM's debug agent connects to a debugger by itself (%s): there is nothing to attach to", t)}
 		}
-		return Plan{Existing: true, Ports: []Port{{"jdwp", port}}}, true, nil
+		return Plan{Existing: true, Ports: ports}, true, nil
 	}
 	for _, script := range []struct{ enable, port string }{{"BPL_DEBUG_ENABLED", "BPL_DEBUG_PORT"}, {"JAVA_ENABLE_DEBUG", "JAVA_DEBUG_PORT"}, {"JAVA_DEBUG", "JAVA_DEBUG_PORT"}} {
 		// Paketo's and Red Hat's start scripts add the agent themselves; theirs listens on 8000 or 5005 by default.
@@ -104,6 +107,9 @@ func (JVM) existing(p Process) (Plan, bool, error) {
 	}
 	return Plan{}, false, nil
 }
+
+// javaVariables are the variables that the JVM and its launcher read options from.
+var javaVariables = []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"}
 
 // jdwpOptions returns the options of a debug agent that a word starts, quotes around the word ignored.
 func jdwpOptions(word string) (string, bool) {

@@ -105,25 +105,23 @@ func (NodeJS) existing(p Process) (Plan, bool) {
 		}
 	}
 	found := false
-	port := int32(inspectorPort)
+	ports := listening("devtools", "", inspectorPort)
 	for i, w := range words {
 		name, value, _ := strings.Cut(w, "=")
 		switch name {
 		case "--inspect", "--inspect-brk", "--inspect-wait":
 			found = true
-			if n, ok := portOf(value); ok {
-				port = n
+			if value != "" {
+				ports = listening("devtools", value, inspectorPort)
 			}
 		case "--inspect-port", "--debug-port":
 			if value == "" && i+1 < len(words) {
 				value = words[i+1]
 			}
-			if n, ok := portOf(value); ok {
-				port = n
-			}
+			ports = listening("devtools", value, inspectorPort)
 		}
 	}
-	return Plan{Existing: true, Ports: []Port{{"devtools", port}}}, found
+	return Plan{Existing: true, Ports: ports}, found
 }
 
 // nodemonRunsNode says whether nodemon hands its node options to node rather than to another program, which it runs

@@ -63,7 +63,7 @@ func (y Python) Attach(p Process, o Options) (Plan, error) {
 	program := p.Argv[0]
 	switch {
 	case p.Script:
-		return Plan{}, refuseScript(program)
+		return Plan{}, refuseScript(p.Argv)
 	case p.dynamic(0):
 		return Plan{}, refuseDynamic(program)
 	}
@@ -97,11 +97,7 @@ func (Python) existing(p Process) (Plan, bool, error) {
 	module, args := pythonModule(p.Argv)
 	dialsOut := &Refusal{"DebuggerDialsOut", fmt.Sprintf("%s connects to a debugger by itself: there is nothing to attach to", module)}
 	at := func(protocol, address string) (Plan, bool, error) {
-		port := int32(pythonPort)
-		if n, ok := portOf(address); ok {
-			port = n
-		}
-		return Plan{Existing: true, Ports: []Port{{protocol, port}}}, true, nil
+		return Plan{Existing: true, Ports: listening(protocol, address, pythonPort)}, true, nil
 	}
 	// The debugger's own options end where the program's file, module or code begins.
 	args = leadingOptions(args, []string{"--listen", "--connect", "--host", "--server-host", "--port", "--client", "--log-to", "--configure-subProcess", "--adapter-access-token"})

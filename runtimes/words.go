@@ -7,14 +7,18 @@ import (
 	"strings"
 )
 
-var errNoProgram = &Refusal{"NoProgram", "neither the image nor the manifest names a program to start"}
+var errNoProgram = &Refusal{"NoCommand", "neither the image nor the manifest names a program to start"}
 
-func refuseScript(program string) error {
-	return &Refusal{"ScriptEntrypoint", fmt.Sprintf("program %q is, or may be, a shell script, which the debugger cannot start; give the program that it starts in command", program)}
+func refuseScript(argv []string) error {
+	program := argv[0]
+	if KnownOther(program) && len(argv) > 1 {
+		program += " " + argv[1] // the shell and its script
+	}
+	return &Refusal{"ScriptProgram", fmt.Sprintf("program %q is, or may be, a shell script, which the debugger cannot start; give the program that it starts in command", program)}
 }
 
 func refuseDynamic(program string) error {
-	return &Refusal{"DynamicProgram", fmt.Sprintf("program %s is known at run time only", program)}
+	return &Refusal{"ProgramDynamic", fmt.Sprintf("program %s is known at run time only", program)}
 }
 
 // dynamic says whether the value of word i is known at run time only.
@@ -61,6 +65,18 @@ func optionValue(args []string, names ...string) (value string, given bool) {
 		}
 	}
 	return value, given
+}
+
+// listening says where a debugger that runs already listens, by the address that it is given: on the protocol's default port
+// where the address names none, and on none that is known where it names one that is found at run time (0, or a variable).
+func listening(protocol, address string, byDefault int32) []Port {
+	if n, ok := portOf(address); ok {
+		return []Port{{protocol, n}}
+	}
+	if _, _, err := net.SplitHostPort(address); err == nil || strings.Contains(address, "$") || address != "" && strings.Trim(address, "0123456789") == "" {
+		return nil
+	}
+	return []Port{{protocol, byDefault}}
 }
 
 // portOf reads the port of an address: `5005`, `:5005`, `*:5005`, `host:5005`, `[::1]:5005`. Port 0 is no port.

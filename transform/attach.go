@@ -1,7 +1,9 @@
 package transform
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -23,6 +25,15 @@ type Analysis struct {
 
 	line commandLine
 	env  environment
+	// behind is what the arguments of a script (/entrypoint.sh node app.js) name, which it is likely to start; nil for none.
+	behind *behindScript
+}
+
+// behindScript is a process that a script is likely to start: it says which runtime that is and what its variables become
+// on the way, but is never edited.
+type behindScript struct {
+	found   launch.Found
+	process runtimes.Process
 }
 
 // attachment is a container with everything that changes about it.
@@ -51,35 +62,50 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 	all := a.env.all()
 	argv := a.line.argv()
 	if len(argv) == 0 {
-		return a, &runtimes.Refusal{Reason: "NoProgram", Message: "neither the image nor the manifest names a program to start"}
+		return a, &runtimes.Refusal{Reason: "NoCommand", Message: "neither the image nor the manifest names a program to start"}
 	}
 	a.Found, err = launch.Find(launch.Input{Argv: argv, Env: all, Unknown: a.env.unknown, Labels: cfg.Labels, WorkingDir: workingDir})
 	if err != nil {
 		return a, err
 	}
 	a.Process = runtimes.Process{
-		Argv: a.Found.Argv, Env: all, ImageEnv: a.env.image, Unknown: a.env.unknown,
+		Argv: a.Found.Argv, Env: reaching(a.Found, all), ImageEnv: a.env.image, Unknown: a.env.unknown,
 		Author: cfg.Author, Labels: cfg.Labels, Script: a.Found.Script,
 		Hidden:    hidden(a.Found, all, a.env.unknown),
 		Dynamic:   make([]bool, len(a.Found.Argv)),
 		NoTemp:    c.noTemp(),
-		EnvShared: c.startsJVM(),
+		EnvShared: c.startsJVM() || besideJVM(a.Found.Rest),
 	}
 	for i, static := range a.Found.Static {
 		a.Process.Dynamic[i] = !static || a.unresolved(a.Found.Argv[i])
+	}
+	shown := a.Process
+	shown.Env = all // what a script sets on the way is no sign of a runtime
+	if args := a.Process.Argv[1:]; a.Process.Script && len(args) > 0 && !slices.Contains(a.Process.Dynamic, true) {
+		found, err := launch.Find(launch.Input{Argv: args, Env: a.Process.Env, Unknown: a.env.unknown})
+		var refusal *runtimes.Refusal
+		switch {
+		case err == nil:
+			shown.Argv, shown.Script, shown.Dynamic = found.Argv, found.Script, nil
+			a.behind = &behindScript{found, shown}
+			a.behind.process.Env = reaching(found, a.Process.Env)
+		case errors.As(err, &refusal) && refusal.Reason != launch.ProgramDynamic && refusal.Reason != launch.NoCommand && refusal.Reason != launch.LauncherNoCommand:
+			// A loop is one behind a script as well.
+			return a, refusal
+		}
 	}
 	if told != nil {
 		a.Detection = runtimes.Detection{Runtime: told, Sign: runtimes.Sign{Strength: runtimes.Told, Words: "told to be " + told.Name()}}
 		return a, nil
 	}
-	a.Detection = runtimes.Detect(a.Process)
+	a.Detection = runtimes.Detect(shown)
 	switch {
 	case a.Detection.Runtime != nil:
 		return a, nil
 	case a.Process.Dynamic[0]:
-		return a, &runtimes.Refusal{Reason: "DynamicProgram", Message: fmt.Sprintf("program %s is known at run time only", a.Found.Argv[0])}
-	case runtimes.KnownOther(a.Found.Argv[0]):
-		return a, &runtimes.Refusal{Reason: KnownOther, Message: fmt.Sprintf("program %s belongs to no runtime that can be debugged", path.Base(a.Found.Argv[0]))}
+		return a, &runtimes.Refusal{Reason: "ProgramDynamic", Message: fmt.Sprintf("program %s is known at run time only", a.Found.Argv[0])}
+	case !shown.Script && runtimes.KnownOther(shown.Argv[0]):
+		return a, &runtimes.Refusal{Reason: KnownOther, Message: fmt.Sprintf("program %s belongs to no runtime that can be debugged", path.Base(shown.Argv[0]))}
 	}
 	return a, &runtimes.Refusal{Reason: NoRuntime, Message: fmt.Sprintf("nothing shows which runtime %s needs; annotate the pod with %s, or set runtime in artifacts", a.Found.Argv[0], runtimeAnnotation)}
 }
@@ -107,6 +133,28 @@ func hidden(found launch.Found, env map[string]string, unknown map[string]bool) 
 		}
 	}
 	return h
+}
+
+// reaching is the part of the container's environment whose value is known where the program starts, with what launchers
+// and scripts on the way make of it.
+func reaching(found launch.Found, env map[string]string) map[string]string {
+	reach := map[string]string{}
+	if !found.Cleared {
+		maps.Copy(reach, env)
+	}
+	for name, assigned := range found.Assigned {
+		switch {
+		case assigned.Known && !assigned.Unset:
+			reach[name] = assigned.Value
+		case !assigned.Keeps:
+			delete(reach, name)
+		default: // what there is, and more
+			if value, ok := env[name]; ok {
+				reach[name] = value
+			}
+		}
+	}
+	return reach
 }
 
 // noTemp says whether the container cannot write to /tmp.
@@ -138,11 +186,31 @@ func (c *Container) startsJVM() bool {
 	return false
 }
 
+// besideJVM says whether a script starts another JVM that must not get a debug agent by a variable: one that runs at the
+// same time, and so would take the port, or one that has an agent of its own.
+func besideJVM(rest []launch.Command) bool {
+	return slices.ContainsFunc(rest, func(c launch.Command) bool {
+		return len(c.Argv) > 0 && jvmTool.MatchString(c.Argv[0]) && (c.Background || slices.ContainsFunc(c.Argv, func(w string) bool { return strings.Contains(w, "jdwp") }))
+	})
+}
+
+// planned is the runtime's plan. A debugger that a script is likely to start, going by its arguments, is one that is there.
+func (a Analysis) planned(o runtimes.Options) (runtimes.Plan, error) {
+	process := a.Process
+	if a.behind != nil {
+		if plan, err := a.Detection.Runtime.Attach(a.behind.process, o); err == nil && plan.Existing {
+			return plan, nil
+		}
+		process.Env = a.behind.process.Env
+	}
+	return a.Detection.Runtime.Attach(process, o)
+}
+
 // attach plans the debugger for an analysed container, without changing anything.
 func (a *attachment) attach(o runtimes.Options) error {
 	var err error
 	runtime := a.Detection.Runtime
-	if a.plan, err = runtime.Attach(a.Process, o); err != nil {
+	if a.plan, err = a.planned(o); err != nil {
 		return err
 	}
 	if a.plan.Existing {
@@ -158,9 +226,7 @@ func (a *attachment) attach(o runtimes.Options) error {
 		}
 		line := a.line
 		if a.Found.Base != nil {
-			if line, err = a.rebase(); err != nil {
-				return err
-			}
+			line = a.rebase()
 		}
 		if a.edited, a.command, a.args, err = line.edit(edits); err != nil {
 			return err
@@ -175,6 +241,9 @@ func (a *attachment) attach(o runtimes.Options) error {
 		}
 		if a.Process.Hidden[change.Name] {
 			return &runtimes.Refusal{Reason: EnvHidden, Message: fmt.Sprintf("%s would not reach the program: %s sets it", change.Name, strings.Join(a.Found.Via, " "))}
+		}
+		if a.hiddenBehindScript(change.Name) {
+			return &runtimes.Refusal{Reason: EnvHidden, Message: fmt.Sprintf("%s would not reach the program: the arguments of %s set it", change.Name, a.Process.Argv[0])}
 		}
 		if a.Found.References[change.Name] {
 			return &runtimes.Refusal{Reason: EnvReferenced, Message: fmt.Sprintf("%s would have to change, but the command line uses it", change.Name)}
@@ -198,20 +267,24 @@ func (a *attachment) attach(o runtimes.Options) error {
 	return nil
 }
 
-// rebase turns the line that the edits refer to into a command line of its own. Words at its end that the manifest
-// wrote keep their meaning; all others are taken literally.
-func (a *attachment) rebase() (commandLine, error) {
-	words := imageWords(a.Found.Base)
-	old := a.line.words()
-	for i, j := len(words)-1, len(old)-1; i > 0 && j >= 0 && words[i].text == old[j].text; i, j = i-1, j-1 {
-		words[i] = old[j]
+// hiddenBehindScript says whether the arguments of a script set or clear a variable.
+func (a *attachment) hiddenBehindScript(name string) bool {
+	if a.behind != nil {
+		return hidden(a.behind.found, a.Process.Env, a.Process.Unknown)[name]
 	}
-	for _, w := range words {
-		if w.node == nil && a.unresolved(w.text) {
-			return commandLine{}, &runtimes.Refusal{Reason: "UnknownText", Message: "a value that is not known becomes part of the buildpack's command line"}
+	return a.Process.Script && slices.ContainsFunc(a.Process.Argv, func(w string) bool { return strings.Contains(w, name+"=") })
+}
+
+// rebase turns the line that the edits refer to into a command line of its own. Words that the manifest wrote keep their
+// meaning; those of the image's label are taken literally.
+func (a *attachment) rebase() commandLine {
+	words, old := imageWords(a.Found.Base), a.line.words()
+	for i, from := range a.Found.BaseFrom {
+		if from >= 0 {
+			words[i] = old[from]
 		}
 	}
-	return commandLine{part{field: "command", words: words[:1]}, part{field: "args", words: words[1:]}}, nil
+	return commandLine{part{field: "command", words: words[:1]}, part{field: "args", words: words[1:]}}
 }
 
 // usesDbg refuses a container whose own files are where the support files would go.
@@ -316,4 +389,28 @@ func (a *attachment) results() fn.Results {
 		rs = append(rs, a.result(fn.Warning, EnvMayHide, name, "the added variable hides %s, if it sets it: add that object to the input, or give the value in env", h))
 	}
 	return rs
+}
+
+// cautions words what the user should know beforehand: what Kubernetes or the debugger does with the pod from now on.
+func (a *attachment) cautions(delveEnds bool) fn.Results {
+	name := a.Detection.Runtime.Name()
+	var rs fn.Results
+	if a.plan.Support == "go" && a.completes() && !delveEnds {
+		rs = append(rs, a.result(fn.Warning, OutlivesProgram, name,
+			"Delve stays when the program ends, so the container does not complete until a client detaches; the support images built from this project end with the program (supportRegistry)"))
+	}
+	if a.plan.Support != "" && a.Pod.Workload.Kind.NoPorts {
+		rs = append(rs, a.result(fn.Warning, KnativeFeatures, name,
+			"Knative admits the init container and the volume only where kubernetes.podspec-init-containers and kubernetes.podspec-volumes-emptydir are enabled in its config-features"))
+	}
+	return rs
+}
+
+// completes says whether the container is meant to end: it belongs to a job, or the pod waits for it.
+func (c *Container) completes() bool {
+	if c.Init {
+		return text(get(c.Node, "restartPolicy")) != "Always" // a native sidecar stays
+	}
+	policy := text(get(c.Pod.Spec, "restartPolicy"))
+	return policy == "Never" || policy == "OnFailure"
 }

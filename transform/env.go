@@ -51,10 +51,9 @@ func (e environment) mayResolve(name string) bool {
 // sources are the ConfigMaps and Secrets among the items, by kind, namespace and name: their data.
 type sources map[[3]string]map[string]string
 
-// addSources records an object that envFrom can name.
-func (s sources) add(node *yaml.Node) {
-	kind := text(get(node, "kind"))
-	if text(get(node, "apiVersion")) != "v1" || kind != "ConfigMap" && kind != "Secret" {
+// add records an object if envFrom can name it.
+func (s sources) add(node *yaml.Node, apiVersion, kind string) {
+	if apiVersion != "v1" || kind != "ConfigMap" && kind != "Secret" {
 		return
 	}
 	data := map[string]string{}

@@ -1,6 +1,9 @@
 package transform
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // Kubernetes expands $(NAME) and $$ in command, args and env values; the rules are those of the kubelet
 // (third_party/forked/golang/expansion in the Kubernetes sources): a reference that is not resolved stays as written,
@@ -64,15 +67,16 @@ func references(raw string, found func(name string)) {
 }
 
 // escape returns the text that Kubernetes expands to literal, whatever the environment: only dollar signs that would
-// start an escape or a reference are doubled, so that $HOME stays readable.
+// start an escape or a reference are doubled, so that $HOME stays readable; and those in front of a character that is not
+// ASCII, whose first byte the kubelet takes for a character of its own (tryReadVariableName in its expansion package).
 func escape(literal string) string {
-	if !strings.Contains(literal, "$$") && !strings.Contains(literal, "$(") {
-		return literal
+	special := func(i int) bool {
+		return i < len(literal) && (literal[i] == '$' || literal[i] == '(' || literal[i] >= utf8.RuneSelf)
 	}
 	var b strings.Builder
 	for i := 0; i < len(literal); i++ {
 		b.WriteByte(literal[i])
-		if literal[i] == '$' && i+1 < len(literal) && (literal[i+1] == '$' || literal[i+1] == '(') {
+		if literal[i] == '$' && special(i+1) {
 			b.WriteByte('$')
 		}
 	}

@@ -2,6 +2,7 @@ package transform
 
 import (
 	"strconv"
+	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -80,10 +81,6 @@ func set(node *yaml.Node, name string, value *yaml.Node, after ...string) {
 	if last > 0 {
 		at = last + 1
 	}
-	if at == len(node.Content) && at > 0 {
-		// Comments below the last field belong to what follows the mapping, or to nothing: they stay last.
-		key.FootComment, node.Content[at-2].FootComment = node.Content[at-2].FootComment, ""
-	}
 	node.Content = append(node.Content[:at], append([]*yaml.Node{key, value}, node.Content[at:]...)...)
 }
 
@@ -92,6 +89,10 @@ func ensure(node *yaml.Node, name string, kind yaml.Kind, after ...string) *yaml
 	if v := get(node, name); v != nil && v.Kind == kind {
 		if len(v.Content) == 0 {
 			v.Style = 0 // `[]` and `{}` become block style once there is something in them
+			if i, _ := field(node, name); v.LineComment != "" {
+				// Behind `[]` is then behind the field's name.
+				node.Content[i-1].LineComment, v.LineComment = v.LineComment, ""
+			}
 		}
 		return v
 	}
@@ -103,9 +104,22 @@ func ensure(node *yaml.Node, name string, kind yaml.Kind, after ...string) *yaml
 	return v
 }
 
-// str is a string scalar. Where a plain one would read as something else, the emitter quotes it.
+// str is a string scalar. Where a plain one would read as something else, it is quoted: the emitter sees to that for
+// YAML 1.2, while kubectl reads YAML 1.1, for which yes, on and 010 are no strings either.
 func str(value string) *yaml.Node {
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Value: value}
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Value: value}
+	if yaml.IsValueNonString(value) || strings.Contains(value, "\n") && !survives(n) {
+		n.Style = yaml.DoubleQuotedStyle
+	}
+	return n
+}
+
+// survives says whether the emitter's way of writing a text of several lines, as a block, reads back as the same: blocks
+// that begin with blanks may not.
+func survives(n *yaml.Node) bool {
+	var back []string
+	text, err := yaml.Marshal(sequence(n))
+	return err == nil && yaml.Unmarshal(text, &back) == nil && len(back) == 1 && back[0] == n.Value
 }
 
 // strLike is a string scalar in the style of its neighbours: quoted as the first of them that is one line.

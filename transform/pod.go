@@ -34,6 +34,14 @@ func (p *Pod) checkSupport(attached []*attachment, registry string) error {
 			return &runtimes.Refusal{Reason: VolumeTaken, Message: fmt.Sprintf("the pod has a volume %s that is no emptyDir; rename it", volumeName)}
 		}
 	}
+	for _, c := range p.Containers {
+		// A mount of that volume counts as ours, so it has to be one.
+		for _, m := range items(get(c.Node, "volumeMounts")) {
+			if text(get(m, "name")) == volumeName && (path.Clean(text(get(m, "mountPath"))) != dbgPath || get(m, "subPath") != nil || get(m, "subPathExpr") != nil) {
+				return &runtimes.Refusal{Reason: VolumeTaken, Message: fmt.Sprintf("container %s mounts a volume %s elsewhere than at %s; rename it", c.Name, volumeName, dbgPath)}
+			}
+		}
+	}
 	for _, a := range supported {
 		for _, m := range items(get(a.Node, "volumeMounts")) {
 			at := path.Clean(text(get(m, "mountPath")))
@@ -43,7 +51,7 @@ func (p *Pod) checkSupport(attached []*attachment, registry string) error {
 		}
 		name := installer(a.plan.Support)
 		for _, c := range p.Containers {
-			if c.Name == name && !(c.Init && c.Image == registry+"/"+a.plan.Support) {
+			if c.Name == name && !(c.Init && c.Image == registry+"/"+a.plan.Support && mountsSupport(c.Node)) {
 				return &runtimes.Refusal{Reason: InitContainerTaken, Message: fmt.Sprintf("the pod has a container %s of its own; rename it", name)}
 			}
 		}
@@ -101,9 +109,14 @@ func ensureBefore(node *yaml.Node, name, before string) *yaml.Node {
 	return ensure(node, name, yaml.SequenceNode)
 }
 
+// mountsSupport says whether a container mounts the support files.
+func mountsSupport(container *yaml.Node) bool {
+	return slices.ContainsFunc(items(get(container, "volumeMounts")), func(m *yaml.Node) bool { return text(get(m, "name")) == volumeName })
+}
+
 func mount(container *yaml.Node) {
 	mounts := ensure(container, "volumeMounts", yaml.SequenceNode)
-	if !slices.ContainsFunc(mounts.Content, func(m *yaml.Node) bool { return text(get(m, "name")) == volumeName }) {
+	if !mountsSupport(container) {
 		mounts.Content = append(mounts.Content, mapping("name", str(volumeName), "mountPath", str(dbgPath)))
 	}
 }
@@ -268,11 +281,7 @@ func raise(node *yaml.Node, path string, timeout functionconfig.ProbeTimeout) bo
 func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 
 // annotate records where the debuggers listen.
-func (p *Pod) annotate(entries []debuginfo.Entry) error {
-	value, err := debuginfo.Encode(entries)
-	if err != nil {
-		return err
-	}
+func (p *Pod) annotate(entries []debuginfo.Entry) {
 	metadata := get(p.Template, "metadata")
 	if !isMapping(metadata) {
 		metadata = &yaml.Node{Kind: yaml.MappingNode}
@@ -282,8 +291,7 @@ func (p *Pod) annotate(entries []debuginfo.Entry) error {
 			p.Template.Content = append([]*yaml.Node{str("metadata"), metadata}, p.Template.Content...)
 		}
 	}
-	node := str(value)
+	node := str(debuginfo.Encode(entries))
 	node.Style = yaml.SingleQuotedStyle
 	set(ensure(metadata, "annotations", yaml.MappingNode, "name", "generateName", "namespace", "labels"), debuginfo.Annotation, node)
-	return nil
 }

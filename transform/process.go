@@ -101,15 +101,16 @@ func (l commandLine) edit(edits []launch.Edit) (edited commandLine, command, arg
 		return at > boundary || at == boundary && !commandChanges && (len(l.args.words) > 0 || l.command.fromImage())
 	}
 	edited.command.words, edited.args.words = slices.Clone(l.command.words), slices.Clone(l.args.words)
-	// From the last to the first, so that the positions of those to come stay right.
+	// From the last to the first, so that the positions of those to come stay right, and what is put at the same place
+	// keeps its order.
 	ordered := slices.Clone(edits)
 	slices.SortStableFunc(ordered, func(a, b launch.Edit) int {
 		if a.Word != b.Word {
-			return b.Word - a.Word
+			return a.Word - b.Word
 		}
-		return b.Offset - a.Offset
+		return a.Offset - b.Offset
 	})
-	for _, e := range ordered {
+	for _, e := range slices.Backward(ordered) {
 		if e.Offset >= 0 {
 			p, at := &edited.command, e.Word
 			if at >= boundary {

@@ -26,6 +26,8 @@ const (
 	EnvMayHide          = "EnvMayHide"          // an added variable hides one that may come from elsewhere
 	EnvHidden           = "EnvHidden"           // a variable would not reach the program
 	EnvReferenced       = "EnvReferenced"       // something else depends on a variable that would change
+	OutlivesProgram     = "OutlivesProgram"     // the debugger stays when the program of a job or an init container ends
+	KnativeFeatures     = "KnativeFeatures"     // Knative admits the pod only with some of its features enabled
 	BadAnnotation       = "BadAnnotation"       // an annotation's value makes no sense
 	AnnotationRenamed   = "AnnotationRenamed"   // an annotation was written out under its valid name
 	UnknownContainer    = "UnknownContainer"    // an annotation names a container that the pod does not have
@@ -33,6 +35,7 @@ const (
 	VolumeTaken         = "VolumeTaken"         // the volume's name is taken by something else
 	MountPathTaken      = "MountPathTaken"      // /dbg is taken by something else
 	InitContainerTaken  = "InitContainerTaken"  // an init container's name is taken by something else
+	InvalidSettings     = "InvalidSettings"     // the settings, or a source that they name, cannot be used
 	InvalidImageConfigs = "InvalidImageConfigs" // an ImageConfigs resource among the items cannot be read
 )
 

@@ -27,11 +27,15 @@ func (w *Workload) scaleDown(cfg functionconfig.Config) bool {
 		for _, key := range []string{"min-scale", "max-scale", "initial-scale", "minScale", "maxScale", "initialScale"} {
 			v := get(p.Template, "metadata", "annotations", "autoscaling.knative.dev/"+key)
 			n, ok := integer(v)
-			// A limit of 0 is no limit. A minimum of 0 lets the pod go when it is idle.
-			if ok && (n > cfg.Replicas || n == 0 && !strings.HasPrefix(key, "initial")) {
-				v.Value = strconv.Itoa(cfg.Replicas)
-				changed = true
+			switch {
+			case !ok || n > 0 && n <= cfg.Replicas || n == 0 && strings.HasPrefix(key, "initial"):
+				continue
+			case n == 0 && strings.HasPrefix(key, "min"):
+				v.Value = "1" // a minimum of 0 lets the pod go when it is idle
+			default:
+				v.Value = strconv.Itoa(cfg.Replicas) // a maximum of 0 is no limit
 			}
+			changed = true
 		}
 	}
 	return changed
@@ -59,7 +63,7 @@ type autoscaler struct {
 // findAutoscalers lists the autoscalers of a document, in lists too.
 func findAutoscalers(object Object, node *yaml.Node, depth int) []autoscaler {
 	kind := text(get(node, "kind"))
-	if strings.HasSuffix(kind, "List") && depth < 8 {
+	if strings.HasSuffix(kind, "List") && depth < maxListDepth {
 		var found []autoscaler
 		for _, item := range items(get(node, "items")) {
 			if get(item, "kind") == nil && strings.TrimSuffix(kind, "List") == "HorizontalPodAutoscaler" {
@@ -103,10 +107,13 @@ func (a autoscaler) targets(w *Workload) bool {
 	return a.kind == w.kind && a.name != "" && a.name == text(get(w.Node, "metadata", "name")) && namespace(a.node) == namespace(w.Node)
 }
 
-// pin makes the autoscaler keep the wanted number of replicas.
+// pin makes the autoscaler keep one number of replicas: the wanted one, or its own maximum where that is less.
 func (a autoscaler) pin(replicas int) bool {
 	spec := get(a.node, "spec")
 	changed := false
+	if n, ok := integer(get(spec, a.max)); ok && n > 0 {
+		replicas = min(replicas, n)
+	}
 	for _, name := range []string{a.min, a.max} {
 		if n, ok := integer(get(spec, name)); !ok || n != replicas {
 			set(spec, name, num(replicas), "scaleTargetRef", a.min)

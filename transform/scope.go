@@ -47,9 +47,15 @@ type containerScope struct {
 // scopePod works out what is to be done with a pod. An error is a *runtimes.Refusal for the whole pod.
 func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 	s := &podScope{pod: p, probeTimeout: cfg.ProbeTimeout, suspend: cfg.Suspend}
-	if value, ok := p.annotation(skipAnnotation); ok && value == "true" {
-		s.results = append(s.results, p.Workload.result(fn.Info, Skipped, "left alone: annotated "+skipAnnotation))
-		return s, nil
+	if value, ok := p.annotation(skipAnnotation); ok {
+		skip, err := strconv.ParseBool(value)
+		if err != nil {
+			return s, badAnnotation(skipAnnotation, value, "want true or false")
+		}
+		if skip {
+			s.results = append(s.results, p.Workload.result(fn.Info, Skipped, "left alone: annotated "+skipAnnotation))
+			return s, nil
+		}
 	}
 	if value, ok := p.annotation(suspendAnnotation); ok {
 		suspend, err := strconv.ParseBool(value)
@@ -82,7 +88,7 @@ func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 	if err != nil {
 		return s, err
 	}
-	told, err := toldRuntimes(p)
+	told, err := s.told()
 	if err != nil {
 		return s, err
 	}
@@ -120,13 +126,23 @@ func (s *podScope) named() ([]string, error) {
 		if name == "" {
 			continue
 		}
-		if !slices.ContainsFunc(s.pod.Containers, func(c *Container) bool { return c.Name == name }) {
-			s.results = append(s.results, s.pod.Workload.result(fn.Warning, UnknownContainer, fmt.Sprintf("annotation %s names %q, which is no container of the pod", containersAnnotation, name)))
+		if !s.has(name) {
+			s.unknown(containersAnnotation, name)
 			continue
 		}
 		named = append(named, name)
 	}
 	return named, nil
+}
+
+// has says whether the pod has a container of that name.
+func (s *podScope) has(name string) bool {
+	return slices.ContainsFunc(s.pod.Containers, func(c *Container) bool { return c.Name == name })
+}
+
+// unknown reports a container that an annotation names and that the pod does not have.
+func (s *podScope) unknown(annotation, name string) {
+	s.results = append(s.results, s.pod.Workload.result(fn.Warning, UnknownContainer, fmt.Sprintf("annotation %s names %q, which is no container of the pod", annotation, name)))
 }
 
 // matches finds the first artifact that names the container's image; without artifacts every image is in scope.
@@ -149,10 +165,10 @@ func (c *containerScope) matches(artifacts []functionconfig.Artifact) bool {
 	return false
 }
 
-// toldRuntimes reads the annotation that names runtimes, by container name; "" is for all containers.
-func toldRuntimes(p *Pod) (map[string]runtimes.Runtime, error) {
+// told reads the annotation that names runtimes, by container name; "" is for all containers.
+func (s *podScope) told() (map[string]runtimes.Runtime, error) {
 	told := map[string]runtimes.Runtime{}
-	value, ok := p.annotation(runtimeAnnotation)
+	value, ok := s.pod.annotation(runtimeAnnotation)
 	if !ok {
 		return told, nil
 	}
@@ -165,7 +181,12 @@ func toldRuntimes(p *Pod) (map[string]runtimes.Runtime, error) {
 		if err != nil {
 			return nil, badAnnotation(runtimeAnnotation, value, err.Error())
 		}
-		told[strings.TrimSpace(container)] = runtimes.ByName(canonical)
+		container = strings.TrimSpace(container)
+		if pair && !s.has(container) {
+			s.unknown(runtimeAnnotation, container)
+			continue
+		}
+		told[container] = runtimes.ByName(canonical)
 	}
 	return told, nil
 }

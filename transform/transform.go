@@ -56,7 +56,7 @@ func Find(objects []Object, cfg functionconfig.Config) *Scope {
 	table = append(table, kinds...)
 	for _, o := range objects {
 		node := o.Node().YNode()
-		s.addSources(node)
+		s.addSources(node, "", "", 0)
 		s.autoscalers = append(s.autoscalers, findAutoscalers(o, node, 0)...)
 		for _, w := range find(o, node, "", "", "", table) {
 			scope := &workloadScope{Workload: w}
@@ -70,15 +70,21 @@ func Find(objects []Object, cfg functionconfig.Config) *Scope {
 	return s
 }
 
-// addSources records the ConfigMaps and Secrets of a document, in lists too.
-func (s *Scope) addSources(node *yaml.Node) {
-	if text(get(node, "kind")) == "List" {
-		for _, item := range items(get(node, "items")) {
-			s.sources.add(item)
-		}
+// addSources records the ConfigMaps and Secrets of a document, in lists too. The elements of a typed list may leave out
+// what the list says.
+func (s *Scope) addSources(node *yaml.Node, defaultAPIVersion, defaultKind string, depth int) {
+	apiVersion, kind := text(get(node, "apiVersion")), text(get(node, "kind"))
+	if apiVersion == "" && kind == "" {
+		apiVersion, kind = defaultAPIVersion, defaultKind
+	}
+	element, isList := strings.CutSuffix(kind, "List")
+	if !isList || depth > maxListDepth {
+		s.sources.add(node, apiVersion, kind)
 		return
 	}
-	s.sources.add(node)
+	for _, item := range items(get(node, "items")) {
+		s.addSources(item, apiVersion, element, depth+1)
+	}
 }
 
 // Images lists the distinct images whose configurations Apply needs, in document order.
@@ -105,7 +111,7 @@ func (s *Scope) SupportImages(images map[image.Want]image.Result) []image.Want {
 			return
 		}
 		a, err := analyse(c.Container, images[c.want].Config, s.sources, c.told)
-		if err == nil && a.Detection.Runtime.Name() == "go" && !strings.Contains(a.Process.Argv[0], "/") {
+		if err == nil && a.Detection.Runtime.Name() == "go" && (!strings.Contains(a.Process.Argv[0], "/") || c.completes()) {
 			wants = append(wants, s.delve(c.want.Platform))
 		}
 	})
@@ -131,8 +137,11 @@ func (s *Scope) delve(platform string) image.Want {
 	return image.Want{Image: s.cfg.SupportRegistry + "/go", Platform: platform}
 }
 
-// looksOnPath is the label by which a support image says that its Delve looks programs up on PATH.
-const looksOnPath = "dev.debuggable.support/exec-looks-on-path"
+// The labels by which a support image says what its Delve does and stock Delve does not.
+const (
+	looksOnPath      = "dev.debuggable.support/exec-looks-on-path" // it looks a program without a slash up on PATH
+	exitsWithProgram = "dev.debuggable.support/exits-with-program" // it ends when the program ends
+)
 
 // Apply edits the objects and says what it did, container by container.
 func (s *Scope) Apply(images map[image.Want]image.Result) fn.Results {
@@ -257,7 +266,7 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result) (fn.Re
 		a := &attachment{containerScope: c, Analysis: analysis}
 		attachments[i] = a
 		// Debuggers that are there already have their ports before any is given out.
-		if plan, err := analysis.Detection.Runtime.Attach(analysis.Process, options); err == nil && plan.Existing {
+		if plan, err := analysis.planned(options); err == nil && plan.Existing {
 			for _, port := range plan.Ports {
 				used[port.Number] = true
 			}
@@ -269,7 +278,8 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result) (fn.Re
 		if a == nil {
 			continue
 		}
-		options.LooksOnPath = images[s.delve(a.want.Platform)].Config.Labels[looksOnPath] == "true"
+		delve := images[s.delve(a.want.Platform)].Config.Labels
+		options.LooksOnPath = delve[looksOnPath] == "true"
 		if err := a.attach(options); err != nil {
 			refuse(i, a.Detection.Runtime.Name(), err)
 			continue
@@ -278,7 +288,7 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result) (fn.Re
 			used[port.Number] = true
 		}
 		attached = append(attached, a)
-		outcomes[i] = a.results()
+		outcomes[i] = append(a.results(), a.cautions(delve[exitsWithProgram] == "true")...)
 	}
 	if err := p.pod.checkSupport(attached, s.cfg.SupportRegistry); err != nil {
 		for _, a := range attached {

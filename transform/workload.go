@@ -107,6 +107,9 @@ type Container struct {
 	Init  bool   // an init container or a native sidecar
 }
 
+// maxListDepth bounds how deep lists in lists are followed; no tool writes any.
+const maxListDepth = 8
+
 // find lists the workloads of a document in order: the object itself or, in lists, its elements.
 func find(object Object, node *yaml.Node, path, defaultAPIVersion, defaultKind string, table []Kind) []*Workload {
 	if !isMapping(node) {
@@ -120,8 +123,8 @@ func find(object Object, node *yaml.Node, path, defaultAPIVersion, defaultKind s
 		return nil
 	}
 	if element, isList := strings.CutSuffix(kind, "List"); isList && get(node, "items") != nil && (kind != "List" || apiVersion == "v1") {
-		if strings.Count(path, "items[") > 8 {
-			return nil // no tool writes lists in lists in lists
+		if strings.Count(path, "items[") > maxListDepth {
+			return nil
 		}
 		if element == "" {
 			apiVersion = ""

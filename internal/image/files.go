@@ -275,8 +275,8 @@ func (a *archive) read(ctx context.Context, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	b := make([]byte, 0)
-	if b, err = readDocument(io.NewSectionReader(file, m.offset, m.size), name); err != nil {
+	b, err := readDocument(io.NewSectionReader(file, m.offset, m.size), name)
+	if err != nil {
 		return nil, err
 	}
 	if int64(len(b)) != m.size {

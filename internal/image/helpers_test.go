@@ -7,8 +7,10 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -94,7 +96,7 @@ func configDigest(t testing.TB, img v1.Image) v1.Hash {
 	return h
 }
 
-// member is an element of a layout: an image or an index with its annotations.
+// element is a member of a layout: an image or an index with its annotations.
 type element struct {
 	add         any // v1.Image or v1.ImageIndex
 	annotations map[string]string
@@ -177,7 +179,7 @@ func tarOf(t testing.TB, dir string, zip bool, more map[string][]byte) string {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range sortedKeys(more) {
+	for _, name := range slices.Sorted(maps.Keys(more)) {
 		add(name, more[name])
 	}
 	if err := w.Close(); err != nil {
@@ -197,7 +199,10 @@ func tarOf(t testing.TB, dir string, zip bool, more map[string][]byte) string {
 func gzipped(t testing.TB, data []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
+	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := z.Write(data); err != nil {
 		t.Fatal(err)
 	}
@@ -205,21 +210,6 @@ func gzipped(t testing.TB, data []byte) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
-}
-
-func sortedKeys(m map[string][]byte) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	for i := range keys {
-		for j := i + 1; j < len(keys); j++ {
-			if keys[j] < keys[i] {
-				keys[i], keys[j] = keys[j], keys[i]
-			}
-		}
-	}
-	return keys
 }
 
 func jsonOf(t testing.TB, v any) []byte {

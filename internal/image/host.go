@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -373,15 +374,21 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// withoutPort takes the local port out of a network error: it is a new one each time, and says nothing.
+// withoutPort takes the local address out of a network error: its port is a new one each time, and says nothing.
 func withoutPort(err error) error {
 	var op *net.OpError
-	if !errors.As(err, &op) || op.Source == nil {
-		return err
+	if errors.As(err, &op) {
+		c := *op
+		c.Source, c.Err = nil, withoutPort(op.Err)
+		return &c
 	}
-	c := *op
-	c.Source = nil
-	return &c
+	var dns *net.DNSError
+	if errors.As(err, &dns) && strings.Contains(dns.Err, "->") { // read udp 127.0.0.1:43210->127.0.0.11:53: i/o timeout
+		c := *dns
+		c.Err = strings.TrimSpace(c.Err[strings.LastIndex(c.Err, ": ")+1:])
+		return &c
+	}
+	return err
 }
 
 // keychain finds credentials, and none where there are none to find: what is wrong with them is told if the registry

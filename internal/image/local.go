@@ -277,8 +277,33 @@ func (l *Local) find(ctx context.Context, ref name.Reference, platform v1.Platfo
 		if saved := l.savedAs(ref); len(saved) > 0 {
 			return l.loadSaved(ctx, saved, platform)
 		}
+		if l.tie != nil && ref.Name() == l.tie.Name() && len(l.saved) > 1 {
+			return Config{}, l.ambiguous(len(l.saved))
+		}
+	}
+	if _, tag := ref.(name.Tag); tag && err == ErrNotFound && l.tie == nil && l.nameless() {
+		return Config{}, &notFound{fmt.Sprintf("its images have no names; if one is meant, tie it: %s=%s", ref, l.path)}
 	}
 	return Config{}, err
+}
+
+func (l *Local) ambiguous(images int) error {
+	return fmt.Errorf("it holds %d images, so that %s= does not say which one is meant", images, l.tie)
+}
+
+// nameless reports whether there are images, but no reference can name any of them.
+func (l *Local) nameless() bool {
+	for _, r := range l.roots {
+		if len(r.names) > 0 {
+			return false
+		}
+	}
+	for _, s := range l.saved {
+		if len(s.RepoTags) > 0 {
+			return false
+		}
+	}
+	return len(l.all()) > 0 || len(l.saved) > 0
 }
 
 // rootsOf returns the descriptors that ref names; none if the layout has no such image.
@@ -401,7 +426,7 @@ func (l *Local) tied() ([]v1.Descriptor, error) {
 	case len(tagged) > 0:
 		return tagged, nil
 	}
-	return nil, fmt.Errorf("it holds %d images, so that %s= does not say which one is meant", len(l.all()), l.tie)
+	return nil, l.ambiguous(len(l.all()))
 }
 
 // savedAs returns the images that manifest.json has under the name ref.

@@ -220,6 +220,25 @@ func TestDockerSave(t *testing.T) {
 	}
 }
 
+func TestTieToOneOfSeveral(t *testing.T) {
+	config := []byte(`{"os":"linux","architecture":"amd64","config":{}}`)
+	s := NewArchive("web=" + tarOf(t, "", false, map[string][]byte{"a": config, "b": config,
+		"manifest.json": jsonOf(t, []savedImage{{"a", []string{"one:v1"}}, {"b", []string{"two:v1"}}})}))
+	if _, err := ask(t, s, "web", "linux/amd64"); err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "holds 2 images") {
+		t.Errorf("got error %v", err)
+	}
+	if _, err := ask(t, s, "two:v1", "linux/amd64"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNamelessImagesAreExplained(t *testing.T) {
+	dir := writeLayout(t, element{add: newImage(t, "linux/amd64"), annotations: refName("v1")})
+	if _, err := ask(t, NewLayout(dir), "web:v1", "linux/amd64"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "web:v1="+dir) {
+		t.Errorf("got error %v", err)
+	}
+}
+
 func TestSavedForms(t *testing.T) {
 	config := func(platform string) []byte {
 		b, err := newImage(t, platform).RawConfigFile()
@@ -327,7 +346,7 @@ func TestLocalStopsWithContext(t *testing.T) {
 func TestArchiveMemory(t *testing.T) {
 	img := newImage(t, "linux/amd64")
 	dir := writeLayout(t, element{add: img, annotations: refName("web:v1")})
-	layer := bytes.Repeat([]byte("0123456789abcdef"), 8<<20) // 128 MiB
+	layer := make([]byte, 48<<20)
 	for _, zip := range []bool{false, true} {
 		s := NewArchive(tarOf(t, dir, zip, map[string][]byte{"blobs/sha256/" + strings.Repeat("0", 64): layer}))
 		runtime.GC()

@@ -104,7 +104,11 @@ func (r *Registry) Config(ctx context.Context, ref name.Reference, platform v1.P
 		case http.StatusNotFound:
 			return Config{}, &notFound{"registry " + reg + " does not have it"}
 		case http.StatusUnauthorized, http.StatusForbidden:
-			help := fmt.Sprintf("the image does not exist, or needs credentials: log in with `docker login %s`", reg)
+			login := "docker login " + reg
+			if reg == name.DefaultRegistry {
+				login = "docker login"
+			}
+			help := fmt.Sprintf("the image does not exist, or needs credentials: log in with `%s`", login)
 			if kerr := r.host(ref).keychainError(); kerr != nil {
 				help += fmt.Sprintf(" (credentials could not be read: %v)", kerr)
 			}
@@ -159,9 +163,15 @@ func (r *Registry) host(ref name.Reference) *host {
 	if r.base == nil {
 		r.base = r.opts.Transport
 		if r.base == nil {
-			t := remote.DefaultTransport.(*http.Transport).Clone()
-			t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
-			r.base = t
+			r.base = &http.Transport{
+				Proxy:                 http.ProxyFromEnvironment,
+				DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+				TLSHandshakeTimeout:   10 * time.Second,
+				ResponseHeaderTimeout: 20 * time.Second,
+				ForceAttemptHTTP2:     true,
+				MaxIdleConnsPerHost:   16, // about as many as images are resolved at a time
+				IdleConnTimeout:       90 * time.Second,
+			}
 		}
 		r.loose = r.base
 		if t, ok := r.base.(*http.Transport); ok && len(r.opts.Insecure) > 0 {
@@ -237,7 +247,7 @@ func (s *repoStore) root(ctx context.Context, ref name.Reference) (v1.Descriptor
 		if err == nil {
 			return v1.Descriptor{Digest: d.Digest}, nil
 		}
-		if status(err) == http.StatusNotFound || status(err) == 0 && transient(err) || ctx.Err() != nil {
+		if code := status(err); code == http.StatusNotFound || code == http.StatusTooManyRequests || code == 0 && transient(err) || ctx.Err() != nil {
 			return v1.Descriptor{}, err
 		}
 		// Not every registry answers HEAD in full, and those that refuse say why only to GET.

@@ -233,7 +233,7 @@ func TestCacheFailureIsNoError(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o400); err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{file, filepath.Join(file, "below"), "/proc/no/such", "/dev/null"} {
+	for _, dir := range []string{file, filepath.Join(file, "below"), os.DevNull} {
 		o := anonymous()
 		o.CacheDir = dir
 		chosen(t, NewRegistry(o), hub.host+"/web:v1", "linux/amd64")
@@ -647,5 +647,18 @@ func TestRegistryUnreachable(t *testing.T) {
 	}
 	if errs[0] != errs[1] {
 		t.Errorf("the same failure reads\n%s\n%s", errs[0], errs[1])
+	}
+}
+
+func TestErrorsHoldNoLocalPort(t *testing.T) {
+	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 43210}
+	for err, want := range map[error]string{
+		&net.OpError{Op: "read", Net: "tcp", Source: local, Addr: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 443}, Err: io.EOF}:                           "read tcp 10.0.0.1:443: EOF",
+		&net.OpError{Op: "proxyconnect", Net: "tcp", Err: &net.OpError{Op: "dial", Net: "tcp", Source: local, Err: io.EOF}}:                                  "proxyconnect tcp: dial tcp: EOF",
+		&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "read udp 127.0.0.1:43210->127.0.0.11:53: i/o timeout", Name: "r.io", IsTimeout: true}}: "dial tcp: lookup r.io: i/o timeout",
+	} {
+		if got := withoutPort(fmt.Errorf("wrapped: %w", err)).Error(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }

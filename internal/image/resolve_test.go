@@ -107,8 +107,8 @@ func TestResolveAllIsDeterministic(t *testing.T) {
 			wants = append(wants, Want{i, p})
 		}
 	}
+	var mu sync.Mutex // of the random numbers
 	slow := func(s Source, r *rand.Rand) Source {
-		var mu sync.Mutex
 		return sourceFunc(func(ctx context.Context, ref name.Reference, p v1.Platform) (Config, error) {
 			mu.Lock()
 			d := time.Duration(r.IntN(300)) * time.Microsecond
@@ -142,7 +142,8 @@ func TestResolveAllIsDeterministic(t *testing.T) {
 			}
 			local = append(local, w)
 		}
-		got := render(ResolveAll(context.Background(), src, local, 1+r.IntN(2*runtime.NumCPU()+2)))
+		jobs := 1 + r.IntN(2*runtime.NumCPU()+2)
+		got := render(ResolveAll(context.Background(), src, local, jobs))
 		if first == nil {
 			first = got
 		} else if !reflect.DeepEqual(got, first) {

@@ -223,13 +223,20 @@ func (f *finder) cnbKnown(p cnbProcess, meta cnbMetadata, appDir string, args []
 	}
 	f.base = []string{cnbLauncher}
 	if p.Direct {
-		f.base = append(append(f.base, "--", cmd), args...)
-		f.line = f.base
-		words, end := argvWords(f.base, nil)
-		return mark(words[2:]), end, nil, true, nil
+		f.base = append(f.base, "--")
 	}
 	f.base = append(append(f.base, cmd), args...)
 	f.line = f.base
+	f.baseFrom = make([]int, len(f.base))
+	for i := range f.baseFrom {
+		if f.baseFrom[i] = -1; i >= len(f.base)-len(user) {
+			f.baseFrom[i] = i - len(f.base) + len(f.in.Argv)
+		}
+	}
+	if p.Direct {
+		words, end := argvWords(f.base, nil)
+		return mark(words[2:]), end, nil, true, nil
+	}
 	words, end := argvWords(f.base, nil)
 	words = mark(words)
 	if len(args) == 0 {
@@ -241,7 +248,35 @@ func (f *finder) cnbKnown(p cnbProcess, meta cnbMetadata, appDir string, args []
 	} else if p.Buildpack != "" && api == "" {
 		f.noInsert = refuse(BuildpackMetadata, "the image's label does not say which API the buildpack of process %s has", p.Type)
 	}
-	return f.tokens(words[1:]), end, nil, true, nil
+	tokens := f.tokens(words[1:])
+	if script, ok := scriptOf(tokens); ok && len(tokens) <= maxTokens && len(tokens)+mostInserted > maxTokens && f.noInsert == nil {
+		// A script with the same words may have as many as it likes.
+		f.base = []string{cnbLauncher, script}
+		f.line, f.baseFrom, f.maxWords = f.base, []int{-1, -1}, 0
+		words, end := argvWords(f.base, nil)
+		return nil, end, f.cnbScript(words[1], nil, nil, end), true, nil
+	}
+	return tokens, end, nil, true, nil
+}
+
+// mostInserted is more words than any debugger needs.
+const mostInserted = 9
+
+// scriptOf writes words that bash takes one by one as a script, if nothing changes them on the way: in "eval echo \"$1\"" the
+// shell splits $1 at blanks and expands wildcards in it.
+func scriptOf(tokens []word) (string, bool) {
+	var quoted []string
+	for i, t := range tokens {
+		if !t.static || i == 0 && !(plain(t.text) && commandWord(t.text)) || strings.ContainsAny(t.text, "\t\n*?[") || strings.Contains(t.text, "  ") {
+			return "", false
+		}
+		if text := t.text; plain(text) {
+			quoted = append(quoted, text)
+		} else {
+			quoted = append(quoted, "'"+strings.ReplaceAll(text, "'", `'\''`)+"'")
+		}
+	}
+	return strings.Join(quoted, " "), true
 }
 
 func (f *finder) cnbScript(script word, zero *word, params []word, end place) *invocation {
@@ -249,15 +284,19 @@ func (f *finder) cnbScript(script word, zero *word, params []word, end place) *i
 	return &invocation{langs: []syntax.LangVariant{syntax.LangBash}, script: script, zero: zero, params: params, end: end, via: "the buildpacks launcher"}
 }
 
+// maxTokens is how many words bash can be given one by one: the launcher writes "$10" for the eleventh, which bash reads as
+// "${1}0" (bashCommandWithTokens in the lifecycle's launch/bash.go).
+const maxTokens = 10
+
 // tokens marks the words that bash expands one by one, each as if by echo within double quotes.
 func (f *finder) tokens(words []word) []word {
 	out := slices.Clone(words)
 	for i := range out {
 		if n := strings.IndexAny(out[i].text, "$`\"\\"); n >= 0 || echoOption(out[i].text) {
-			out[i].static, out[i].known = false, max(n, 0)
+			out[i].static, out[i].known, out[i].mangled = false, max(n, 0), true
 		}
-		out[i].content = nil // quotes in it would be read once more
 	}
+	f.maxWords = len(f.line) - len(words) + maxTokens
 	f.checks = append(f.checks, func(w string) bool { return !echoOption(w) })
 	return out
 }

@@ -19,6 +19,19 @@ const (
 func (s *script) survey() error {
 	var err error
 	keeps := map[*syntax.ParamExp]bool{}
+	survey := func(a *syntax.Assign) {
+		if a.Name == nil {
+			return
+		}
+		if a.Name.Value == "IFS" {
+			s.splitting = true
+		}
+		if a.Value != nil {
+			for _, p := range keepsItself(a) {
+				keeps[p] = true
+			}
+		}
+	}
 	syntax.Walk(s.file, func(n syntax.Node) bool {
 		switch n := n.(type) {
 		case *syntax.FuncDecl:
@@ -28,15 +41,16 @@ func (s *script) survey() error {
 				}
 			}
 		case *syntax.Assign:
-			if n.Name != nil && n.Name.Value == "IFS" {
-				s.splitting = true
+			survey(n)
+		case *syntax.ForClause:
+			// "for a; do" goes over the positional parameters.
+			if it, ok := n.Loop.(*syntax.WordIter); ok && !it.InPos.IsValid() {
+				s.params++
 			}
-			if n.Name != nil && n.Value != nil {
-				if p := keepsItself(n); p != nil {
-					for _, p := range p {
-						keeps[p] = true
-					}
-				}
+		case *syntax.Redirect:
+			// dash takes only one digit for a file descriptor, and the others for a word.
+			if n.N != nil && len(n.N.Value) > 1 && s.lang != syntax.LangBash {
+				err = refuse(ShellDialect, "whether %s> is a file descriptor depends on which shell runs", n.N.Value)
 			}
 		case *syntax.ParamExp:
 			if n.Param == nil {
@@ -48,6 +62,9 @@ func (s *script) survey() error {
 				s.params++
 			case isName(name) && !keeps[n]:
 				s.references[name] = true
+				if strings.HasPrefix(name, "BASH_ARG") {
+					s.params++
+				}
 			}
 			if n.Exp != nil && (n.Exp.Op == syntax.AssignUnset || n.Exp.Op == syntax.AssignUnsetOrNull) || n.Excl {
 				s.assign(name, Assignment{})
@@ -66,7 +83,27 @@ func (s *script) survey() error {
 			if len(n.Args) == 0 {
 				return true
 			}
+			env := false
+			for _, w := range n.Args {
+				lit := w.Lit()
+				if env = env || lit == "env" || strings.HasSuffix(lit, "/env"); !env {
+					continue
+				}
+				if name := assignedBy(w); name != "" {
+					for _, p := range keptIn(w, name) {
+						keeps[p] = true
+					}
+				}
+			}
 			switch n.Args[0].Lit() {
+			case "export", "readonly", "local", "typeset", "declare":
+				for _, w := range n.Args[1:] {
+					if a := asAssign(w); a != nil {
+						survey(a)
+					}
+				}
+			case "getopts", ".", "source", "eval", "command", "builtin":
+				s.params++ // they may look at the positional parameters without saying so
 			case "alias":
 				err = refuse(ShellAlias, "the script defines aliases")
 			case "shopt", "enable", "hash":
@@ -98,7 +135,10 @@ func (s *script) survey() error {
 
 // keepsItself returns the expansions of a variable in the value that is assigned to it, when they leave the old value
 // whole whatever it is: X=$X:/a, X="${X:+$X }a".
-func keepsItself(a *syntax.Assign) []*syntax.ParamExp {
+func keepsItself(a *syntax.Assign) []*syntax.ParamExp { return keptIn(a.Value, a.Name.Value) }
+
+// keptIn returns the expansions of a variable in a word that leave its value whole.
+func keptIn(w *syntax.Word, name string) []*syntax.ParamExp {
 	var out []*syntax.ParamExp
 	var in func(parts []syntax.WordPart)
 	in = func(parts []syntax.WordPart) {
@@ -107,7 +147,7 @@ func keepsItself(a *syntax.Assign) []*syntax.ParamExp {
 			case *syntax.DblQuoted:
 				in(p.Parts)
 			case *syntax.ParamExp:
-				if p.Param == nil || p.Param.Value != a.Name.Value {
+				if p.Param == nil || p.Param.Value != name {
 					continue
 				}
 				if simpleParam(p) {
@@ -122,8 +162,45 @@ func keepsItself(a *syntax.Assign) []*syntax.ParamExp {
 			}
 		}
 	}
-	in(a.Value.Parts)
+	in(w.Parts)
 	return out
+}
+
+// assignedBy returns the name in a word for env, NAME=value or "NAME=value".
+func assignedBy(w *syntax.Word) string {
+	part := w.Parts[0]
+	if q, ok := part.(*syntax.DblQuoted); ok && len(q.Parts) > 0 {
+		part = q.Parts[0]
+	}
+	if lit, ok := part.(*syntax.Lit); ok {
+		if name, _, ok := strings.Cut(lit.Value, "="); ok && isName(name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// asAssign reads an argument of export as the assignment that it is, where the parser knows export as a plain command.
+func asAssign(w *syntax.Word) *syntax.Assign {
+	lit, ok := w.Parts[0].(*syntax.Lit)
+	if !ok {
+		return nil
+	}
+	name, val, ok := strings.Cut(lit.Value, "=")
+	if !ok || !isName(name) {
+		return nil
+	}
+	n := uint(len(name) + 1)
+	pos := syntax.NewPos(lit.ValuePos.Offset()+n, lit.ValuePos.Line(), lit.ValuePos.Col()+n)
+	a := &syntax.Assign{Name: &syntax.Lit{ValuePos: lit.ValuePos, ValueEnd: pos, Value: name}}
+	parts := w.Parts[1:]
+	if val != "" || pos.Offset() < lit.ValueEnd.Offset() {
+		parts = append([]syntax.WordPart{&syntax.Lit{ValuePos: pos, ValueEnd: lit.ValueEnd, Value: val}}, parts...)
+	}
+	if len(parts) > 0 {
+		a.Value = &syntax.Word{Parts: parts}
+	}
+	return a
 }
 
 // simpleParam says whether an expansion is $X or ${X}.
@@ -254,7 +331,7 @@ func (s *script) assignment(a *syntax.Assign, how certainty, export bool) {
 	} else if a.Array == nil && a.Index == nil && !a.Append {
 		as.Known = true // X=
 	}
-	if how == maybe {
+	if how == maybe || !as.Known {
 		as.Value, as.Known = "", false
 	}
 	s.set(name, as, export)
@@ -322,13 +399,20 @@ func (s *script) simple(c *syntax.CallExpr, how certainty) {
 	case name == "pushd", name == "popd":
 		s.chdir("", false)
 	case name == "export", name == "readonly", name == "local", name == "typeset", name == "declare":
-		// As simple commands they come only with words that are no plain assignments.
-		for _, a := range args {
-			v, _ := s.valueOf(a)
-			if n, _, ok := strings.Cut(v, "="); ok && isName(n) {
-				s.set(n, Assignment{}, name == "export")
-			} else if a.Lit() == "" {
+		for _, w := range args {
+			a := asAssign(w)
+			switch v, ok := s.valueOf(w); {
+			case a != nil:
+				// Some shells split the value here, others do not.
+				h := how
+				if f, _ := s.decode(w, true).fields(); len(f) != 1 {
+					h = maybe
+				}
+				s.assignment(a, h, name == "export")
+			case !ok:
 				s.forget()
+			case name == "export":
+				delete(s.unexported, v)
 			}
 		}
 	case name == "unset":

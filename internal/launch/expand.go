@@ -32,30 +32,36 @@ func (s *script) expand(w *syntax.Word) []word {
 	if p := s.parameters(w); p != nil && to <= s.unknown {
 		return s.positional(*p, at, end)
 	}
+	keeps := assignedBy(w)
+	if keeps != "" && len(keptIn(w, keeps)) == 0 {
+		keeps = ""
+	}
 	d := s.decode(w, true)
 	if to > s.unknown && d.unknown < 0 {
 		d.unknown = 0
 	}
 	if d.unknown >= 0 {
-		r := word{text: s.src[from:to], at: at, end: end, single: !d.multi && !d.elastic}
-		if !d.multi && !d.elastic {
+		r := word{text: s.src[from:to], at: at, end: end, single: !d.multi && !d.elastic, loose: !d.multi && d.elastic, keeps: keeps}
+		if !d.multi {
 			// A script that is put together: what comes before the unknown part is certain.
 			var b strings.Builder
 			for _, u := range d.units {
 				b.WriteByte(u.b)
 			}
 			r.text, r.known, r.content = b.String(), d.unknown, s.contentOf(d)
-			r.tail = tailOf(r.text, w)
 			if to > s.unknown {
 				r.known = 0
 			}
+		}
+		if to <= s.unknown && !d.multi {
+			r.tail = tailOf(w)
 		}
 		return []word{r}
 	}
 	fields, starts := d.fields()
 	out := make([]word, 0, len(fields))
 	for i, text := range fields {
-		r := word{text: text, known: len(text), static: true, single: true, at: at, end: end}
+		r := word{text: text, known: len(text), static: true, single: true, at: at, end: end, keeps: keeps}
 		if len(fields) == 1 && starts[0] == 0 && len(text) == len(d.units) {
 			r.content = s.contentOf(d)
 		}
@@ -71,7 +77,7 @@ func (s *script) expand(w *syntax.Word) []word {
 }
 
 // tailOf returns the last path element of a dynamic word when it is literal: "$JAVA_HOME/bin/java".
-func tailOf(text string, w *syntax.Word) string {
+func tailOf(w *syntax.Word) string {
 	last := w.Parts[len(w.Parts)-1]
 	if q, ok := last.(*syntax.DblQuoted); ok && len(q.Parts) > 0 {
 		last = q.Parts[len(q.Parts)-1]
@@ -84,7 +90,7 @@ func tailOf(text string, w *syntax.Word) string {
 		lit = p.Value
 	}
 	i := strings.LastIndexByte(lit, '/')
-	if i < 0 || strings.ContainsAny(lit, "\\*?[") || !strings.HasSuffix(text, lit) {
+	if i < 0 || strings.ContainsAny(lit, "\\*?[") {
 		return ""
 	}
 	return lit[i+1:]
@@ -215,9 +221,7 @@ func (s *script) parts(d *decoded, parts []syntax.WordPart, quoted, split bool) 
 				}
 			}
 			if !ok {
-				if quoted && (p.Param == nil || p.Param.Value == "@" || p.Excl || p.Index != nil || p.Exp != nil) {
-					d.multi = d.multi || mayBeList(p)
-				}
+				d.multi = d.multi || mayBeList(p) || !quoted && p.Param.Value == "*"
 				d.source(raw, from)
 				continue
 			}

@@ -73,7 +73,8 @@ type Input struct {
 	WorkingDir string
 }
 
-// Assignment is what becomes of a variable on the way from the container's environment to the program.
+// Assignment is what becomes of a variable on the way from the container's environment to the program. A script's variable
+// that it does not export reaches the program only if the container's environment has the variable too.
 type Assignment struct {
 	// Value is the value, when Known. A variable that is certainly unset is Known and Unset.
 	Value string
@@ -94,7 +95,8 @@ type Command struct {
 
 // Found is the program that matters.
 type Found struct {
-	// Argv holds the program and its arguments. A word that is only known at run time stands as its source text.
+	// Argv holds the program and its arguments; Argv[0] may be a path. A word that is only known at run time stands as its source
+	// text, without the outermost quotes: $PORT, $(cmd), ${JDK}/bin/java.
 	Argv []string
 	// Static says for each word of Argv whether its value is certain.
 	Static []bool
@@ -119,12 +121,15 @@ type Found struct {
 	// Base is the line that Insert's edits refer to, in place of Input.Argv; nil for Input.Argv itself. It starts the
 	// same process as Input.Argv and is needed only when there is something to insert (buildpacks).
 	Base []string
+	// BaseFrom says for each word of Base which word of Input.Argv it is, or -1 for one from the image's label.
+	BaseFrom []int
 
 	words      []word
 	end        place
 	line       []string
 	argv0      string              // who sets the program's argv[0]; "" for nobody
 	noInsert   *runtimes.Refusal   // why nothing can be inserted at all
+	maxWords   int                 // how many words the line may have after insertions; 0: any number
 	guards     []place             // where a "--" has to go too when anything is inserted
 	wordChecks []func(string) bool // what inserted words have to satisfy besides being plain
 
@@ -132,7 +137,8 @@ type Found struct {
 }
 
 // Edit is an insertion into the line (Found.Base, or else Input.Argv): Words in front of line[Word] when Offset is
-// negative (Word may be len(line)), else Text at the byte Offset of line[Word].
+// negative (Word may be len(line)), else Text at the byte Offset of line[Word]. All edits refer to the line as it was; of
+// edits at the same place the first comes first. See Apply.
 type Edit struct {
 	Word, Offset int
 	Words        []string
@@ -204,6 +210,15 @@ func (f Found) Insert(at []runtimes.Insertion) ([]Edit, error) {
 	if len(edits) == 0 {
 		return nil, nil
 	}
+	if f.maxWords > 0 {
+		n := len(f.line) + len(f.guards)
+		for _, e := range edits {
+			n += len(e.Words)
+		}
+		if n > f.maxWords {
+			return nil, refuse(BuildpackForm, "the buildpacks launcher cannot give the program more than %d words", maxTokens)
+		}
+	}
 	for _, p := range slices.Backward(f.guards) {
 		e, err := f.edit(p, false, []string{"--"})
 		if err != nil {
@@ -222,8 +237,10 @@ func (f Found) edit(p place, behind bool, words []string) (Edit, error) {
 	if p.off < 0 {
 		return Edit{Word: p.arg, Offset: -1, Words: slices.Clone(words)}, nil
 	}
-	if t := unknownAt(f.line[p.arg], f.unknown()); t >= 0 && t < p.off {
-		return Edit{}, refuse(UnknownText, "a value that is not known here is part of the script in front of the program")
+	if f.BaseFrom == nil || f.BaseFrom[p.arg] >= 0 {
+		if t := unknownAt(f.line[p.arg], f.unknownNames); t >= 0 && t < p.off {
+			return Edit{}, refuse(UnknownText, "a value that is not known here is part of the script in front of the program")
+		}
 	}
 	text := strings.Join(words, " ")
 	switch {
@@ -235,13 +252,6 @@ func (f Found) edit(p place, behind bool, words []string) (Edit, error) {
 		text = " " + text
 	}
 	return Edit{Word: p.arg, Offset: p.off, Text: text}, nil
-}
-
-func (f Found) unknown() map[string]bool {
-	if f.Base != nil {
-		return nil
-	}
-	return f.unknownNames
 }
 
 // Apply returns the line with the edits made, for callers that hold the words themselves.
@@ -280,8 +290,12 @@ func IsScript(program string) bool {
 	return slices.Contains([]string{"start", "run", "init", "bootstrap", "launch", "gradlew", "mvnw"}, name)
 }
 
-// maxDepth bounds how many shells and launchers are followed, one inside the other.
-const maxDepth = 24
+// maxDepth bounds how many shells and launchers are followed, one inside the other; maxShells bounds the scripts among
+// them, since a script may have to be read twice.
+const (
+	maxDepth  = 24
+	maxShells = 6
+)
 
 type value struct {
 	text  string
@@ -294,6 +308,7 @@ type finder struct {
 	in         Input
 	line       []string
 	base       []string
+	baseFrom   []int
 	vars       map[string]value
 	assigned   map[string]Assignment
 	references map[string]bool
@@ -305,6 +320,8 @@ type finder struct {
 	via        []string
 	rest       []Command
 	argv0      string
+	shells     int
+	maxWords   int
 	guards     []place
 	noInsert   *runtimes.Refusal
 	checks     []func(string) bool
@@ -331,8 +348,11 @@ func (f *finder) follow(words []word, end place, depth int) (Found, error) {
 		first := words[0]
 		if !first.static {
 			// "$JAVA_HOME/bin/java" names its program even when the directory is not known.
-			if first.single && first.tail != "" {
-				return f.found(words, end, false), nil
+			if first.tail != "" {
+				if !first.single && f.noInsert == nil {
+					f.noInsert = refuse(ProgramDynamic, "what %s starts is only known when it runs", quote(first.text))
+				}
+				return f.found(words, end, IsScript(first.tail)), nil
 			}
 			return Found{}, refuse(ProgramDynamic, "what %s starts is only known when it runs", quote(first.text))
 		}
@@ -361,7 +381,7 @@ func (f *finder) follow(words []word, end place, depth int) (Found, error) {
 		if isShell(name) {
 			return f.shell(words, end, depth)
 		}
-		l, ok := launcherNamed(name)
+		l, ok := launcherNamed(first.text)
 		if !ok {
 			return f.found(words, end, IsScript(first.text)), nil
 		}
@@ -384,8 +404,8 @@ func (f *finder) found(words []word, end place, script bool) Found {
 	}
 	r := Found{
 		DirKnown: f.dirKnown, Assigned: f.assigned, Cleared: f.cleared, Opaque: f.opaque, References: f.references,
-		Script: script, Via: f.via, Rest: f.rest, Base: f.base, words: words, end: end, line: f.line, argv0: f.argv0,
-		noInsert: noInsert, guards: f.guards, wordChecks: f.checks, unknownNames: f.in.Unknown,
+		Script: script, Via: f.via, Rest: f.rest, Base: f.base, BaseFrom: f.baseFrom, words: words, end: end, line: f.line, argv0: f.argv0,
+		noInsert: noInsert, guards: f.guards, maxWords: f.maxWords, wordChecks: f.checks, unknownNames: f.in.Unknown,
 	}
 	if f.dirSet && f.dirKnown {
 		r.Dir = f.dir
@@ -426,6 +446,9 @@ func (f *finder) assign(name string, a Assignment) {
 func (f *finder) forget() {
 	f.opaque = true
 	f.vars = map[string]value{}
+	for name, a := range f.assigned {
+		f.assigned[name] = Assignment{Keeps: a.Keeps}
+	}
 }
 
 func refuse(reason, format string, args ...any) *runtimes.Refusal {

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"path"
 	"slices"
 	"strings"
 )
@@ -26,6 +27,10 @@ type launcher struct {
 	// permutes says that it looks for options behind the first word that is none, unless there is a "--": words with dashes
 	// can only be put behind one.
 	permutes bool
+	// system says that it is one of the system's own tools.
+	system bool
+	// noOptions hands all its words to rest.
+	noOptions bool
 	// numeric allows -5, --5 and -+5 (nice).
 	numeric bool
 	// anyLong takes every other long option to have a value (opentelemetry-instrument makes them from its plugins).
@@ -39,20 +44,20 @@ func launchers() []launcher {
 		{names: []string{"tini", "tini-static", "docker-init"}, short: "svwgp:e:"},
 		{names: []string{"dumb-init"}, short: "cvr:", long: "single-child verbose rewrite="},
 		{names: []string{"catatonit"}, short: "g", permutes: true},
-		{names: []string{"env"}, short: "iu:C:S:va:", long: "ignore-environment unset= chdir= split-string= debug argv0= " +
+		{names: []string{"env"}, system: true, short: "iu:C:S:va:", long: "ignore-environment unset= chdir= split-string= debug argv0= " +
 			"block-signal=? default-signal=? ignore-signal=? list-signal-handling", option: envOption, rest: envRest},
-		{names: []string{"nice"}, short: "n:", long: "adjustment=", numeric: true},
-		{names: []string{"nohup"}},
-		{names: []string{"setsid"}, short: "cfw", long: "ctty fork wait"},
-		{names: []string{"stdbuf"}, short: "i:o:e:", long: "input= output= error=", option: func(f *finder, _ string, _ *word) error {
+		{names: []string{"nice"}, system: true, short: "n:", long: "adjustment=", numeric: true},
+		{names: []string{"nohup"}, system: true},
+		{names: []string{"setsid"}, system: true, short: "cfw", long: "ctty fork wait"},
+		{names: []string{"stdbuf"}, system: true, short: "i:o:e:", long: "input= output= error=", option: func(f *finder, _ string, _ *word) error {
 			// stdbuf works through LD_PRELOAD and its own variables.
 			f.assign("LD_PRELOAD", Assignment{})
 			return nil
 		}},
-		{names: []string{"chpst"}, short: "u:U:b:e:/:C:n:l:L:m:d:o:p:f:c:r:t:s:a:vP012", option: chpstOption},
+		{names: []string{"chpst"}, system: true, short: "u:U:b:e:/:C:n:l:L:m:d:o:p:f:c:r:t:s:a:vP012", option: chpstOption},
 		{names: []string{"su-exec"}, operands: 1, rest: userEnv},
 		{names: []string{"gosu"}, operands: 1, rest: userEnv},
-		{names: []string{"setpriv"}, long: "ambient-caps= apparmor-profile= bounding-set= clear-groups egid= euid= groups= inh-caps= " +
+		{names: []string{"setpriv"}, system: true, long: "ambient-caps= apparmor-profile= bounding-set= clear-groups egid= euid= groups= inh-caps= " +
 			"init-groups keep-groups nnp no-new-privs pdeathsig= ptracer= regid= reset-env reuid= rgid= ruid= securebits= " +
 			"selinux-label= seccomp-filter= landlock-access= landlock-rule=", option: func(f *finder, name string, _ *word) error {
 			if name == "reset-env" {
@@ -63,7 +68,7 @@ func launchers() []launcher {
 			}
 			return nil
 		}},
-		{names: []string{"docker-entrypoint.sh"}, rest: entrypointRest},
+		{names: []string{"docker-entrypoint.sh"}, noOptions: true, rest: entrypointRest},
 		{names: []string{"opentelemetry-instrument"}, anyLong: true, rest: func(f *finder, words []word) ([]word, error) {
 			f.assign("PYTHONPATH", Assignment{})
 			return words, nil
@@ -85,10 +90,13 @@ func launchers() []launcher {
 	}
 }
 
-func launcherNamed(name string) (launcher, bool) {
+// launcherNamed returns the launcher that a program is, by the last element of its path. Tools of the system are so only in
+// the system's directories: /app/env may be anything.
+func launcherNamed(program string) (launcher, bool) {
+	dir, name := path.Split(program)
 	for _, l := range launchers() {
 		if slices.Contains(l.names, name) {
-			return l, true
+			return l, !l.system || dir == "" || slices.Contains([]string{"bin", "sbin", "busybox"}, path.Base(dir))
 		}
 	}
 	return launcher{}, false
@@ -109,6 +117,9 @@ func busyboxApplet(name string) bool {
 // unwrap returns the command that words, which start with the launcher, run.
 func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 	name := words[0].text
+	if l.noOptions {
+		return l.rest(f, words[1:])
+	}
 	rest, err := l.options(f, name, words[1:])
 	if err != nil {
 		return nil, err
@@ -121,11 +132,8 @@ func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 			return nil, err
 		}
 	}
-	if l.rest != nil && l.names[0] == "docker-entrypoint.sh" {
-		return l.rest(f, rest)
-	}
 	for range l.operands {
-		if len(rest) == 0 || !rest[0].single || strings.HasPrefix(rest[0].text, "-") {
+		if len(rest) == 0 || !rest[0].one() || strings.HasPrefix(rest[0].text, "-") {
 			return nil, refuse(LauncherUnknownOption, "%s is not followed by what it needs before its command", name)
 		}
 		rest = rest[1:]
@@ -139,10 +147,16 @@ func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 		return nil, refuse(LauncherNoCommand, "%s has no command to run", name)
 	}
 	if l.permutes && !(len(words) > len(rest) && words[len(words)-len(rest)-1].text == "--") {
-		// With words like that already there, the launcher is one that stops at the first word that is no option (musl's
-		// getopt), or it fails, and goes on failing.
-		if !slices.ContainsFunc(rest, func(w word) bool { return strings.HasPrefix(w.text, "-") }) {
+		// A mere "-" is no option.
+		switch i := slices.IndexFunc(rest, func(w word) bool { return len(w.text) > 1 && w.text[0] == '-' }); {
+		case i < 0:
 			f.guards = append(f.guards, rest[0].at)
+		case rest[i].text == "--":
+			// It eats that one, and would leave it to the command behind one more.
+			f.noInsert = refuse(LauncherUnknownOption, "%s takes the -- of its command for its own", name)
+		default:
+			// With other options there, the launcher is one that stops at the first word that is no option (musl's getopt), or
+			// it fails, and goes on failing.
 		}
 	}
 	return rest, nil
@@ -154,7 +168,7 @@ func (l launcher) options(f *finder, name string, words []word) ([]word, error) 
 	for len(words) > 0 {
 		w := words[0]
 		if !w.static {
-			if w.single && w.known > 0 && w.text[0] != '-' {
+			if w.one() && (w.known > 0 && w.text[0] != '-' || l.short == "" && l.long == "" && l.operands > 0) {
 				return words, nil
 			}
 			return nil, refuse(LauncherUnknownOption, "whether %s is an option of %s is only known when it runs", quote(w.text), name)
@@ -183,7 +197,7 @@ func (l launcher) options(f *finder, name string, words []word) ([]word, error) 
 				arg := w.suffix(len(w.text) - len(val))
 				words = words[1:]
 				if !hasVal {
-					if len(words) == 0 || !words[0].single {
+					if len(words) == 0 || !words[0].one() {
 						return nil, refuse(LauncherUnknownOption, "%s: the option %s has no value that is known to be one word", name, w.text)
 					}
 					arg, words = &words[0], words[1:]
@@ -219,7 +233,7 @@ func (l launcher) options(f *finder, name string, words []word) ([]word, error) 
 			}
 			arg := w.suffix(i + 1)
 			if i+1 == len(w.text) {
-				if len(words) == 0 || !words[0].single {
+				if len(words) == 0 || !words[0].one() {
 					return nil, refuse(LauncherUnknownOption, "%s: the option %s has no value that is known to be one word", name, w.text)
 				}
 				arg, words = &words[0], words[1:]
@@ -317,13 +331,17 @@ func envRest(f *finder, words []word) ([]word, error) {
 	for len(words) > 0 {
 		w := words[0]
 		name, val, ok := strings.Cut(w.text[:w.known], "=")
-		if !w.single || !ok && !w.static {
+		if !w.one() || !ok && !w.static {
 			return nil, refuse(LauncherUnknownOption, "whether %s is the command that env runs is only known when it runs", quote(w.text))
 		}
 		if !ok {
 			break
 		}
-		f.assign(name, Assignment{Value: val, Known: w.static})
+		a := Assignment{Known: w.static, Keeps: w.keeps == name}
+		if a.Known {
+			a.Value = val
+		}
+		f.assign(name, a)
 		words = words[1:]
 	}
 	return words, nil

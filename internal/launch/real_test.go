@@ -26,6 +26,7 @@ var (
 // rig is a directory of stub programs that write down how they were started, and a shell to start them.
 type rig struct {
 	bin, work, log string
+	u              string // what $(U) stands for
 	shells         []string
 }
 
@@ -106,6 +107,10 @@ func (r *rig) start(t testing.TB, argv, env []string) []string {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
+	argv = slices.Clone(argv)
+	for i := range argv {
+		argv[i] = strings.ReplaceAll(argv[i], "$(U)", r.u)
+	}
 	program, err := lookIn(r.bin, argv[0])
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +176,7 @@ func (r *rig) check(t testing.TB, in Input, env []string, rnd *rand.Rand) (reaso
 	if len(spots) > 2 {
 		spots = spots[:2]
 	}
-	for _, spot := range append(spots, 0) {
+	for _, spot := range spots {
 		words := []string{marker}
 		if spot == 0 {
 			words = []string{filepath.Join(r.bin, "dlv"), "exec", "--headless", "--"}
@@ -268,7 +273,7 @@ func (g *gen) pick(s ...string) string { return s[g.IntN(len(s))] }
 // text is the value of an awkward word.
 func (g *gen) text() string {
 	return g.pick("app.js", "--port=8080", "two words", "", "it's", `say "hi"`, "$HOME", "a&b", "c;d", `back\slash`, "ünïcödé", "*", "#no", "~",
-		"tab\there", "new\nline", "{a,b}", "!", "`tick`", "$(date)", "-", "--", "a=b", "|", "<x>", "%s", "\\", "'", "$$", "[a]", "(x)")
+		"tab\there", "$(U)", "new\nline", "{a,b}", "!", "`tick`", "$(date)", "-", "--", "a=b", "|", "<x>", "%s", "\\", "'", "$$", "[a]", "(x)")
 }
 
 // quoted writes a value as a shell word in one of many ways.
@@ -304,7 +309,7 @@ func (g *gen) arg() string {
 	case 0:
 		return g.pick("$X", `"$X"`, "${Y}", `"${Y:-d e}"`, "${Z:-x}", "$NOPE", `"$NOPE"`, "pre$X", "--y=${Y}", `"a $U b"`, "$U", "${Z-}", "${Z:+set}", "${Y#a}")
 	case 1:
-		return g.pick("$(says)", `"$(says)"`, "`says`", "*.txt", "$((1+2))", "~", "{a,b}", "su*", `"$@"`, "$@", "$1", `"$1"`, `"$0"`, "$#", `"$*"`, "$*")
+		return g.pick("$(says)", `"$(says)"`, "`says`", "*.txt", "$(U)", "--u=$(U)", "$((1+2))", "~", "{a,b}", "su*", `"$@"`, "$@", "$1", `"$1"`, `"$0"`, "$#", `"$*"`, "$*")
 	case 2:
 		if g.bash {
 			return g.pick("$'q'", "$'a\\tb'", "${X/a/b}", `$"loc"`)
@@ -443,7 +448,7 @@ func (g *gen) script(depth int) string {
 			"if [ -f in.txt ]; then migrate $X; fi", "for i in 1 2; do migrate $i; done", ". ./env.sh", "trap 'echo bye' TERM", "unset X", "exec 3>fd3",
 			"W=$(says)", "f() { migrate from-f; }", "until true; do sleep 1; done", "[ -n \"$NOPE\" ] && export X=cond", "Z=${Z:-dflt}", ": \"${Y:=q}\"", "umask 022",
 			"export W=1 Z=\"$X $Y\"", "case $X in a*) X=case;; esac", "read -r W <in.txt", "true && X=and", "fails || X=or", "(X=sub; cd /)", "migrate | cat",
-			"cat <<E\ntext\nE", "X=\"$X\" migrate", "set -a", "set -- shifted args", "shift") + g.pick("\n", "\n", "; ", " &&\n"))
+			"cat <<E\ntext\nE", "X=\"$X\" migrate", "set -a", "set -- shifted args", "shift", "for a; do migrate \"$a\"; done", "while getopts ab o; do migrate $o; done") + g.pick("\n", "\n", "; ", " &&\n"))
 	}
 	s := strings.NewReplacer("\n; ", "\n", "# a comment; ", "# a comment\n", "# a comment &&\n", "# a comment\n", "E; ", "E\n", "E &&\n", "E\n").Replace(b.String())
 	for strings.HasPrefix(s, "; ") || strings.HasPrefix(s, " &&") {
@@ -490,25 +495,21 @@ func TestRealShell(t *testing.T) {
 		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("seed: -launch-seed=%d", seed)
-	const workers = 2
 	var mu sync.Mutex
 	refused := map[string]int{}
-	var rigs [workers]*rig
-	for w := range workers {
-		rigs[w] = newRig(t)
-		rigs[w].sh(t, []string{"dash", "bash"}[w%2])
-	}
-	for w := range workers {
-		t.Run(fmt.Sprint("sh=", []string{"dash", "bash"}[w%2]), func(t *testing.T) {
+	first := newRig(t)
+	for w, shell := range first.shells {
+		r := newRig(t)
+		r.sh(t, shell)
+		t.Run("sh="+shell, func(t *testing.T) {
 			t.Parallel()
-			r := rigs[w]
-			for i := w; i < *launches; i += workers {
+			for i := w; i < *launches; i += len(first.shells) {
 				rnd := rand.New(rand.NewPCG(seed, uint64(i)))
 				g := &gen{Rand: rnd}
 				in := g.input()
 				in.WorkingDir = r.work
-				env := []string{"X=one", "Y=a:b c", "U=u v"}
-				if reason := r.check(t, in, env, rnd); reason != "" {
+				r.u = g.pick("uv", "u v", "a;b", "c' d", "e\" f", "", "-u")
+				if reason := r.check(t, in, []string{"X=one", "Y=a:b c", "U=" + r.u}, rnd); reason != "" {
 					if *showLeft {
 						t.Logf("%s: %q", reason, in.Argv)
 					}

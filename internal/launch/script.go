@@ -13,6 +13,7 @@ type script struct {
 	inv     invocation
 	src     string
 	file    *syntax.File
+	lang    syntax.LangVariant
 	depth   int
 	unknown int // from this byte on the text is not certain
 
@@ -37,9 +38,6 @@ func (s *script) follow() (Found, error) {
 		return Found{}, refuse(UnknownText, "a value that is not known here is part of the script in front of the program")
 	}
 	s.before(call)
-	for _, a := range call.Assigns {
-		s.assignment(a, certain, true)
-	}
 	words, end, err := s.command(call)
 	if err != nil {
 		return Found{}, err
@@ -119,13 +117,13 @@ func (s *script) locateIn(st *syntax.Stmt) (*syntax.CallExpr, error) {
 	return nil, refuse(ShellNoProgram, "the script does not end with a program")
 }
 
-// filters are programs that people pipe a server's output through and that do nothing else.
+// filters are programs that people pipe a server's input or output through, and that do nothing else.
 func filters() []string {
 	return []string{"tee", "cat", "grep", "egrep", "sed", "awk", "gawk", "mawk", "ts", "jq", "logger", "cronolog", "rotatelogs",
-		"multilog", "svlogd", "s6-log", "head", "tail", "tr", "cut", "fold", "nl", "column"}
+		"multilog", "svlogd", "s6-log", "head", "tail", "tr", "cut", "fold", "nl", "column", "echo", "printf", "yes"}
 }
 
-// locatePipe: the program is the first of a pipeline whose other commands are plain filters.
+// locatePipe: the program is the only part of a pipeline that is no plain filter.
 func (s *script) locatePipe(c *syntax.BinaryCmd) (*syntax.CallExpr, error) {
 	var parts []*syntax.Stmt
 	var flatten func(st *syntax.Stmt)
@@ -139,11 +137,12 @@ func (s *script) locatePipe(c *syntax.BinaryCmd) (*syntax.CallExpr, error) {
 	}
 	flatten(c.X)
 	flatten(c.Y)
-	for _, st := range parts[1:] {
-		call, ok := st.Cmd.(*syntax.CallExpr)
-		if !ok || st.Background || len(call.Args) == 0 || !slices.Contains(filters(), path.Base(call.Args[0].Lit())) {
-			return nil, refuse(ShellPipe, "the script ends with a pipeline of several programs")
-		}
+	parts = slices.DeleteFunc(parts, func(st *syntax.Stmt) bool {
+		name, call := callName(st)
+		return call != nil && slices.Contains(filters(), path.Base(name)) && !s.functions[name]
+	})
+	if len(parts) != 1 {
+		return nil, refuse(ShellPipe, "the script ends with a pipeline of several programs")
 	}
 	return s.locateIn(parts[0])
 }
@@ -172,21 +171,35 @@ func (s *script) ends(st *syntax.Stmt) bool {
 	return name == "exit" && !s.functions[name] || name == "exec" && len(call.Args) > 1
 }
 
-// trivial says whether a statement behind the program starts nothing: exit $?, true, echo done.
+// trivial says whether a statement behind the program starts nothing: exit $?, true, { echo failed; exit 1; }.
 func (s *script) trivial(st *syntax.Stmt) bool {
+	if st.Background || st.Coprocess || st.Disown {
+		return false
+	}
+	all := func(stmts []*syntax.Stmt) bool {
+		return !slices.ContainsFunc(stmts, func(st *syntax.Stmt) bool { return !s.trivial(st) })
+	}
+	switch c := st.Cmd.(type) {
+	case *syntax.Block:
+		return all(c.Stmts)
+	case *syntax.Subshell:
+		return all(c.Stmts)
+	case *syntax.BinaryCmd:
+		return (c.Op == syntax.AndStmt || c.Op == syntax.OrStmt) && s.trivial(c.X) && s.trivial(c.Y)
+	}
 	name, call := callName(st)
 	if call == nil || s.functions[name] || !slices.Contains([]string{"exit", "true", ":", "echo", "printf", "false", "return"}, name) {
 		return false
 	}
-	plainWords := true
-	syntax.Walk(call, func(n syntax.Node) bool {
+	starts := false
+	syntax.Walk(st, func(n syntax.Node) bool {
 		switch n.(type) {
 		case *syntax.CmdSubst, *syntax.ProcSubst:
-			plainWords = false
+			starts = true
 		}
-		return plainWords
+		return !starts
 	})
-	return plainWords
+	return !starts
 }
 
 // noExec refuses statements in front of the program that may replace the shell by another program.
@@ -225,6 +238,13 @@ func isBuiltin(name string) bool {
 		"ulimit", "umask", "unalias", "unset", "wait"}, name)
 }
 
+// utilities are programs that scripts end with and that nobody debugs: the server was started before them, or not at all.
+func utilities() []string {
+	return []string{"basename", "cat", "chgrp", "chmod", "chown", "cp", "cut", "date", "dirname", "echo", "false", "find", "grep", "hostname",
+		"id", "ln", "ls", "mkdir", "mv", "printenv", "printf", "ps", "pwd", "readlink", "rm", "rmdir", "sed", "sleep", "sort", "stat", "sync",
+		"tail", "tee", "test", "touch", "true", "uname", "wc", "whoami", "yes"}
+}
+
 // command returns the words of the command that counts, without the shell's own prefixes exec and command.
 func (s *script) command(call *syntax.CallExpr) ([]word, place, error) {
 	var words []word
@@ -232,6 +252,10 @@ func (s *script) command(call *syntax.CallExpr) ([]word, place, error) {
 		words = append(words, s.expand(w)...)
 	}
 	end := s.endOf(call)
+	// The words are expanded before the command's own assignments are made.
+	for _, a := range call.Assigns {
+		s.assignment(a, certain, true)
+	}
 	external := false
 	for {
 		if len(words) == 0 {
@@ -268,6 +292,8 @@ func (s *script) command(call *syntax.CallExpr) ([]word, place, error) {
 			return nil, end, refuse(ShellBackground, "the script ends with wait: its programs run in the background")
 		case isBuiltin(name):
 			return nil, end, refuse(ShellBuiltin, "the script's last command is the shell's own %s", name)
+		case len(s.file.Stmts) > 1 && slices.Contains(utilities(), path.Base(name)):
+			return nil, end, refuse(ShellNoProgram, "the script ends with %s", name)
 		default:
 			return words, end, nil
 		}

@@ -34,8 +34,7 @@ type invocation struct {
 	zero   *word  // $0; nil: the shell's own name
 	params []word // $1 …
 	end    place  // behind the last of params
-	// allexport is set -a from the start.
-	via string
+	via    string // the shell's name, for messages
 }
 
 // shell follows a shell's command line. words[0] is the shell.
@@ -59,7 +58,9 @@ options:
 		case w.text == "--" || w.text == "-":
 			rest = rest[1:]
 			break options
-		case len(w.text) < 2 || w.text[0] != '-' && w.text[0] != '+':
+		case w.text == "+":
+			return Found{}, refuse(ShellOption, "the option + of %s is not known", name)
+		case w.text == "" || w.text[0] != '-' && w.text[0] != '+':
 			break options
 		case strings.HasPrefix(w.text, "--"):
 			if !bash {
@@ -104,7 +105,7 @@ options:
 	if len(rest) == 0 {
 		return Found{}, refuse(ShellNoScript, "%s has no script: it reads commands from its input", name)
 	}
-	if login || bash && f.vars["BASH_ENV"] != (value{}) {
+	if v, set := f.vars["BASH_ENV"]; login || bash && set && (!v.known || v.text != "") {
 		f.loginShell()
 	}
 	if !command {
@@ -112,6 +113,9 @@ options:
 			return Found{}, refuse(ProgramDynamic, "which script %s runs is only known when it runs", name)
 		}
 		return f.found(words, end, true), nil
+	}
+	if rest[0].mangled {
+		return Found{}, refuse(BuildpackForm, "bash reads the script for %s once before it gets there", name)
 	}
 	f.via = append(f.via, name+" -c")
 	inv := invocation{langs: dialects(name), script: rest[0], via: name, end: end}
@@ -132,8 +136,8 @@ const maxScript = 1 << 20
 
 // script reads a script in each of the shell's languages and follows its program.
 func (f *finder) script(inv invocation, depth int) (Found, error) {
-	if depth > maxDepth {
-		return Found{}, refuse(TooDeep, "more than %d shells and launchers, one inside the other", maxDepth)
+	if f.shells++; f.shells > maxShells {
+		return Found{}, refuse(TooDeep, "more than %d shell scripts, one inside the other", maxShells)
 	}
 	text := inv.script.text
 	switch {
@@ -141,6 +145,8 @@ func (f *finder) script(inv invocation, depth int) (Found, error) {
 		return Found{}, refuse(ShellSyntax, "the script for %s is too long", inv.via)
 	case strings.ContainsAny(text, "\r\x00"):
 		return Found{}, refuse(ShellSyntax, "the script for %s has carriage returns or NUL bytes", inv.via)
+	case (len(text)-len(strings.TrimRight(text, "\\")))%2 == 1:
+		return Found{}, refuse(ShellSyntax, "the script for %s ends with a backslash", inv.via)
 	case strings.TrimSpace(text) == "":
 		return Found{}, refuse(ShellNoProgram, "the script for %s is empty", inv.via)
 	}
@@ -152,7 +158,7 @@ func (f *finder) script(inv invocation, depth int) (Found, error) {
 			errs = append(errs, refuse(ShellSyntax, "the script for %s cannot be parsed: %v", inv.via, err))
 			continue
 		}
-		s := &script{finder: f.clone(), inv: inv, src: text, file: file, depth: depth, unknown: len(text)}
+		s := &script{finder: f.clone(), inv: inv, src: text, file: file, lang: lang, depth: depth, unknown: len(text)}
 		if !inv.script.static {
 			s.unknown = inv.script.known
 		}
@@ -182,6 +188,7 @@ func (f *finder) script(inv invocation, depth int) (Found, error) {
 		if !same(found[0], r) {
 			return Found{}, refuse(ShellDialect, "dash and bash read the script differently, and either may be %s", inv.via)
 		}
+		found[0] = merge(found[0], r)
 	}
 	return found[0], nil
 }
@@ -196,5 +203,22 @@ func same(a, b Found) bool {
 			return false
 		}
 	}
-	return reflect.DeepEqual(a.Via, b.Via) && a.argv0 == b.argv0 && reflect.DeepEqual(a.Assigned, b.Assigned)
+	return reflect.DeepEqual(a.Via, b.Via) && a.argv0 == b.argv0 && a.Cleared == b.Cleared
+}
+
+// merge keeps of two readings what is certain in both.
+func merge(a, b Found) Found {
+	a.Opaque = a.Opaque || b.Opaque
+	a.DirKnown = a.DirKnown && b.DirKnown
+	for name := range b.References {
+		a.References[name] = true
+	}
+	for _, pair := range [][2]map[string]Assignment{{a.Assigned, b.Assigned}, {b.Assigned, a.Assigned}} {
+		for name, x := range pair[0] {
+			if y, ok := pair[1][name]; !ok || x != y {
+				a.Assigned[name] = Assignment{Keeps: ok && x.Keeps && y.Keeps}
+			}
+		}
+	}
+	return a
 }

@@ -15,13 +15,23 @@ type word struct {
 	static bool
 	// single says that it is exactly one word at run time, even if its value is not known.
 	single bool
+	// loose says that it is one word unless a variable without quotes holds spaces or nothing.
+	loose bool
+	// mangled says that something reads the text once more before the program gets it: it is no script to be followed.
+	mangled bool
 	// tail is the certain last path element of a word whose beginning is not known.
 	tail string
+	// keeps is the variable whose value is whole within a word that assigns to it: PATH=$PATH:/x.
+	keeps string
 	// at and end are the places in front of and behind it.
 	at, end place
 	// content maps offsets of text to offsets of the line's word that text is written in; nil when it has no such place.
 	content *content
 }
+
+// one says whether a word can be taken for one word where a launcher wants a value: the command line would not work if a
+// variable without quotes made it several.
+func (w word) one() bool { return w.single || w.loose }
 
 // place is where words can be inserted: in front of line[arg] as whole words when off is negative, else at a byte of
 // line[arg]. why says what it lies in when nothing can be inserted there.
@@ -102,7 +112,7 @@ func plain(w string) bool {
 
 // commandWord says whether a plain word is taken for a program's name where a command starts: no assignment, no keyword.
 func commandWord(w string) bool {
-	return !isAssignment(w) && !syntax.IsKeyword(w) && !strings.HasPrefix(w, "-")
+	return !isAssignment(w) && !syntax.IsKeyword(w) && w[0] != '-' && w[0] != '+'
 }
 
 // isAssignment says whether a word looks like NAME=… or NAME+=….

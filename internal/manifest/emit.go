@@ -15,7 +15,7 @@ func (c *chunk) emit(root *yaml.Node) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		again, _, p := parseJSON(out)
+		again, p := parseJSON(out, nil)
 		if p != nil || !sameTree(again, root) {
 			return nil, errNotFaithful
 		}
@@ -28,16 +28,31 @@ func (c *chunk) emit(root *yaml.Node) ([]byte, error) {
 	if out, ok := splice(c.body, doc.Content[0], root); ok {
 		return out, nil
 	}
-	return c.emitWhole(doc.Content[0], root)
+	return c.emitWhole(doc.Content[0], root, bytes.HasSuffix(c.body, []byte("\n")) || bytes.HasSuffix(c.body, []byte("\r")))
 }
 
 var errNotFaithful = errors.New("the edited document does not survive being written and read again: write the document in a simpler style (without anchors, tags or unusual comments)")
 
-// emitWhole writes root anew in the style of orig, the document as it was read.
-func (c *chunk) emitWhole(orig, root *yaml.Node) ([]byte, error) {
+// endLine returns body, which says root, in a form that means the same when a line break follows. A block scalar without one at the
+// very end of an input has none in its value either.
+func (c *chunk) endLine(body []byte, root *yaml.Node) ([]byte, error) {
+	if c.format != yamlFormat || bytes.HasSuffix(body, []byte("\n")) || bytes.HasSuffix(body, []byte("\r")) ||
+		readsAs(append(body[:len(body):len(body)], '\n'), root) {
+		return body, nil
+	}
+	return c.emitWhole(root, root, true)
+}
+
+// emitWhole writes root anew in the style of orig, the document as it was read. endLine says that it has to end in a line break;
+// otherwise it does so only where it must.
+func (c *chunk) emitWhole(orig, root *yaml.Node, endLine bool) ([]byte, error) {
 	st := style{indent: yaml.DefaultIndent, compact: true}.of(orig, true)
 	comments := c.comments
-	for range 2 {
+	for _, how := range []looks{asIs, spelledNulls, plain} {
+		root = copyTree(root, how)
+		if how == plain {
+			comments = yaml.Node{}
+		}
 		doc := &yaml.Node{Kind: yaml.DocumentNode, HeadComment: comments.HeadComment, FootComment: comments.FootComment, Content: []*yaml.Node{root}}
 		out, err := st.marshal(doc)
 		if err != nil {
@@ -47,7 +62,7 @@ func (c *chunk) emitWhole(orig, root *yaml.Node) ([]byte, error) {
 			out = append([]byte("---\n"), out...)
 		}
 		if readsAs(out, root) {
-			if !bytes.HasSuffix(c.body, []byte("\n")) && !bytes.HasSuffix(c.body, []byte("\r")) {
+			if !endLine {
 				if short := bytes.TrimSuffix(out, []byte("\n")); readsAs(short, root) {
 					out = short
 				}
@@ -57,9 +72,6 @@ func (c *chunk) emitWhole(orig, root *yaml.Node) ([]byte, error) {
 			}
 			return out, nil
 		}
-		// A comment can be what the library cannot write in its place.
-		root = copyTree(root, true)
-		comments = yaml.Node{}
 	}
 	return nil, errNotFaithful
 }
@@ -80,6 +92,7 @@ func usesCRLF(text []byte) bool {
 type style struct {
 	indent  int
 	compact bool // a sequence in a mapping starts in the column of its key
+	wide    int  // otherwise, how far from it, where that is known
 }
 
 // of returns the style of what is directly in block mapping m or, with deep, of the first mapping and sequence anywhere in it;
@@ -100,7 +113,7 @@ func (st style) of(m *yaml.Node, deep bool) style {
 				switch {
 				case child.Line == n.Content[i-1].Line:
 				case child.Kind == yaml.SequenceNode && !hasCompact:
-					st.compact, hasCompact = by <= 0, true
+					st.compact, st.wide, hasCompact = by <= 0, max(by, 0), true
 				case child.Kind == yaml.MappingNode && !hasIndent && by > 1 && by <= 9:
 					st.indent, hasIndent = by, true
 				}
@@ -132,15 +145,28 @@ func (st style) marshal(n *yaml.Node) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// copyTree copies n, which holds no aliases, without anchors; bare leaves out the comments too.
-func copyTree(n *yaml.Node, bare bool) *yaml.Node {
+// looks is how much of what only people see is kept. What the library cannot write faithfully as it is, it can in a simpler form.
+type looks int
+
+const (
+	asIs         looks = iota
+	spelledNulls       // null for a value that is left out
+	plain              // and no comments, no flow collections, quotes only where needed
+)
+
+// copyTree copies n. Aliases go on standing for the original's nodes.
+func copyTree(n *yaml.Node, how looks) *yaml.Node {
 	c := *n
-	if bare {
+	if how >= spelledNulls && n.Value == "" && isNull(n) {
+		c.Value = "null"
+	}
+	if how >= plain {
+		c.Style &= yaml.TaggedStyle
 		c.HeadComment, c.LineComment, c.FootComment = "", "", ""
 	}
 	c.Content = make([]*yaml.Node, len(n.Content))
 	for i, child := range n.Content {
-		c.Content[i] = copyTree(child, bare)
+		c.Content[i] = copyTree(child, how)
 	}
 	return &c
 }

@@ -5,7 +5,7 @@ import "bytes"
 // joiner puts chunks of several inputs together into one stream.
 type joiner struct {
 	out     []byte
-	allJSON bool   // there are only JSON values, which need no separator but white space
+	allJSON bool   // there is nothing but JSON values, which need no separator but white space
 	last    *chunk // the last document written; nil where there is none
 	keep    bool   // blank lines behind last would become part of its value
 }
@@ -25,7 +25,9 @@ func (j *joiner) join(c *chunk) []byte {
 	if end := j.out[len(j.out)-1]; end != '\n' && end != '\r' {
 		j.out = append(j.out, newline...)
 	}
-	starts := c.explicit && (!j.keep || isMarker(head, "---") || c.whole)
+	// Behind some documents, blank lines and comments would change what these say: then only a separator helps.
+	apart := j.keep || bytes.HasPrefix(head, []byte("\t")) || bytes.Contains(head, []byte("\n\t")) || bytes.Contains(head, []byte("\r\t"))
+	starts := c.explicit && (!apart || isMarker(head, "---") || c.whole)
 	switch {
 	case j.last == nil || j.allJSON:
 	case c.directive:
@@ -33,7 +35,7 @@ func (j *joiner) join(c *chunk) []byte {
 			j.out = append(append(j.out, "..."...), newline...)
 		}
 	case starts:
-	case c.number == 0 && !j.keep: // comments and blank lines only
+	case c.number == 0 && !apart: // comments and blank lines only
 	default:
 		j.out = append(append(j.out, "---"...), newline...)
 	}
@@ -44,7 +46,7 @@ func (j *joiner) write(c *chunk, head, body []byte) {
 	j.out = append(append(append(j.out, head...), body...), c.tail...)
 	if c.number > 0 {
 		j.last = c
-		j.keep = keepsBlankLines.Match(c.body)
+		j.keep = keepsBlankLines(c.body)
 	}
 }
 

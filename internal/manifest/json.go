@@ -46,12 +46,11 @@ func jsonValues(text []byte) ([]span, *problem) {
 	}
 }
 
-// parseJSON parses one valid JSON value into YAML nodes, with numbers' texts and the order of keys kept. spans tells where
-// in text each node is. Lines count from 1. The problem it can find is nesting.
-func parseJSON(text []byte) (*yaml.Node, map[*yaml.Node]span, *problem) {
-	p := jsonParser{text: text, line: 1, spans: map[*yaml.Node]span{}}
-	root, err := p.value(0)
-	return root, p.spans, err
+// parseJSON parses one valid JSON value into YAML nodes, with numbers' texts and the order of keys kept. Into spans, where it is
+// not nil, goes where in text each node is. Lines count from 1. The problem it can find is nesting.
+func parseJSON(text []byte, spans map[*yaml.Node]span) (*yaml.Node, *problem) {
+	p := jsonParser{text: text, line: 1, spans: spans}
+	return p.value(0)
 }
 
 type jsonParser struct {
@@ -147,14 +146,17 @@ func (p *jsonParser) value(depth int) (*yaml.Node, *problem) {
 			n.Tag = yaml.NodeTagInt
 		}
 	}
-	p.spans[n] = span{start, p.pos}
+	if p.spans != nil {
+		p.spans[n] = span{start, p.pos}
+	}
 	return n, nil
 }
 
 // emitJSON writes the edited tree root the way text, the document as read, is written: unchanged values as their
 // bytes, changed ones with text's indentation, key order and spacing.
 func emitJSON(text []byte, root *yaml.Node) ([]byte, error) {
-	orig, spans, p := parseJSON(text)
+	spans := map[*yaml.Node]span{}
+	orig, p := parseJSON(text, spans)
 	if p != nil {
 		return nil, p
 	}

@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -52,8 +55,12 @@ func Read(inputs ...Input) (*Set, error) {
 		empty = empty && isBlank([]byte(strings.TrimPrefix(string(in.Data), string(bom))))
 		chunks := splitInput(in)
 		s.inputs = append(s.inputs, chunks)
-		for _, c := range chunks {
-			if err := c.parse(aliases); err != nil {
+		for i, err := range parallel(chunks, (*chunk).parse) {
+			if err != nil {
+				return nil, err
+			}
+			c := chunks[i]
+			if err := c.expand(aliases); err != nil {
 				return nil, err
 			}
 			if c.tree == nil {
@@ -83,6 +90,21 @@ func Read(inputs ...Input) (*Set, error) {
 			"a ResourceList stands among %d other documents: give it alone, or give its items as plain manifests", len(s.objects)-1)})
 	}
 	return s, s.openList()
+}
+
+// parallel calls f for each chunk, several at a time, and returns what it says of each.
+func parallel[T any](chunks []*chunk, f func(*chunk) T) []T {
+	said := make([]T, len(chunks))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, c := range chunks {
+		g.Go(func() error {
+			said[i] = f(c)
+			return nil
+		})
+	}
+	_ = g.Wait() // f says what is wrong, in the chunks' order
+	return said
 }
 
 // openList makes the items of the ResourceList the set's objects.
@@ -187,28 +209,40 @@ func (s *Set) render(results fn.Results) ([]byte, error) {
 	j := joiner{allJSON: true}
 	for _, chunks := range s.inputs {
 		for _, c := range chunks {
-			if c.format != jsonFormat && (c.explicit || c.format == yamlFormat) {
+			if c.number > 0 && c.format != jsonFormat || !isBlank(c.head) || !isBlank(c.tail) {
 				j.allJSON = false
 			}
 		}
 	}
-	for _, chunks := range s.inputs {
-		for i, c := range chunks {
-			head, body := c.head, c.body
-			root, edited := c.expanded, c.edited
-			if c == s.list && len(results) > 0 {
-				if !edited {
-					root = c.tree
-				}
-				var err error
-				if root, err = withResults(root, results); err != nil {
-					return nil, fmt.Errorf("writing results: %w", err)
-				}
-				edited = true
+	list := s.list != nil && len(results) > 0
+	var root *yaml.Node // the ResourceList with the results in it
+	if list {
+		root = s.list.tree
+		if s.list.edited {
+			root = s.list.expanded
+		}
+		var err error
+		if root, err = withResults(root, results); err != nil {
+			return nil, fmt.Errorf("writing results: %w", err)
+		}
+	}
+	for n, chunks := range s.inputs {
+		bodies := parallel(chunks, func(c *chunk) emitted {
+			if list && c == s.list {
+				return c.emitBody(root)
 			}
-			if edited {
-				var err error
-				if body, err = c.emit(root); err != nil {
+			if c.edited {
+				return c.emitBody(c.expanded)
+			}
+			return emitted{root: c.expanded, body: c.body}
+		})
+		for i, c := range chunks {
+			head, root, body, err := c.head, bodies[i].root, bodies[i].body, bodies[i].err
+			if err != nil {
+				return nil, fmt.Errorf("writing %s, document %d, line %d: %w", c.input, c.number, c.tree.Line, err)
+			}
+			if i == len(chunks)-1 && len(c.tail) == 0 && slices.ContainsFunc(s.inputs[n+1:], isNotEmpty) {
+				if body, err = c.endLine(body, root); err != nil {
 					return nil, fmt.Errorf("writing %s, document %d, line %d: %w", c.input, c.number, c.tree.Line, err)
 				}
 			}
@@ -220,6 +254,20 @@ func (s *Set) render(results fn.Results) ([]byte, error) {
 	}
 	return j.out, nil
 }
+
+// emitted is the text of a chunk and the tree that it stands for.
+type emitted struct {
+	root *yaml.Node
+	body []byte
+	err  error
+}
+
+func (c *chunk) emitBody(root *yaml.Node) emitted {
+	body, err := c.emit(root)
+	return emitted{root, body, err}
+}
+
+func isNotEmpty(chunks []*chunk) bool { return len(chunks) > 0 }
 
 // withResults returns a copy of the ResourceList root with ours behind the results that are there.
 func withResults(root *yaml.Node, ours fn.Results) (*yaml.Node, error) {

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -63,14 +64,17 @@ func checkEncoding(in Input) error {
 }
 
 // parse reads the chunk's body and checks it. It leaves tree nil where there is no object to offer.
-func (c *chunk) parse(aliases *aliasBudget) error {
+func (c *chunk) parse() error {
+	if c.directive && !c.explicit {
+		return c.fail(&problem{c.line, "malformed YAML: a directive (a line that starts with %) needs a --- line behind it"})
+	}
 	var doc, root *yaml.Node
 	var p *problem
 	switch c.format {
 	case noDocument:
 		return nil
 	case jsonFormat:
-		root, _, p = parseJSON(c.body)
+		root, p = parseJSON(c.body, nil)
 	case yamlFormat:
 		doc, p = parseYAML(c.body)
 		if p != nil && len(c.tail) > 0 {
@@ -81,7 +85,8 @@ func (c *chunk) parse(aliases *aliasBudget) error {
 				c.body, c.tail = whole, nil
 			}
 		}
-		if p != nil && c.jsonErr != nil && !looksLikeFlowYAML(c.body) {
+		if p != nil && c.jsonErr != nil && (c.jsonValues > 0 || !looksLikeFlowYAML(c.body)) {
+			c.number += c.jsonValues
 			return c.fail(c.jsonErr)
 		}
 		if doc != nil {
@@ -96,19 +101,24 @@ func (c *chunk) parse(aliases *aliasBudget) error {
 		c.format = noDocument
 		return nil
 	}
-	hasAliases, p := check(root, c.line-1)
-	if p != nil {
+	if c.aliases, p = check(root, c.line-1); p != nil {
 		return c.fail(p)
 	}
 	if root.Kind != yaml.MappingNode {
 		return c.fail(&problem{root.Line, fmt.Sprintf("the document is %s, not a mapping: a manifest starts with apiVersion and kind", kindName(root))})
 	}
 	c.tree, c.expanded = root, root
-	if hasAliases {
-		c.expanded, p = expandAliases(root, aliases)
-		if p != nil {
-			return c.fail(p)
-		}
+	return nil
+}
+
+// expand makes the copy without aliases that callers edit. The budget is one for all documents.
+func (c *chunk) expand(aliases *aliasBudget) error {
+	if !c.aliases {
+		return nil
+	}
+	var p *problem
+	if c.expanded, p = expandAliases(c.tree, aliases); p != nil {
+		return c.fail(p)
 	}
 	return nil
 }
@@ -144,21 +154,48 @@ func parseYAML(text []byte) (*yaml.Node, *problem) {
 		}
 	}
 	if err != nil {
-		m := yamlErrorLine.FindStringSubmatch(err.Error())
-		if m == nil {
-			return nil, &problem{text: "malformed YAML: " + err.Error()}
-		}
-		line, _ := strconv.Atoi(m[1]) // "" and what is out of range leave the line unknown
-		msg := strings.TrimPrefix(err.Error(), m[0])
-		if strings.Contains(msg, "exceeded max depth") {
-			return nil, &problem{line, tooDeep}
-		}
-		return nil, &problem{line, "malformed YAML: " + msg}
+		return nil, yamlProblem(text, err)
 	}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
 		return nil, nil
 	}
 	return &doc, nil
+}
+
+// yamlProblem turns the library's error into ours. The library counts lines from 0 where its grammar finds the mistake, and names
+// none in a few cases.
+func yamlProblem(text []byte, err error) *problem {
+	m := yamlErrorLine.FindStringSubmatch(err.Error())
+	if m == nil {
+		return &problem{text: "malformed YAML: " + err.Error()}
+	}
+	line, _ := strconv.Atoi(m[1]) // "" and what is out of range leave the line unknown
+	msg := strings.TrimPrefix(err.Error(), m[0])
+	switch {
+	case strings.Contains(msg, "exceeded max depth"):
+		return &problem{line, tooDeep}
+	case strings.HasPrefix(msg, "unknown anchor '"):
+		name, _, _ := strings.Cut(strings.TrimPrefix(msg, "unknown anchor '"), "'")
+		if at := bytes.Index(text, []byte("*"+name)); at >= 0 {
+			line = 1 + countLines(text[:at])
+		}
+		return &problem{line, fmt.Sprintf("alias *%s stands for nothing: the document has no anchor &%s before it", name, name)}
+	case msg == "control characters are not allowed":
+		at := bytes.IndexFunc(text, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7f })
+		if at < 0 {
+			at = bytes.IndexFunc(text, unicode.IsControl)
+		}
+		if at >= 0 {
+			line = 1 + countLines(text[:at])
+		}
+	case strings.HasPrefix(msg, "did not find expected <document start>"):
+		line++
+		msg = "there is text behind the document's end: separate documents with ---"
+	case strings.HasPrefix(msg, "did not find expected"), strings.HasPrefix(msg, "found undefined tag"),
+		strings.HasPrefix(msg, "found incompatible"), strings.HasPrefix(msg, "found duplicate"):
+		line++
+	}
+	return &problem{line, "malformed YAML: " + msg}
 }
 
 var tooDeep = fmt.Sprintf("mappings and sequences nest deeper than %d levels: this is no Kubernetes manifest", maxDepth)

@@ -396,7 +396,17 @@ func (s *splicer) remove(parts []part, i int, withComment bool) bool {
 func (s *splicer) insert(parts []part, prev int, lines []string) bool {
 	at := 0
 	if prev >= 0 {
-		at = parts[prev].end
+		p := parts[prev]
+		at = p.end
+		// A comment that is indented further belongs to what is inside of prev; behind a new block scalar it would become content.
+		for i := p.end; i < p.bound; i++ {
+			if line := s.lines[i]; isComment([]byte(line)) {
+				if len(line)-len(strings.TrimLeft(line, " \t")) <= p.col {
+					break
+				}
+				at = i + 1
+			}
+		}
 	} else {
 		if !s.startsLine(parts[0]) {
 			return false
@@ -434,6 +444,9 @@ func indentLines(indent string, lines []string) []string {
 
 // entry writes one entry of a block mapping.
 func (st style) entry(key, value *yaml.Node) ([]string, bool) {
+	if value.Kind == yaml.SequenceNode && !st.compact && st.wide > 1 && st.wide <= 9 {
+		st.indent = st.wide
+	}
 	return st.linesOf(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, value}})
 }
 

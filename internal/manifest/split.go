@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"bytes"
-	"regexp"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -25,16 +24,18 @@ type chunk struct {
 	// lines. tail holds what comes after it: comments that start a line, blank lines, the ... line.
 	head, body, tail []byte
 
-	format    format
-	explicit  bool     // there is a --- line
-	directive bool     // there is a % line
-	jsonErr   *problem // why a body that looks like JSON is none
-	whole     bool     // body includes the directives and the --- line
+	format     format
+	explicit   bool     // there is a --- line
+	directive  bool     // there is a % line
+	jsonErr    *problem // why a body that looks like JSON is none
+	jsonValues int      // how many good values are before jsonErr
+	whole      bool     // body includes the --- line, and the directives where it cannot do without
 
 	// Set by parse.
 	tree     *yaml.Node // the document's mapping as read; nil where there is nothing to offer
 	comments yaml.Node  // the comments that belong to the document rather than to the mapping
 	expanded *yaml.Node // tree without aliases and merge keys; tree itself where it has none
+	aliases  bool       // tree has aliases
 	edited   bool
 }
 
@@ -105,7 +106,7 @@ type piece struct {
 	contentLine int
 	inline      bool // content starts on the --- line
 	directive   bool
-	tag         bool // there is a %TAG directive, without which the content cannot be understood
+	tag         bool // there is a %TAG directive
 }
 
 func (p *piece) setContent(pos, line int) { p.content, p.contentLine = pos, line }
@@ -138,19 +139,21 @@ func (p *piece) appendChunks(chunks []*chunk, in Input, end, number int) (int, [
 		}
 		// It may still be YAML in flow style.
 		c.jsonErr = err.at(p.line + countLines(raw[:first]))
+		c.jsonValues = len(values)
 	}
 
 	c.format = yamlFormat
 	c.line = p.contentLine
-	// Content on the --- line may carry a tag or an anchor, and a %TAG directive gives tags their meaning: then the
-	// whole chunk is the body. A directive without a --- line is an error that the parser will find.
-	if p.inline || p.tag || p.directive && p.marker < 0 {
+	switch {
+	case p.tag: // without which the content's tags mean nothing
 		c.whole = true
 		body = 0
 		if bytes.HasPrefix(raw, bom) {
 			body = len(bom)
 		}
 		c.line = p.line
+	case p.inline: // there may be a tag or an anchor on the --- line
+		c.whole = true
 	}
 	c.head, c.body, c.tail = raw[:body], raw[body:tail], raw[tail:]
 	return c.number, chunks
@@ -179,18 +182,15 @@ func appendJSON(chunks []*chunk, raw []byte, offset int, values []span) (int, []
 
 // lineLen is the length of data's first line, with its line break: \n, \r\n or \r.
 func lineLen(data []byte) int {
-	n := bytes.IndexByte(data, '\n')
-	line := data
-	if n >= 0 {
-		line = data[:n]
+	for i, c := range data {
+		switch {
+		case c == '\n':
+			return i + 1
+		case c == '\r' && (i+1 == len(data) || data[i+1] != '\n'):
+			return i + 1
+		}
 	}
-	if r := bytes.IndexByte(line, '\r'); r >= 0 && r+1 != n {
-		return r + 1
-	}
-	if n < 0 {
-		return len(data)
-	}
-	return n + 1
+	return len(data)
 }
 
 // countLines counts line breaks the way lineLen does.
@@ -216,14 +216,31 @@ func isComment(line []byte) bool {
 	return len(line) > 0 && line[0] == '#'
 }
 
-// keepsBlankLines finds the header of a block scalar whose trailing blank lines are part of its value.
-var keepsBlankLines = regexp.MustCompile(`[|>][1-9]?\+`)
+// keepsBlankLines tells whether text may have a block scalar whose trailing blank lines are part of its value: one with a
+// header like |+ or >2+ or |+2.
+func keepsBlankLines(text []byte) bool {
+	for i := 1; i < len(text); i++ {
+		n := bytes.IndexByte(text[i:], '+')
+		if n < 0 {
+			return false
+		}
+		i += n
+		before := text[i-1]
+		if before >= '1' && before <= '9' && i > 1 {
+			before = text[i-2]
+		}
+		if before == '|' || before == '>' {
+			return true
+		}
+	}
+	return false
+}
 
 // tailStart finds the end of the content that starts at raw[body]: behind it are only blank lines, comments in the first
 // column and the ... line. An indented comment may be a line of a block scalar, so it counts as content.
 func tailStart(raw []byte, body int) int {
 	end := len(raw)
-	keep := keepsBlankLines.Match(raw[body:])
+	keep := keepsBlankLines(raw[body:])
 	for end > body {
 		start := body + bytes.LastIndexAny(raw[body:end-1], "\r\n") + 1
 		if start == end-1 && raw[start] == '\n' && start > body && raw[start-1] == '\r' {

@@ -1,0 +1,91 @@
+# Everything that is done to this repository by hand or by machine. `make help` lists it.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+GO       ?= go
+TOOL     := $(GO) tool -modfile=tools.mod
+FUZZTIME ?= 30s
+EQUIVALENCE_CASES ?= 20000
+BENCH    ?= .
+IMAGE    ?=
+REGISTRY ?=
+
+# Modules beside the main one: what is heavy stays out of the product's go.mod.
+MODULES := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path './dist/*' | sort))
+
+.PHONY: help
+help: ## this list
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nVariables: FUZZTIME=%s (fuzz, for each target), BENCH=%s (bench), IMAGE=reference (image), REGISTRY=prefix (push)\n' '$(FUZZTIME)' '$(BENCH)'
+
+.PHONY: build
+build: ## the program, as bin/debuggable and bin/kubectl-debuggable
+	$(GO) build -trimpath -o bin/debuggable .
+	ln -sf debuggable bin/kubectl-debuggable
+
+.PHONY: test
+test: ## all tests of the main module; needs nothing but Go, and names what it skips for want of a tool
+	$(GO) test ./...
+
+.PHONY: cover
+cover: ## what the tests reach, as dist/cover.html
+	mkdir -p dist
+	$(GO) test -coverpkg=./... -coverprofile=dist/cover.out ./...
+	$(GO) tool cover -html=dist/cover.out -o dist/cover.html
+	$(GO) tool cover -func=dist/cover.out | tail -n 1
+
+.PHONY: golden
+golden: ## write expected outputs anew: testdata, function-config/schema.yaml, the documentation's tables and console blocks
+	UPDATE=1 $(GO) test -count=1 . ./function-config
+	UPDATE=1 $(GO) test -count=1 ./docs
+
+.PHONY: lint
+lint: ## gofmt, go vet, go mod tidy, golangci-lint (.golangci.yaml), for every module
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then printf 'not formatted by gofmt:\n%s\n' "$$unformatted"; exit 1; fi
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+	$(GO) vet -tags nowatch .
+	$(TOOL) golangci-lint run
+	$(TOOL) golangci-lint run --build-tags nowatch .
+	@lint=$$($(TOOL) -n golangci-lint); for m in $(MODULES); do \
+		if [ -z "$$(cd $$m && $(GO) list ./... 2> /dev/null)" ]; then continue; fi; \
+		echo "$$m: go vet, golangci-lint"; (cd $$m && $(GO) vet ./... && $$lint run); \
+	done
+
+.PHONY: bench
+bench: ## benchmarks of all packages; BENCH=regexp chooses
+	$(GO) test -run='^$$' -bench='$(BENCH)' -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME, then the launch equivalence with many cases
+	@grep -rnoE --include='*_test.go' '^func (Fuzz[A-Za-z0-9_]*)' . --exclude-dir=e2e --exclude-dir=support | while IFS=: read -r file _ func; do \
+		target=$${func#func }; echo "== $$target in $$(dirname $$file)"; \
+		$(GO) test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "./$$(dirname $$file)"; \
+	done
+	@if [ -d internal/equivalence ]; then $(GO) test -count=1 -timeout=60m -run=TestLaunchEquivalence ./internal/equivalence -cases=$(EQUIVALENCE_CASES); fi
+
+.PHONY: e2e
+e2e: ## real debuggers, containers, clusters and orchestrators: the module e2e, and pipelines with Helm built from source
+	DEBUGGABLE_BUILD_TOOLS=1 $(GO) test -timeout=20m ./internal/pipelines
+	$(GO) test -count=1 ./docs
+	@if [ -f e2e/go.mod ]; then cd e2e && $(GO) test -timeout=50m ./...; fi
+
+.PHONY: image
+image: ## the function's image as an OCI layout, dist/image, without a container engine; IMAGE=reference pushes it
+	$(GO) run ./internal/buildimage -o dist/image $(if $(IMAGE),-push $(IMAGE))
+
+.PHONY: support-images
+support-images: ## the support images as OCI layouts in dist/support
+	$(GO) run ./support/build -o dist/support
+
+.PHONY: push
+push: ## support images to REGISTRY/go, REGISTRY/nodejs, …; use them with --support-registry REGISTRY
+	@if [ -z '$(REGISTRY)' ]; then echo 'make push: say where to, with REGISTRY=registry.example.com/debug'; exit 2; fi
+	$(GO) run ./support/build -o dist/support -push $(REGISTRY)
+
+.PHONY: clean
+clean: ## remove what was built: bin, dist
+	rm -rf bin dist

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestKubernetesClient keeps the Kubernetes client to `debuggable watch`: a function starts once for each package that it is run
+// on, and goes into a small image, which is built with the tag nowatch.
+func TestKubernetesClient(t *testing.T) {
+	client := regexp.MustCompile(`^k8s\.io/(client-go|api)/`)
+	packages := strings.Fields(goList(t, "./..."))
+	if !slices.Contains(packages, "debuggable.dev/debuggable/transform") {
+		t.Fatalf("packages %v: these are not all", packages)
+	}
+	for _, pkg := range packages {
+		if pkg == "debuggable.dev/debuggable" || pkg == "debuggable.dev/debuggable/internal/watch" {
+			continue
+		}
+		forbid(t, client, "-deps", pkg)
+	}
+	forbid(t, client, "-deps", "-tags", "nowatch", ".")
+	// The typed clients and the informers made for them cost 10 MB, and time at each start.
+	forbid(t, regexp.MustCompile(`^k8s\.io/client-go/(kubernetes|informers)(/typed/|$)`), "-deps", ".")
+	if !slices.ContainsFunc(strings.Fields(goList(t, "-deps", ".")), client.MatchString) {
+		t.Error("with watch the program does not depend on the client either: this test would notice nothing")
+	}
+}
+
+// TestPurePackages keeps what reaches outside, and what parses manifests, out of the packages that turn command lines into plans,
+// and the tools' certificates out of the program.
+func TestPurePackages(t *testing.T) {
+	for _, pkg := range []string{"./runtimes", "./internal/launch", "./internal/debuginfo"} {
+		forbid(t, regexp.MustCompile(`^net/http$|/kyaml/|/pkg/v1/remote$`), "-deps", pkg)
+	}
+	forbid(t, regexp.MustCompile(`^golang\.org/x/crypto/x509roots/`), "-deps", ".")
+}
+
+// forbid fails for each package that `go list` names and that must not be among them.
+func forbid(t *testing.T, banned *regexp.Regexp, args ...string) {
+	t.Helper()
+	for _, dep := range strings.Fields(goList(t, args...)) {
+		if banned.MatchString(dep) {
+			t.Errorf("%s links %s", strings.Join(args, " "), dep)
+		}
+	}
+}
+
+func goList(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", append([]string{"list"}, args...)...).Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		t.Fatalf("go list %v: %v: %s", args, err, exit.Stderr)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}

@@ -1,0 +1,393 @@
+// Package docs_test runs what the documentation shows.
+package docs_test
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// notRun lists the command blocks that no test can run here, as file and first line: they need a cluster, or a registry or a
+// terminal of the reader's. Every other block of commands is marked console and is run.
+func notRun() []string {
+	return []string{
+		"README.md: go test ./...", // it would run itself
+		"README.md: go install debuggable.dev/debuggable@latest",
+		"README.md: kubectl port-forward deployment/web 56268",
+		"docs/pipelines.md: kustomize build overlays/dev | debuggable | kubectl apply -f -",
+		"docs/pipelines.md: kubectl debuggable -f k8s/ --offline",
+		"docs/pipelines.md: debuggable lock -f k8s/ > images.lock.yaml",
+		"docs/pipelines.md: skaffold build --file-output=build.json",
+		"docs/security.md: docker run --rm -i --network=none ghcr.io/acme/debuggable --offline < manifests.yaml",
+		"docs/runtimes.md: kubectl port-forward deployment/web 56268",
+		"docs/watch.md: debuggable watch", // e2e/watch runs it against a real API server
+	}
+}
+
+// block is a fenced block of a document.
+type block struct {
+	doc   string   // path below the repository's root
+	start int      // index of the line behind the opening fence
+	lang  string   // first word of the info string
+	attrs []string // its other words
+	lines []string
+}
+
+// step is one command of a console block and what the document says it prints.
+type step struct {
+	command string
+	want    []string
+}
+
+func TestEveryCommandBlockIsRunOrListed(t *testing.T) {
+	listed := notRun()
+	var seen []string
+	for _, b := range allBlocks(t) {
+		switch b.lang {
+		case "sh", "bash", "shell", "zsh":
+			if len(b.lines) == 0 {
+				continue
+			}
+			command, _, _ := strings.Cut(b.lines[0], "  #")
+			id := b.doc + ": " + strings.TrimSpace(command)
+			seen = append(seen, id)
+			if !slices.Contains(listed, id) {
+				t.Errorf("%s:%d: block of commands that no test runs: mark it console, or add %q to notRun and say why", b.doc, b.start, id)
+			}
+		case "":
+			t.Errorf("%s:%d: block without a language", b.doc, b.start)
+		}
+	}
+	for _, id := range listed {
+		if !slices.Contains(seen, id) {
+			t.Errorf("notRun lists %q, which no document has", id)
+		}
+	}
+}
+
+// TestListedCommandsAreUnderstood asks debuggable for the help of each of its command lines that is not run: an unknown flag or
+// a wrong value is an error all the same.
+func TestListedCommandsAreUnderstood(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "debuggable")
+	goCommand(t, repository(t), "build", "-o", program, ".")
+	asked := 0
+	for _, b := range allBlocks(t) {
+		if b.lang != "sh" {
+			continue
+		}
+		for _, line := range b.lines {
+			line, _, _ = strings.Cut(line, "  #")
+			for _, command := range strings.Split(line, "|") {
+				command, _, _ = strings.Cut(command, ">")
+				command = strings.TrimPrefix(strings.TrimSpace(command), "kubectl ")
+				if command != "debuggable" && !strings.HasPrefix(command, "debuggable ") {
+					continue
+				}
+				asked++
+				args := append(strings.Fields(command)[1:], "--help")
+				if out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput(); err != nil {
+					t.Errorf("%s:%d: %s: %v\n%s", b.doc, b.start, command, err, out)
+				}
+			}
+		}
+	}
+	if asked < 5 {
+		t.Errorf("%d command lines were found, want many more", asked)
+	}
+}
+
+// TestCommands runs each console block in a copy of the repository, with the program and kustomize on PATH, and compares what
+// is printed with what the document shows. UPDATE=1 writes down what is printed.
+func TestCommands(t *testing.T) {
+	root := repository(t)
+	bin := t.TempDir()
+	goCommand(t, root, "build", "-o", filepath.Join(bin, "debuggable"), ".")
+	kustomize := strings.TrimSpace(goCommand(t, root, "tool", "-modfile=tools.mod", "-n", "kustomize"))
+	if err := os.Symlink(kustomize, filepath.Join(bin, "kustomize")); err != nil {
+		t.Fatal(err)
+	}
+	if cache, err := os.UserCacheDir(); err == nil {
+		// Where the tests of internal/pipelines keep what they build.
+		built, err := filepath.Glob(filepath.Join(cache, "debuggable-tools", "*", "helm"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, helm := range built[:min(1, len(built))] {
+			if err := os.Symlink(helm, filepath.Join(bin, "helm")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	updates := map[string][]block{}
+	for _, b := range allBlocks(t) {
+		if b.lang != "console" {
+			continue
+		}
+		t.Run(fmt.Sprintf("%s:%d", b.doc, b.start), func(t *testing.T) {
+			for _, attr := range b.attrs {
+				if tool, ok := strings.CutPrefix(attr, "needs="); ok {
+					if _, err := exec.LookPath(tool); err != nil {
+						t.Skipf("%s is not installed", tool)
+					}
+				}
+			}
+			dir := t.TempDir()
+			copyTree(t, root, dir)
+			steps, err := b.steps()
+			if err != nil {
+				t.Fatal(err)
+			}
+			printed := b
+			printed.lines = nil
+			for i, s := range steps {
+				want := 0
+				if i == len(steps)-1 {
+					want = b.exit()
+				}
+				got, status := shell(t, dir, s.command)
+				if status != want {
+					t.Errorf("$ %s\nexit status %d, want %d:\n%s", s.command, status, want, strings.Join(got, "\n"))
+				}
+				if os.Getenv("UPDATE") != "" && !slices.ContainsFunc(s.want, isOpen) {
+					s.want = got
+				} else if !matches(got, s.want) {
+					t.Errorf("$ %s\nprinted\n%s\nbut the document says\n%s", s.command, strings.Join(got, "\n"), strings.Join(s.want, "\n"))
+				}
+				printed.lines = append(printed.lines, "$ "+strings.ReplaceAll(s.command, "\n", "\n> "))
+				printed.lines = append(printed.lines, s.want...)
+			}
+			updates[b.doc] = append(updates[b.doc], printed)
+		})
+	}
+	if os.Getenv("UPDATE") == "" {
+		return
+	}
+	for doc, blocks := range updates {
+		if err := rewrite(filepath.Join(root, doc), blocks); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestLinks follows every link to a file of the repository.
+func TestLinks(t *testing.T) {
+	root := repository(t)
+	for _, doc := range documents(t) {
+		data, err := os.ReadFile(filepath.Join(root, doc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range strings.Split(string(data), "](")[1:] {
+			target, _, _ := strings.Cut(part, ")")
+			target, _, _ = strings.Cut(target, "#")
+			if target == "" || strings.Contains(target, "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(doc), target)); err != nil {
+				t.Errorf("%s links to %s: %v", doc, target, err)
+			}
+		}
+	}
+}
+
+// steps reads a console block: a command after "$ ", its further lines after "> ", then what it prints.
+func (b block) steps() ([]step, error) {
+	var steps []step
+	for _, line := range b.lines {
+		last := len(steps) - 1
+		switch command, ok := strings.CutPrefix(line, "$ "); {
+		case ok:
+			steps = append(steps, step{command: command})
+		case last < 0:
+			return nil, fmt.Errorf("%s:%d: a console block begins with a command", b.doc, b.start)
+		case strings.HasPrefix(line, "> ") && len(steps[last].want) == 0:
+			steps[last].command += "\n" + line[2:]
+		default:
+			steps[last].want = append(steps[last].want, line)
+		}
+	}
+	return steps, nil
+}
+
+// exit is the status that the block's last command ends with.
+func (b block) exit() int {
+	for _, attr := range b.attrs {
+		if s, ok := strings.CutPrefix(attr, "exit="); ok {
+			status, err := strconv.Atoi(s)
+			if err == nil {
+				return status
+			}
+		}
+	}
+	return 0
+}
+
+// matches compares lines; a line "…" stands for any number of lines, and a line that ends in it for any that begin so.
+func matches(got, want []string) bool {
+	if len(want) == 0 {
+		return len(got) == 0
+	}
+	if want[0] == "…" {
+		for i := range len(got) + 1 {
+			if matches(got[i:], want[1:]) {
+				return true
+			}
+		}
+		return false
+	}
+	if len(got) == 0 {
+		return false
+	}
+	prefix, open := strings.CutSuffix(want[0], "…")
+	if got[0] != want[0] && (!open || !strings.HasPrefix(got[0], prefix)) {
+		return false
+	}
+	return matches(got[1:], want[1:])
+}
+
+// isOpen says whether an expected line stands for more than itself.
+func isOpen(line string) bool { return line == "…" || strings.HasSuffix(line, "…") }
+
+// shell runs a command and returns what it printed on both streams, line by line.
+func shell(t *testing.T, dir, command string) ([]string, int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "bash", "-uo", "pipefail", "-c", command)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "UPDATE=", "TERM=dumb")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("running %q: %v", command, err)
+	}
+	text := strings.TrimRight(out.String(), "\n")
+	if text == "" {
+		return nil, cmd.ProcessState.ExitCode()
+	}
+	return strings.Split(text, "\n"), cmd.ProcessState.ExitCode()
+}
+
+func rewrite(file string, blocks []block) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	lines := strings.Split(string(data), "\n")
+	slices.SortFunc(blocks, func(a, b block) int { return cmp.Compare(b.start, a.start) })
+	for _, b := range blocks {
+		end := b.start + slices.Index(lines[b.start:], "```")
+		lines = slices.Replace(lines, b.start, end, b.lines...)
+	}
+	return os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o644)
+}
+
+func allBlocks(t *testing.T) []block {
+	t.Helper()
+	root := repository(t)
+	var blocks []block
+	for _, doc := range documents(t) {
+		data, err := os.ReadFile(filepath.Join(root, doc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var open *block
+		for i, line := range strings.Split(string(data), "\n") {
+			info, fence := strings.CutPrefix(line, "```")
+			switch {
+			case fence && open == nil:
+				words := strings.Fields(info)
+				open = &block{doc: doc, start: i + 1}
+				if len(words) > 0 {
+					open.lang, open.attrs = words[0], words[1:]
+				}
+			case fence:
+				blocks = append(blocks, *open)
+				open = nil
+			case open != nil:
+				open.lines = append(open.lines, line)
+			}
+		}
+		if open != nil {
+			t.Errorf("%s:%d: block that never ends", doc, open.start)
+		}
+	}
+	return blocks
+}
+
+// documents are README.md and everything in docs, below the repository's root.
+func documents(t *testing.T) []string {
+	t.Helper()
+	pages, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs := []string{"README.md"}
+	for _, page := range pages {
+		docs = append(docs, filepath.Join("docs", page))
+	}
+	return docs
+}
+
+func repository(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func copyTree(t *testing.T, from, to string) {
+	t.Helper()
+	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		switch rel {
+		case ".git", "bin", "dist", "e2e", "testdata":
+			if d.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil // a worktree's .git is a file
+		}
+		target := filepath.Join(to, rel)
+		if d.IsDir() {
+			return os.MkdirAll(target, 0o755)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, data, 0o644)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func goCommand(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Dir = dir
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, errs.String())
+	}
+	return out.String()
+}

@@ -1,0 +1,389 @@
+package cluster
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// Options are what tests may want different.
+type Options struct {
+	// Dir is where keys, data and logs go.
+	Dir string
+	// APIServerArgs are added to kube-apiserver's command line, after the package's own.
+	APIServerArgs []string
+}
+
+// ControlPlane is a running etcd and kube-apiserver. All files in Dir may be read by tests.
+type ControlPlane struct {
+	Dir string
+	// URL is the API server's: https://127.0.0.1:PORT.
+	URL string
+	// CAFile and CAKeyFile sign the API server's certificate and those of its users; ServiceAccountKeyFile signs service-account tokens.
+	CAFile, CAKeyFile, ServiceAccountKeyFile string
+
+	ca        *x509.Certificate
+	caKey     *ecdsa.PrivateKey
+	etcdPort  int
+	peerPort  int
+	apiPort   int
+	extraArgs []string
+
+	mu              sync.Mutex
+	etcd, apiServer *process
+}
+
+// Start starts a control plane with an empty etcd, and returns when it is ready.
+func Start(ctx context.Context, o Options) (*ControlPlane, error) {
+	c := &ControlPlane{
+		Dir: o.Dir, extraArgs: o.APIServerArgs,
+		CAFile: filepath.Join(o.Dir, "ca.crt"), CAKeyFile: filepath.Join(o.Dir, "ca.key"), ServiceAccountKeyFile: filepath.Join(o.Dir, "sa.key"),
+	}
+	if err := c.writeKeys(); err != nil {
+		return nil, fmt.Errorf("starting a control plane: %w", err)
+	}
+	ports, err := freePorts(3)
+	if err != nil {
+		return nil, fmt.Errorf("starting a control plane: %w", err)
+	}
+	c.etcdPort, c.apiPort, c.peerPort = ports[0], ports[1], ports[2]
+	c.URL = "https://127.0.0.1:" + strconv.Itoa(c.apiPort)
+	if err := c.startEtcd(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.StartAPIServer(ctx); err != nil {
+		c.Stop()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Stop ends both processes.
+func (c *ControlPlane) Stop() {
+	c.KillAPIServer()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.etcd.kill()
+	c.etcd = nil
+}
+
+// KillAPIServer ends the API server at once. (After SIGTERM it would hold on to its port for seconds.)
+func (c *ControlPlane) KillAPIServer() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.apiServer.kill()
+	c.apiServer = nil
+}
+
+// StartAPIServer starts the API server, again after KillAPIServer, at the same address and on the same data; it returns when the server is ready.
+func (c *ControlPlane) StartAPIServer(ctx context.Context) error {
+	binary, err := Tool(ctx, "kube-apiserver")
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, err := startProcess(filepath.Join(c.Dir, "kube-apiserver.log"), binary, append([]string{
+		"--etcd-servers=http://127.0.0.1:" + strconv.Itoa(c.etcdPort),
+		"--bind-address=127.0.0.1",
+		"--advertise-address=127.0.0.1",
+		"--endpoint-reconciler-type=none", // which would refuse a loopback address
+		"--secure-port=" + strconv.Itoa(c.apiPort),
+		"--tls-cert-file=" + filepath.Join(c.Dir, "server.crt"),
+		"--tls-private-key-file=" + filepath.Join(c.Dir, "server.key"),
+		"--client-ca-file=" + c.CAFile,
+		"--service-cluster-ip-range=10.0.0.0/24",
+		"--service-account-issuer=https://kubernetes.default.svc",
+		"--service-account-key-file=" + c.ServiceAccountKeyFile,
+		"--service-account-signing-key-file=" + c.ServiceAccountKeyFile,
+		"--authorization-mode=RBAC",
+		"--allow-privileged=true",
+		"--kubelet-preferred-address-types=InternalIP,Hostname",
+		"--kubelet-client-certificate=" + filepath.Join(c.Dir, "kubelet-client.crt"),
+		"--kubelet-client-key=" + filepath.Join(c.Dir, "kubelet-client.key"),
+	}, c.extraArgs...))
+	if err != nil {
+		return fmt.Errorf("starting kube-apiserver: %w", err)
+	}
+	c.apiServer = p
+	config, err := c.Config("admin", "system:masters")
+	if err != nil {
+		return err
+	}
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return err
+	}
+	return p.ready(ctx, func() error { return get(ctx, client, c.URL+"/readyz") })
+}
+
+// Config returns a configuration to connect with as a user in groups, with a client certificate of its own. Group system:masters may do anything.
+func (c *ControlPlane) Config(user string, groups ...string) (*rest.Config, error) {
+	cert, key, err := c.issue(pkix.Name{CommonName: user, Organization: groups}, x509.ExtKeyUsageClientAuth)
+	if err != nil {
+		return nil, err
+	}
+	ca, err := os.ReadFile(c.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	return &rest.Config{
+		Host: c.URL, QPS: -1,
+		TLSClientConfig: rest.TLSClientConfig{CAData: ca, CertData: cert, KeyData: key},
+	}, nil
+}
+
+// Kubeconfig writes a kubeconfig for a user as Config makes it, with the context "test" in the namespace, and returns its path.
+func (c *ControlPlane) Kubeconfig(namespace, user string, groups ...string) (string, error) {
+	config, err := c.Config(user, groups...)
+	if err != nil {
+		return "", err
+	}
+	k := clientcmdapi.NewConfig()
+	k.Clusters["test"] = &clientcmdapi.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}
+	k.AuthInfos[user] = &clientcmdapi.AuthInfo{ClientCertificateData: config.CertData, ClientKeyData: config.KeyData}
+	k.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: user, Namespace: namespace}
+	k.CurrentContext = "test"
+	f, err := os.CreateTemp(c.Dir, user+"-*.kubeconfig")
+	if err != nil {
+		return "", err
+	}
+	_ = f.Close()
+	return f.Name(), clientcmd.WriteToFile(*k, f.Name())
+}
+
+// Wipe starts the control plane anew, at the same address, with an empty etcd.
+func (c *ControlPlane) Wipe(ctx context.Context) error {
+	c.Stop()
+	if err := os.RemoveAll(c.etcdData()); err != nil {
+		return err
+	}
+	if err := c.startEtcd(ctx); err != nil {
+		return err
+	}
+	return c.StartAPIServer(ctx)
+}
+
+func (c *ControlPlane) etcdData() string { return filepath.Join(c.Dir, "etcd") }
+
+func (c *ControlPlane) startEtcd(ctx context.Context) error {
+	binary, err := Tool(ctx, "etcd")
+	if err != nil {
+		return err
+	}
+	clients, peers := "http://127.0.0.1:"+strconv.Itoa(c.etcdPort), "http://127.0.0.1:"+strconv.Itoa(c.peerPort)
+	p, err := startProcess(filepath.Join(c.Dir, "etcd.log"), binary, []string{
+		"--data-dir=" + c.etcdData(),
+		"--unsafe-no-fsync",
+		"--listen-client-urls=" + clients, "--advertise-client-urls=" + clients,
+		"--listen-peer-urls=" + peers, "--initial-advertise-peer-urls=" + peers, "--initial-cluster=default=" + peers,
+	})
+	if err != nil {
+		return fmt.Errorf("starting etcd: %w", err)
+	}
+	c.etcd = p
+	if err := p.ready(ctx, func() error { return get(ctx, http.DefaultClient, clients+"/health") }); err != nil {
+		p.kill()
+		return err
+	}
+	return nil
+}
+
+// process is a child that runs until it is killed.
+type process struct {
+	name string
+	cmd  *exec.Cmd
+	log  string
+	done chan struct{}
+}
+
+func startProcess(log, binary string, args []string) (*process, error) {
+	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	cmd := exec.Command(binary, args...)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = dieWithParent()
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{name: filepath.Base(binary), cmd: cmd, log: log, done: make(chan struct{})}
+	go func() {
+		_ = cmd.Wait() // how it ended is in its log
+		close(p.done)
+	}()
+	return p, nil
+}
+
+// ready waits until check says so. A process that ends before that is an error with the end of its log.
+func (p *process) ready(ctx context.Context, check func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	for {
+		err := check()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-p.done:
+			return fmt.Errorf("starting %s: it ended: %s", p.name, p.logEnd())
+		case <-ctx.Done():
+			return fmt.Errorf("starting %s: not ready (%w): %s", p.name, err, p.logEnd())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (p *process) logEnd() string {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text[max(0, len(text)-2000):])
+}
+
+func (p *process) kill() {
+	if p == nil {
+		return
+	}
+	_ = p.cmd.Process.Kill() // it may have ended
+	<-p.done
+}
+
+func get(ctx context.Context, client *http.Client, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return errors.New(resp.Status)
+	}
+	return nil
+}
+
+// freePorts returns ports that nothing listens on. They are not reserved, so a start may fail where another program is quicker.
+func freePorts(n int) ([]int, error) {
+	var ports []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+// writeKeys makes the certificate authority, the API server's certificate, its client certificate for kubelets, and the key for service accounts.
+func (c *ControlPlane) writeKeys() error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "debuggable-e2e"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return err
+	}
+	if c.ca, err = x509.ParseCertificate(der); err != nil {
+		return err
+	}
+	c.caKey = key
+	caKey, err := pemKey(key)
+	if err != nil {
+		return err
+	}
+	server, serverKey, err := c.issue(pkix.Name{CommonName: "kube-apiserver"}, x509.ExtKeyUsageServerAuth)
+	if err != nil {
+		return err
+	}
+	kubelet, kubeletKey, err := c.issue(pkix.Name{CommonName: "kube-apiserver", Organization: []string{"system:masters"}}, x509.ExtKeyUsageClientAuth)
+	if err != nil {
+		return err
+	}
+	sa, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	saKey, err := pemKey(sa)
+	if err != nil {
+		return err
+	}
+	for path, content := range map[string][]byte{
+		c.CAFile: pemCertificate(der), c.CAKeyFile: caKey, c.ServiceAccountKeyFile: saKey,
+		filepath.Join(c.Dir, "server.crt"): server, filepath.Join(c.Dir, "server.key"): serverKey,
+		filepath.Join(c.Dir, "kubelet-client.crt"): kubelet, filepath.Join(c.Dir, "kubelet-client.key"): kubeletKey,
+	} {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// issue returns a certificate and its key, both PEM, signed by the control plane's authority.
+func (c *ControlPlane) issue(subject pkix.Name, usage x509.ExtKeyUsage) (cert, key []byte, err error) {
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		return nil, nil, err
+	}
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial, Subject: subject,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{usage},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, c.ca, &private.PublicKey, c.caKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err = pemKey(private)
+	return pemCertificate(der), key, err
+}
+
+func pemCertificate(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+func pemKey(key *ecdsa.PrivateKey) ([]byte, error) {
+	der, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), nil
+}

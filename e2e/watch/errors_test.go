@@ -1,0 +1,186 @@
+package watch
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// Each of these is one clear line on stderr and exit status 1.
+func TestErrorsAtTheStart(t *testing.T) {
+	ns := namespace(t)
+	kubeconfig := func(user string, groups ...string) string {
+		path, err := plane.Kubeconfig(ns, user, groups...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	grant(t, ns, "lister", "list")
+	admin := kubeconfig("admin", "system:masters")
+	other := func(change func(*clientcmdapi.Cluster)) string {
+		config, err := clientcmd.LoadFromFile(admin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(config.Clusters["test"])
+		path := filepath.Join(t.TempDir(), "config")
+		if err := clientcmd.WriteToFile(*config, path); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	taken := l.Addr().String()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := "https://" + closed.Addr().String()
+	closed.Close()
+	broken := filepath.Join(t.TempDir(), "broken")
+	if err := os.WriteFile(broken, []byte("clusters: [\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stranger := other(func(*clientcmdapi.Cluster) {})
+	{
+		config, err := clientcmd.LoadFromFile(stranger)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.AuthInfos["admin"].ClientCertificateData, config.AuthInfos["admin"].ClientKeyData = nil, nil
+		config.AuthInfos["admin"].Token = "nonsense"
+		if err := clientcmd.WriteToFile(*config, stranger); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	for name, test := range map[string]struct {
+		kubeconfig string
+		args       []string
+		want       []string
+	}{
+		"no rights":            {kubeconfig("nobody"), nil, []string{"no right to list pods", "namespace " + ns, `User "nobody" cannot list`, "verbs list and watch"}},
+		"no rights anywhere":   {kubeconfig("nobody"), []string{"-A"}, []string{"in all namespaces"}},
+		"no right to watch":    {kubeconfig("lister"), nil, []string{"no right to watch pods", `User "lister" cannot watch`}},
+		"right in one of two":  {kubeconfig("lister"), []string{"-n", "kube-system"}, []string{"namespace kube-system"}},
+		"unknown context":      {admin, []string{"--context", "prod"}, []string{`"prod"`, "it has test"}},
+		"dead server":          {other(func(c *clientcmdapi.Cluster) { c.Server = dead }), nil, []string{dead, "connection refused"}},
+		"unknown authority":    {other(func(c *clientcmdapi.Cluster) { c.CertificateAuthorityData = nil }), nil, []string{plane.URL, "certificate signed by unknown authority"}},
+		"wrong credentials":    {stranger, nil, []string{"does not accept the credentials"}},
+		"no kubeconfig":        {"", nil, []string{"none found in", ".kube/config", "--kubeconfig"}},
+		"no such kubeconfig":   {admin, []string{"--kubeconfig", "/does/not/exist"}, []string{"/does/not/exist"}},
+		"broken kubeconfig":    {broken, nil, []string{broken}},
+		"bad selector":         {admin, []string{"-l", "a=b=c"}, []string{`"a=b=c"`}},
+		"bad namespace":        {admin, []string{"-n", "a/b"}, []string{`"a/b"`}},
+		"bad output":           {admin, []string{"-o", "yaml"}, []string{`"yaml"`, "text or json"}},
+		"address taken":        {admin, []string{"--listen", taken}, []string{taken, "address already in use"}},
+		"no address":           {admin, []string{"--listen", "50052"}, []string{`"50052"`, "HOST:PORT"}},
+		"namespace and all":    {admin, []string{"-A", "-n", ns}, []string{"all-namespaces", "namespace"}},
+		"an argument too many": {admin, []string{"web"}, []string{"web"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := watchAs(t, test.kubeconfig, test.args...)
+			select {
+			case <-s.done:
+			case <-time.After(patience):
+				t.Fatal("does not end")
+			}
+			text := s.errors()
+			for _, want := range test.want {
+				if !strings.Contains(text, want) {
+					t.Errorf("stderr %q does not say %q", text, want)
+				}
+			}
+			if strings.Count(text, "\n") != 1 || strings.Contains(text, "goroutine") {
+				t.Errorf("stderr is not one line: %s", text)
+			}
+			if code := s.cmd.ProcessState.ExitCode(); code == 0 {
+				t.Errorf("exit status 0")
+			}
+			for l := range s.lines {
+				t.Errorf("stdout: %s", l.text)
+			}
+			t.Logf("%s", text)
+		})
+	}
+}
+
+// grant gives a user verbs on pods in a namespace.
+func grant(t *testing.T, ns, user string, verbs ...string) {
+	t.Helper()
+	role := &rbacv1.Role{
+		ObjectMeta: metav1.ObjectMeta{Name: user, Namespace: ns},
+		Rules:      []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: verbs}},
+	}
+	if _, err := admin.RbacV1().Roles(ns).Create(t.Context(), role, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	binding := &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: user, Namespace: ns},
+		Subjects:   []rbacv1.Subject{{Kind: "User", Name: user, APIGroup: rbacv1.GroupName}},
+		RoleRef:    rbacv1.RoleRef{Kind: "Role", Name: user, APIGroup: rbacv1.GroupName},
+	}
+	if _, err := admin.RbacV1().RoleBindings(ns).Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	// RBAC is watched by the API server: a right is there a moment later.
+	eventually(t, "the role of "+user, func() bool {
+		config, err := plane.Config(user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return canList(t, config, ns)
+	})
+}
+
+// A right that is taken away later is a connection lost: what is granted again is watched on.
+func TestRightTakenAway(t *testing.T) {
+	ns := namespace(t)
+	grant(t, ns, "guest", "list", "watch")
+	createPod(t, ns, "p", goInfo, "web")
+	setStatus(t, ns, "p", running("web", "a", 0))
+	kubeconfig, err := plane.Kubeconfig(ns, "guest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := newLink(t, plane.URL)
+	s := watchAs(t, link.kubeconfig(t, kubeconfig))
+	s.want("+p:web=a")
+	bindings := admin.RbacV1().RoleBindings(ns)
+	binding, err := bindings.Get(t.Context(), "guest", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bindings.Delete(t.Context(), "guest", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	config, err := plane.Config("guest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the end of the right", func() bool { return !canList(t, config, ns) })
+	link.cut() // a watch that is open goes on without a right
+	link.mend()
+	s.wantError("forbidden")
+	setStatus(t, ns, "p", running("web", "b", 1))
+	binding.ResourceVersion = ""
+	if _, err := bindings.Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s.want("-p:web=a", "+p:web=b")
+	s.wantError("connected to")
+	s.stop()
+}

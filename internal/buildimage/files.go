@@ -1,0 +1,87 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/crypto/x509roots/fallback/bundle"
+)
+
+// Paths in the image. The certificates are where crypto/x509 looks first on Linux.
+const (
+	program      = "debuggable"
+	certificates = "etc/ssl/certs/ca-certificates.crt"
+)
+
+// file is a regular file of the image.
+type file struct {
+	path string // without a leading slash
+	mode int64  // permission bits
+	data []byte
+}
+
+// tree is what the image holds, in the order of the paths.
+type tree []file
+
+// files builds what the image for one platform holds.
+func files(ctx context.Context, p v1.Platform) (tree, error) {
+	binary, err := compile(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return tree{{program, 0o755, binary}, {certificates, 0o644, roots()}}, nil
+}
+
+// compile builds the program: static, without a Kubernetes client, and without anything of the machine that builds it.
+func compile(ctx context.Context, p v1.Platform) ([]byte, error) {
+	dir, err := os.MkdirTemp("", "buildimage")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	target := filepath.Join(dir, program)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "nowatch", "-ldflags", "-s -w", "-o", target, "debuggable.dev/debuggable")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+p.OS, "GOARCH="+p.Architecture)
+	if v := strings.TrimPrefix(p.Variant, "v"); v != "" && p.Architecture == "arm" {
+		cmd.Env = append(cmd.Env, "GOARM="+v)
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, errors.Join(fmt.Errorf("building for %s: %w", p, err), errors.New(string(out)))
+	}
+	return os.ReadFile(target)
+}
+
+// roots are the certificates of Mozilla's list that a PEM file can hold: those to which Mozilla attaches further conditions
+// are left out, since a file cannot carry the conditions.
+func roots() []byte {
+	var b bytes.Buffer
+	for root := range bundle.Roots() {
+		if root.Constraint == nil {
+			// Writing to a Buffer cannot fail.
+			_ = pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate})
+		}
+	}
+	return b.Bytes()
+}
+
+// write lays the files out below a folder.
+func (t tree) write(dir string) error {
+	for _, f := range t {
+		target := filepath.Join(dir, filepath.FromSlash(f.path))
+		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(target, f.data, os.FileMode(f.mode)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

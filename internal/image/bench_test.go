@@ -1,0 +1,75 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"testing"
+)
+
+// The benchmarks resolve 1 and 100 distinct images, with 8 jobs.
+
+func benchmark(b *testing.B, n int, image func(i int) string, source func() Source) {
+	wants := make([]Want, n)
+	for i := range wants {
+		wants[i] = Want{Image: image(i)}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for w, r := range ResolveAll(context.Background(), source(), wants, 8) {
+			if r.Err != nil {
+				b.Fatalf("%v: %v", w, r.Err)
+			}
+		}
+	}
+}
+
+func BenchmarkEntries(b *testing.B) {
+	for _, n := range []int{1, 100} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			entries := make([]Entry, n)
+			for i := range entries {
+				entries[i] = entry(fmt.Sprintf("gcr.io/acme/app-%d:v1", i), "linux/amd64", "/app")
+			}
+			benchmark(b, n, func(i int) string { return entries[i].Image }, func() Source { return Chain(NewEntries("images.lock.yaml", entries)) })
+		})
+	}
+}
+
+func BenchmarkLayout(b *testing.B) {
+	for _, n := range []int{1, 100} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			var elements []element
+			for i := range n {
+				elements = append(elements, element{add: newImage(b, "linux/amd64"), annotations: refName(fmt.Sprintf("gcr.io/acme/app-%d:v1", i))})
+			}
+			dir := writeLayout(b, elements...)
+			benchmark(b, n, func(i int) string { return elements[i].annotations["org.opencontainers.image.ref.name"] }, func() Source { return NewLayout(dir) })
+		})
+	}
+}
+
+// BenchmarkRegistry asks a registry on loopback for indexes of two images: without a cache, and with everything cached.
+func BenchmarkRegistry(b *testing.B) {
+	for _, n := range []int{1, 100} {
+		hub := newHub(b, false)
+		digests := make([]string, n)
+		for i := range n {
+			index := newIndex(b, "linux/amd64", "linux/arm64")
+			hub.push(b, index, fmt.Sprintf("app-%d:v1", i))
+			digests[i] = fmt.Sprintf("%s/app-%d@%s", hub.host, i, digestOf(b, index))
+		}
+		tag := func(i int) string { return fmt.Sprintf("%s/app-%d:v1", hub.host, i) }
+		digest := func(i int) string { return digests[i] }
+		b.Run(fmt.Sprintf("cold/tag/%d", n), func(b *testing.B) {
+			benchmark(b, n, tag, func() Source { return NewRegistry(anonymous()) })
+		})
+		warm := anonymous()
+		warm.CacheDir = b.TempDir()
+		b.Run(fmt.Sprintf("warm/tag/%d", n), func(b *testing.B) {
+			benchmark(b, n, tag, func() Source { return NewRegistry(warm) })
+		})
+		b.Run(fmt.Sprintf("warm/digest/%d", n), func(b *testing.B) {
+			benchmark(b, n, digest, func() Source { return NewRegistry(warm) })
+		})
+	}
+}

@@ -1,0 +1,57 @@
+package launch
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"debuggable.dev/debuggable/runtimes"
+)
+
+// What cannot be inserted because of what reads the line before the program does.
+func TestInsertLimits(t *testing.T) {
+	label := func(command string) map[string]string {
+		return map[string]string{buildMetadata: `{"processes":[{"type":"web","command":` + command + `,"args":null,"direct":false,"buildpackID":"x"}],"buildpacks":[{"id":"x","api":"0.10"}]}`}
+	}
+	quoted := func(words string) string { return `["` + strings.ReplaceAll(words, " ", `","`) + `"]` }
+	insert := []runtimes.Insertion{{Before: 0, Words: []string{"/dbg/launcher", "--port", "1", "--"}}}
+	for name, c := range map[string]struct {
+		argv   string
+		labels map[string]string
+		reason string // "" for none
+		want   string // the line after the insertion
+	}{
+		"ten words one by one":     {"/cnb/lifecycle/launcher python a.py b c d e", nil, "", "/cnb/lifecycle/launcher|/dbg/launcher|--port|1|--|python|a.py|b|c|d|e"},
+		"eleven words one by one":  {"/cnb/lifecycle/launcher python a.py b c d e f", nil, BuildpackForm, ""},
+		"words of the image":       {"/cnb/process/web", label(quoted("python a.py it's & c")), "", "/cnb/lifecycle/launcher|/dbg/launcher --port 1 -- python a.py 'it'\\''s' '&' c"},
+		"a word that bash reads":   {"/cnb/process/web", label(quoted("python a.py $HOME b c d e")), BuildpackForm, ""},
+		"catatonit and no option":  {"catatonit python -", nil, "", "catatonit|--|/dbg/launcher|--port|1|--|python|-"},
+		"catatonit eats the first": {"catatonit python a.py -- b", nil, LauncherUnknownOption, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			argv := strings.Fields(c.argv)
+			found, err := Find(Input{Argv: argv, Labels: c.labels})
+			if err != nil {
+				t.Fatal(err)
+			}
+			edits, err := found.Insert(insert)
+			var refusal *runtimes.Refusal
+			if errors.As(err, &refusal); (refusal == nil) != (c.reason == "") || refusal != nil && refusal.Reason != c.reason {
+				t.Fatalf("got %v, want %q", err, c.reason)
+			}
+			if err != nil {
+				return
+			}
+			line := argv
+			if found.Base != nil {
+				line = found.Base
+			}
+			if got := strings.Join(Apply(line, edits), "|"); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+	if _, err := Find(Input{Argv: []string{"/cnb/process/web"}, Labels: label(`["bash","-c","exec python \"$X\""]`)}); err == nil || !strings.Contains(err.Error(), "once before") {
+		t.Errorf("a script that bash reads twice: got %v", err)
+	}
+}

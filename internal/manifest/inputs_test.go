@@ -1,0 +1,68 @@
+package manifest
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+func TestExpand(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for _, name := range []string{"k8s/b.yaml", "k8s/a.yml", "k8s/sub/c.json", "k8s/sub.yaml/d.yaml", "k8s/README.md", "k8s/.hidden.yaml", "k8s/.git/e.yaml",
+		"other/values.txt", "single.txt", ".dot/f.yaml"} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, target := range map[string]string{"k8s/z.yaml": "../single.txt", "k8s/loop": "..", "k8s/folder.yaml": "../other", "link": "k8s/sub"} {
+		if err := os.Symlink(target, link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir("empty", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	all := "k8s/a.yml k8s/b.yaml k8s/sub/c.json k8s/sub.yaml/d.yaml k8s/z.yaml"
+	for name, test := range map[string]struct{ paths, want, err string }{
+		"folder":           {paths: "k8s", want: all},
+		"unclean folder":   {paths: "./k8s/", want: all},
+		"file":             {paths: "single.txt", want: "single.txt"},
+		"order given":      {paths: "k8s/b.yaml - k8s/a.yml", want: "k8s/b.yaml <stdin> k8s/a.yml"},
+		"hidden but named": {paths: ".dot", want: ".dot/f.yaml"},
+		"linked folder":    {paths: "link", want: "link/c.json"},
+		"missing":          {paths: "k8s nope", err: `"nope" does not exist`},
+		"empty folder":     {paths: "empty", err: `folder "empty" holds no .yaml, .yml or .json file`},
+		"no manifests":     {paths: "other", err: `folder "other" holds no`},
+		"stdin twice":      {paths: "- -", err: "named twice"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inputs, err := Expand(strings.Fields(test.paths), strings.NewReader("<stdin>"))
+			if test.err != "" {
+				if err == nil || !strings.Contains(err.Error(), test.err) {
+					t.Errorf("error %v does not say %q", err, test.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for _, in := range inputs {
+				names = append(names, in.Name)
+				if want := strings.ReplaceAll(strings.ReplaceAll(in.Name, "z.yaml", "x"), "link/", "k8s/sub/"); string(in.Data) != want && string(in.Data) != "single.txt" {
+					t.Errorf("%s holds %q", in.Name, in.Data)
+				}
+			}
+			wantText(t, strings.Join(names, " "), test.want)
+		})
+	}
+	if _, err := Expand([]string{"-"}, iotest.ErrReader(os.ErrClosed)); err == nil || !strings.Contains(err.Error(), "standard input") {
+		t.Errorf("a reader that fails: %v", err)
+	}
+}

@@ -1,0 +1,314 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/client-go/dynamic"
+	_ "k8s.io/client-go/plugin/pkg/client/auth" // the sign-in methods that kubeconfigs may name
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/klog/v2"
+)
+
+// options are the command's flags.
+type options struct {
+	namespaces    []string
+	allNamespaces bool
+	selector      string
+	context       string
+	kubeconfig    string
+	output        string
+	listen        string
+	portForward   bool
+}
+
+// NewCommand returns the command "watch". It writes events to out and all else to errw, and runs until its context ends or the
+// process is told to stop (SIGINT, SIGTERM), which is no error.
+func NewCommand(out, errw io.Writer) *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:   "watch",
+		Short: "Report debuggable containers of a cluster as they start and stop",
+		Long: `Watches the pods that carry the annotation debug.cloud.google.com/config, and prints an event when one of the
+containers that it lists starts or ends: lines for people on a terminal, else one JSON object a line.
+
+It needs the right to list and watch pods and, for --port-forward, to create pods/portforward.`,
+		Example: `  # The namespace of the current context
+  debuggable watch
+
+  # Two namespaces, with a local port for each debugger
+  debuggable watch -n shop -n billing --port-forward
+
+  # For an IDE: curl http://127.0.0.1:50052/v1/state
+  debuggable watch -A --listen 127.0.0.1:50052 -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return o.run(ctx, out, errw)
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVarP(&o.namespaces, "namespace", "n", nil, "watch this `namespace`; repeatable (default: the context's)")
+	f.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "watch all namespaces")
+	f.StringVarP(&o.selector, "selector", "l", "", "watch only pods whose labels match this `selector`")
+	f.StringVar(&o.context, "context", "", "use this `context` of the kubeconfig")
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "read this kubeconfig `file` (default: $KUBECONFIG, ~/.kube/config, or the pod's own account)")
+	f.StringVarP(&o.output, "output", "o", "", "text or json (default: text on a terminal, else json)")
+	f.StringVar(&o.listen, "listen", "", "serve events and state over HTTP on this `address`; :PORT is loopback only")
+	f.BoolVar(&o.portForward, "port-forward", false, "forward each debug port to a free local port, the same number where possible")
+	cmd.MarkFlagsMutuallyExclusive("namespace", "all-namespaces")
+	return cmd
+}
+
+// run watches until ctx ends, or until it cannot go on.
+func (o options) run(ctx context.Context, out, errw io.Writer) error {
+	// client-go's own log lines would be mixed up with ours, and say the same less clearly.
+	klog.SetLogger(logr.Discard())
+
+	if !slices.Contains([]string{"", "text", "json"}, o.output) {
+		return fmt.Errorf("unknown output %q: want text or json", o.output)
+	}
+	if _, err := labels.Parse(o.selector); err != nil {
+		return fmt.Errorf("reading selector %q: %w", o.selector, err)
+	}
+	config, namespaces, err := o.cluster()
+	if err != nil {
+		return err
+	}
+	watchConfig := rest.CopyConfig(config)
+	watchConfig.Wrap(newFrank)
+	client, err := dynamic.NewForConfig(watchConfig)
+	if err != nil {
+		return fmt.Errorf("connecting to %s: %w", config.Host, err)
+	}
+
+	stderr := &notices{w: errw}
+	hub := newHub()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	source := &informers{
+		client: client, namespaces: namespaces, selector: o.selector, server: config.Host, say: stderr.say,
+		firstDelay: 500 * time.Millisecond, lastDelay: 5 * time.Second,
+	}
+	if err := source.check(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+
+	printer, people := o.printer(out)
+	hub.also = printer.add
+
+	var serving chan error
+	if o.listen != "" {
+		l, host, err := listen(ctx, o.listen)
+		if err != nil {
+			return err
+		}
+		serving = make(chan error, 1)
+		s := &server{hub: hub, host: host, readTime: 10 * time.Second, writeTime: 30 * time.Second}
+		go func() {
+			err := s.serve(ctx, l)
+			cancel(err)
+			serving <- err
+		}()
+		stderr.say("serving http://%s/v1/events and /v1/state", l.Addr())
+	}
+
+	changes := changes{hub: hub, say: stderr.say, runs: map[runKey]runID{}}
+	if o.portForward {
+		dial, err := podDialer(config)
+		if err != nil {
+			return err
+		}
+		changes.forwarder = newForwarder(hub, stderr.say, dial)
+	}
+	source.observe = func(p pod) { changes.observe(ctx, p) }
+	source.forget = func(namespace, name string) { changes.forget(ctx, namespace, name) }
+
+	drained, printed := make(chan struct{}), make(chan error, 1)
+	go func() {
+		err := printer.run(drained)
+		if err != nil {
+			cancel(err)
+		}
+		printed <- err
+	}()
+	if people {
+		stderr.say("watching %s at %s for debuggable containers; Ctrl-C ends", describeNamespaces(namespaces), config.Host)
+	}
+	err = source.run(ctx, func() {
+		if people && len(hub.state().DebuggingContainers) == 0 {
+			stderr.say("none is running yet")
+		}
+	})
+	if err == nil && !errors.Is(context.Cause(ctx), context.Canceled) {
+		err = context.Cause(ctx)
+	}
+
+	cancel(nil)
+	if changes.forwarder != nil {
+		changes.forwarder.wait()
+	}
+	close(drained)
+	select {
+	case <-printed:
+	case <-time.After(drainTime):
+	}
+	if serving != nil {
+		<-serving
+	}
+	return err
+}
+
+// cluster reads the kubeconfig: how to connect, and which namespaces to watch.
+func (o options) cluster() (*rest.Config, []string, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = o.kubeconfig
+	rules.WarnIfAllMissing = false
+	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
+	if raw, err := loaded.RawConfig(); err == nil && o.context != "" && raw.Contexts[o.context] == nil {
+		return nil, nil, fmt.Errorf("reading the kubeconfig: it has no context %q; %s", o.context, knownContexts(raw))
+	}
+	config, err := loaded.ClientConfig()
+	switch {
+	case clientcmd.IsEmptyConfig(err):
+		return nil, nil, fmt.Errorf("reading the kubeconfig: none found in %s, and this is no pod of a cluster: name one with --kubeconfig or $KUBECONFIG",
+			strings.Join(rules.GetLoadingPrecedence(), ", "))
+	case err != nil:
+		return nil, nil, fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	config.UserAgent = "debuggable-watch"
+	config.WarningHandlerWithContext = rest.NoWarnings{}
+	// A request or two a namespace, and again after a lost connection: nothing that has to be slowed down.
+	config.QPS = -1
+
+	namespaces := slices.Compact(slices.Sorted(slices.Values(o.namespaces)))
+	for _, ns := range namespaces {
+		if problems := validation.IsDNS1123Label(ns); len(problems) > 0 {
+			return nil, nil, fmt.Errorf("namespace %q is not a name that a namespace can have: %s", ns, strings.Join(problems, "; "))
+		}
+	}
+	switch {
+	case o.allNamespaces:
+		namespaces = []string{metav1.NamespaceAll}
+	case len(namespaces) == 0:
+		ns, _, err := loaded.Namespace()
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading the namespace of the kubeconfig's context: %w", err)
+		}
+		namespaces = []string{ns}
+	}
+	return config, namespaces, nil
+}
+
+func knownContexts(config clientcmdapi.Config) string {
+	if len(config.Contexts) == 0 {
+		return "it has none at all"
+	}
+	return "it has " + strings.Join(slices.Sorted(maps.Keys(config.Contexts)), ", ")
+}
+
+func describeNamespaces(namespaces []string) string {
+	switch {
+	case namespaces[0] == metav1.NamespaceAll:
+		return "all namespaces"
+	case len(namespaces) == 1:
+		return "namespace " + namespaces[0]
+	default:
+		return "namespaces " + strings.Join(namespaces, ", ")
+	}
+}
+
+// printer returns the printer for stdout, and whether it is people who read it.
+func (o options) printer(out io.Writer) (_ *printer, people bool) {
+	terminal := isTerminal(out)
+	if o.output == "json" || o.output == "" && !terminal {
+		return newPrinter(out, func(r record) []byte { return r.json }), false
+	}
+	kubectl := []string{"kubectl"}
+	if o.kubeconfig != "" {
+		kubectl = append(kubectl, "--kubeconfig", o.kubeconfig)
+	}
+	if o.context != "" {
+		kubectl = append(kubectl, "--context", o.context)
+	}
+	t := &text{
+		colour:   terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		location: time.Local,
+		kubectl:  kubectl,
+		forwards: o.portForward,
+	}
+	return newPrinter(out, t.format), true
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// changes applies the tracker's changes to the hub and to the forwarder.
+type changes struct {
+	tracker   tracker
+	hub       *hub
+	forwarder *forwarder // nil without --port-forward
+	say       func(format string, args ...any)
+	runs      map[runKey]runID
+}
+
+type runKey struct {
+	uid, name, id string
+	restartCount  int32
+}
+
+func (c *changes) observe(ctx context.Context, p pod) {
+	changes, err := c.tracker.observe(p)
+	if err != nil {
+		c.say("pod %s/%s: %v; until that is mended, nothing that starts in it is reported", p.namespace, p.name, err)
+	}
+	c.apply(ctx, changes)
+}
+
+func (c *changes) forget(ctx context.Context, namespace, name string) {
+	c.apply(ctx, c.tracker.forget(namespace, name))
+}
+
+func (c *changes) apply(ctx context.Context, changes []change) {
+	for _, ch := range changes {
+		key := runKey{ch.container.uid, ch.container.name, ch.container.id, ch.container.restartCount}
+		if ch.started {
+			id := c.hub.publishStarted(ch.container)
+			c.runs[key] = id
+			if c.forwarder != nil {
+				c.forwarder.start(ctx, id, ch.container)
+			}
+			continue
+		}
+		id := c.runs[key]
+		delete(c.runs, key)
+		if c.forwarder != nil {
+			c.forwarder.stop(id)
+		}
+		c.hub.publishTerminated(id)
+	}
+}

@@ -1,0 +1,272 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/portforward"
+	"k8s.io/client-go/transport/spdy"
+	"k8s.io/streaming/pkg/httpstream"
+)
+
+const loopback = "127.0.0.1"
+
+// forwarder keeps a local port open to each debug port of each container that runs.
+type forwarder struct {
+	hub  *hub
+	say  func(format string, args ...any)
+	dial func(namespace, pod string) (httpstream.Dialer, error)
+
+	// Waiting times between attempts on a broken forward.
+	firstDelay, lastDelay time.Duration
+
+	mu       sync.Mutex
+	reserved map[int]bool // local ports that forwards of ours have, or had and will want again
+	runs     map[runID]*forwards
+	// last holds the forwards that were started last for a debug port, for their successors to wait for.
+	last map[target]chan struct{}
+	done sync.WaitGroup
+}
+
+// target names what a forward leads to, across restarts.
+type target struct {
+	namespace, pod, container string
+	port                      int32
+}
+
+type forwards struct{ cancel context.CancelFunc }
+
+func newForwarder(h *hub, say func(string, ...any), dial func(namespace, pod string) (httpstream.Dialer, error)) *forwarder {
+	return &forwarder{
+		hub: h, say: say, dial: dial,
+		firstDelay: 200 * time.Millisecond, lastDelay: 15 * time.Second,
+		reserved: map[int]bool{}, runs: map[runID]*forwards{}, last: map[target]chan struct{}{},
+	}
+}
+
+// start opens the forwards of a container that has started.
+func (f *forwarder) start(ctx context.Context, id runID, c container) {
+	ctx, cancel := context.WithCancel(ctx)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.runs[id] = &forwards{cancel: cancel}
+	for _, protocol := range slices.Sorted(maps.Keys(c.info.Ports)) {
+		t := target{c.namespace, c.pod, c.name, c.info.Ports[protocol]}
+		before, closed := f.last[t], make(chan struct{})
+		f.last[t] = closed
+		f.done.Go(func() {
+			defer func() {
+				close(closed)
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				if f.last[t] == closed {
+					delete(f.last, t)
+				}
+			}()
+			// The container that was here before gives back the local port, so that this one can have the same.
+			if before != nil {
+				select {
+				case <-before:
+				case <-ctx.Done():
+					return
+				}
+			}
+			f.keep(ctx, id, t, protocol)
+		})
+	}
+}
+
+// stop ends the forwards of a container that has ended.
+func (f *forwarder) stop(id runID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if r := f.runs[id]; r != nil {
+		r.cancel()
+		delete(f.runs, id)
+	}
+}
+
+// wait returns when all forwards are closed, or after a while.
+func (f *forwarder) wait() {
+	closed := make(chan struct{})
+	go func() {
+		f.done.Wait()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(drainTime):
+	}
+}
+
+// keep opens one forward, again and again when it breaks, until ctx ends.
+func (f *forwarder) keep(ctx context.Context, id runID, t target, protocol string) {
+	var local int // the port that it has had, 0 before the first time
+	defer func() { f.release(local) }()
+	delay := f.firstDelay
+	var said bool
+	for ctx.Err() == nil {
+		opened := false
+		err := f.open(ctx, t, local, func(port int) {
+			opened = true
+			if said {
+				f.say("forwarding port %d of pod %s/%s again", t.port, t.namespace, t.pod)
+				said = false
+			}
+			f.hub.publishForward(id, portEvent{
+				LocalPort: port, RemotePort: int(t.port), PodName: t.pod, ContainerName: t.container, Namespace: t.namespace,
+				PortName: protocol, ResourceType: "pod", ResourceName: t.pod, Address: loopback,
+			}, port == local)
+			if port != local {
+				f.release(local)
+				local = port
+			}
+		})
+		f.hub.endForward(id, local)
+		if ctx.Err() != nil {
+			return
+		}
+		if opened {
+			// A forward breaks as soon as one connection is refused in the pod, as happens while the debugger is
+			// still starting. So this is nothing to speak of, and the port is opened again right away.
+			delay = f.firstDelay
+			if !pause(ctx, delay) {
+				return
+			}
+			continue
+		}
+		if !said {
+			f.say("forwarding port %d of pod %s/%s: %v; trying again", t.port, t.namespace, t.pod, err)
+			said = true
+		}
+		if !pause(ctx, delay) {
+			return
+		}
+		delay = min(2*delay, f.lastDelay)
+	}
+}
+
+// pause waits, unless ctx ends before.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+var errEnded = errors.New("the container has ended")
+
+// open opens one forward, calls ready with the local port, and returns when the forward breaks or ctx ends. had is the local port that the
+// forward had before, which it gets again if it is still free.
+func (f *forwarder) open(ctx context.Context, t target, had int, ready func(port int)) error {
+	dialer, err := f.dial(t.namespace, t.pod)
+	if err != nil {
+		return err
+	}
+	local := f.choose(int(t.port), had)
+	if local == 0 {
+		return errors.New("no local port is free")
+	}
+	opened := make(chan struct{})
+	pf, err := portforward.NewOnAddressesForStreaming(dialer, []string{loopback}, []string{fmt.Sprintf("%d:%d", local, t.port)},
+		ctx.Done(), opened, io.Discard, io.Discard)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- pf.ForwardPorts() }()
+	select {
+	case err := <-ended:
+		if local != had {
+			f.release(local)
+		}
+		return err
+	case <-opened:
+		ready(local)
+		return <-ended // ctx ends it too
+	case <-ctx.Done():
+		// It may be held up in a connection that is being made. Once made, it ends by itself, for ctx has ended.
+		if local != had {
+			f.release(local)
+		}
+		return errEnded
+	}
+}
+
+// choose reserves a local port: the one that the forward had, the debug port's own number, or any that is free; 0 if none is.
+func (f *forwarder) choose(number, had int) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	wanted := []int{number, 0} // 0 is any
+	if had != 0 {
+		wanted = []int{had, number, 0}
+	}
+	for _, port := range wanted {
+		if port != had && f.reserved[port] {
+			continue
+		}
+		l, err := net.Listen("tcp4", net.JoinHostPort(loopback, strconv.Itoa(port)))
+		if err != nil {
+			continue
+		}
+		port = l.Addr().(*net.TCPAddr).Port
+		_ = l.Close() // the forward opens it for itself
+		f.reserved[port] = true
+		return port
+	}
+	return 0
+}
+
+func (f *forwarder) release(port int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.reserved, port)
+}
+
+// podDialer returns a function that connects to the port-forward endpoint of a pod as kubectl does: over a websocket, and where the API
+// server or a proxy does not know that, over SPDY.
+func podDialer(config *rest.Config) (func(namespace, pod string) (httpstream.Dialer, error), error) {
+	config = rest.CopyConfig(config)
+	config.APIPath = "/api"
+	config.GroupVersion = &schema.GroupVersion{Version: "v1"}
+	config.NegotiatedSerializer = serializer.NewCodecFactory(runtime.NewScheme()) // for the client's sake; no object is read
+	client, err := rest.RESTClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("preparing port forwarding: %w", err)
+	}
+	return func(namespace, pod string) (httpstream.Dialer, error) {
+		target := client.Post().Resource("pods").Namespace(namespace).Name(pod).SubResource("portforward").URL()
+		return dialerFor(config, target)
+	}, nil
+}
+
+func dialerFor(config *rest.Config, target *url.URL) (httpstream.Dialer, error) {
+	transport, upgrader, err := spdy.RoundTripperFor(config)
+	if err != nil {
+		return nil, err
+	}
+	overSPDY := spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, target)
+	overWebsocket, err := portforward.NewSPDYOverWebsocketDialerForStreaming(target, config)
+	if err != nil {
+		return nil, err
+	}
+	return portforward.NewFallbackDialerForStreaming(overWebsocket, overSPDY, func(err error) bool {
+		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+	}), nil
+}

@@ -1,0 +1,94 @@
+package watch
+
+import (
+	"errors"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/streaming/pkg/httpstream"
+
+	"debuggable.dev/debuggable/internal/debuginfo"
+)
+
+// The forwards themselves are tested in e2e/watch, against a real API server.
+
+func TestChooseLocalPort(t *testing.T) {
+	f := newForwarder(newHub(), nil, nil)
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := l.Addr().(*net.TCPAddr).Port
+	other := f.choose(taken, 0)
+	if other == 0 || other == taken {
+		t.Fatalf("%d for a port that is taken", other)
+	}
+	if again := f.choose(taken, other); again != other {
+		t.Errorf("%d the second time, want the port that it had, %d", again, other)
+	}
+	l.Close()
+	first := f.choose(taken, 0)
+	if first != taken {
+		t.Errorf("%d, want the debug port's number, %d, which is free", first, taken)
+	}
+	// Nobody listens on it at the moment, but it belongs to the first.
+	if second := f.choose(taken, 0); second == taken || second == other || second == 0 {
+		t.Errorf("%d is given away twice", second)
+	}
+	// A port that is lost to another program is not waited for.
+	l, err = net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(first)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if moved := f.choose(taken, first); moved == first || moved == 0 {
+		t.Errorf("%d, want another port", moved)
+	}
+	f.release(other)
+	if got := f.choose(other, 0); got != other {
+		t.Errorf("%d, want %d, which was given back", got, other)
+	}
+}
+
+// A forward that cannot be opened is said once, tried again until the container ends, and leaves nothing behind.
+func TestForwardThatCannotBeOpened(t *testing.T) {
+	var mu sync.Mutex
+	var said []string
+	attempts := 0
+	enough := make(chan struct{})
+	h := newHub()
+	f := newForwarder(h, func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		said = append(said, format)
+	}, func(_, _ string) (httpstream.Dialer, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if attempts++; attempts == 5 {
+			close(enough)
+		}
+		return nil, errors.New("no route")
+	})
+	f.firstDelay, f.lastDelay = time.Millisecond, 2*time.Millisecond
+	c := container{namespace: "n", pod: "p", name: "web", info: debuginfo.Container{Ports: map[string]int32{"dlv": 56268}}}
+	id := h.publishStarted(c)
+	f.start(t.Context(), id, c)
+	select {
+	case <-enough:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it is not tried again")
+	}
+	f.stop(id)
+	f.done.Wait()
+	if !slices.Equal(said, []string{"forwarding port %d of pod %s/%s: %v; trying again"}) {
+		t.Errorf("said: %s", strings.Join(said, "\n"))
+	}
+	if len(f.reserved)+len(f.last)+len(f.runs) > 0 {
+		t.Errorf("left over: %v, %v, %v", f.reserved, f.last, f.runs)
+	}
+}

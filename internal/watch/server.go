@@ -1,0 +1,178 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// server serves the hub over HTTP:
+//
+//	GET /v1/events  newline-delimited JSON: what has happened so far, and then what happens
+//	GET /v1/state   one JSON object: what runs now
+//
+// It is meant for programs on the same machine. It sends no CORS headers, so that browsers keep the answers from foreign pages, and
+// refuses requests for other host names, so that a foreign page cannot reach it by pointing its own name at this address (DNS rebinding).
+type server struct {
+	hub *hub
+	// host is the host that the user asked to listen on.
+	host string
+	// readTime is how long a client may take to send a request; writeTime how long it may take to accept data before it is dropped.
+	readTime, writeTime time.Duration
+}
+
+// listen opens the address HOST:PORT. No host means loopback: other machines get in only when the user says so.
+func listen(ctx context.Context, address string) (net.Listener, string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, "", fmt.Errorf("listening on %q: want HOST:PORT or :PORT: %w", address, err)
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		return nil, "", fmt.Errorf("listening on %q: %w", address, err)
+	}
+	return l, host, nil
+}
+
+// serve answers requests until ctx ends. Streams end then, with all that was written to them whole.
+func (s *server) serve(ctx context.Context, l net.Listener) error {
+	hs := &http.Server{
+		Handler:        s.handler(),
+		BaseContext:    func(net.Listener) context.Context { return ctx },
+		ReadTimeout:    s.readTime,
+		IdleTimeout:    2 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
+		ErrorLog:       log.New(io.Discard, "", 0), // what clients do wrong is theirs to report
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- hs.Serve(l) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serving events on %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := hs.Shutdown(grace); err != nil {
+		_ = hs.Close() // a reader that does not read: nothing is owed to it
+	}
+	return nil
+}
+
+func (s *server) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/v1/events", getOnly(s.events))
+	mux.HandleFunc("/v1/state", getOnly(s.state))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+		if !s.knownHost(r.Host, local) {
+			http.Error(w, fmt.Sprintf("host %q is not served here: use the address that debuggable watch listens on", r.Host), http.StatusForbidden)
+			return
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// getOnly also refuses HEAD, which means nothing for a stream.
+func getOnly(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			w.Header().Set("Allow", http.MethodGet)
+			http.Error(w, "only GET is served here", http.StatusMethodNotAllowed)
+			return
+		}
+		h(w, r)
+	}
+}
+
+// knownHost says whether a request's Host is a name under which this server may be addressed: localhost, a loopback address, the host
+// that it was told to listen on, or the very address that the connection came in on.
+func (s *server) knownHost(header string, local net.Addr) bool {
+	host := header
+	if h, _, err := net.SplitHostPort(header); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if strings.EqualFold(host, "localhost") || strings.EqualFold(host, s.host) {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	if addr.Unmap().IsLoopback() {
+		return true
+	}
+	tcp, ok := local.(*net.TCPAddr)
+	return ok && tcp.AddrPort().Addr().Unmap() == addr.Unmap()
+}
+
+func (s *server) state(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	s.deadline(w)
+	_, _ = w.Write(encodeLine(s.hub.state()))
+}
+
+// streamEnd is the last line for a reader that missed events. Streams of other kinds of ends have no such line.
+type streamEnd struct {
+	Error struct {
+		Message string `json:"message"`
+	} `json:"error"`
+}
+
+func (s *server) events(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	s.deadline(w)
+	// After a quiet time the deadline is long past; the end of the stream has to be written all the same.
+	defer s.deadline(w)
+	out := http.NewResponseController(w)
+	// The headers go out at once, even when nothing has happened yet.
+	if out.Flush() != nil {
+		return
+	}
+	var seen uint64
+	for first := true; ; first = false {
+		records, missed, more := s.hub.since(seen)
+		if missed && !first {
+			var end streamEnd
+			end.Error.Message = "read too slowly, so that events were missed: get /v1/state and connect again"
+			s.deadline(w)
+			_, _ = w.Write(encodeLine(end))
+			return
+		}
+		for _, rec := range records {
+			// Each write starts the reader's time anew; one that takes nothing for that long is dropped.
+			s.deadline(w)
+			if _, err := w.Write(rec.json); err != nil {
+				return
+			}
+			seen = rec.number
+		}
+		if len(records) > 0 {
+			if out.Flush() != nil {
+				return
+			}
+		}
+		select {
+		case <-more:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+func (s *server) deadline(w http.ResponseWriter) {
+	// Only connections that know no deadlines refuse one; those of net/http do.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.writeTime))
+}

@@ -1,0 +1,168 @@
+package watch
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// text formats events for people: a line per event in columns that line up, and below it what to type to attach.
+type text struct {
+	colour   bool
+	location *time.Location
+	// kubectl starts the commands that are shown: kubectl with the options that lead to the same cluster.
+	kubectl []string
+	// forwards says that the ports are forwarded here, so that kubectl is not needed for it.
+	forwards bool
+
+	// Widths of the columns beyond the usual; they grow and never shrink.
+	podWidth, containerWidth, runtimeWidth int
+}
+
+// The usual widths of the columns, so that the first lines line up with the later ones.
+const (
+	usualPod       = len("default/web-f6d56bcc5-6csgs") + 5
+	usualContainer = 8
+	usualRuntime   = len("netcore")
+)
+
+const (
+	green = "\x1b[32m"
+	red   = "\x1b[31m"
+	cyan  = "\x1b[36m"
+	faint = "\x1b[2m"
+	reset = "\x1b[0m"
+)
+
+// verbWidth is the width of the column with terminated, the longest of the three verbs.
+const verbWidth = len("terminated")
+
+func (t *text) format(r record) []byte {
+	var b strings.Builder
+	at := r.at.In(t.location).Format("15:04:05")
+	switch e := r.event; {
+	case e.Container != nil && e.Container.Status == started:
+		t.row(&b, at, "started", green, e.Container, t.portList(e.Container))
+		for _, hint := range t.startedHints(e.Container) {
+			t.hint(&b, hint)
+		}
+	case e.Container != nil:
+		t.row(&b, at, "terminated", red, e.Container, "")
+	case e.Port != nil:
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(e.Port.LocalPort))
+		c := &containerEvent{PodName: e.Port.PodName, ContainerName: e.Port.ContainerName, Namespace: e.Port.Namespace}
+		t.row(&b, at, "forwarding", cyan, c, fmt.Sprintf("%s %s -> %d", e.Port.PortName, address, e.Port.RemotePort))
+		t.hint(&b, attachHint(e.Port.PortName, e.Port.LocalPort))
+	}
+	return []byte(b.String())
+}
+
+func (t *text) row(b *strings.Builder, at, verb, colour string, c *containerEvent, rest string) {
+	pod := printable(c.Namespace + "/" + c.PodName)
+	name := printable(c.ContainerName)
+	if c.RestartCount > 0 {
+		rest = strings.TrimLeft(fmt.Sprintf("%s  (restart %d)", rest, c.RestartCount), " ")
+	}
+	runtime := printable(c.Runtime)
+	t.podWidth = max(t.podWidth, usualPod, len([]rune(pod)))
+	t.containerWidth = max(t.containerWidth, usualContainer, len([]rune(name)))
+	t.runtimeWidth = max(t.runtimeWidth, usualRuntime, len([]rune(runtime)))
+	tail := fmt.Sprintf("  %-*s  %-*s  %-*s  %s", t.podWidth, pod, t.containerWidth, name, t.runtimeWidth, runtime, printable(rest))
+	fmt.Fprintf(b, "%s  %s%s\n", t.paint(faint, at), t.paint(colour, fmt.Sprintf("%-*s", verbWidth, verb)), strings.TrimRight(tail, " "))
+}
+
+func (t *text) hint(b *strings.Builder, hint string) {
+	fmt.Fprintf(b, "%*s%s\n", len("15:04:05")+4, "", t.paint(faint, printable(hint)))
+}
+
+func (t *text) paint(colour, s string) string {
+	if !t.colour {
+		return s
+	}
+	return colour + s + reset
+}
+
+func (t *text) portList(c *containerEvent) string {
+	var ports []string
+	for _, protocol := range slices.Sorted(maps.Keys(c.DebugPorts)) {
+		ports = append(ports, fmt.Sprintf("%s %d", protocol, c.DebugPorts[protocol]))
+	}
+	return strings.Join(ports, ", ")
+}
+
+// startedHints says how to get at the debugger of a container that has just started.
+func (t *text) startedHints(c *containerEvent) []string {
+	if len(c.DebugPorts) == 0 {
+		if c.Runtime != "netcore" {
+			return nil
+		}
+		// vsdbg listens on no port; IDEs start it in the container and talk to it over stdin and stdout.
+		return []string{t.command("exec", "-i", "-n", c.Namespace, "pod/"+c.PodName, "-c", c.ContainerName, "--", "/dbg/netcore/vsdbg", "--interpreter=vscode")}
+	}
+	if t.forwards {
+		return nil // the forward's own event says it
+	}
+	words := []string{"port-forward", "-n", c.Namespace, "pod/" + c.PodName}
+	protocols := slices.Sorted(maps.Keys(c.DebugPorts))
+	for _, protocol := range protocols {
+		words = append(words, fmt.Sprintf("%d:%[1]d", c.DebugPorts[protocol]))
+	}
+	hints := []string{t.command(words...)}
+	for _, protocol := range protocols {
+		hints = append(hints, attachHint(protocol, int(c.DebugPorts[protocol])))
+	}
+	return hints
+}
+
+func (t *text) command(words ...string) string {
+	var quoted []string
+	for _, w := range append(slices.Clone(t.kubectl), words...) {
+		quoted = append(quoted, shellQuote(w))
+	}
+	return strings.Join(quoted, " ")
+}
+
+// attachHint is the command, or for protocols without one the setting, that attaches a debugger to a local port.
+func attachHint(protocol string, port int) string {
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	switch protocol {
+	case "dlv":
+		return "dlv connect " + address
+	case "jdwp":
+		return "jdb -attach " + address
+	case "devtools":
+		return "node inspect " + address + "   or chrome://inspect"
+	case "dap":
+		return fmt.Sprintf(`debugpy: "request": "attach", "connect": {"host": "127.0.0.1", "port": %d}`, port)
+	case "pydevd":
+		return "pydevd: attach a PyDev client to " + address
+	default:
+		return fmt.Sprintf("attach a %s client to %s", protocol, address)
+	}
+}
+
+// shellQuote quotes a word for a POSIX shell where it needs it.
+func shellQuote(w string) string {
+	safe := func(r rune) bool {
+		return r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("@%+=:,./_-", r))
+	}
+	if w != "" && !strings.ContainsFunc(w, func(r rune) bool { return !safe(r) }) {
+		return w
+	}
+	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+}
+
+// printable replaces what could move a terminal's cursor or change its state: annotations are written by others.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,14 @@
+//go:build !nowatch
+
+package main
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"debuggable.dev/debuggable/internal/watch"
+)
+
+// watchCommand returns the command "watch".
+func watchCommand(out, errw io.Writer) *cobra.Command { return watch.NewCommand(out, errw) }
