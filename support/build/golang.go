@@ -183,7 +183,7 @@ func addDelve(ctx context.Context, p *part, c *goCompiler) error {
 		"exec-looks-on-path": "true",
 		"only-same-user":     "false",
 		"check-go-version":   "false",
-		"ends-with-program":  "true",
+		"exits-with-program": "true",
 	}
 	return nil
 }
