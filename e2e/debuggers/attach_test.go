@@ -245,14 +245,12 @@ func goCases() []attachment {
 				t.Fatalf("local variable greeting is %q, not %q", v.Value, want)
 			}
 			states = client.Continue()
-		}, by{"Go " + minor(version.TargetGoVersion), "Delve's RPC", "Delve " + delveVersion(version.DelveVersion)}
+		}, by{goName(t), "Delve's RPC", "Delve " + delveVersion(version.DelveVersion)}
 	}
 	dap := func(t *testing.T, addr string) (func(string), by) {
 		c := dialDAP(t, addr)
 		c.attach("dlv-dap", map[string]any{"mode": "remote"}, "app/main.go", breakpoint(t, "app.go.txt"))
-		_, b := rpcVersion(t, addr)
-		b.client = "DAP"
-		return func(want string) { c.stopped("greeting", want) }, b
+		return func(want string) { c.stopped("greeting", want) }, by{goName(t), "DAP", "Delve " + rpcVersion(t, addr)}
 	}
 	return []attachment{
 		{name: "rpc", command: "args: [one, --two]", starts: "ENTRYPOINT of the image", attach: rpc},
@@ -262,7 +260,8 @@ func goCases() []attachment {
 	}
 }
 
-func rpcVersion(t *testing.T, addr string) (string, by) {
+// rpcVersion asks a Delve for its version, beside whoever else is connected to it.
+func rpcVersion(t *testing.T, addr string) string {
 	t.Helper()
 	client := rpc2.NewClientFromConn(dial(t, addr))
 	defer client.Disconnect(false)
@@ -270,7 +269,12 @@ func rpcVersion(t *testing.T, addr string) (string, by) {
 	if err := client.CallAPI("GetVersion", api.GetVersionIn{}, version); err != nil {
 		t.Fatal(err)
 	}
-	return version.DelveVersion, by{runtime: "Go " + minor(version.TargetGoVersion), debugger: "Delve " + delveVersion(version.DelveVersion)}
+	return delveVersion(version.DelveVersion)
+}
+
+// goName is the Go that the application is built with. Delve itself tells it only while the program is stopped.
+func goName(t *testing.T) string {
+	return "Go " + minor(output(t, "", "go", "env", "GOVERSION"))
 }
 
 // delveVersion picks the number out of "Version: 1.27.2\nBuild: …".
