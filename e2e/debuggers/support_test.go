@@ -31,7 +31,7 @@ func TestInstaller(t *testing.T) {
 				t.Errorf("with a volume that is not writable: %v", err)
 			}
 			for _, says := range []string{"installed", "is up to date"} {
-				out, err := run("--user=0", "-v", volume+":/dbg")
+				out, err := run("--user=1234:4321", "-v", volume+":/dbg")
 				if want := fmt.Sprintf("/dbg/%s %s\n", runtime, says); err != nil || out != want {
 					t.Errorf("got %q, %v, want %q", out, err, want)
 				}
