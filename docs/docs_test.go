@@ -21,7 +21,6 @@ import (
 func notRun() []string {
 	return []string{
 		"README.md: go test ./...", // it would run itself
-		"README.md: go install debuggable.dev/debuggable@latest",
 		"README.md: kubectl port-forward deployment/web 56268",
 		"docs/pipelines.md: kustomize build overlays/dev | debuggable | kubectl apply -f -",
 		"docs/pipelines.md: kubectl debuggable -f k8s/ --offline",

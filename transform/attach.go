@@ -76,12 +76,19 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 		NoTemp:    c.noTemp(),
 		EnvShared: c.startsJVM() || besideJVM(a.Found.Rest),
 	}
+	for name, value := range a.env.likely {
+		if _, set := a.Process.Env[name]; !set && !a.Process.Hidden[name] {
+			a.Process.Env[name] = value // a debugger that it starts must not be started twice
+		}
+	}
 	for i, static := range a.Found.Static {
 		a.Process.Dynamic[i] = !static || a.unresolved(a.Found.Argv[i])
 	}
 	shown := a.Process
 	shown.Env = all // what a script sets on the way is no sign of a runtime
-	if args := a.Process.Argv[1:]; a.Process.Script && len(args) > 0 && !slices.Contains(a.Process.Dynamic, true) {
+	inShell := slices.ContainsFunc(a.Found.Via, func(via string) bool { return strings.HasSuffix(via, " -c") })
+	// Within a shell's script, a word that is not certain stands as its source text.
+	if args := a.Process.Argv[1:]; a.Process.Script && len(args) > 0 && !(inShell && slices.Contains(a.Process.Dynamic, true)) {
 		found, err := launch.Find(launch.Input{Argv: args, Env: a.Process.Env, Unknown: a.env.unknown})
 		var refusal *runtimes.Refusal
 		switch {
@@ -206,8 +213,23 @@ func (a Analysis) planned(o runtimes.Options) (runtimes.Plan, error) {
 	return a.Detection.Runtime.Attach(process, o)
 }
 
-// attach plans the debugger for an analysed container, without changing anything.
+// attach plans the debugger for an analysed container, without changing anything. Where the environment cannot be changed,
+// the command line may do.
 func (a *attachment) attach(o runtimes.Options) error {
+	err := a.attachOnce(o)
+	if err == nil || len(a.plan.Env) == 0 {
+		return err
+	}
+	b := &attachment{containerScope: a.containerScope, Analysis: a.Analysis}
+	b.Process.EnvFixed = true
+	if b.attachOnce(o) != nil {
+		return err
+	}
+	*a = *b
+	return nil
+}
+
+func (a *attachment) attachOnce(o runtimes.Options) error {
 	var err error
 	runtime := a.Detection.Runtime
 	if a.plan, err = a.planned(o); err != nil {
@@ -327,7 +349,7 @@ func (p *Pod) usedPorts() map[int32]bool {
 			used[int32(n)] = true
 		}
 	}
-	host := isTrue(get(p.Spec, "hostNetwork"))
+	host := p.onHostNetwork()
 	for _, c := range p.Containers {
 		for _, port := range items(get(c.Node, "ports")) {
 			mark(text(get(port, "containerPort")))
@@ -348,6 +370,9 @@ func (p *Pod) usedPorts() map[int32]bool {
 	}
 	return used
 }
+
+// onHostNetwork says whether the pod's ports are its node's.
+func (p *Pod) onHostNetwork() bool { return isTrue(get(p.Spec, "hostNetwork")) }
 
 // freePorts finds ports for one container after the other.
 func freePorts(used map[int32]bool) func(from int32) int32 {
@@ -399,7 +424,7 @@ func (a *attachment) cautions(delveEnds bool) fn.Results {
 		rs = append(rs, a.result(fn.Warning, OutlivesProgram, name,
 			"Delve stays when the program ends, so the container does not complete until a client detaches; the support images built from this project end with the program (supportRegistry)"))
 	}
-	if a.plan.Support != "" && a.Pod.Workload.Kind.NoPorts {
+	if a.plan.Support != "" && a.Pod.Workload.Kind.Knative {
 		rs = append(rs, a.result(fn.Warning, KnativeFeatures, name,
 			"Knative admits the init container and the volume only where kubernetes.podspec-init-containers and kubernetes.podspec-volumes-emptydir are enabled in its config-features"))
 	}

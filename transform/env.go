@@ -18,6 +18,7 @@ type environment struct {
 	image     map[string]string // the image's own
 	container map[string]string // what the manifest sets to a known value; Kubernetes resolves $(NAME) from these only
 	unknown   map[string]bool   // what the manifest sets to a value that is not known
+	likely    map[string]string // values of unknown ones, going by objects among the items: only good for not doing harm
 	sourced   map[string]bool   // what envFrom sets from objects among the items
 	opaque    []string          // envFrom sources that are not among the items: `ConfigMap app`
 }
@@ -80,10 +81,14 @@ func namespace(node *yaml.Node) string { return text(get(node, "metadata", "name
 
 // environment works out a container's environment.
 func (c *Container) environment(cfg image.Config, known sources) environment {
-	e := environment{image: map[string]string{}, container: map[string]string{}, unknown: map[string]bool{}, sourced: map[string]bool{}}
+	e := environment{image: map[string]string{}, container: map[string]string{}, unknown: map[string]bool{}, likely: map[string]string{}, sourced: map[string]bool{}}
 	for _, kv := range cfg.Env {
 		name, value, _ := strings.Cut(kv, "=")
 		e.image[name] = value
+	}
+	object := func(kind, name string) (map[string]string, bool) {
+		data, ok := known[[3]string{kind, namespace(c.Pod.Workload.Node), name}]
+		return data, ok
 	}
 	for _, from := range items(get(c.Node, "envFrom")) {
 		for _, ref := range []struct{ field, kind string }{{"configMapRef", "ConfigMap"}, {"secretRef", "Secret"}} {
@@ -92,7 +97,7 @@ func (c *Container) environment(cfg image.Config, known sources) environment {
 				continue
 			}
 			name := text(get(r, "name"))
-			data, ok := known[[3]string{ref.kind, namespace(c.Pod.Workload.Node), name}]
+			data, ok := object(ref.kind, name)
 			if !ok {
 				e.opaque = append(e.opaque, ref.kind+" "+name)
 				continue
@@ -112,10 +117,19 @@ func (c *Container) environment(cfg image.Config, known sources) environment {
 			value, _ := expand(raw, e.lookup)
 			e.container[name] = value
 			delete(e.unknown, name)
+			delete(e.likely, name)
 			continue
 		}
 		delete(e.container, name)
+		delete(e.likely, name)
 		e.unknown[name] = true
+		for _, ref := range []struct{ field, kind string }{{"configMapKeyRef", "ConfigMap"}, {"secretKeyRef", "Secret"}} {
+			r := get(entry, "valueFrom", ref.field)
+			data, _ := object(ref.kind, text(get(r, "name")))
+			if value, ok := data[text(get(r, "key"))]; ok {
+				e.likely[name] = value
+			}
+		}
 	}
 	return e
 }

@@ -21,6 +21,9 @@ const (
 	dbgPath    = "/dbg"
 )
 
+// defaultPeriod is the seconds between two probes where a manifest says nothing.
+const defaultPeriod = 10
+
 var probes = []string{"livenessProbe", "readinessProbe", "startupProbe"}
 
 // checkSupport says why the support files cannot be mounted: something else has the name or the path.
@@ -180,6 +183,7 @@ func (a *attachment) installerSecurity() *yaml.Node {
 // share of the node nor its quality of service changes.
 func (p *Pod) installerResources() *yaml.Node {
 	resources := &yaml.Node{Kind: yaml.MappingNode}
+	limits := map[string]resource.Quantity{}
 	for _, kind := range []string{"limits", "requests"} {
 		amounts := &yaml.Node{Kind: yaml.MappingNode}
 		for _, r := range []struct{ name, small string }{{"cpu", "100m"}, {"ephemeral-storage", "512Mi"}, {"memory", "64Mi"}} {
@@ -195,9 +199,17 @@ func (p *Pod) installerResources() *yaml.Node {
 					least, written = q, text(get(c.Node, "resources", kind, r.name))
 				}
 			}
-			if found {
-				set(amounts, r.name, str(written))
+			if !found {
+				continue
 			}
+			// The limits may be another container's: a request above its limit is refused.
+			if limit, ok := limits[r.name]; ok && limit.Cmp(least) < 0 {
+				written = text(get(resources, "limits", r.name))
+			}
+			if kind == "limits" {
+				limits[r.name] = least
+			}
+			set(amounts, r.name, str(written))
 		}
 		if len(amounts.Content) > 0 {
 			set(resources, kind, amounts)
@@ -246,12 +258,18 @@ func (c *Container) relaxProbes(timeout functionconfig.ProbeTimeout, suspended b
 			set(probe, "timeoutSeconds", num(least))
 			changed = true
 		}
+		period, ok := integer(get(probe, "periodSeconds"))
+		if name == "readinessProbe" && c.Pod.Workload.Kind.Knative && period == 0 {
+			// Without a period it is Knative's own kind of probe, for which Knative refuses a timeout (validateReadinessProbe
+			// in serving's pkg/apis/serving/k8s_validation.go). With Kubernetes' default it is an ordinary one.
+			set(probe, "periodSeconds", num(defaultPeriod))
+			changed = true
+		}
 		if !suspended || name == "readinessProbe" {
 			continue
 		}
-		period, ok := integer(get(probe, "periodSeconds"))
 		if !ok || period < 1 {
-			period = 10 // Kubernetes' default
+			period = defaultPeriod
 		}
 		threshold := (least+period-1)/period + 1
 		if n, ok := integer(get(probe, "failureThreshold")); !ok || n < threshold {

@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,7 +22,7 @@ func (w *Workload) scaleDown(cfg functionconfig.Config) bool {
 		}
 	}
 	for _, p := range w.Pods {
-		if !w.Kind.NoPorts {
+		if !w.Kind.Knative {
 			continue // only Knative scales by annotations
 		}
 		for _, key := range []string{"min-scale", "max-scale", "initial-scale", "minScale", "maxScale", "initialScale"} {
@@ -119,6 +120,11 @@ func (a autoscaler) pin(replicas int) bool {
 			set(spec, name, num(replicas), "scaleTargetRef", a.min)
 			changed = true
 		}
+	}
+	if i, _ := field(spec, "idleReplicaCount"); i > 0 && a.min == "minReplicaCount" {
+		// KEDA goes below the minimum to this number when nothing happens, and refuses one that is not below the minimum.
+		spec.Content = slices.Delete(spec.Content, i-1, i+1)
+		changed = true
 	}
 	return changed
 }

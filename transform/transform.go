@@ -17,6 +17,7 @@
 package transform
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -146,13 +147,34 @@ const (
 // Apply edits the objects and says what it did, container by container.
 func (s *Scope) Apply(images map[image.Want]image.Result) fn.Results {
 	var results fn.Results
+	host := s.hostPorts()
 	for _, w := range s.workloads {
-		results = append(results, s.applyWorkload(w, images)...)
+		results = append(results, s.applyWorkload(w, images, host)...)
 	}
 	return results
 }
 
-func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Result) fn.Results {
+// hostPorts lists the ports of the pods that share their node's network. Two of them may meet on one node, where the
+// second to ask for a port does not get it: a JVM whose debug agent cannot listen does not start.
+func (s *Scope) hostPorts() map[int32]bool {
+	host := map[int32]bool{}
+	for _, w := range s.workloads {
+		for _, p := range w.pods {
+			if !p.pod.onHostNetwork() {
+				continue
+			}
+			maps.Copy(host, p.pod.usedPorts())
+			for _, e := range p.configured {
+				for _, port := range e.Ports {
+					host[port] = true
+				}
+			}
+		}
+	}
+	return host
+}
+
+func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Result, host map[int32]bool) fn.Results {
 	if len(w.Kind.Template) == 0 {
 		return fn.Results{w.result(fn.Warning, DeprecatedAPI, "left alone: "+w.apiVersion+" is gone from Kubernetes; use apps/v1")}
 	}
@@ -169,7 +191,7 @@ func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Resu
 		if p.configured != nil {
 			outcome, done, changed = s.adjustConfigured(p)
 		} else {
-			outcome, done = s.applyPod(p, images)
+			outcome, done = s.applyPod(p, images, host)
 			changed = done
 		}
 		results = append(results, outcome...)
@@ -239,14 +261,18 @@ func (s *Scope) adjustConfigured(p *podScope) (results fn.Results, debugged, cha
 	return results, debugged, changed
 }
 
-// applyPod makes the containers of a pod debuggable, as many as can be.
-func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result) (fn.Results, bool) {
+// applyPod makes the containers of a pod debuggable, as many as can be. host are the ports of the pods on the host's
+// network, to which it adds.
+func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host map[int32]bool) (fn.Results, bool) {
 	outcomes := make([]fn.Results, len(p.containers))
 	refuse := func(i int, runtime string, err error) {
 		outcomes[i] = fn.Results{p.containers[i].refusal(severity(s.cfg), runtime, err)}
 	}
 	attachments := make([]*attachment, len(p.containers))
 	used := p.pod.usedPorts()
+	if p.pod.onHostNetwork() {
+		maps.Copy(used, host)
+	}
 	options := runtimes.Options{Suspend: p.suspend, Protocols: s.cfg.Protocols}
 	for i, c := range p.containers {
 		if c.Image == "" {
@@ -286,6 +312,9 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result) (fn.Re
 		}
 		for _, port := range a.plan.Ports {
 			used[port.Number] = true
+			if p.pod.onHostNetwork() {
+				host[port.Number] = true
+			}
 		}
 		attached = append(attached, a)
 		outcomes[i] = append(a.results(), a.cautions(delve[exitsWithProgram] == "true")...)
@@ -318,7 +347,7 @@ func (p *podScope) apply(attached []*attachment, registry string) {
 	for _, a := range attached {
 		a.writeCommandLine(a.edited, a.command, a.args)
 		a.applyEnv(a.env)
-		if !p.pod.Workload.Kind.NoPorts {
+		if !p.pod.Workload.Kind.Knative {
 			a.expose(a.plan.Ports)
 		}
 		a.relaxProbes(p.probeTimeout, p.suspend)

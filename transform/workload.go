@@ -20,8 +20,9 @@ type Kind struct {
 	Replicas []string
 	// Deadlines are the paths of limits in seconds on how long the workload may take.
 	Deadlines []string
-	// NoPorts says that containers may not declare a port more.
-	NoPorts bool
+	// Knative says that Knative's rules hold: containers may not declare a port more and need no name, and annotations
+	// say how many pods there may be.
+	Knative bool
 }
 
 var v1 = []string{"v1"}
@@ -40,8 +41,8 @@ var kinds = []Kind{
 		Replicas: []string{"spec.jobTemplate.spec.parallelism"}, Deadlines: []string{"spec.jobTemplate.spec.activeDeadlineSeconds"}},
 
 	{Group: "argoproj.io", Kind: "Rollout", Template: template, Replicas: replicas, Deadlines: []string{"spec.progressDeadlineSeconds"}},
-	{Group: "serving.knative.dev", Kind: "Service", Template: template, NoPorts: true},
-	{Group: "serving.knative.dev", Kind: "Configuration", Template: template, NoPorts: true},
+	{Group: "serving.knative.dev", Kind: "Service", Template: template, Knative: true},
+	{Group: "serving.knative.dev", Kind: "Configuration", Template: template, Knative: true},
 	{Group: "apps.kruise.io", Kind: "CloneSet", Template: template, Replicas: replicas},
 	{Group: "apps.kruise.io", Kind: "StatefulSet", Template: template, Replicas: replicas},
 	{Group: "apps.kruise.io", Kind: "DaemonSet", Template: template},
@@ -175,7 +176,33 @@ func (w *Workload) addPod(node *yaml.Node, path string) {
 			})
 		}
 	}
+	if w.Kind.Knative {
+		p.nameUnnamed()
+	}
 	w.Pods = append(w.Pods, p)
+}
+
+// nameUnnamed names the containers that have no name as Knative names them in the pods that it creates
+// (applyDefaultContainerNames in serving's pkg/apis/serving/v1/revision_defaults.go). The manifest stays without.
+func (p *Pod) nameUnnamed() {
+	taken := map[string]bool{}
+	count := 0
+	for _, c := range p.Containers {
+		taken[c.Name] = true
+		if !c.Init {
+			count++
+		}
+	}
+	next := 0
+	for _, c := range p.Containers {
+		if c.Name != "" || c.Init {
+			continue
+		}
+		c.Name = "user-container"
+		for numbered := count > 1; numbered || taken[c.Name]; next++ {
+			c.Name, numbered = "user-container-"+strconv.Itoa(next), false
+		}
+	}
 }
 
 // annotation returns the value of a per-workload annotation: the pod template's or, where it has none, the object's.
