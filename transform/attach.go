@@ -197,7 +197,7 @@ func (c *Container) startsJVM() bool {
 // same time, and so would take the port, or one that has an agent of its own.
 func besideJVM(rest []launch.Command) bool {
 	return slices.ContainsFunc(rest, func(c launch.Command) bool {
-		return len(c.Argv) > 0 && jvmTool.MatchString(c.Argv[0]) && (c.Background || slices.ContainsFunc(c.Argv, func(w string) bool { return strings.Contains(w, "jdwp") }))
+		return slices.ContainsFunc(c.Argv, jvmTool.MatchString) && (c.Background || slices.ContainsFunc(c.Argv, func(w string) bool { return strings.Contains(w, "jdwp") }))
 	})
 }
 
