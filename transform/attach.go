@@ -201,6 +201,20 @@ func besideJVM(rest []launch.Command) bool {
 	})
 }
 
+// inspectsElsewhere says whether a script starts something with an inspector that is not the program's.
+func (a *attachment) inspectsElsewhere() bool {
+	if len(a.Found.Rest) == 0 {
+		return false
+	}
+	count := func(words []string) (n int) {
+		for _, w := range words {
+			n += strings.Count(w, "--inspect")
+		}
+		return n
+	}
+	return count(a.line.argv()) > count(a.Process.Argv)
+}
+
 // planned is the runtime's plan. A debugger that a script is likely to start, going by its arguments, is one that is there.
 func (a Analysis) planned(o runtimes.Options) (runtimes.Plan, error) {
 	process := a.Process
@@ -237,6 +251,9 @@ func (a *attachment) attachOnce(o runtimes.Options) error {
 	}
 	if a.plan.Existing {
 		return nil
+	}
+	if runtime.Name() == (runtimes.NodeJS{}).Name() && a.inspectsElsewhere() {
+		return &runtimes.Refusal{Reason: OtherDebugger, Message: "another program of the script is started with --inspect, and the node wrapper would take that for the application's"}
 	}
 	if len(a.plan.Insert) > 0 {
 		if a.Detection.Sign.Strength != runtimes.Told && a.Detection.Sign.Strength < runtimes.Program && runtimes.KnownOther(a.Process.Argv[0]) {

@@ -26,6 +26,7 @@ const (
 	EnvMayHide          = "EnvMayHide"          // an added variable hides one that may come from elsewhere
 	EnvHidden           = "EnvHidden"           // a variable would not reach the program
 	EnvReferenced       = "EnvReferenced"       // something else depends on a variable that would change
+	OtherDebugger       = "OtherDebugger"       // another program of the script is debugged already
 	OutlivesProgram     = "OutlivesProgram"     // the debugger stays when the program of a job or an init container ends
 	KnativeFeatures     = "KnativeFeatures"     // Knative admits the pod only with some of its features enabled
 	BadAnnotation       = "BadAnnotation"       // an annotation's value makes no sense
