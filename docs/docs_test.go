@@ -29,7 +29,7 @@ func notRun() []string {
 		"docs/security.md: docker run --rm -i --network=none ghcr.io/acme/debuggable --offline < manifests.yaml",
 		"docs/runtimes.md: kubectl port-forward deployment/web 56268",
 		"docs/support-images.md: make support-images", // support/build's tests and e2e/debuggers build and push them
-		"docs/watch.md: debuggable watch", // e2e/watch runs it against a real API server
+		"docs/watch.md: debuggable watch",             // e2e/watch runs it against a real API server
 	}
 }
 
