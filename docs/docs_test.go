@@ -21,7 +21,6 @@ import (
 func notRun() []string {
 	return []string{
 		"README.md: go test ./...", // it would run itself
-		"README.md: go install debuggable.dev/debuggable@latest",
 		"README.md: kubectl port-forward deployment/web 56268",
 		"docs/pipelines.md: kustomize build overlays/dev | debuggable | kubectl apply -f -",
 		"docs/pipelines.md: kubectl debuggable -f k8s/ --offline",
@@ -29,6 +28,7 @@ func notRun() []string {
 		"docs/pipelines.md: skaffold build --file-output=build.json",
 		"docs/security.md: docker run --rm -i --network=none ghcr.io/acme/debuggable --offline < manifests.yaml",
 		"docs/runtimes.md: kubectl port-forward deployment/web 56268",
+		"docs/support-images.md: make support-images", // support/build's tests and e2e/debuggers build and push them
 		"docs/watch.md: debuggable watch", // e2e/watch runs it against a real API server
 	}
 }

@@ -44,7 +44,7 @@ func (j JVM) Attach(p Process, o Options) (Plan, error) {
 	agent := "-agentlib:jdwp=transport=dt_socket,server=y,address=" + itoa(port) + ",suspend=" + suspend + ",quiet=y"
 	plan := Plan{Ports: []Port{{"jdwp", port}}}
 	switch direct := len(p.Argv) > 0 && programName(p.Argv[0]) == "java"; {
-	case direct && (p.EnvShared || p.Hidden["JAVA_TOOL_OPTIONS"]):
+	case direct && (p.EnvShared || p.EnvFixed || p.Hidden["JAVA_TOOL_OPTIONS"]):
 		plan.Insert = []Insertion{{1, []string{agent}}}
 	case p.EnvShared:
 		return Plan{}, &Refusal{"EnvShared", "a probe or hook starts a JVM too, which would get the same debug agent and fail on its port"}

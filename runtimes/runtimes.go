@@ -35,6 +35,8 @@ type Process struct {
 	// EnvShared says that a probe or a hook starts another process of the same kind with the container's environment:
 	// a debugger that is started by a variable would be started there as well.
 	EnvShared bool
+	// EnvFixed says that the container's environment cannot be changed.
+	EnvFixed bool
 }
 
 // Options are the choices that a user makes about debugging.

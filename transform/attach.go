@@ -86,7 +86,9 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 	}
 	shown := a.Process
 	shown.Env = all // what a script sets on the way is no sign of a runtime
-	if args := a.Process.Argv[1:]; a.Process.Script && len(args) > 0 && !slices.Contains(a.Process.Dynamic, true) {
+	inShell := slices.ContainsFunc(a.Found.Via, func(via string) bool { return strings.HasSuffix(via, " -c") })
+	// Within a shell's script, a word that is not certain stands as its source text.
+	if args := a.Process.Argv[1:]; a.Process.Script && len(args) > 0 && !(inShell && slices.Contains(a.Process.Dynamic, true)) {
 		found, err := launch.Find(launch.Input{Argv: args, Env: a.Process.Env, Unknown: a.env.unknown})
 		var refusal *runtimes.Refusal
 		switch {
@@ -195,7 +197,7 @@ func (c *Container) startsJVM() bool {
 // same time, and so would take the port, or one that has an agent of its own.
 func besideJVM(rest []launch.Command) bool {
 	return slices.ContainsFunc(rest, func(c launch.Command) bool {
-		return len(c.Argv) > 0 && jvmTool.MatchString(c.Argv[0]) && (c.Background || slices.ContainsFunc(c.Argv, func(w string) bool { return strings.Contains(w, "jdwp") }))
+		return slices.ContainsFunc(c.Argv, jvmTool.MatchString) && (c.Background || slices.ContainsFunc(c.Argv, func(w string) bool { return strings.Contains(w, "jdwp") }))
 	})
 }
 
@@ -211,8 +213,23 @@ func (a Analysis) planned(o runtimes.Options) (runtimes.Plan, error) {
 	return a.Detection.Runtime.Attach(process, o)
 }
 
-// attach plans the debugger for an analysed container, without changing anything.
+// attach plans the debugger for an analysed container, without changing anything. Where the environment cannot be changed,
+// the command line may do.
 func (a *attachment) attach(o runtimes.Options) error {
+	err := a.attachOnce(o)
+	if err == nil || len(a.plan.Env) == 0 {
+		return err
+	}
+	b := &attachment{containerScope: a.containerScope, Analysis: a.Analysis}
+	b.Process.EnvFixed = true
+	if b.attachOnce(o) != nil {
+		return err
+	}
+	*a = *b
+	return nil
+}
+
+func (a *attachment) attachOnce(o runtimes.Options) error {
 	var err error
 	runtime := a.Detection.Runtime
 	if a.plan, err = a.planned(o); err != nil {

@@ -75,6 +75,15 @@ func TestVariablesOnTheWay(t *testing.T) {
 		"a program behind a script file shows its runtime": {
 			"name: web\nimage: web\nargs: [java, -jar, a.jar]", ociv1.Config{Entrypoint: []string{"/entrypoint.sh"}}, Debuggable, "program java", "",
 		},
+		"a variable that may be missing": {
+			"name: web\nimage: web\ncommand: [java, -jar, a.jar]\nenv:\n- name: JAVA_TOOL_OPTIONS\n  valueFrom: {secretKeyRef: {name: s, key: k, optional: true}}", ociv1.Config{}, Debuggable, "command: [java, '-agentlib:jdwp", "DEBUGGABLE_",
+		},
+		"a variable that may be missing, of a script": {
+			"name: web\nimage: web\ncommand: [/start.sh]\nenv:\n- name: JAVA_TOOL_OPTIONS\n  valueFrom: {secretKeyRef: {name: s, key: k, optional: true}}", ociv1.Config{}, "OptionalEnv", "", "5005",
+		},
+		"a PATH that something refers to": {
+			"name: web\nimage: web\ncommand: [node, a.js]\nenv:\n- name: PATH\n  value: /bin\n- name: COPY\n  value: $(PATH)", ociv1.Config{}, Debuggable, "--inspect", "/dbg/nodejs/bin",
+		},
 		"another JVM at the same time": {
 			"name: web\nimage: web\ncommand: [sh, -c, java -jar agent.jar & exec java -jar a.jar]", ociv1.Config{}, Debuggable, "exec java -agentlib", "name: JAVA_TOOL_OPTIONS",
 		},

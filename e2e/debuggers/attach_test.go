@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-delve/delve/service/api"
 	"github.com/go-delve/delve/service/rpc2"
@@ -244,14 +245,12 @@ func goCases() []attachment {
 				t.Fatalf("local variable greeting is %q, not %q", v.Value, want)
 			}
 			states = client.Continue()
-		}, by{"Go " + minor(version.TargetGoVersion), "Delve's RPC", "Delve " + delveVersion(version.DelveVersion)}
+		}, by{goName(t), "Delve's RPC", "Delve " + delveVersion(version.DelveVersion)}
 	}
 	dap := func(t *testing.T, addr string) (func(string), by) {
 		c := dialDAP(t, addr)
 		c.attach("dlv-dap", map[string]any{"mode": "remote"}, "app/main.go", breakpoint(t, "app.go.txt"))
-		_, b := rpcVersion(t, addr)
-		b.client = "DAP"
-		return func(want string) { c.stopped("greeting", want) }, b
+		return func(want string) { c.stopped("greeting", want) }, by{goName(t), "DAP", "Delve " + rpcVersion(t, addr)}
 	}
 	return []attachment{
 		{name: "rpc", command: "args: [one, --two]", starts: "ENTRYPOINT of the image", attach: rpc},
@@ -261,7 +260,8 @@ func goCases() []attachment {
 	}
 }
 
-func rpcVersion(t *testing.T, addr string) (string, by) {
+// rpcVersion asks a Delve for its version, beside whoever else is connected to it.
+func rpcVersion(t *testing.T, addr string) string {
 	t.Helper()
 	client := rpc2.NewClientFromConn(dial(t, addr))
 	defer client.Disconnect(false)
@@ -269,7 +269,12 @@ func rpcVersion(t *testing.T, addr string) (string, by) {
 	if err := client.CallAPI("GetVersion", api.GetVersionIn{}, version); err != nil {
 		t.Fatal(err)
 	}
-	return version.DelveVersion, by{runtime: "Go " + minor(version.TargetGoVersion), debugger: "Delve " + delveVersion(version.DelveVersion)}
+	return delveVersion(version.DelveVersion)
+}
+
+// goName is the Go that the application is built with. Delve itself tells it only while the program is stopped.
+func goName(t *testing.T) string {
+	return "Go " + minor(output(t, "", "go", "env", "GOVERSION"))
 }
 
 // delveVersion picks the number out of "Version: 1.27.2\nBuild: …".
@@ -419,8 +424,8 @@ func pythonImage(t *testing.T) string {
 	for _, name := range []string{"app.py", "web.py", "asgi.py"} {
 		r.text("/app/"+name, source(t, name), 0o644)
 	}
-	r.text("/usr/local/bin/gunicorn", "#!/usr/bin/python3\nimport sys\nfrom gunicorn.app.wsgiapp import run\nsys.exit(run())\n", 0o755)
-	r.text("/usr/local/bin/uvicorn", "#!/usr/bin/env python3\nimport sys\nfrom uvicorn.main import main\nsys.exit(main())\n", 0o755)
+	r.text("/usr/local/bin/gunicorn", "#!/usr/bin/python3\nimport sys\nfrom gunicorn.app.wsgiapp import run\nif __name__ == '__main__':\n    sys.exit(run())\n", 0o755)
+	r.text("/usr/local/bin/uvicorn", "#!/usr/bin/env python3\nimport sys\nfrom uvicorn.main import main\nif __name__ == '__main__':\n    sys.exit(main())\n", 0o755)
 	return r.push("python", v1.Config{
 		Entrypoint: []string{"python", "app.py"},
 		WorkingDir: "/app",
@@ -442,13 +447,30 @@ func pythonCases() []attachment {
 		return func(t *testing.T, addr string) (func(string), by) {
 			c := dialDAP(t, addr)
 			version := c.attach("debugpy", map[string]any{"justMyCode": false, "subProcess": true}, "/app/"+file, breakpoint(t, file))
-			var config map[string]any
-			if err := json.Unmarshal(c.event("debugpyAttach").Body, &config); err != nil {
-				t.Fatal(err)
+			// All children are attached to, as IDEs do: some of Python's own (multiprocessing's resource tracker) are
+			// among them.
+			var children []*dapClient
+			for wait := 30 * time.Second; c.has("debugpyAttach", wait); wait = 3 * time.Second {
+				var config map[string]any
+				if err := json.Unmarshal(c.event("debugpyAttach").Body, &config); err != nil {
+					t.Fatal(err)
+				}
+				worker := dialDAP(t, addr)
+				worker.attach("debugpy", config, "/app/"+file, breakpoint(t, file))
+				children = append(children, worker)
 			}
-			worker := dialDAP(t, addr)
-			worker.attach("debugpy", config, "/app/"+file, breakpoint(t, file))
-			return func(want string) { worker.stopped("greeting", want) }, by{pythonName(t), "DAP, in the child process", "debugpy " + version}
+			return func(want string) {
+				t.Helper()
+				for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); {
+					for _, worker := range children {
+						if worker.has("stopped", 200*time.Millisecond) {
+							worker.stopped("greeting", want)
+							return
+						}
+					}
+				}
+				t.Fatalf("none of %d child processes stopped", len(children))
+			}, by{pythonName(t), "DAP, in the child process", "debugpy " + version}
 		}
 	}
 	return []attachment{

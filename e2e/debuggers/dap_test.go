@@ -3,10 +3,12 @@ package debuggers
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/textproto"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -133,6 +135,30 @@ func (c *dapClient) response(seq int, body any) {
 func (c *dapClient) event(name string) dapMessage {
 	c.t.Helper()
 	return c.wait("the event "+name, func(m dapMessage) bool { return m.Type == "event" && m.Event == name })
+}
+
+// has reports whether an event has come, or comes within a time.
+func (c *dapClient) has(event string, within time.Duration) bool {
+	c.t.Helper()
+	for deadline := time.Now().Add(within); ; {
+		for _, m := range c.seen {
+			if m.Type == "event" && m.Event == event {
+				return true
+			}
+		}
+		// A deadline that passes while nothing is read loses nothing.
+		if err := c.conn.SetReadDeadline(deadline); err != nil {
+			c.t.Fatal(err)
+		}
+		if _, err := c.r.Peek(1); errors.Is(err, os.ErrDeadlineExceeded) {
+			return false
+		}
+		m, err := c.read()
+		if err != nil {
+			c.t.Fatalf("waiting for the event %s: %v", event, err)
+		}
+		c.seen = append(c.seen, m)
+	}
 }
 
 // attach brings a connection to the point where the program runs with the breakpoint set. It returns the debugger's

@@ -179,7 +179,13 @@ func (e *env) play(t *testing.T, name, manifest string) pod {
 			logs, err := e.podman(ctx, "logs", p.container)
 			t.Logf("manifest:\n%s\nlogs:\n%s%v", manifest, logs, err)
 		}
-		if _, err := e.podman(ctx, "pod", "rm", "--force", "--time", "1", name); err != nil {
+		// A container that ends at that very moment makes Podman 4 give up ("container state improper"): once more.
+		_, err := e.podman(ctx, "pod", "rm", "--force", "--time", "1", name)
+		for try := 0; err != nil && try < 5; try++ {
+			time.Sleep(time.Second)
+			_, err = e.podman(ctx, "pod", "rm", "--force", "--time", "1", name)
+		}
+		if err != nil {
 			t.Error(err)
 		}
 	})

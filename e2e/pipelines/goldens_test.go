@@ -76,8 +76,8 @@ type warnings []string
 // HandleWarningHeaderWithContext implements rest.WarningHandlerWithContext.
 func (w *warnings) HandleWarningHeaderWithContext(_ context.Context, _ int, _ string, text string) {
 	// A port is named after its protocol. Where two containers of a pod are debugged alike, that name occurs twice, which matters
-	// to Services that select a debug port by its name: nobody's.
-	if !strings.Contains(text, "duplicate port name") {
+	// to Services that select a debug port by its name: nobody's. And two debuggers that were there before may clash on a port.
+	if !strings.Contains(text, "duplicate port ") {
 		*w = append(*w, text)
 	}
 }

@@ -40,7 +40,7 @@ func TestStartRestartDeletion(t *testing.T) {
 	}
 }
 
-// The line is that of the seeds and of spec, to the order of the keys.
+// The line is what IDEs read from "skaffold debug", to the order of the keys.
 func TestLine(t *testing.T) {
 	ns := namespace(t)
 	createPod(t, ns, "web-f6d56bcc5-6csgs", goInfo, "web")
@@ -130,6 +130,18 @@ func TestNamespacesAndSelector(t *testing.T) {
 	all.want("-web:web=web-2")
 	deletePod(t, three, "web")
 	all.want("-web:web=web-3")
+	// A pod that the selector does not match any more is as good as gone.
+	relabel := func(label string) {
+		t.Helper()
+		patch := []byte(`{"metadata":{"labels":{"app":"` + label + `"}}}`)
+		if _, err := admin.CoreV1().Pods(one).Patch(t.Context(), "web", types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	relabel("old")
+	all.want("-web:web=web-1")
+	relabel("web")
+	all.want("+web:web=web-1")
 	some.stop()
 	all.stop()
 }

@@ -398,6 +398,34 @@ func TestForwardToNode(t *testing.T) {
 	s.stop()
 }
 
+// Two protocols on one port, as Delve has it, are two forwards.
+func TestForwardTwoProtocolsOnOnePort(t *testing.T) {
+	ns := namespace(t)
+	k := startKubelet(t, "node-two")
+	port := freePort(t)
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: ns, Annotations: map[string]string{
+			"debug.cloud.google.com/config": fmt.Sprintf(`{"web":{"ports":{"dlv":%d,"dap":%[1]d}}}`, port),
+		}},
+		Spec: corev1.PodSpec{NodeName: k.node, Containers: []corev1.Container{{Name: "web", Image: "example.com/web"}}},
+	}
+	if _, err := admin.CoreV1().Pods(ns).Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	setStatus(t, ns, "p", running("web", "a", 0))
+	s := watch(t, "-n", ns, "--port-forward")
+	s.want("+p:web=a")
+	locals := map[string]int{}
+	for range 2 {
+		p := parse(t, s.next()).Result.Event.PortEvent
+		locals[p.PortName] = p.LocalPort
+	}
+	if locals["dlv"] == locals["dap"] || locals["dlv"] == 0 || locals["dap"] == 0 || locals["dlv"] != port && locals["dap"] != port {
+		t.Errorf("local ports %v", locals)
+	}
+	s.stop()
+}
+
 // The right to create pods/portforward is enough: without the right to get, which websockets need, SPDY is used.
 func TestForwardOverSPDY(t *testing.T) {
 	ns := namespace(t)

@@ -49,6 +49,13 @@ func TestLaunchEquivalence(t *testing.T) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
+			defer func() {
+				mu.Lock()
+				defer mu.Unlock()
+				for _, box := range boxes {
+					total.launches += box.launches
+				}
+			}()
 			for s := range jobs {
 				tc := generate(s)
 				verdicts, err := tc.judge(boxes)
@@ -92,7 +99,10 @@ func TestLaunchEquivalence(t *testing.T) {
 	}
 	close(jobs)
 	wg.Wait()
-	t.Logf("%d pods, %d containers, %v\n%s", *cases, total.containers, time.Since(started).Round(time.Millisecond), total)
+	t.Logf("%d pods, %d containers, %d launches, %v\n%s", *cases, total.containers, total.launches, time.Since(started).Round(time.Millisecond), total)
+	if share := total.share(); *cases >= 300 && share < 97 {
+		t.Errorf("%.2f %% of what a person would expect to be debuggable is; want 97 %%", share)
+	}
 	for kind, n := range failures {
 		t.Logf("%5d × %s", n, kind)
 	}
@@ -169,13 +179,18 @@ func (t *tally) add(tc testCase, verdicts []verdict) {
 	}
 }
 
+// share is how much, in percent, is debuggable of what a person would expect to be.
+func (t tally) share() float64 {
+	return 100 * float64(t.debuggable) / max(1, float64(t.debuggable+t.unexpected))
+}
+
 func (t tally) String() string {
 	var b strings.Builder
 	n := float64(t.containers)
 	fmt.Fprintf(&b, "broken %d; debuggable %d (%.1f %%); left alone: %d expected, %d (%.1f %%) that a person would expect to be debuggable\n", t.broken, t.debuggable,
 		100*float64(t.debuggable)/n, t.legit, t.unexpected, 100*float64(t.unexpected)/n)
 	fmt.Fprintf(&b, "of those that a person would expect: %.2f %% debuggable; the application was never reached in %d; %d with a warning that a variable is hidden\n",
-		100*float64(t.debuggable)/max(1, float64(t.debuggable+t.unexpected)), t.idle, t.hidden)
+		t.share(), t.idle, t.hidden)
 	var names []string
 	for r := range t.reasons {
 		names = append(names, r)

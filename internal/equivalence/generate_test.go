@@ -187,7 +187,7 @@ func (g *generator) program() []string {
 			u.App = strings.TrimPrefix(u.App, "./")
 			listen := [][]string{{"--listen=:2345"}, {"--listen", "127.0.0.1:2345"}, {"-l", ":2345"}, {"-l=:2345"}, {"--listen=[::]:2345"}, nil}[g.IntN(6)]
 			line := append([]string{g.one("dlv", "/usr/local/bin/dlv", "/dbg/go/bin/dlv"), "exec", "--headless"}, listen...)
-			line = append(line, "--api-version=2", "--accept-multiclient", "--continue", strings.Replace(u.App, "gosrv", "gosrv", 1), "--")
+			line = append(line, "--api-version=2", "--accept-multiclient", "--continue", u.App, "--")
 			return append(line, args...)
 		}
 		return append([]string{program}, args...)
@@ -204,6 +204,8 @@ func (g *generator) program() []string {
 		if u.Existing && g.chance(60) {
 			line = append(line, g.one("-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000", "-Xrunjdwp:transport=dt_socket,server=y,suspend=n,address=8000",
 				"-agentlib:jdwp=transport=dt_socket,server=y,address=0.0.0.0:8000,suspend=n"))
+		} else if u.Existing && g.chance(30) {
+			u.Container.Env = append(u.Container.Env, envVar{Name: g.one("JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"), Value: "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000"})
 		} else if u.Existing && g.chance(40) {
 			line = append([]string{"env", "JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000"}, line...)
 		} else if u.Existing {
@@ -220,7 +222,11 @@ func (g *generator) program() []string {
 			env("NODE_VERSION=22.1.0", "NODE_ENV=production")
 		}
 		var line []string
-		switch k := g.IntN(12); {
+		switch k := g.IntN(13); {
+		case k == 12 && !u.Existing: // what is no command is node's
+			line = append([]string{g.one("docker-entrypoint.sh", "/usr/local/bin/docker-entrypoint.sh")}, [][]string{{"server.js"}, {"--enable-source-maps", "server.js"}, {"--", "server.js"}, {"dist/main.mjs"}}[g.IntN(4)]...)
+			u.Image.Env = append(u.Image.Env, "NODE_VERSION=22.1.0")
+			g.class("node-entrypoint")
 		case k < 6 || u.Existing:
 			line = []string{g.one("node", "node", "/usr/local/bin/node")}
 			if u.Existing && g.chance(60) {
@@ -259,7 +265,7 @@ func (g *generator) program() []string {
 			line = [][]string{{"next", "start"}, {"ts-node", "src/server.ts"}}[g.IntN(2)]
 			g.class("next")
 		}
-		if path := line[0]; !strings.HasSuffix(path, "node") {
+		if path := line[0]; !strings.HasSuffix(path, "node") && !strings.HasSuffix(path, "docker-entrypoint.sh") {
 			u.App = "node"
 		}
 		return append(line, args...)
@@ -329,7 +335,9 @@ func (g *generator) option(name, value string, known bool) {
 		ref := &keyRef{Name: stored("Secret", map[string]string{"opts": value}, false), Key: "opts"}
 		if kind != "secret" {
 			ref.Optional = &yes
-			g.legit("variable from an optional Secret")
+			if u.Runtime != "jvm" {
+				g.legit("variable from an optional Secret")
+			}
 		}
 		if kind == "missing" {
 			ref.Key = "nope"
@@ -375,6 +383,20 @@ func (g *generator) environment() {
 	if g.chance(10) {
 		u.Image.Env = append(u.Image.Env, "MODE="+g.one("prod", "$HOME", "$(KNOWN)", "a b"))
 	}
+	if g.chance(4) {
+		c.Env = append(c.Env, envVar{Name: "PATH", Value: g.one(defaultPath+":$(PATH)", "/app/bin:"+defaultPath, "$(KNOWN):"+defaultPath)})
+	}
+	defer func() {
+		if g.chance(5) {
+			c.Env = append(c.Env, envVar{Name: "COPY", Value: "x $(JAVA_TOOL_OPTIONS) $(NODE_OPTIONS) $(PATH)"})
+			g.legit("variable that another one refers to")
+		}
+		if g.chance(3) {
+			for i, j := len(c.Env)-1, g.IntN(len(c.Env)); i != j; i = j { // another order
+				c.Env[i], c.Env[j] = c.Env[j], c.Env[i]
+			}
+		}
+	}()
 	if u.Existing {
 		return
 	}
@@ -385,7 +407,7 @@ func (g *generator) environment() {
 		}
 	case "nodejs":
 		if g.chance(40) {
-			g.option("NODE_OPTIONS", g.one("--max-old-space-size=256", "--enable-source-maps --no-warnings", "-r dotenv/config", ""), false)
+			g.option("NODE_OPTIONS", g.one("--max-old-space-size=256", "--enable-source-maps --no-warnings", "-r dotenv/config", "", "--require \"./a b.js\""), false)
 		}
 		if g.chance(8) {
 			g.option("PATH", "/app/bin:"+defaultPath, false)
@@ -479,14 +501,12 @@ func (g *generator) script(argv []string) []string {
 		sep = "  \t"
 	}
 	c := strings.Join(words, sep)
-	if strings.HasPrefix(words[0], "-") || strings.Contains(words[0], "=") && argv[0] != "" && !strings.Contains(argv[0], "=") {
-		c = strings.Join(words, sep)
-	}
 	type template struct {
 		name, text string
 		legit      string
 		unordered  bool
 	}
+	const uses = "script that uses the variable"
 	const loop, background, conditional, builtin = "the program runs in a loop", "background job", "conditional around the program", "the script ends with something else"
 	templates := []template{
 		{"plain", c, "", false}, {"plain", c, "", false}, {"plain", c + "\n", "", false}, {"exec", "exec " + c, "", false}, {"exec", "exec " + c, "", false}, {"exec", "exec  " + c + "\n", "", false},
@@ -535,7 +555,7 @@ func (g *generator) script(argv []string) []string {
 		}
 	}
 	if bash && g.chance(20) {
-		t.text = g.one("set -o pipefail; ", "[[ -n $KNOWN ]] && migrate; ", "set -euo pipefail\n", "time ", "shopt -s nullglob; ", "export A=$'x\\ny'; ", "declare -x A=1; ", "a=(1 2); migrate \"${a[@]}\"; ", "(( 1 + 1 )); ", "source /app/env.sh; ", "export A=1 B=(x); ", "echo <<< x; ") + t.text
+		t.text = g.one("set -o pipefail; ", "[[ -n $KNOWN ]] && migrate; ", "set -euo pipefail\n", "shopt -s nullglob; ", "export A=$'x\\ny'; ", "declare -x A=1; ", "a=(1 2); migrate \"${a[@]}\"; ", "(( 1 + 1 )); ", "source /app/env.sh; ", "export A=1 B=(x); ", "echo <<< x; ") + t.text
 	}
 	if strings.Contains(t.text, "time exec") || strings.HasPrefix(t.text, "time ") && t.name != "plain" {
 		t.text = strings.TrimPrefix(t.text, "time ")
@@ -597,6 +617,9 @@ func (g *generator) scriptFile(argv []string) []string {
 			g.legit("Go or Python behind a script file")
 		}
 	}
+	if g.u.Existing && slices.Contains(g.u.Class, "option:reference") {
+		g.u.App = "" // the script may use any variable
+	}
 	if g.u.Existing || g.chance(60) {
 		g.legit(map[bool]string{true: "debugger behind a script file"}[g.u.Existing])
 		if g.u.Runtime == "jvm" {
@@ -613,24 +636,40 @@ func (g *generator) scriptFile(argv []string) []string {
 	switch g.u.Runtime {
 	case "go":
 		g.u.App = "/app/server"
-		return append([]string{"/app/start-go.sh"}, g.words(2)...)
+		return append(g.runner("/app/start-go.sh"), g.words(2)...)
 	case "jvm":
 		g.u.Image.Env = append(g.u.Image.Env, "JAVA_VERSION=21")
 		g.u.App = "java"
-		return append([]string{"/app/start-java.sh"}, g.words(2)...)
+		if g.chance(30) {
+			u := g.u
+			u.Existing = true
+			u.Container.Env = append(u.Container.Env, envVar{Name: "JAVA_OPTS", Value: "-Xmx1g -agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000"})
+		}
+		return append(g.runner("/app/start-java.sh"), g.words(2)...)
 	case "nodejs":
 		g.u.Image.Env = append(g.u.Image.Env, "NODE_VERSION=22.1.0")
 		g.u.App = "/usr/local/bin/node"
-		return append([]string{"/app/start-node.sh"}, g.words(2)...)
+		return append(g.runner("/app/start-node.sh"), g.words(2)...)
 	case "python":
 		g.u.App = "python"
-		return append([]string{"/app/start-python.sh"}, g.words(2)...)
+		return append(g.runner("/app/start-python.sh"), g.words(2)...)
 	case "netcore":
 		g.u.Image.Env = append(g.u.Image.Env, "DOTNET_VERSION=8.0.1")
 		g.u.App = "dotnet"
 		return append([]string{"/app/start-dotnet"}, g.words(2)...)
 	}
 	return append([]string{"/entrypoint.sh"}, argv...)
+}
+
+// runner starts a script file as it is, or by a shell.
+func (g *generator) runner(file string) []string {
+	switch g.IntN(5) {
+	case 0:
+		return []string{g.one("sh", "/bin/sh", "bash"), file}
+	case 1:
+		return []string{g.one("bash", "sh"), g.one("-e", "-eu"), file}
+	}
+	return []string{file}
 }
 
 // raw writes a word for a manifest.
@@ -827,6 +866,9 @@ func (g *generator) buildpack(argv []string) {
 	default:
 		if user {
 			u.Container.Args = []string{"--more", "x"}
+			if api == "0.10" || api == "0.12" { // they may take the place of the script
+				u.App, u.AppUnknown = "", true
+			}
 			g.class("cnb:args")
 		}
 	}
@@ -847,8 +889,5 @@ func (g *generator) finish() {
 	u := g.u
 	if g.chance(15) {
 		u.Container.Ports = append(u.Container.Ports, portRef{Port: []int{56268, 5005, 9229, 5678, 8080}[g.IntN(5)]})
-	}
-	if u.Runtime == "go" || u.Runtime == "netcore" || u.Runtime == "python" || g.chance(50) {
-		return
 	}
 }

@@ -3,6 +3,7 @@ package equivalence
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
@@ -30,7 +31,7 @@ var stubPaths = strings.Split(`/app/server /usr/local/bin/gosrv /app/my server /
 /usr/local/bin/dlv /dbg/go/bin/dlv /dbg/python/launcher /dbg/nodejs/bin/node
 /cnb/lifecycle/launcher /cnb/process/web /cnb/process/worker /cnb/process/task /layers/bin/node /layers/bin/gunicorn`, "\n")
 
-// scripts of the sandbox. docker-entrypoint.sh has the contract of the official Node image: what is no command is node's.
+// scripts are those of the sandbox. docker-entrypoint.sh has the contract of the official Node image: what is no command is node's.
 var scripts = map[string]string{
 	"/usr/local/bin/docker-entrypoint.sh": "#!/bin/sh\nset -e\ncase $1 in -*) set -- node \"$@\";; *) command -v \"$1\" >/dev/null 2>&1 || set -- node \"$@\";; esac\nexec \"$@\"\n",
 	"/docker-entrypoint.sh":               "#!/bin/sh\nset -e\nsetup\nexec \"$@\"\n",
@@ -44,18 +45,11 @@ var scripts = map[string]string{
 	"/tmp/in":                             "input\n",
 }
 
-func init() {
-	for _, tool := range []string{"npm", "npx", "yarn", "pnpm"} {
-		scripts["/usr/local/bin/"+tool] = "#!/usr/bin/env node\n"
-	}
-	for _, tool := range []string{"nodemon", "ts-node", "tsx", "next"} {
-		scripts["/app/node_modules/.bin/"+tool] = "#!/usr/bin/env node\n"
-		scripts["/usr/local/bin/"+tool] = "#!/usr/bin/env node\n"
-	}
-}
-
 // sandbox is a root directory to start containers in, one after the other.
-type sandbox struct{ root, shell string }
+type sandbox struct {
+	root, shell string
+	launches    int
+}
 
 // requirements says what the sandbox lacks here, "" for nothing.
 func requirements() string {
@@ -135,11 +129,18 @@ func newSandbox(t testing.TB, root, stub, shell string) *sandbox {
 			must(os.Link(root+"/stub", root+p))
 		}
 	}
-	for p, text := range scripts {
+	files := maps.Clone(scripts)
+	for _, tool := range []string{"/usr/local/bin/npm", "/usr/local/bin/npx", "/usr/local/bin/yarn", "/usr/local/bin/pnpm"} {
+		files[tool] = "#!/usr/bin/env node\n"
+	}
+	for _, tool := range []string{"nodemon", "ts-node", "tsx", "next"} {
+		files["/app/node_modules/.bin/"+tool], files["/usr/local/bin/"+tool] = "#!/usr/bin/env node\n", "#!/usr/bin/env node\n"
+	}
+	for p, text := range files {
 		must(os.MkdirAll(filepath.Dir(root+p), 0o755))
 		must(os.WriteFile(root+p, []byte(text), 0o755))
 	}
-	return &sandbox{root, shell}
+	return &sandbox{root: root, shell: shell}
 }
 
 // start is what a node starts.
@@ -209,6 +210,7 @@ func (s *sandbox) run(c start) (outcome, error) {
 		return o, err
 	}
 	os.Remove(s.root + "/log")
+	s.launches++
 	var stdout, stderr bytes.Buffer
 	cmd := &exec.Cmd{Path: file, Args: c.argv, Dir: c.dir, Stdout: &stdout, Stderr: &stderr, SysProcAttr: &syscall.SysProcAttr{Chroot: s.root, Setpgid: true}}
 	cmd.Env = []string{}

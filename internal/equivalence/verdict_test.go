@@ -404,7 +404,7 @@ func differ(was, is outcome, u unit, hidden bool) string {
 		return fmt.Sprintf("program found on PATH: before %v, after %v", !was.notFound, !is.notFound)
 	}
 	a, b := was.entries, is.entries
-	key := func(e entry) string { return e.path + "\x00" + e.dir }
+	key := func(e entry) string { return strings.Join(append([]string{e.path, e.dir}, e.argv...), "\x00") }
 	if u.Unordered {
 		a, b = slices.Clone(a), slices.Clone(b)
 		sort.SliceStable(a, func(i, j int) bool { return key(a[i]) < key(a[j]) })

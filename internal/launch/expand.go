@@ -274,10 +274,11 @@ func (d *decoded) source(raw string, from int) {
 func (s *script) literal(d *decoded, from, to int, quoted, split, first bool) {
 	raw := s.src[from:to]
 	if !quoted && split {
-		brace := strings.IndexByte(raw, '{')
+		bare := withoutEscaped(raw)
+		brace := strings.IndexByte(bare, '{')
 		switch {
 		case raw == "[" || raw == "[[":
-		case strings.ContainsAny(raw, "*?["), brace >= 0 && (strings.Contains(raw[brace:], ",") || strings.Contains(raw[brace:], "..")):
+		case strings.ContainsAny(bare, "*?["), brace >= 0 && (strings.Contains(bare[brace:], ",") || strings.Contains(bare[brace:], "..")):
 			d.multi = true
 			d.lose(len(d.units))
 		}
@@ -300,6 +301,22 @@ func (s *script) literal(d *decoded, from, to int, quoted, split, first bool) {
 		}
 		d.units = append(d.units, unit{b: c, pos: at, quoted: quoted})
 	}
+}
+
+// withoutEscaped is a text without the characters that a backslash makes ordinary.
+func withoutEscaped(raw string) string {
+	if !strings.Contains(raw, "\\") {
+		return raw
+	}
+	var b strings.Builder
+	for i := 0; i < len(raw); i++ {
+		if raw[i] == '\\' {
+			i++
+			continue
+		}
+		b.WriteByte(raw[i])
+	}
+	return b.String()
 }
 
 // shellOwn are variables that the shell itself sets.

@@ -151,9 +151,9 @@ func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 		switch i := slices.IndexFunc(rest, func(w word) bool { return len(w.text) > 1 && w.text[0] == '-' }); {
 		case i < 0:
 			f.guards = append(f.guards, rest[0].at)
-		case rest[i].text == "--":
-			// It eats that one, and would leave it to the command behind one more.
-			f.noInsert = refuse(LauncherUnknownOption, "%s takes the -- of its command for its own", name)
+		case rest[i].text == "--", strings.Trim(rest[i].text[1:], l.short) == "":
+			// It eats that one, and would leave it to the command behind one more "--".
+			f.noInsert = refuse(LauncherUnknownOption, "%s takes the %s of its command for its own", name, rest[i].text)
 		default:
 			// With other options there, the launcher is one that stops at the first word that is no option (musl's getopt), or
 			// it fails, and goes on failing.

@@ -27,6 +27,7 @@ func TestInsertLimits(t *testing.T) {
 		"a word that bash reads":   {"/cnb/process/web", label(quoted("python a.py $HOME b c d e")), BuildpackForm, ""},
 		"catatonit and no option":  {"catatonit python -", nil, "", "catatonit|--|/dbg/launcher|--port|1|--|python|-"},
 		"catatonit eats the first": {"catatonit python a.py -- b", nil, LauncherUnknownOption, ""},
+		"catatonit eats its own":   {"catatonit catatonit -g python", nil, LauncherUnknownOption, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			argv := strings.Fields(c.argv)
@@ -53,5 +54,26 @@ func TestInsertLimits(t *testing.T) {
 	}
 	if _, err := Find(Input{Argv: []string{"/cnb/process/web"}, Labels: label(`["bash","-c","exec python \"$X\""]`)}); err == nil || !strings.Contains(err.Error(), "once before") {
 		t.Errorf("a script that bash reads twice: got %v", err)
+	}
+}
+
+// A wildcard behind a backslash is none: what the word is worth is certain.
+func TestEscapedWildcards(t *testing.T) {
+	for script, want := range map[string]string{
+		`java -agentlib\:jdwp\=address\=\*\:8000 x`: "-agentlib:jdwp=address=*:8000",
+		`java \[a\] x`:   "[a]",
+		`java \{a,b\} x`: "{a,b}",
+		`java \\* x`:     "",
+		`java a* x`:      "",
+	} {
+		for _, shell := range []string{"sh", "bash"} {
+			found, err := Find(Input{Argv: []string{shell, "-c", script}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if certain := want != ""; found.Static[1] != certain || certain && found.Argv[1] != want {
+				t.Errorf("%s %s: got %q, certain: %v", shell, script, found.Argv[1], found.Static[1])
+			}
+		}
 	}
 }

@@ -56,7 +56,7 @@ func newRig(t testing.TB) *rig {
 	// The launchers that are not installed do their job and nothing else.
 	write("tini", stub[:strings.Index(stub, "\n")+1]+`while getopts svwgp:e: o; do :; done; shift $((OPTIND-1)); exec "$@"`+"\n")
 	write("dumb-init", "#!/bin/dash\n"+`while getopts cvr: o; do :; done; shift $((OPTIND-1)); exec "$@"`+"\n")
-	write("catatonit", "#!/bin/dash\n"+`while getopts g o; do :; done; for a in "$@"; do case $a in -*) [ "$OPTIND" -gt 1 ] || exit 9; esac; done
+	write("catatonit", "#!/bin/dash\n"+`while getopts g o; do :; done; for a in "$@"; do case $a in -) ;; -*) [ "$OPTIND" -gt 1 ] || exit 9; esac; done
 shift $((OPTIND-1)); exec "$@"`+"\n")
 	write("gosu", "#!/bin/dash\nshift\nexec \"$@\"\n")
 	write("su-exec", "#!/bin/dash\nshift\nexec \"$@\"\n")

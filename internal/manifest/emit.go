@@ -21,14 +21,10 @@ func (c *chunk) emit(root *yaml.Node) ([]byte, error) {
 		}
 		return out, nil
 	}
-	doc, p := parseYAML(c.body)
-	if p != nil {
-		return nil, p
-	}
-	if out, ok := splice(c.body, doc.Content[0], root); ok {
+	if out, ok := splice(c.body, c.orig, root); ok {
 		return out, nil
 	}
-	return c.emitWhole(doc.Content[0], root, bytes.HasSuffix(c.body, []byte("\n")) || bytes.HasSuffix(c.body, []byte("\r")))
+	return c.emitWhole(c.orig, root, bytes.HasSuffix(c.body, []byte("\n")) || bytes.HasSuffix(c.body, []byte("\r")))
 }
 
 var errNotFaithful = errors.New("the edited document does not survive being written and read again: write the document in a simpler style (without anchors, tags or unusual comments)")
@@ -169,6 +165,37 @@ func copyTree(n *yaml.Node, how looks) *yaml.Node {
 		c.Content[i] = copyTree(child, how)
 	}
 	return &c
+}
+
+// snapshot copies a whole tree, in few pieces of memory, with lines that count from offset. Aliases go on standing for the original's
+// nodes.
+func snapshot(root *yaml.Node, offset int) *yaml.Node {
+	nodes, children := 0, 0
+	var count func(n *yaml.Node)
+	count = func(n *yaml.Node) {
+		nodes++
+		children += len(n.Content)
+		for _, child := range n.Content {
+			count(child)
+		}
+	}
+	count(root)
+	freeNodes, freeChildren := make([]yaml.Node, nodes), make([]*yaml.Node, children)
+	var fill func(n *yaml.Node) *yaml.Node
+	fill = func(n *yaml.Node) *yaml.Node {
+		c := &freeNodes[0]
+		freeNodes = freeNodes[1:]
+		*c = *n
+		c.Line -= offset
+		if many := len(n.Content); many > 0 {
+			c.Content, freeChildren = freeChildren[:many:many], freeChildren[many:]
+			for i, child := range n.Content {
+				c.Content[i] = fill(child)
+			}
+		}
+		return c
+	}
+	return fill(root)
 }
 
 // sameTree tells whether two trees hold the same values in the same order, however they are written.

@@ -108,6 +108,9 @@ func (c *chunk) parse() error {
 		return c.fail(&problem{root.Line, fmt.Sprintf("the document is %s, not a mapping: a manifest starts with apiVersion and kind", kindName(root))})
 	}
 	c.tree, c.expanded = root, root
+	if c.format == yamlFormat {
+		c.orig = snapshot(root, c.line-1)
+	}
 	return nil
 }
 

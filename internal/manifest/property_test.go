@@ -30,6 +30,8 @@ func seed(f *testing.F) {
 	} {
 		f.Add([]byte(in))
 	}
+	f.Add([]byte(mixed))
+	f.Add([]byte(mixedFlow))
 	data, err := os.ReadFile(onlineBoutique)
 	if err != nil {
 		f.Fatal(err)
@@ -285,6 +287,137 @@ spec:
 
 # end
 `
+
+// mixedFlow is mixed in flow style, over several lines and with comments.
+const mixedFlow = `{apiVersion: apps/v1, "kind":Deployment,   # kind
+  metadata: {name: flow,   labels: {a: b,},}, spec: {
+    replicas: 3   # three
+    , template: {
+      # the pod
+      spec: { containers: [
+        # the web
+        {image: example.com/web:v1, name: web, args: ["--long
+            string", 'it''s ]', don't, x # y
+        ], command: [
+          /bin/sh,   # shell
+          "-c"  ,
+          # more
+        ]},
+
+        # second
+        {
+          image: b,
+          env: [{name: A, value: }, {name: "#B}", value: 'c'}]
+        }
+      ], nodeSelector: {
+        # head
+        a: "1"
+        # foot
+      }, volumes: [] } } } }
+`
+
+// TestSpliceFlow makes random edits to flow collections. Those that only add and replace scalars can be made in place.
+func TestSpliceFlow(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	spliced := 0
+	const rounds = 1000
+	for _, text := range []string{mixedFlow, "x:\n  y: " + strings.ReplaceAll(mixedFlow, "\n", "\r\n    ") + "\r\n"} {
+		for range rounds {
+			orig, p := parseYAML([]byte(text))
+			if p != nil {
+				t.Fatal(p)
+			}
+			edited, _ := parseYAML([]byte(text))
+			for range 1 + rng.IntN(3) {
+				randomEdit(rng, edited.Content[0])
+			}
+			if out, ok := splice([]byte(text), orig.Content[0], edited.Content[0]); ok {
+				spliced++
+				if !readsAs(out, edited.Content[0]) {
+					t.Errorf("%q is read as something else", out)
+				}
+			}
+		}
+	}
+	// Most of the others remove something, or put something else in the place of a collection.
+	if spliced < 2*rounds/3 {
+		t.Errorf("only %d of %d edits were made in place", spliced, 2*rounds)
+	}
+}
+
+// TestPlainLines compares what is written without the library's emitter with what the emitter writes.
+func TestPlainLines(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	const alphabet = "ab05-+._:/ #,[]{}&*!|>'\"%@`?=<~$\\\té\n"
+	words := []string{"", "x", "true", "null", "~", "no", "5", "0x1F", "1e3", "1_000", "<<", "---", "...", "--- x", "--a=b", "-", "- x", "2020-01-02",
+		".5", ".inf", "a: b", "a:", "a #b", "a#b", "# a", "key", "docker.io/a/b:c@sha256:0", "$(VAR)", " a", "a ", "=", "::", "\u0085", "\u2028"}
+	text := func() string {
+		if rng.IntN(2) == 0 {
+			return words[rng.IntN(len(words))]
+		}
+		letters := []rune(alphabet)
+		var s strings.Builder
+		for range rng.IntN(6) {
+			s.WriteRune(letters[rng.IntN(len(letters))])
+		}
+		return s.String()
+	}
+	scalar := func() *yaml.Node {
+		n := &yaml.Node{Kind: yaml.ScalarNode, Value: text()}
+		n.Tag = []string{"", "!!str", "!!str", "!!str", "!!int", "!!bool", "!!null", "!!float", "!!timestamp", "!x"}[rng.IntN(10)]
+		n.Style = []yaml.Style{0, 0, 0, yaml.DoubleQuotedStyle, yaml.SingleQuotedStyle, yaml.LiteralStyle, yaml.FoldedStyle}[rng.IntN(7)]
+		return n
+	}
+	var node func(depth int) *yaml.Node
+	node = func(depth int) *yaml.Node {
+		n := &yaml.Node{Kind: yaml.MappingNode}
+		switch kind := rng.IntN(4); {
+		case depth == 0 || kind == 0:
+			for {
+				// Mostly what can be written without the emitter: a tree with one other scalar cannot.
+				n = scalar()
+				if _, ok := scalarText(n); ok || rng.IntN(10) == 0 {
+					return n
+				}
+			}
+		case kind == 1:
+			n.Kind = yaml.SequenceNode
+		}
+		if rng.IntN(20) == 0 {
+			n.Style = yaml.FlowStyle
+		}
+		for range rng.IntN(4) {
+			if n.Kind == yaml.MappingNode {
+				n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: fmt.Sprintf("k%d", rng.IntN(1000))})
+			}
+			n.Content = append(n.Content, node(depth-1))
+		}
+		return n
+	}
+	written := 0
+	for range 30_000 {
+		n := &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{node(rng.IntN(4))}}
+		if rng.IntN(2) == 0 {
+			n = &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{scalar(), node(rng.IntN(4))}}
+		}
+		st := style{indent: 2 + rng.IntN(3), compact: rng.IntN(2) == 0}
+		lines, ok := st.plainLines(n)
+		if !ok {
+			continue
+		}
+		written++
+		out, err := st.marshal(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(lines, "\n") + "\n"; got != string(out) {
+			t.Fatalf("%+v: got\n%s\nwant\n%s", st, got, out)
+		}
+	}
+	if written < 5000 {
+		t.Errorf("only %d trees were written", written)
+	}
+}
 
 // TestSplice makes random edits, one after the other, all of which can be made without touching other lines.
 func TestSplice(t *testing.T) {

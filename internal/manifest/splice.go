@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -15,21 +14,24 @@ import (
 //
 // It walks both trees at once, and down only through block mappings and sequences, in which each entry has lines of its own.
 func splice(text []byte, orig, edited *yaml.Node) ([]byte, bool) {
-	s := splicer{eol: "\n"}
+	s := splicer{eol: "\n", lines: make([]string, 0, countLines(text)+1)}
 	if usesCRLF(text) {
 		s.eol = "\r\n"
 	}
+	s.eols = make([]string, 0, cap(s.lines))
+	all := string(text)
 	for pos := 0; pos < len(text); {
-		line := text[pos : pos+lineLen(text[pos:])]
-		pos += len(line)
-		bare := bytes.TrimRight(line, "\r\n")
-		s.lines = append(s.lines, string(bare))
-		s.eols = append(s.eols, string(line[len(bare):]))
+		end := pos + lineLen(text[pos:])
+		bare := strings.TrimRight(all[pos:end], "\r\n")
+		s.lines = append(s.lines, bare)
+		s.eols = append(s.eols, all[pos+len(bare):end])
+		pos = end
 	}
-	if !s.mapping(orig, edited, len(s.lines), style{indent: yaml.DefaultIndent, compact: true}.of(orig, true)) {
+	st := style{indent: yaml.DefaultIndent, compact: true}.of(orig, true)
+	if !s.mapping(orig, edited, len(s.lines), st) && !s.flow(orig, edited, st) {
 		return nil, false
 	}
-	out, ok := s.apply()
+	out, ok := s.apply(len(text))
 	if !ok || !readsAs(out, edited) {
 		return nil, false
 	}
@@ -40,6 +42,7 @@ type splicer struct {
 	lines, eols []string // of the original text; an eol is "\n", "\r\n", "\r", or "" at the end
 	eol         string   // for new lines
 	changes     []change
+	swaps       []swap
 }
 
 // change replaces lines [start, end), counting from 0.
@@ -48,7 +51,14 @@ type change struct {
 	lines      []string
 }
 
-func (s *splicer) apply() ([]byte, bool) {
+// swap replaces bytes [start, end) of a line.
+type swap struct {
+	line, start, end int
+	text             string
+}
+
+// apply returns the changed text; false where changes are in each other's way. size is the old text's.
+func (s *splicer) apply(size int) ([]byte, bool) {
 	// What is inserted before a line comes before what replaces the line. Apart from that, the order of the walk counts.
 	slices.SortStableFunc(s.changes, func(a, b change) int {
 		if a.start != b.start {
@@ -56,32 +66,74 @@ func (s *splicer) apply() ([]byte, bool) {
 		}
 		return min(a.end-a.start, 1) - min(b.end-b.start, 1)
 	})
-	var lines, eols []string
-	at := 0
+	slices.SortStableFunc(s.swaps, func(a, b swap) int {
+		if a.line != b.line {
+			return a.line - b.line
+		}
+		return a.start - b.start
+	})
+	out := make([]byte, 0, size+size/2)
+	wrote := false // a line whose break is still to come
+	eol := ""
+	write := func(line, its string) {
+		if wrote {
+			if eol == "" {
+				eol = s.eol
+			}
+			out = append(out, eol...)
+		}
+		out = append(out, line...)
+		wrote, eol = true, its
+	}
+	at, swapped := 0, 0
+	upTo := func(end int) bool {
+		for ; at < end; at++ {
+			line := s.lines[at]
+			if swapped < len(s.swaps) && s.swaps[swapped].line == at {
+				var ok bool
+				if line, ok = s.swappedLine(&swapped); !ok {
+					return false
+				}
+			}
+			write(line, s.eols[at])
+		}
+		return true
+	}
 	for _, c := range s.changes {
-		if c.start < at || c.end > len(s.lines) {
+		if c.start < at || c.end > len(s.lines) || !upTo(c.start) {
 			return nil, false
 		}
-		lines, eols = append(lines, s.lines[at:c.start]...), append(eols, s.eols[at:c.start]...)
-		for range c.lines {
-			eols = append(eols, s.eol)
+		for _, line := range c.lines {
+			write(line, s.eol)
 		}
-		lines = append(lines, c.lines...)
 		at = c.end
-	}
-	lines, eols = append(lines, s.lines[at:]...), append(eols, s.eols[at:]...)
-	var out bytes.Buffer
-	for i, line := range lines {
-		eol := eols[i]
-		if i == len(lines)-1 {
-			eol = s.eols[len(s.eols)-1]
-		} else if eol == "" {
-			eol = s.eol
+		if swapped < len(s.swaps) && s.swaps[swapped].line < at {
+			return nil, false
 		}
-		out.WriteString(line)
-		out.WriteString(eol)
 	}
-	return out.Bytes(), true
+	if !upTo(len(s.lines)) || swapped < len(s.swaps) || len(s.eols) == 0 {
+		return nil, false
+	}
+	return append(out, s.eols[len(s.eols)-1]...), true
+}
+
+// swappedLine makes all swaps in the line of swap next, and moves next behind them.
+func (s *splicer) swappedLine(next *int) (string, bool) {
+	l := s.swaps[*next].line
+	line := s.lines[l]
+	var out strings.Builder
+	at := 0
+	for ; *next < len(s.swaps) && s.swaps[*next].line == l; *next++ {
+		e := s.swaps[*next]
+		if e.start < at || e.end < e.start || e.end > len(line) {
+			return "", false
+		}
+		out.WriteString(line[at:e.start])
+		out.WriteString(e.text)
+		at = e.end
+	}
+	out.WriteString(line[at:])
+	return out.String(), true
 }
 
 // mapping changes the lines of block mapping o, which lie before line bound, to say n.
@@ -231,18 +283,20 @@ func keepsComments(o, n *yaml.Node) bool {
 
 // node changes what is inside of an entry or item. Where it returns false, it has changed nothing.
 func (s *splicer) node(o, n *yaml.Node, p part, st style) bool {
-	before := len(s.changes)
+	changes, swaps := len(s.changes), len(s.swaps)
 	ok := false
 	switch {
+	case o.Style&yaml.FlowStyle != 0:
+		ok = s.flow(o, n, st)
 	case o.Kind == yaml.MappingNode:
 		ok = s.mapping(o, n, p.bound, st)
 	case o.Kind == yaml.SequenceNode:
 		ok = s.sequence(o, n, p.bound, st)
 	case o.Kind == yaml.ScalarNode && n.Kind == yaml.ScalarNode:
-		ok = s.scalar(o, n, st)
+		ok = s.scalar(o, n, st, false)
 	}
 	if !ok {
-		s.changes = s.changes[:before]
+		s.changes, s.swaps = s.changes[:changes], s.swaps[:swaps]
 	}
 	return ok
 }
@@ -253,8 +307,8 @@ func bothBlock(o, n *yaml.Node, kind yaml.Kind) bool {
 		len(o.Content) > 0 && len(n.Content) > 0 && keepsComments(o, n) && o.ShortTag() == n.ShortTag()
 }
 
-// scalar replaces a scalar that stands in one line by one that does.
-func (s *splicer) scalar(o, n *yaml.Node, st style) bool {
+// scalar replaces a scalar that stands in one line by one that does. inFlow tells that it is in a flow collection.
+func (s *splicer) scalar(o, n *yaml.Node, st style, inFlow bool) bool {
 	if o.Anchor != "" || (o.Style|n.Style)&yaml.TaggedStyle != 0 || !keepsComments(o, n) || o.Line > len(s.lines) {
 		return false
 	}
@@ -275,21 +329,38 @@ func (s *splicer) scalar(o, n *yaml.Node, st style) bool {
 	if length == 0 {
 		return false
 	}
-	if rest := line[start+length:]; strings.TrimRight(rest, " \t") != "" && rest[0] != ' ' && rest[0] != '\t' {
+	ends := " \t"
+	if inFlow {
+		ends = " \t,]}"
+	}
+	if rest := line[start+length:]; strings.TrimRight(rest, " \t") != "" && strings.IndexByte(ends, rest[0]) < 0 {
 		return false
 	}
 	bare := *n
 	bare.HeadComment, bare.LineComment, bare.FootComment, bare.Anchor = "", "", "", ""
-	lines, ok := st.entry(&yaml.Node{Kind: yaml.ScalarNode, Value: "k"}, &bare)
-	if !ok || len(lines) != 1 {
-		return false
+	var value string
+	if inFlow {
+		value, ok = st.inFlow(yaml.SequenceNode, []*yaml.Node{&bare})
+	} else {
+		value, ok = st.afterColon(&bare)
 	}
-	value, ok := strings.CutPrefix(lines[0], "k: ")
 	if !ok {
 		return false
 	}
-	s.changes = append(s.changes, change{o.Line - 1, o.Line, []string{line[:start] + value + line[start+length:]}})
+	s.swaps = append(s.swaps, swap{o.Line - 1, start, start + length, value})
 	return true
+}
+
+// afterColon writes a scalar as the value of an entry of a block mapping; false where it takes several lines.
+func (st style) afterColon(n *yaml.Node) (string, bool) {
+	if value, ok := scalarText(n); ok {
+		return value, true
+	}
+	lines, ok := st.entry(&yaml.Node{Kind: yaml.ScalarNode, Value: "k"}, n)
+	if !ok || len(lines) != 1 {
+		return "", false
+	}
+	return strings.CutPrefix(lines[0], "k: ")
 }
 
 // quotedLen is the length of the quoted scalar that text starts with, 0 where it does not end in text.
@@ -456,6 +527,9 @@ func (st style) item(item *yaml.Node) ([]string, bool) {
 }
 
 func (st style) linesOf(n *yaml.Node) ([]string, bool) {
+	if lines, ok := st.plainLines(n); ok {
+		return lines, true
+	}
 	out, err := st.marshal(n)
 	if err != nil {
 		return nil, false

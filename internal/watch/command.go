@@ -2,7 +2,6 @@ package watch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -102,7 +101,8 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 
 	stderr := &notices{w: errw}
 	hub := newHub()
-	ctx, cancel := context.WithCancelCause(ctx)
+	told := ctx // ends when the user wants the program to
+	ctx, cancel := context.WithCancelCause(told)
 	defer cancel(nil)
 
 	source := &informers{
@@ -162,8 +162,8 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 			stderr.say("none is running yet")
 		}
 	})
-	if err == nil && !errors.Is(context.Cause(ctx), context.Canceled) {
-		err = context.Cause(ctx)
+	if err == nil && told.Err() == nil {
+		err = context.Cause(ctx) // stdout or the HTTP server
 	}
 
 	cancel(nil)

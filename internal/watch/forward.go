@@ -36,25 +36,23 @@ type forwarder struct {
 
 	mu       sync.Mutex
 	reserved map[int]bool // local ports that forwards of ours have, or had and will want again
-	runs     map[runID]*forwards
+	runs     map[runID]context.CancelFunc
 	// last holds the forwards that were started last for a debug port, for their successors to wait for.
 	last map[target]chan struct{}
 	done sync.WaitGroup
 }
 
-// target names what a forward leads to, across restarts.
+// target names what a forward leads to, across restarts. Two protocols may share a port, as with Delve; each gets its forward.
 type target struct {
-	namespace, pod, container string
-	port                      int32
+	namespace, pod, container, protocol string
+	port                                int32
 }
-
-type forwards struct{ cancel context.CancelFunc }
 
 func newForwarder(h *hub, say func(string, ...any), dial func(namespace, pod string) (httpstream.Dialer, error)) *forwarder {
 	return &forwarder{
 		hub: h, say: say, dial: dial,
 		firstDelay: 200 * time.Millisecond, lastDelay: 15 * time.Second,
-		reserved: map[int]bool{}, runs: map[runID]*forwards{}, last: map[target]chan struct{}{},
+		reserved: map[int]bool{}, runs: map[runID]context.CancelFunc{}, last: map[target]chan struct{}{},
 	}
 }
 
@@ -63,9 +61,9 @@ func (f *forwarder) start(ctx context.Context, id runID, c container) {
 	ctx, cancel := context.WithCancel(ctx)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.runs[id] = &forwards{cancel: cancel}
+	f.runs[id] = cancel
 	for _, protocol := range slices.Sorted(maps.Keys(c.info.Ports)) {
-		t := target{c.namespace, c.pod, c.name, c.info.Ports[protocol]}
+		t := target{c.namespace, c.pod, c.name, protocol, c.info.Ports[protocol]}
 		before, closed := f.last[t], make(chan struct{})
 		f.last[t] = closed
 		f.done.Go(func() {
@@ -85,7 +83,7 @@ func (f *forwarder) start(ctx context.Context, id runID, c container) {
 					return
 				}
 			}
-			f.keep(ctx, id, t, protocol)
+			f.keep(ctx, id, t)
 		})
 	}
 }
@@ -94,8 +92,8 @@ func (f *forwarder) start(ctx context.Context, id runID, c container) {
 func (f *forwarder) stop(id runID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if r := f.runs[id]; r != nil {
-		r.cancel()
+	if cancel := f.runs[id]; cancel != nil {
+		cancel()
 		delete(f.runs, id)
 	}
 }
@@ -114,7 +112,7 @@ func (f *forwarder) wait() {
 }
 
 // keep opens one forward, again and again when it breaks, until ctx ends.
-func (f *forwarder) keep(ctx context.Context, id runID, t target, protocol string) {
+func (f *forwarder) keep(ctx context.Context, id runID, t target) {
 	var local int // the port that it has had, 0 before the first time
 	defer func() { f.release(local) }()
 	delay := f.firstDelay
@@ -129,7 +127,7 @@ func (f *forwarder) keep(ctx context.Context, id runID, t target, protocol strin
 			}
 			f.hub.publishForward(id, portEvent{
 				LocalPort: port, RemotePort: int(t.port), PodName: t.pod, ContainerName: t.container, Namespace: t.namespace,
-				PortName: protocol, ResourceType: "pod", ResourceName: t.pod, Address: loopback,
+				PortName: t.protocol, ResourceType: "pod", ResourceName: t.pod, Address: loopback,
 			}, port == local)
 			if port != local {
 				f.release(local)

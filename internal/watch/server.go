@@ -124,7 +124,7 @@ func (s *server) state(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(encodeLine(s.hub.state()))
 }
 
-// streamEnd is the last line for a reader that missed events. Streams of other kinds of ends have no such line.
+// streamEnd is the last line for a reader that missed events.
 type streamEnd struct {
 	Error struct {
 		Message string `json:"message"`

@@ -110,7 +110,9 @@ func (t *text) startedHints(c *containerEvent) []string {
 	words := []string{"port-forward", "-n", c.Namespace, "pod/" + c.PodName}
 	protocols := slices.Sorted(maps.Keys(c.DebugPorts))
 	for _, protocol := range protocols {
-		words = append(words, fmt.Sprintf("%d:%[1]d", c.DebugPorts[protocol]))
+		if word := fmt.Sprintf("%d:%[1]d", c.DebugPorts[protocol]); !slices.Contains(words, word) { // Delve has two on one port
+			words = append(words, word)
+		}
 	}
 	hints := []string{t.command(words...)}
 	for _, protocol := range protocols {

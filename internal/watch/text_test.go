@@ -32,6 +32,7 @@ func TestText(t *testing.T) {
 		h.publishStarted(container{namespace: "shop", pod: "py", name: "web", info: info("python", map[string]int32{"pydevd": 5678})})
 		h.publishStarted(container{namespace: "shop", pod: "net", name: "web", info: info("netcore", nil)})
 		h.publishStarted(container{namespace: "shop", pod: "rb", name: "web", info: info("ruby", map[string]int32{"rdbg": 1234})})
+		h.publishStarted(container{namespace: "shop", pod: "two", name: "web", info: info("go", map[string]int32{"dlv": 1, "dap": 1})})
 		h.publishStarted(container{namespace: "shop", pod: "bare", name: "web"})
 		h.publishTerminated(web)
 	})
@@ -53,6 +54,10 @@ func TestText(t *testing.T) {
 02:27:30  started     shop/rb                           web               ruby     rdbg 1234
             kubectl --context 'my cluster' port-forward -n shop pod/rb 1234:1234
             attach a rdbg client to 127.0.0.1:1234
+02:27:30  started     shop/two                          web               go       dap 1, dlv 1
+            kubectl --context 'my cluster' port-forward -n shop pod/two 1:1
+            debugpy: "request": "attach", "connect": {"host": "127.0.0.1", "port": 1}
+            dlv connect 127.0.0.1:1
 02:27:30  started     shop/bare                         web
 02:27:30  terminated  shop/web-f6d56bcc5-6csgs          web               go
 `

@@ -176,11 +176,13 @@ func addDelve(ctx context.Context, p *part, c *goCompiler) error {
 	if version == "" {
 		return errors.New("support/go does not build Delve")
 	}
-	// The last three say how this Delve differs from the stock one, for programs that choose a command line by it.
+	// All after the versions say how this Delve differs from the stock one, for programs that choose a command line by
+	// it. exits-with-program: it ends when the program that it runs headless ends, with the program's exit status.
 	p.labels = map[string]string{
 		"delve":              version,
 		"go":                 strings.TrimPrefix(c.toolchain, "go"),
 		"exec-looks-on-path": "true",
+		"exits-with-program": "true",
 		"only-same-user":     "false",
 		"check-go-version":   "false",
 	}

@@ -82,7 +82,10 @@ func tarOf(t tree, when time.Time) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return buf.Bytes(), w.Close()
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
 }
 
 // makeImage makes one platform's image.

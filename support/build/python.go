@@ -140,9 +140,13 @@ func fetchAll(ctx context.Context, wheels []wheel, cache string) ([][]byte, erro
 // they are, so that those of many wheels live in one folder and each Python finds its own.
 var compiled = regexp.MustCompile(`\.cpython-\d+t?-(x86_64|aarch64)-linux-(gnu|musl)\.so$`)
 
+// tracer matches the library with which pydevd traces the threads that run already when it comes. Its name says
+// nothing about the C library, and not always for which machine it is.
+var tracer = regexp.MustCompile(`^(?:.*/)?pydevd_attach_to_process/attach_linux_\w*\.so$`)
+
 // unwanted matches what no debugged program needs: what attaches to a running process by its id, files for other
 // systems, sources of the compiled parts.
-var unwanted = regexp.MustCompile(`(^|/)(pydevd_attach_to_process/(?:.*\.(?:so|dll|exe|pdb|dylib|cpp|hpp|h|bat|sh|cmd|md)|winappdbg/.*|windows/.*|linux_and_mac/.*|common/.*)$|[^/]*\.libs/|[^/]*\.data/|[^/]*\.dist-info/(RECORD|WHEEL|top_level\.txt|entry_points\.txt))|\.(c|pyx|pxd|pyd|dll|exe|pdb|dylib|template\.\w+)$|\.pyx?\.template$`)
+var unwanted = regexp.MustCompile(`(^|/)(pydevd_attach_to_process/(?:.*\.(?:dll|exe|pdb|dylib|cpp|hpp|h|bat|sh|cmd|md)|winappdbg/.*|windows/.*|linux_and_mac/.*|common/.*)$|[^/]*\.libs/|[^/]*\.data/|[^/]*\.dist-info/(RECORD|WHEEL|top_level\.txt|entry_points\.txt))|\.(c|pyx|pxd|pyd|dll|exe|pdb|dylib|template\.\w+)$|\.pyx?\.template$`)
 
 // overlay adds a wheel's files for a GOARCH to a tree, below a folder. Wheels of one package and version differ in
 // their compiled parts only, which is checked.
@@ -157,7 +161,8 @@ func overlay(t tree, data []byte, folder, arch string) error {
 			continue
 		}
 		m := compiled.FindStringSubmatch(f.Name)
-		if strings.HasSuffix(f.Name, ".so") && (m == nil || m[1] != machine) {
+		native := strings.HasSuffix(f.Name, ".so")
+		if native && !tracer.MatchString(f.Name) && (m == nil || m[1] != machine) {
 			continue
 		}
 		r, err := f.Open()
@@ -168,9 +173,13 @@ func overlay(t tree, data []byte, folder, arch string) error {
 		if err := errors.Join(err, r.Close()); err != nil {
 			return fmt.Errorf("%s: %w", f.Name, err)
 		}
-		if m != nil {
-			if content, err = stripELF(content); err != nil {
+		if native {
+			var of string
+			if content, of, err = stripELF(content); err != nil {
 				return fmt.Errorf("stripping %s: %w", f.Name, err)
+			}
+			if of != arch {
+				continue
 			}
 		}
 		name := path.Join(folder, path.Clean("/"+f.Name))
@@ -179,9 +188,9 @@ func overlay(t tree, data []byte, folder, arch string) error {
 		case !there:
 			t[name] = file{mode: 0o644, data: content}
 		case bytes.Equal(old.data, content), strings.Contains(f.Name, ".dist-info/"):
-		case m != nil:
-			// Before Python 3.10, builds for musl named their modules as those for glibc. The first one stays; the
-			// other C library's Python cannot load it and uses the Python version of the module.
+		case native:
+			// Wheels for glibc and for musl each have one of that name. The first one stays; the other C library's
+			// Python cannot load it and does without.
 		default:
 			return fmt.Errorf("%s is not the same in all wheels", f.Name)
 		}

@@ -7,6 +7,12 @@
 //     debugged than refused.
 //   - `dlv exec NAME` looks a NAME without a slash up on PATH, as the container runtime did before dlv stood in front
 //     of it; stock Delve looks in the working directory. A NAME that PATH does not have is left to stock Delve.
+//   - `dlv exec --headless --continue` ends when the program ends, and with its exit status (128+N for signal N); stock
+//     Delve waits for a client. A panic or another fatal error ends it, too, unless a client is connected: then the
+//     program is stopped there for the client, as stock Delve does in any case, until it goes on or leaves.
+//   - the first SIGTERM, SIGINT or SIGQUIT to it goes on to the program, which ends in its own way; only the second one
+//     kills the program, as the first one does with stock Delve. If the program is stopped and no client is connected, it
+//     is let go on so that the signal reaches it.
 //
 // Unlike the stock main it sets no CGO_CFLAGS and collects no telemetry: the program under the debugger inherits this
 // process's environment, and must find the one it would have had without the debugger.
@@ -56,6 +62,7 @@ func adapt(root *cobra.Command) error {
 		if len(args) > 0 {
 			args = append([]string{onPath(args[0])}, args[1:]...)
 		}
+		exitWithProgram(cmd, os.Exit)
 		run(cmd, args)
 	}
 	return nil

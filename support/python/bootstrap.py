@@ -93,9 +93,9 @@ def run(kind, target):
     import runpy
 
     if kind == "file" and is_source(target):
-        run_source(os.path.abspath(target) if sys.version_info >= (3, 9) else target)
+        run_source(os.path.join(os.getcwd(), target) if sys.version_info >= (3, 9) else target)
     elif kind == "file":
-        runpy.run_path(os.path.abspath(target), run_name="__main__")
+        runpy.run_path(os.path.join(os.getcwd(), target), run_name="__main__")
     elif kind == "module":
         # What -m does; runpy.run_module would name a package's module pkg.__main__.
         runpy._run_module_as_main(target, alter_argv=True)

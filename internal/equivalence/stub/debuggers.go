@@ -209,7 +209,7 @@ func take(port string) bool {
 }
 
 func java(argv, env []string) {
-	words := strings.Fields(get(env, "JAVA_TOOL_OPTIONS"))
+	words := strings.Fields(get(env, "JAVA_TOOL_OPTIONS") + " " + get(env, "JDK_JAVA_OPTIONS") + " " + get(env, "_JAVA_OPTIONS"))
 	for i := 1; i < len(argv); i++ {
 		if argv[i] == "-cp" || argv[i] == "-classpath" {
 			i++
@@ -246,12 +246,11 @@ func java(argv, env []string) {
 		}
 		debugs("jdwp", port)
 	}
-	kind := func() { app("app", argv, env) }
 	if agents == 1 {
 		// app ends the process, so the port is given back first: what runs later may have it.
 		syscall.Unlink("/ports/" + port)
 	}
-	kind()
+	app("app", argv, env)
 }
 
 const preload = "--require /dbg/nodejs/lib/attach.cjs"
@@ -276,15 +275,16 @@ func inspector(word string) (port string, ok bool) {
 	return "", false
 }
 
-// nodeLine takes a command line of node apart: its options, and the script with its arguments.
-func nodeLine(argv []string) (options, rest []string) {
+// nodeLine takes a command line of node apart: its options, the script with its arguments, and how many words the options
+// are.
+func nodeLine(argv []string) (options, rest []string, n int) {
 	for i := 1; i < len(argv); i++ {
 		a := argv[i]
 		if a == "--" {
-			return options, argv[i+1:]
+			return options, argv[i+1:], i - 1
 		}
 		if !strings.HasPrefix(a, "-") || a == "-" {
-			return options, argv[i:]
+			return options, argv[i:], i - 1
 		}
 		options = append(options, a)
 		if contains([]string{"-r", "--require", "--import", "-e", "--eval", "-C", "--conditions", "--title"}, a) && i+1 < len(argv) {
@@ -292,7 +292,7 @@ func nodeLine(argv []string) (options, rest []string) {
 			options = append(options, argv[i])
 		}
 	}
-	return options, nil
+	return options, nil, len(argv) - 1
 }
 
 // nodeWrapper keeps the inspector from tools and gives it to the application, as the support image's wrapper does.
@@ -313,7 +313,8 @@ func nodeWrapper(argv, env []string) {
 	if real == "" {
 		die(127, "node: no node on PATH but the one that debugging put there")
 	}
-	options, rest := nodeLine(argv)
+	options, rest, n := nodeLine(argv)
+	behind := argv[1+n:]
 	var inspect, kept, fromEnv, keptEnv []string
 	for _, o := range options {
 		if _, ok := inspector(o); ok {
@@ -343,16 +344,16 @@ func nodeWrapper(argv, env []string) {
 	isTool := len(rest) == 0 || contains(nodeTools, path.Base(rest[0]))
 	if isTool {
 		env = append(env, "NODE_OPTIONS="+strings.TrimSpace(preload+" "+restored), "DEBUGGABLE_NODE_INSPECT="+strings.Join(inspect, " "))
-		syscall.Exec(real, append(append([]string{argv[0]}, kept...), rest...), env)
+		syscall.Exec(real, append(append([]string{argv[0]}, kept...), behind...), env)
 	}
 	if restored != "" {
 		env = append(env, "NODE_OPTIONS="+restored)
 	}
-	syscall.Exec(real, append(append(append([]string{argv[0]}, inspect...), kept...), rest...), env)
+	syscall.Exec(real, append(append(append([]string{argv[0]}, inspect...), kept...), behind...), env)
 }
 
 func node(argv, env []string) {
-	options, rest := nodeLine(argv)
+	options, rest, _ := nodeLine(argv)
 	isTool := len(rest) > 0 && contains(nodeTools, path.Base(rest[0]))
 	port, inspected := "", false
 	for _, o := range append(strings.Split(get(env, "NODE_OPTIONS"), " "), options...) {

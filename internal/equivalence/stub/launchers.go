@@ -80,10 +80,9 @@ func chdir(dir string) {
 	}
 }
 
-// launchers run the rest of their command line. Their options are those of their own manual pages.
-var launchers map[string]func(argv, env []string)
-
-func init() {
+// launcher returns a program that runs the rest of its command line, nil for any other. Their options are those of their own
+// manual pages.
+func launcher(name string) func(argv, env []string) {
 	user := func(argv, env []string) {
 		if len(argv) < 3 {
 			fail("no user or command")
@@ -106,7 +105,7 @@ func init() {
 			run(rest, env)
 		}
 	}
-	launchers = map[string]func(argv, env []string){
+	return map[string]func(argv, env []string){
 		"tini":        plain("svwgp:e:", ""),
 		"docker-init": plain("svwgp:e:", ""),
 		"dumb-init":   plain("cvr:", "single-child verbose rewrite="),
@@ -176,7 +175,7 @@ func init() {
 			}
 			runAs([]string{"/bin/" + strings.Replace(argv[1], "ash", "sh", 1)}, argv[1:], env)
 		},
-	}
+	}[name]
 }
 
 func nice(argv, env []string) {

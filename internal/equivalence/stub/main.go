@@ -53,8 +53,8 @@ func write(fields ...string) {
 }
 
 func record(kind, self string, argv, env []string, stdin string) {
-	dir, _ := os.Getwd()
-	if dir, _ = syscall.Getwd(); dir == "" {
+	dir, err := syscall.Getwd() // not os.Getwd, which believes PWD
+	if err != nil {
 		dir = "?"
 	}
 	fields := append([]string{kind, strconv.Itoa(os.Getpid()), self, dir, stdin, strconv.Itoa(len(argv))}, argv...)
@@ -207,7 +207,7 @@ func main() {
 	case strings.HasPrefix(name, "python"):
 		python(argv, env)
 	default:
-		if launch, ok := launchers[name]; ok {
+		if launch := launcher(name); launch != nil {
 			record("launch", self, argv, env, "")
 			launch(argv, env)
 			return

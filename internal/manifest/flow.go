@@ -1,0 +1,225 @@
+package manifest
+
+import (
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// flow changes what differs between flow collections o and n in place: scalars are replaced, new entries and items are put next
+// to the old. Where it returns false, it may have made changes, which the caller takes back.
+func (s *splicer) flow(o, n *yaml.Node, st style) bool {
+	if o.Kind != n.Kind || o.Style != n.Style || o.Style != yaml.FlowStyle || o.Anchor != "" || !keepsComments(o, n) || tagOf(o) != tagOf(n) {
+		return false
+	}
+	step := 1
+	var pairs []int // for each entry or item of n, the one of o that it was; -1 for a new one
+	if o.Kind == yaml.MappingNode {
+		step = 2
+		pairs = pairKeys(o, n)
+	} else {
+		pairs = pairItems(o, n)
+	}
+	kept := 0
+	for _, j := range pairs {
+		if j >= 0 {
+			kept++
+		}
+	}
+	if kept != len(o.Content)/step {
+		return false // something was removed, or the order changed
+	}
+	var fresh []string // not placed yet
+	for i, j := range pairs {
+		if j < 0 {
+			text, ok := st.inFlow(n.Kind, n.Content[i*step:(i+1)*step])
+			if !ok {
+				return false
+			}
+			fresh = append(fresh, text)
+			continue
+		}
+		if len(fresh) > 0 {
+			if !s.beforeFlow(o, o.Content[j*step], fresh) {
+				return false
+			}
+			fresh = nil
+		}
+		for k := range step {
+			old, now := o.Content[j*step+k], n.Content[i*step+k]
+			switch {
+			case !keepsComments(old, now):
+				return false
+			case identical(old, now):
+			case k < step-1: // a key
+				return false
+			case old.Kind == yaml.ScalarNode && now.Kind == yaml.ScalarNode:
+				if !s.scalar(old, now, st, true) {
+					return false
+				}
+			case !s.flow(old, now, st):
+				return false
+			}
+		}
+	}
+	return len(fresh) == 0 || s.endOfFlow(o, step, fresh)
+}
+
+// pairKeys finds for each entry of mapping n the entry of mapping o with its key, in order; -1 for a new one.
+func pairKeys(o, n *yaml.Node) []int {
+	pairs := make([]int, len(n.Content)/2)
+	from := 0
+	for i := range pairs {
+		pairs[i] = -1
+		for j := from; j < len(o.Content)/2; j++ {
+			if o.Content[2*j].Kind == yaml.ScalarNode && o.Content[2*j].Value == n.Content[2*i].Value {
+				pairs[i], from = j, j+1
+				break
+			}
+		}
+	}
+	return pairs
+}
+
+// inFlow writes an entry or an item for a flow collection.
+func (st style) inFlow(kind yaml.Kind, content []*yaml.Node) (string, bool) {
+	out, err := st.marshal(&yaml.Node{Kind: kind, Style: yaml.FlowStyle, Content: content})
+	text := strings.TrimSuffix(string(out), "\n")
+	if err != nil || len(text) < len("{}") || strings.Contains(text, "\n") {
+		return "", false
+	}
+	return text[1 : len(text)-1], true
+}
+
+// beforeFlow puts new entries or items before one that is there, in flow collection o.
+func (s *splicer) beforeFlow(o, there *yaml.Node, fresh []string) bool {
+	if there.Line > len(s.lines) || there.Anchor != "" || there.Style&yaml.TaggedStyle != 0 {
+		return false
+	}
+	line := s.lines[there.Line-1]
+	at, ok := byteOffset(line, there.Column-1)
+	if !ok {
+		return false
+	}
+	text := strings.Join(fresh, ", ") + ","
+	if there.Line > o.Line && strings.TrimLeft(line[:at], " \t") == "" {
+		above := there.Line - 1
+		for above > o.Line && isComment([]byte(s.lines[above-1])) {
+			above--
+		}
+		s.changes = append(s.changes, change{above, above, []string{line[:at] + text}})
+		return true
+	}
+	s.swaps = append(s.swaps, swap{there.Line - 1, at, at, text + " "})
+	return true
+}
+
+// endOfFlow puts new entries or items at the end of flow collection o: on lines of their own where the last one has such a line and
+// the closing bracket too.
+func (s *splicer) endOfFlow(o *yaml.Node, step int, fresh []string) bool {
+	last, comma, closing, ok := s.flowEnd(o)
+	if !ok {
+		return false
+	}
+	text := strings.Join(fresh, ", ")
+	if len(o.Content) == 0 {
+		s.swaps = append(s.swaps, swap{last.line, last.at, last.at, text})
+		return true
+	}
+	start := o.Content[len(o.Content)-step]
+	if start.Line > o.Line && start.Line-1 <= last.line && last.line < closing.line {
+		first := s.lines[start.Line-1]
+		if at, ok := byteOffset(first, start.Column-1); ok && strings.TrimLeft(first[:at], " \t") == "" {
+			lines := make([]string, len(fresh))
+			for i, text := range fresh {
+				lines[i] = first[:at] + text
+				if i < len(fresh)-1 || comma {
+					lines[i] += ","
+				}
+			}
+			if !comma {
+				s.swaps = append(s.swaps, swap{last.line, last.at, last.at, ","})
+			}
+			s.changes = append(s.changes, change{last.line + 1, last.line + 1, lines})
+			return true
+		}
+	}
+	text = ", " + text
+	s.swaps = append(s.swaps, swap{last.line, last.at, last.at, text})
+	return true
+}
+
+// position is a byte in a line; both count from 0.
+type position struct{ line, at int }
+
+// flowEnd finds the closing bracket of flow collection o, the position behind what stands before it, and whether that is followed by
+// a comma. It knows just enough of YAML to skip quoted texts and comments.
+func (s *splicer) flowEnd(o *yaml.Node) (last position, comma bool, closing position, ok bool) {
+	depth := 0
+	plain := false // within a scalar without quotes, in which quotes are ordinary
+	var quote byte
+	for l := o.Line - 1; l >= 0 && l < len(s.lines); l++ {
+		line := s.lines[l]
+		from := 0
+		if l == o.Line-1 {
+			if from, ok = byteOffset(line, o.Column-1); !ok || from >= len(line) || line[from] != '{' && line[from] != '[' {
+				return last, comma, closing, false
+			}
+		}
+	scan:
+		for i := from; i < len(line); i++ {
+			c := line[i]
+			if quote != 0 {
+				switch {
+				case c == '\\' && quote == '"':
+					i++
+				case c == quote && quote == '\'' && i+1 < len(line) && line[i+1] == quote:
+					i++
+				case c == quote:
+					quote = 0
+				}
+				last, comma = position{l, i + 1}, false
+				continue
+			}
+			switch c {
+			case ' ', '\t':
+				continue
+			case '#':
+				if i == 0 || line[i-1] == ' ' || line[i-1] == '\t' {
+					break scan
+				}
+			case '"', '\'':
+				if !plain {
+					quote = c
+				}
+			case '{', '[':
+				depth++
+				plain = false
+				if depth == 1 {
+					last = position{l, i + 1}
+					continue
+				}
+			case '}', ']':
+				depth--
+				plain = false
+				if depth == 0 {
+					return last, comma, position{l, i}, true
+				}
+			case ',':
+				plain = false
+				if depth == 1 {
+					comma = true
+					continue
+				}
+			case ':':
+				if i+1 == len(line) || strings.IndexByte(" \t,[]{}", line[i+1]) >= 0 || !plain {
+					plain = false
+				}
+			default:
+				plain = true
+			}
+			last, comma = position{l, i + 1}, false
+		}
+	}
+	return last, comma, closing, false
+}

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestParseArgs(t *testing.T) {
+	tests := map[string]struct {
+		args []string
+		want options
+		err  string
+	}{
+		"debugpy":    {args: []string{"--mode", "debugpy", "--port", "5678", "--", "python", "--port", "1"}, want: options{mode: "debugpy", port: 5678, command: []string{"python", "--port", "1"}}},
+		"with =":     {args: []string{"--mode=pydevd", "--port=1", "--wait", "--", "x"}, want: options{mode: "pydevd", port: 1, wait: true, command: []string{"x"}}},
+		"no mode":    {args: []string{"--port", "1", "--", "x"}, err: "--mode"},
+		"no port":    {args: []string{"--mode", "debugpy", "--", "x"}, err: "--port is missing"},
+		"bad port":   {args: []string{"--mode", "debugpy", "--port", "65536", "--", "x"}, err: "65536"},
+		"no value":   {args: []string{"--mode", "debugpy", "--port"}, err: "needs a value"},
+		"no command": {args: []string{"--mode", "debugpy", "--port", "1", "--"}, err: "no command"},
+		"no --":      {args: []string{"--mode", "debugpy", "--port", "1", "python"}, err: `"python"`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := parseArgs(test.args)
+			if test.err != "" {
+				if err == nil || !strings.Contains(err.Error(), test.err) {
+					t.Errorf("got error %v, want %q", err, test.err)
+				}
+				return
+			}
+			if err != nil || got.mode != test.want.mode || got.port != test.want.port || got.wait != test.want.wait || !slices.Equal(got.command, test.want.command) {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestParsePython(t *testing.T) {
+	tests := map[string]struct{ options, kind, target, args, err string }{
+		"python app.py -u x":                        {"", "file", "app.py", "-u x", ""},
+		"python -u -X dev app.py":                   {"-u -X dev", "file", "app.py", "", ""},
+		"python -Xdev -Wignore -W error a.py":       {"-Xdev -Wignore -W error", "file", "a.py", "", ""},
+		"python -uBX dev -OO app.py":                {"-uBX dev -OO", "file", "app.py", "", ""},
+		"python -m flask run -m x":                  {"", "module", "flask", "run -m x", ""},
+		"python -mflask run":                        {"", "module", "flask", "run", ""},
+		"python -um flask run":                      {"-u", "module", "flask", "run", ""},
+		"python -uBmflask run":                      {"-uB", "module", "flask", "run", ""},
+		"python -I -c print() a":                    {"-I", "code", "print()", "a", ""},
+		"python --check-hash-based-pycs never x.py": {"--check-hash-based-pycs never", "file", "x.py", "", ""},
+		"python -- -odd.py":                         {"", "file", "-odd.py", "", ""},
+		"python":                                    {err: "no program"},
+		"python -u":                                 {err: "no program"},
+		"python -":                                  {err: "standard input"},
+		"python -m":                                 {err: "lacks its value"},
+		"python -W":                                 {err: "lacks its value"},
+		"python -V":                                 {err: "runs no program"},
+		"python --version":                          {err: "runs no program"},
+		"python --help-all":                         {err: "runs no program"},
+		"python -x app.py":                          {err: "-x"},
+	}
+	for line, want := range tests {
+		t.Run(line, func(t *testing.T) {
+			got, err := parsePython(strings.Split(line, " "))
+			if want.err != "" {
+				if err == nil || !strings.Contains(err.Error(), want.err) {
+					t.Errorf("got error %v, want %q", err, want.err)
+				}
+				return
+			}
+			if err != nil || strings.Join(got.options, " ") != want.options || got.kind != want.kind || got.target != want.target || strings.Join(got.args, " ") != want.args {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+// Whatever the command line, its words come out again in their order.
+func FuzzParsePython(f *testing.F) {
+	for _, s := range []string{"-u -X dev app.py x", "-um flask run", "-c x -c y", "-- a", "-Wx", "-uW"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		argv := append([]string{"python"}, strings.Fields(line)...)
+		p, err := parsePython(argv)
+		if err != nil {
+			return
+		}
+		got := strings.Join(p.options, "") + map[string]string{"file": "", "module": "-m", "code": "-c"}[p.kind] + p.target + strings.Join(p.args, "")
+		// Clusters such as -um are taken apart, and -- is dropped: compare without dashes.
+		plain := func(s string) string { return strings.ReplaceAll(s, "-", "") }
+		if plain(got) != plain(strings.Join(argv[1:], "")) {
+			t.Errorf("%q gave %+v", line, p)
+		}
+	})
+}
+
+func TestFindInterpreter(t *testing.T) {
+	dir := t.TempDir()
+	scripts := map[string]string{
+		"gunicorn": "#!/usr/local/bin/python3.12\nimport sys\n",
+		"env":      "#!/usr/bin/env python3\n",
+		"env-S":    "#!/usr/bin/env -S python3 -u -X dev\n",
+		"options":  "#! /app/venv/bin/python -sE\r\n",
+		"long":     "#!/bin/sh\n'''exec' \"/a very long/path/bin/python\" \"$0\" \"$@\"\n' '''\nimport sys\n",
+		"uv":       "#!/bin/sh\n'''exec' '/app/.venv/bin/python3' \"$0\" \"$@\"\n' '''\n",
+		"shell":    "#!/bin/sh\nexec python app.py\n",
+		"ruby":     "#!/usr/bin/env ruby\n",
+		"env-var":  "#!/usr/bin/env -i python3\n",
+		"binary":   "\x7fELF\x02\x01\x01",
+		"empty":    "",
+		"bare":     "#!\n",
+	}
+	for name, content := range scripts {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir)
+	tests := map[string]string{
+		"python app.py":             "python app.py",
+		"/x/venv/bin/python3.13t a": "/x/venv/bin/python3.13t a",
+		"pypy3 a":                   "pypy3 a",
+		"gunicorn web:app -w 2":     "/usr/local/bin/python3.12 DIR/gunicorn web:app -w 2",
+		"DIR/env x":                 "python3 DIR/env x",
+		"env-S":                     "python3 -u -X dev DIR/env-S",
+		"options x":                 "/app/venv/bin/python -sE DIR/options x",
+		"long x":                    "/a very long/path/bin/python DIR/long x",
+		"uv":                        "/app/.venv/bin/python3 DIR/uv",
+		"shell":                     "", "ruby": "", "env-var": "", "binary": "", "empty": "", "bare": "", "nowhere": "",
+		"python-config": "",
+	}
+	for line, want := range tests {
+		t.Run(line, func(t *testing.T) {
+			got, err := findInterpreter(strings.Split(strings.ReplaceAll(line, "DIR", dir), " "), exec.LookPath)
+			if want == "" {
+				if err == nil {
+					t.Errorf("got %q", got)
+				}
+				return
+			}
+			if err != nil || strings.Join(got, " ") != strings.ReplaceAll(want, "DIR", dir) {
+				t.Errorf("got %q, %v", got, err)
+			}
+		})
+	}
+	if _, err := findInterpreter([]string{"nowhere"}, exec.LookPath); !errors.Is(err, exec.ErrNotFound) {
+		t.Errorf("a missing program: %v", err)
+	}
+}
+
+// TestSameProgram runs programs with and without the real launcher and bootstrap.py, but for the debugger, and
+// compares all that a program can see of how it was started. (With the debuggers, e2e/debuggers does.)
+func TestSameProgram(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("python3 is missing")
+	}
+	if real, err := exec.Command(python, "-c", "import sys; print(sys.executable)").Output(); err == nil {
+		python = strings.TrimSpace(string(real))
+	}
+	dbg, app := t.TempDir(), t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(dbg, "launcher"), ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	bootstrap, err := os.ReadFile("../bootstrap.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const program = `import atexit, json, os, pickle, sys
+def f(): pass
+main = sys.modules["__main__"]
+print(json.dumps([sys.argv, sys.path, dict(os.environ), os.getcwd(), os.getpid() > 0, __name__, globals().get("__file__"), __package__,
+  sys.flags.dev_mode, sys.warnoptions, main.f is f, main.__dict__ is globals(), sorted(k for k in globals() if k.startswith("__") and k != "__annotations__"),
+  pickle.loads(pickle.dumps(f)) is f]))
+atexit.register(lambda: print("end", sys.modules["__main__"] is main, f.__name__))
+if "fail" in sys.argv: sys.exit(5)
+if "raise" in sys.argv: raise ValueError("x")
+`
+	for name, content := range map[string]string{"app.py": program, "pkg/__init__.py": "", "pkg/__main__.py": program, "pkg/mod.py": program, "dir/__main__.py": program, "script": "#!" + python + "\n" + program} {
+		file := filepath.Join(app, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, content := range map[string]string{"bootstrap.py": string(bootstrap), "versions": "none 3.0 none\n"} {
+		if err := os.WriteFile(filepath.Join(dbg, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(t *testing.T, argv []string) (stdout, stderr string, code int) {
+		cmd := exec.Command(argv[0], argv[1:]...)
+		cmd.Dir = app
+		cmd.Env = []string{"PATH=" + app + ":/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE=1", "A=b c"}
+		var out, errs strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := cmd.Run(); cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+	}
+	const without = "launcher: started without a debugger: no debugpy for Python "
+	for _, line := range []string{
+		"PY app.py a -u --x", "PY -u -X dev -W ignore app.py", "PY -m pkg a", "PY -um pkg.mod fail", "PY -I app.py", "PY -I -m json.tool --help",
+		"PY app.py raise", "PY ./app.py", "PY " + app + "/app.py", "script a", "PY -c import,sys;print(sys.argv,sys.path,__name__) a", "PY -B -E -s app.py",
+	} {
+		t.Run(line, func(t *testing.T) {
+			argv := strings.Split(strings.ReplaceAll(line, "PY", python), " ")
+			for i := range argv {
+				argv[i] = strings.ReplaceAll(argv[i], ",sys;", " sys;")
+			}
+			if argv[0] == "script" {
+				argv[0] = app + "/script"
+			}
+			out1, _, code1 := run(t, argv)
+			out2, err2, code2 := run(t, append([]string{dbg + "/launcher", "--mode", "debugpy", "--port", "5678", "--"}, argv...))
+			if !strings.Contains(err2, without) {
+				t.Fatalf("the launcher did not get to the debugger: %s", err2)
+			}
+			if out1 != out2 || code1 != code2 {
+				t.Errorf("without: %d\n%swith: %d\n%s%s", code1, out1, code2, out2, err2)
+			}
+		})
+	}
+	t.Run("no Python", func(t *testing.T) {
+		out, errs, code := run(t, []string{dbg + "/launcher", "--mode", "debugpy", "--port", "5678", "--", "sh", "-c", "echo $0; exit 4", "x"})
+		if out != "x\n" || code != 4 || !strings.Contains(errs, "started without a debugger") {
+			t.Errorf("got %d %q %q", code, out, errs)
+		}
+	})
+	t.Run("no such program", func(t *testing.T) {
+		if _, errs, code := run(t, []string{dbg + "/launcher", "--mode", "debugpy", "--port", "5678", "--", "nowhere"}); code != 127 {
+			t.Errorf("got %d %q", code, errs)
+		}
+	})
+}
