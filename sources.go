@@ -22,7 +22,7 @@ func itemEntries(set *manifest.Set) ([]image.Entry, error) {
 		}
 		entries, err := image.ParseImageConfigsResource(o.Node())
 		if err != nil {
-			return nil, &itemError{fmt.Errorf("%s: ImageConfigs %s: %w", o.Where(), o.Node().GetName(), err)}
+			return nil, &itemError{fmt.Errorf("%s: ImageConfigs %s: %w", o.Where(), o.Node().GetName(), err), object{o}}
 		}
 		listed = append(listed, entries...)
 	}
@@ -30,7 +30,10 @@ func itemEntries(set *manifest.Set) ([]image.Entry, error) {
 }
 
 // itemError is an error in an ImageConfigs resource among the objects.
-type itemError struct{ error }
+type itemError struct {
+	error
+	object object
+}
 
 func (e *itemError) Unwrap() error { return e.error }
 

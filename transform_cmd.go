@@ -152,8 +152,15 @@ func objects(set *manifest.Set) []transform.Object {
 // settingsResults makes a result of each of the problems that an error joins.
 func settingsResults(err error) fn.Results {
 	reason := transform.InvalidSettings
+	var ref *fn.ResourceRef
+	var file *fn.File
 	if item := new(itemError); errors.As(err, &item) {
 		reason = transform.InvalidImageConfigs
+		node := item.object.Node()
+		ref = &fn.ResourceRef{APIVersion: node.GetApiVersion(), Kind: node.GetKind(), Name: node.GetName(), Namespace: node.GetNamespace()}
+		if path, index := item.object.File(); path != "" {
+			file = &fn.File{Path: path, Index: index}
+		}
 	}
 	var results fn.Results
 	var add func(where string, err error)
@@ -169,7 +176,7 @@ func settingsResults(err error) fn.Results {
 			}
 			return
 		}
-		r := &fn.Result{Severity: fn.Error, Message: where + err.Error(), Tags: map[string]string{"reason": reason}}
+		r := &fn.Result{Severity: fn.Error, Message: where + err.Error(), ResourceRef: ref, File: file, Tags: map[string]string{"reason": reason}}
 		var field *fields.Error
 		if errors.As(err, &field) && field.Path != "" {
 			r.Field = &fn.Field{Path: field.Path}

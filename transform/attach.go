@@ -275,11 +275,14 @@ func (a *attachment) attachOnce(o runtimes.Options) error {
 		}
 	}
 	for _, change := range a.plan.Env {
-		if change.How != runtimes.Append {
-			continue // PATH is a help, and a replaced value is not handed on by anybody
+		if change.How == runtimes.Prepend {
+			continue // PATH is a help
 		}
 		if a.Process.Hidden[change.Name] {
 			return &runtimes.Refusal{Reason: EnvHidden, Message: fmt.Sprintf("%s would not reach the program: %s sets it", change.Name, strings.Join(a.Found.Via, " "))}
+		}
+		if change.How == runtimes.Replace {
+			continue // nothing of the old value is handed on
 		}
 		if a.hiddenBehindScript(change.Name) {
 			return &runtimes.Refusal{Reason: EnvHidden, Message: fmt.Sprintf("%s would not reach the program: the arguments of %s set it", change.Name, a.Process.Argv[0])}

@@ -64,17 +64,12 @@ func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 		}
 		s.suspend = suspend
 	}
-	for _, key := range []string{probeAnnotation, probeAnnotationDocumented} {
-		value, ok := p.annotation(key)
-		if !ok {
-			continue
-		}
+	if key, value, ok := p.probeAnnotation(); ok {
 		timeout, err := functionconfig.ParseProbeTimeout(value)
 		if err != nil {
 			return s, badAnnotation(key, value, err.Error())
 		}
 		s.probeTimeout = timeout
-		break
 	}
 	if value, ok := annotation(p.Template, debuginfo.Annotation); ok {
 		entries, err := debuginfo.Decode(value)
@@ -235,6 +230,19 @@ func (p *Pod) nodeValues(labels ...string) []string {
 		}
 	}
 	return values
+}
+
+// probeAnnotation returns the annotation for probes in whichever spelling: the pod template's or, where it has neither, the
+// object's.
+func (p *Pod) probeAnnotation() (key, value string, ok bool) {
+	for _, object := range []*yaml.Node{p.Template, p.Workload.Node} {
+		for _, key := range []string{probeAnnotation, probeAnnotationDocumented} {
+			if value, ok := annotation(object, key); ok {
+				return key, value, true
+			}
+		}
+	}
+	return "", "", false
 }
 
 // renameProbeAnnotation writes the documented spelling of the probe annotation out under the valid name.

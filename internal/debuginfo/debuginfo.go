@@ -60,7 +60,9 @@ func Encode(entries []Entry) string {
 // one counts, as in encoding/json. Unknown keys are ignored, for other tools may add theirs.
 func Decode(value string) ([]Entry, error) {
 	dec := json.NewDecoder(bytes.NewReader([]byte(value)))
-	if tok, err := dec.Token(); err != nil {
+	if tok, err := dec.Token(); err == io.EOF {
+		return nil, fmt.Errorf("reading %s: it is empty; want an object of containers", Annotation)
+	} else if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", Annotation, err)
 	} else if tok != json.Delim('{') {
 		return nil, fmt.Errorf("reading %s: want an object of containers, got %v", Annotation, tok)

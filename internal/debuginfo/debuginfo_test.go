@@ -25,7 +25,7 @@ func TestEncode(t *testing.T) {
 
 func TestDecodeErrors(t *testing.T) {
 	for value, want := range map[string]string{
-		"":                                  "EOF",
+		"":                                  "it is empty",
 		"[]":                                "want an object of containers",
 		`{"web":1}`:                         `of container "web"`,
 		`{"web":{"ports":{"dlv":70000}}}`:   "not between 1 and 65535",
