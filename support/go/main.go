@@ -62,7 +62,9 @@ func adapt(root *cobra.Command) error {
 			return
 		}
 		if os.Getenv(supervisedVar) != "" {
-			os.Unsetenv(supervisedVar)
+			if err := os.Unsetenv(supervisedVar); err != nil {
+				fmt.Fprintln(os.Stderr, "dlv:", err)
+			}
 			run(cmd, args)
 			return
 		}

@@ -136,7 +136,8 @@ func pass(client *rpc2.RPCClient, dlv *os.Process, s syscall.Signal) {
 		}
 	}
 	if s == syscall.SIGTERM || s == syscall.SIGINT {
-		dlv.Signal(syscall.SIGTERM)
+		// An error means that it has ended already, which the caller is about to hear.
+		_ = dlv.Signal(syscall.SIGTERM)
 	}
 }
 
