@@ -326,8 +326,8 @@ func jvmCases() []attachment {
 		j.wait("> ")
 		line := fmt.Sprintf("App:%d", breakpoint(t, "App.java"))
 		j.do("stop at "+line, "reakpoint "+line)
-		version := j.do("version", "VM version")
-		_, version, _ = strings.Cut(version, "VM version")
+		_, version, _ := strings.Cut(j.do("version", "JVM version "), "JVM version ")
+		version, _, _ = strings.Cut(version, ".")
 		return func(want string) {
 			t.Helper()
 			j.wait("Breakpoint hit:")
@@ -335,7 +335,7 @@ func jvmCases() []attachment {
 				t.Fatalf("jdb says %q", got)
 			}
 			j.do("cont", "> ")
-		}, by{"JDK 17", "jdb", "JDWP agent of the JDK"}
+		}, by{"JDK " + version, "jdb", "JDWP agent of the JDK"}
 	}
 	return []attachment{
 		{name: "java", command: "imagePullPolicy: IfNotPresent", starts: "`java`, ENTRYPOINT of the image", attach: attach},

@@ -22,7 +22,7 @@ def main():
             if os.path.isfile(target) and not is_archive(target):
                 sys.path.insert(0, os.path.dirname(os.path.realpath(target)))
         elif kind == "module":
-            sys.path.insert(0, os.getcwd())
+            sys.path.insert(0, os.getcwd() if sys.version_info >= (3, 7) else "")
         else:
             sys.path.insert(0, "")
     environ = dict(os.environ)
@@ -111,14 +111,15 @@ def is_source(target):
 def run_source(target):
     """Runs a source file. Unlike runpy.run_path, it leaves a __main__ module that outlives the file's last line, as
     threads and exit handlers expect."""
-    from importlib.machinery import SourceFileLoader
-
     with open(target, "rb") as f:
         code = compile(f.read(), target, "exec", 0, True)
     module = fresh_main()
     module.__file__ = target
-    module.__cached__ = None
-    module.__loader__ = SourceFileLoader("__main__", target)
+    if sys.version_info >= (3,):
+        from importlib.machinery import SourceFileLoader
+
+        module.__cached__ = None
+        module.__loader__ = SourceFileLoader("__main__", target)
     exec(code, module.__dict__)
 
 
