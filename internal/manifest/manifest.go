@@ -236,6 +236,11 @@ func (s *Set) render(results fn.Results) ([]byte, error) {
 			}
 			return emitted{root: c.expanded, body: c.body}
 		})
+		size := 0
+		for i, c := range chunks {
+			size += len(c.head) + len(bodies[i].body) + len(c.tail)
+		}
+		j.out = slices.Grow(j.out, size+64) // and what joining may add
 		for i, c := range chunks {
 			head, root, body, err := c.head, bodies[i].root, bodies[i].body, bodies[i].err
 			if err != nil {

@@ -549,3 +549,29 @@ func TestOnlineBoutique(t *testing.T) {
 		t.Errorf("%d lines were added", added)
 	}
 }
+
+func TestBlockText(t *testing.T) {
+	for name, test := range map[string]struct{ in, old, new, want string }{
+		"folded":           {"a: >-   # c\n   exec java\n   -jar\n\n   app.jar\n   # no comment\nb:   1\n", "-jar", "-x -jar", "a: >-   # c\n   exec java\n   -x -jar\n\n   app.jar\n   # no comment\nb:   1\n"},
+		"end of a line":    {"a: >\n     b\n     c\n", "b", "bd", "a: >\n     bd\n     c\n"},
+		"end":              {"a: >\n     b\n     c\n", "c", "c d", "a: >\n     b\n     c d\n"},
+		"behind a blank":   {"a: >\n     b\n\n     c\n", "c", "dc", "a: >\n     b\n\n     dc\n"},
+		"over lines":       {"a: >\n     b\n     c\n", "b c", "d e", "a: |\n  d e\n"},
+		"to two lines":     {"a: >\n     b\n     c\n", "b c", "b\nc", "a: |\n  b\n  c\n"},
+		"blank at the end": {"a: >\n     b\n     c\n", "c", "c ", "a: \"b c \\n\"\n"},
+		"literal":          {"a: |2-\n     b\n\n   c\n", "c", "d", "a: |2-\n     b\n\n   d\n"},
+		"deep in literal":  {"a: |\n     b\n       c\n     d é é\n", "é é", "é f é", "a: |\n     b\n       c\n     d é f é\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := mustRead(t, input(test.in))
+			o := s.Objects()[0]
+			v := get(o.Node().YNode(), "a")
+			v.Value = strings.Replace(v.Value, test.old, test.new, 1)
+			o.MarkEdited()
+			wantText(t, written(t, s), test.want)
+			if again := mustRead(t, input(test.want)); !sameTree(again.Objects()[0].Node().YNode(), o.Node().YNode()) {
+				t.Error("what was written is not what was meant")
+			}
+		})
+	}
+}

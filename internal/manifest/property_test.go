@@ -503,3 +503,39 @@ func randomEdit(rng *rand.Rand, root *yaml.Node) string {
 		return fmt.Sprintf("%s with item %d", where, at)
 	}
 }
+
+// TestBlockTextAnywhere changes random pieces of random block scalars.
+func TestBlockTextAnywhere(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	random := func(alphabet string, most int) string {
+		letters := []rune(alphabet)
+		var s strings.Builder
+		for range rng.IntN(most) {
+			s.WriteRune(letters[rng.IntN(len(letters))])
+		}
+		return s.String()
+	}
+	changed := 0
+	for range 20_000 {
+		header := []string{"|", ">", "|-", ">-", "|+", ">+", ">2", "|2-", "> # c"}[rng.IntN(9)]
+		text := "a: " + header + "\n  " + strings.ReplaceAll(random("abé #\n\n ", 20), "\n", "\n  ") + "\nb: 1\n"
+		orig, p := parseYAML([]byte(text))
+		if p != nil || orig.Content[0].Kind != yaml.MappingNode {
+			continue
+		}
+		edited := copyTree(orig.Content[0], asIs)
+		v := get(edited, "a")
+		from := rng.IntN(len(v.Value) + 1)
+		to := from + rng.IntN(len(v.Value)-from+1)
+		v.Value = strings.ToValidUTF8(v.Value[:from]+random("ab \n#", 4)+v.Value[to:], "")
+		if out, ok := splice([]byte(text), orig.Content[0], edited); ok {
+			changed++
+			if !readsAs(out, edited) {
+				t.Fatalf("%q from %q", out, text)
+			}
+		}
+	}
+	if changed < 10_000 {
+		t.Errorf("only %d texts were changed in place", changed)
+	}
+}

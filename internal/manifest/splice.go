@@ -12,7 +12,8 @@ import (
 // document that mixes styles of indentation, or breaks long strings over lines, stays as it is everywhere else. It gives up
 // (false) where lines cannot be told apart, and where the outcome is not read as exactly the edited tree.
 //
-// It walks both trees at once, and down only through block mappings and sequences, in which each entry has lines of its own.
+// It walks both trees at once. In block mappings and sequences, each entry has lines of its own, which are replaced; in flow
+// collections, entries share lines, so only scalars are replaced and new entries added.
 func splice(text []byte, orig, edited *yaml.Node) ([]byte, bool) {
 	s := splicer{eol: "\n", lines: make([]string, 0, countLines(text)+1)}
 	if usesCRLF(text) {
@@ -204,7 +205,7 @@ func (s *splicer) mapping(o, n *yaml.Node, bound int, st style) bool {
 		}
 		k := *key
 		k.HeadComment, k.FootComment, k.Anchor = "", "", ""
-		lines, ok := st.entry(&k, withoutLastFoot(value))
+		lines, ok := st.entry(&k, unfolded(withoutLastFoot(value)))
 		if !ok {
 			return false
 		}
@@ -262,7 +263,7 @@ func (s *splicer) sequence(o, n *yaml.Node, bound int, st style) bool {
 		if identical(old, item) || s.node(old, item, parts[prev], st) {
 			continue
 		}
-		c := withoutLastFoot(item)
+		c := unfolded(withoutLastFoot(item))
 		c.HeadComment = ""
 		lines, ok := st.item(c)
 		if !ok {
@@ -293,7 +294,7 @@ func (s *splicer) node(o, n *yaml.Node, p part, st style) bool {
 	case o.Kind == yaml.SequenceNode:
 		ok = s.sequence(o, n, p.bound, st)
 	case o.Kind == yaml.ScalarNode && n.Kind == yaml.ScalarNode:
-		ok = s.scalar(o, n, st, false)
+		ok = s.scalar(o, n, st, false) || s.blockText(o, n)
 	}
 	if !ok {
 		s.changes, s.swaps = s.changes[:changes], s.swaps[:swaps]
