@@ -108,10 +108,33 @@ func ensure(node *yaml.Node, name string, kind yaml.Kind, after ...string) *yaml
 // YAML 1.2, while kubectl reads YAML 1.1, for which yes, on and 010 are no strings either.
 func str(value string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Value: value}
+	if isWord(value) {
+		return n
+	}
 	if yaml.IsValueNonString(value) || strings.Contains(value, "\n") && !survives(n) {
 		n.Style = yaml.DoubleQuotedStyle
 	}
 	return n
+}
+
+// isWord says whether a text is a string in YAML 1.1 at first sight: names, paths, options, addresses, by far most of what is added.
+// It saves asking the library, which parses a document to find out.
+func isWord(value string) bool {
+	const longest = len("false") // of the words that are no strings, such as yes, null, true, off
+	word := strings.TrimPrefix(value, "--")
+	for i := range len(word) {
+		c := word[i]
+		switch {
+		case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '/':
+			if i == 0 && len(value) <= longest && strings.IndexByte("yYnNtTfFoO", c) >= 0 {
+				return false
+			}
+		case i > 0 && ('0' <= c && c <= '9' || strings.IndexByte("-_.=,@+", c) >= 0 || c == ':' && i+1 < len(word)):
+		default:
+			return false
+		}
+	}
+	return word != ""
 }
 
 // survives says whether the emitter's way of writing a text of several lines, as a block, reads back as the same: blocks
