@@ -40,6 +40,9 @@ var errReported = errors.New("reported")
 // usageError is a command line that makes no sense.
 type usageError struct{ error }
 
+// Usage marks it, and its like in other packages.
+func (usageError) Usage() {}
+
 // run is the program: args[0] is its name. It returns the exit status.
 func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) int {
 	root := newRoot(args[0], in, out, errw)
@@ -48,7 +51,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 	root.SetOut(out)
 	root.SetErr(errw)
 	err := root.ExecuteContext(ctx)
-	var usage usageError
+	var usage interface{ Usage() }
 	switch {
 	case err == nil:
 		return statusDone

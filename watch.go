@@ -11,4 +11,8 @@ import (
 )
 
 // watchCommand returns the command "watch".
-func watchCommand(out, errw io.Writer) *cobra.Command { return watch.NewCommand(out, errw) }
+func watchCommand(out, errw io.Writer) *cobra.Command {
+	cmd := watch.NewCommand(out, errw)
+	cmd.Args = noArgs
+	return cmd
+}

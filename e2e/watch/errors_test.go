@@ -14,7 +14,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// Each of these is one clear line on stderr and exit status 1.
+// Each of these is one clear line on stderr and exit status 1; wrong usage is exit status 2, with a hint.
 func TestErrorsAtTheStart(t *testing.T) {
 	ns := namespace(t)
 	kubeconfig := func(user string, groups ...string) string {
@@ -67,6 +67,7 @@ func TestErrorsAtTheStart(t *testing.T) {
 		}
 	}
 
+	usage := map[string]bool{"bad output": true, "namespace and all": true, "an argument too many": true}
 	for name, test := range map[string]struct {
 		kubeconfig string
 		args       []string
@@ -104,11 +105,15 @@ func TestErrorsAtTheStart(t *testing.T) {
 					t.Errorf("stderr %q does not say %q", text, want)
 				}
 			}
-			if strings.Count(text, "\n") != 1 || strings.Contains(text, "goroutine") {
-				t.Errorf("stderr is not one line: %s", text)
+			lines, status := 1, 1
+			if usage[name] {
+				lines, status = 2, 2 // the second line names --help
 			}
-			if code := s.cmd.ProcessState.ExitCode(); code == 0 {
-				t.Errorf("exit status 0")
+			if strings.Count(text, "\n") != lines || strings.Contains(text, "goroutine") {
+				t.Errorf("stderr is not of %d lines: %s", lines, text)
+			}
+			if code := s.cmd.ProcessState.ExitCode(); code != status {
+				t.Errorf("exit status %d, want %d", code, status)
 			}
 			for l := range s.lines {
 				t.Errorf("stdout: %s", l.text)

@@ -506,7 +506,6 @@ func (g *generator) script(argv []string) []string {
 		legit      string
 		unordered  bool
 	}
-	const uses = "script that uses the variable"
 	const loop, background, conditional, builtin = "the program runs in a loop", "background job", "conditional around the program", "the script ends with something else"
 	templates := []template{
 		{"plain", c, "", false}, {"plain", c, "", false}, {"plain", c + "\n", "", false}, {"exec", "exec " + c, "", false}, {"exec", "exec " + c, "", false}, {"exec", "exec  " + c + "\n", "", false},

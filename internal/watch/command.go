@@ -26,6 +26,11 @@ import (
 	"k8s.io/klog/v2"
 )
 
+// usageError is a command line that makes no sense: whoever runs the command tells it by the method Usage.
+type usageError struct{ error }
+
+func (usageError) Usage() {}
+
 // options are the command's flags.
 type options struct {
 	namespaces    []string
@@ -83,7 +88,7 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 	klog.SetLogger(logr.Discard())
 
 	if !slices.Contains([]string{"", "text", "json"}, o.output) {
-		return fmt.Errorf("unknown output %q: want text or json", o.output)
+		return usageError{fmt.Errorf("unknown output %q: want text or json", o.output)}
 	}
 	if _, err := labels.Parse(o.selector); err != nil {
 		return fmt.Errorf("reading selector %q: %w", o.selector, err)
@@ -119,18 +124,17 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 	printer, people := o.printer(out)
 	hub.also = printer.add
 
-	var serving chan error
+	var served chan struct{}
 	if o.listen != "" {
 		l, host, err := listen(ctx, o.listen)
 		if err != nil {
 			return err
 		}
-		serving = make(chan error, 1)
+		served = make(chan struct{})
 		s := &server{hub: hub, host: host, readTime: 10 * time.Second, writeTime: 30 * time.Second}
 		go func() {
-			err := s.serve(ctx, l)
-			cancel(err)
-			serving <- err
+			defer close(served)
+			cancel(s.serve(ctx, l))
 		}()
 		stderr.say("serving http://%s/v1/events and /v1/state", l.Addr())
 	}
@@ -146,13 +150,12 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 	source.observe = func(p pod) { changes.observe(ctx, p) }
 	source.forget = func(namespace, name string) { changes.forget(ctx, namespace, name) }
 
-	drained, printed := make(chan struct{}), make(chan error, 1)
+	drained, printed := make(chan struct{}), make(chan struct{})
 	go func() {
-		err := printer.run(drained)
-		if err != nil {
+		defer close(printed)
+		if err := printer.run(drained); err != nil {
 			cancel(err)
 		}
-		printed <- err
 	}()
 	if people {
 		stderr.say("watching %s at %s for debuggable containers; Ctrl-C ends", describeNamespaces(namespaces), config.Host)
@@ -175,8 +178,8 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 	case <-printed:
 	case <-time.After(drainTime):
 	}
-	if serving != nil {
-		<-serving
+	if served != nil {
+		<-served
 	}
 	return err
 }

@@ -36,7 +36,7 @@ func connections(procNet fs.FS, port int) (int, error) {
 			}
 		}
 		err = lines.Err()
-		f.Close()
+		_ = f.Close() // it was only read
 		if err != nil {
 			return 0, fmt.Errorf("reading the connections in %s: %w", table, err)
 		}
