@@ -263,7 +263,8 @@ func shell(t *testing.T, dir, command string) ([]string, int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "bash", "-uo", "pipefail", "-c", command)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "UPDATE=", "TERM=dumb")
+	// Without what a make above this test hands down: a make in a block would tell of its folders.
+	cmd.Env = append(os.Environ(), "UPDATE=", "TERM=dumb", "MAKEFLAGS=", "MAKELEVEL=", "MFLAGS=")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()

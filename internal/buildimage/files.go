@@ -13,6 +13,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/crypto/x509roots/fallback/bundle"
+
+	"debuggable.dev/debuggable/internal/ociimage"
 )
 
 // Paths in the image. The certificates are where crypto/x509 looks first on Linux.
@@ -21,23 +23,13 @@ const (
 	certificates = "etc/ssl/certs/ca-certificates.crt"
 )
 
-// file is a regular file of the image.
-type file struct {
-	path string // without a leading slash
-	mode int64  // permission bits
-	data []byte
-}
-
-// tree is what the image holds, in the order of the paths.
-type tree []file
-
 // files builds what the image for one platform holds.
-func files(ctx context.Context, p v1.Platform) (tree, error) {
+func files(ctx context.Context, p v1.Platform) (ociimage.Tree, error) {
 	binary, err := compile(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	return tree{{program, 0o755, binary}, {certificates, 0o644, roots()}}, nil
+	return ociimage.Tree{program: {Mode: 0o755, Data: binary}, certificates: {Mode: 0o644, Data: roots()}}, nil
 }
 
 // compile builds the program: static, without a Kubernetes client, and without anything of the machine that builds it.
@@ -73,13 +65,13 @@ func roots() []byte {
 }
 
 // write lays the files out below a folder.
-func (t tree) write(dir string) error {
-	for _, f := range t {
-		target := filepath.Join(dir, filepath.FromSlash(f.path))
+func write(t ociimage.Tree, dir string) error {
+	for name, f := range t {
+		target := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(target, f.data, os.FileMode(f.mode)); err != nil {
+		if err := os.WriteFile(target, f.Data, os.FileMode(f.Mode)); err != nil {
 			return err
 		}
 	}

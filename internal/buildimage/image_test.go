@@ -1,6 +1,8 @@
 package main
 
 import (
+	"debuggable.dev/debuggable/internal/ociimage"
+
 	"bytes"
 	"crypto/x509"
 	"debug/elf"
@@ -87,10 +89,10 @@ func TestImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	extract(t, image, root)
-	for _, f := range contents {
-		info, err := os.Stat(filepath.Join(root, f.path))
-		if err != nil || info.Mode().Perm() != os.FileMode(f.mode) {
-			t.Errorf("%s: %v, %v, want mode %o", f.path, info, err, f.mode)
+	for name, f := range contents {
+		info, err := os.Stat(filepath.Join(root, name))
+		if err != nil || info.Mode().Perm() != os.FileMode(f.Mode) {
+			t.Errorf("%s: %v, %v, want mode %o", name, info, err, f.Mode)
 		}
 	}
 	entry := config.Config.Entrypoint[0]
@@ -121,7 +123,7 @@ func TestImage(t *testing.T) {
 
 // TestDockerfileSaysTheSame compares what the Dockerfile tells an engine with what the program builds without one.
 func TestDockerfileSaysTheSame(t *testing.T) {
-	image, err := makeImage(tree{{program, 0o755, nil}}, v1.Platform{OS: "linux", Architecture: "arm64"})
+	image, err := makeImage(ociimage.Tree{program: {Mode: 0o755}}, v1.Platform{OS: "linux", Architecture: "arm64"})
 	if err != nil {
 		t.Fatal(err)
 	}

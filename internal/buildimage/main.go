@@ -11,6 +11,8 @@
 package main
 
 import (
+	"debuggable.dev/debuggable/internal/ociimage"
+
 	"context"
 	"flag"
 	"fmt"
@@ -63,13 +65,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		return t.write(*rootfs)
+		return write(t, *rootfs)
 	}
 	index, err := build(ctx, wanted)
 	if err != nil {
 		return err
 	}
-	if err := writeLayout(*layout, index); err != nil {
+	if err := ociimage.WriteLayout(*layout, index, program+":latest"); err != nil {
 		return err
 	}
 	digest, err := index.Digest()

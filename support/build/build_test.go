@@ -1,6 +1,8 @@
 package main
 
 import (
+	"debuggable.dev/debuggable/internal/ociimage"
+
 	"archive/tar"
 	"archive/zip"
 	"bytes"
@@ -286,7 +288,7 @@ func wheelOf(t *testing.T, files map[string]string) []byte {
 
 func TestOverlay(t *testing.T) {
 	lib := sharedLibrary(t)
-	tr := tree{}
+	tr := ociimage.Tree{}
 	first := map[string]string{
 		"d/a.py": "a", "d/x.cpython-312-x86_64-linux-gnu.so": lib, "d/x.cpython-312-aarch64-linux-gnu.so": lib,
 		"d/x.c": "c", "d/x.cp39-win_amd64.pyd": "p", "d-1.dist-info/RECORD": "r", "d-1.dist-info/METADATA": "m", "d.libs/libc.so": "l",
@@ -313,11 +315,11 @@ func TestOverlay(t *testing.T) {
 	if err := overlay(tr, wheelOf(t, map[string]string{"d/a.py": "b"}), "d-1", "amd64"); err == nil || !strings.Contains(err.Error(), "d/a.py") {
 		t.Errorf("two wheels that differ: %v", err)
 	}
-	if err := overlay(tree{}, wheelOf(t, map[string]string{"d/x.cpython-312-x86_64-linux-gnu.so": "no library"}), "d-1", "amd64"); err == nil {
+	if err := overlay(ociimage.Tree{}, wheelOf(t, map[string]string{"d/x.cpython-312-x86_64-linux-gnu.so": "no library"}), "d-1", "amd64"); err == nil {
 		t.Error("no error for a broken library")
 	}
-	escaped := tree{}
-	if err := overlay(escaped, wheelOf(t, map[string]string{"../../up.py": "x"}), "d-1", "amd64"); err != nil || escaped["d-1/up.py"].data == nil {
+	escaped := ociimage.Tree{}
+	if err := overlay(escaped, wheelOf(t, map[string]string{"../../up.py": "x"}), "d-1", "amd64"); err != nil || escaped["d-1/up.py"].Data == nil {
 		t.Errorf("a path that leads out: %v, %v", escaped, err)
 	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"debuggable.dev/debuggable/internal/ociimage"
+
 	"bytes"
 	"context"
 	"debug/buildinfo"
@@ -47,14 +49,14 @@ type goCompiler struct {
 	root, temp string
 	toolchain  string // go1.26.8
 	built      map[string]program
-	licences   map[string]tree // by module path@version
+	licences   map[string]ociimage.Tree // by module path@version
 }
 
 // program is a built program with the modules that are in it.
 type program struct {
 	data     []byte
 	contents []content
-	licences tree
+	licences ociimage.Tree
 }
 
 func newGoCompiler(ctx context.Context, root string) (*goCompiler, error) {
@@ -68,7 +70,7 @@ func newGoCompiler(ctx context.Context, root string) (*goCompiler, error) {
 	}
 	return &goCompiler{
 		root: root, temp: temp, toolchain: strings.TrimSpace(string(out)),
-		built: map[string]program{}, licences: map[string]tree{},
+		built: map[string]program{}, licences: map[string]ociimage.Tree{},
 	}, nil
 }
 
@@ -97,7 +99,7 @@ func (c *goCompiler) build(ctx context.Context, module, pkg, arch string) (progr
 	if err != nil {
 		return program{}, fmt.Errorf("reading what is in %s: %w", pkg, err)
 	}
-	p := program{data: data, licences: tree{}}
+	p := program{data: data, licences: ociimage.Tree{}}
 	p.contents = append(p.contents, content{kind: "golang", name: "stdlib", version: strings.TrimPrefix(info.GoVersion, "go")})
 	for _, dep := range info.Deps {
 		if dep.Replace != nil {
@@ -120,7 +122,7 @@ func (c *goCompiler) build(ctx context.Context, module, pkg, arch string) (progr
 var licenceName = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents)([.-].*)?$`)
 
 // licencesOf returns a module's licence files, as <module>/<file>.
-func (c *goCompiler) licencesOf(ctx context.Context, dir, path, version string) (tree, error) {
+func (c *goCompiler) licencesOf(ctx context.Context, dir, path, version string) (ociimage.Tree, error) {
 	key := path + "@" + version
 	if t, ok := c.licences[key]; ok {
 		return t, nil
@@ -137,7 +139,7 @@ func (c *goCompiler) licencesOf(ctx context.Context, dir, path, version string) 
 	if err != nil {
 		return nil, fmt.Errorf("finding module %s: %w", key, err)
 	}
-	t := tree{}
+	t := ociimage.Tree{}
 	for _, e := range entries {
 		if !e.Type().IsRegular() || !licenceName.MatchString(e.Name()) {
 			continue
@@ -146,7 +148,7 @@ func (c *goCompiler) licencesOf(ctx context.Context, dir, path, version string) 
 		if err != nil {
 			return nil, err
 		}
-		t[path+"/"+e.Name()] = file{mode: 0o644, data: data}
+		t[path+"/"+e.Name()] = ociimage.File{Mode: 0o644, Data: data}
 	}
 	c.licences[key] = t
 	return t, nil
@@ -154,7 +156,7 @@ func (c *goCompiler) licencesOf(ctx context.Context, dir, path, version string) 
 
 // add puts a program into the part, with its licences beside it.
 func (p *part) add(path string, prog program, runtime string) {
-	p.tree[path] = file{mode: 0o755, data: prog.data}
+	p.tree[path] = ociimage.File{Mode: 0o755, Data: prog.data}
 	p.contents = append(p.contents, prog.contents...)
 	for name, f := range prog.licences {
 		p.tree["support/"+runtime+"/licenses/"+name] = f
@@ -200,7 +202,7 @@ func addNodeWrapper(ctx context.Context, p *part, c *goCompiler, root string) er
 		if err != nil {
 			return err
 		}
-		p.tree["support/nodejs/lib/"+to] = file{mode: 0o644, data: data}
+		p.tree["support/nodejs/lib/"+to] = ociimage.File{Mode: 0o644, Data: data}
 	}
 	p.labels = map[string]string{"inspector": "the image's own node; the wrapper gives --inspect to the application only"}
 	return nil

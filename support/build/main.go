@@ -14,6 +14,8 @@
 package main
 
 import (
+	"debuggable.dev/debuggable/internal/ociimage"
+
 	"context"
 	"errors"
 	"flag"
@@ -158,12 +160,12 @@ func run(ctx context.Context, args []string, out, errw io.Writer) error {
 
 // buildPart makes one platform's part of a runtime's image.
 func buildPart(ctx context.Context, runtime, arch, root string, goc *goCompiler, s settings) (part, error) {
-	p := part{arch: arch, tree: tree{}}
+	p := part{arch: arch, tree: ociimage.Tree{}}
 	installer, err := goc.build(ctx, ".", "./support/install", arch)
 	if err != nil {
 		return p, err
 	}
-	p.tree["install"] = file{mode: 0o755, data: installer.data}
+	p.tree["install"] = ociimage.File{Mode: 0o755, Data: installer.data}
 	p.contents = append(p.contents, installer.contents...)
 	switch runtime {
 	case "go":
@@ -185,7 +187,7 @@ func finish(ctx context.Context, runtime string, parts []part, s settings, out i
 		return err
 	}
 	dir := filepath.Join(s.out, runtime)
-	if err := writeLayout(dir, index, s.version); err != nil {
+	if err := ociimage.WriteLayout(dir, index, s.version); err != nil {
 		return err
 	}
 	digest, err := index.Digest()

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"debuggable.dev/debuggable/internal/ociimage"
+
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
@@ -63,12 +65,12 @@ func get(ctx context.Context, url string) ([]byte, error) {
 }
 
 // untar returns the regular files of a tar.gz. Names that lead out of the folder are refused.
-func untar(data []byte) (tree, error) {
+func untar(data []byte) (ociimage.Tree, error) {
 	z, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
 		return nil, err
 	}
-	t := tree{}
+	t := ociimage.Tree{}
 	for r := tar.NewReader(z); ; {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -92,6 +94,6 @@ func untar(data []byte) (tree, error) {
 		if h.Mode&0o111 != 0 || name == "vsdbg" {
 			mode = 0o755
 		}
-		t[name] = file{mode: mode, data: content}
+		t[name] = ociimage.File{Mode: mode, Data: content}
 	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"debuggable.dev/debuggable/internal/ociimage"
+
 	"archive/zip"
 	"bytes"
 	"context"
@@ -150,7 +152,7 @@ var unwanted = regexp.MustCompile(`(^|/)(pydevd_attach_to_process/(?:.*\.(?:dll|
 
 // overlay adds a wheel's files for a GOARCH to a tree, below a folder. Wheels of one package and version differ in
 // their compiled parts only, which is checked.
-func overlay(t tree, data []byte, folder, arch string) error {
+func overlay(t ociimage.Tree, data []byte, folder, arch string) error {
 	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[arch]
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
@@ -186,8 +188,8 @@ func overlay(t tree, data []byte, folder, arch string) error {
 		old, there := t[name]
 		switch {
 		case !there:
-			t[name] = file{mode: 0o644, data: content}
-		case bytes.Equal(old.data, content), strings.Contains(f.Name, ".dist-info/"):
+			t[name] = ociimage.File{Mode: 0o644, Data: content}
+		case bytes.Equal(old.Data, content), strings.Contains(f.Name, ".dist-info/"):
 		case native:
 			// Wheels for glibc and for musl each have one of that name. The first one stays; the other C library's
 			// Python cannot load it and does without.
@@ -208,7 +210,7 @@ func addPython(ctx context.Context, p *part, c *goCompiler, root, cache string) 
 	if err != nil {
 		return err
 	}
-	p.tree["support/python/bootstrap.py"] = file{mode: 0o644, data: bootstrap}
+	p.tree["support/python/bootstrap.py"] = ociimage.File{Mode: 0o644, Data: bootstrap}
 
 	lock, err := os.ReadFile(filepath.Join(root, "support", "python", "wheels.lock"))
 	if err != nil {
@@ -242,6 +244,6 @@ func addPython(ctx context.Context, p *part, c *goCompiler, root, cache string) 
 			p.labels[label] += w.version + " (Python " + w.oldest + " and later)"
 		}
 	}
-	p.tree["support/python/versions"] = file{mode: 0o644, data: []byte(versions.String())}
+	p.tree["support/python/versions"] = ociimage.File{Mode: 0o644, Data: []byte(versions.String())}
 	return nil
 }
