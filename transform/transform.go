@@ -8,7 +8,7 @@
 //  2. [Scope.Images] names the images whose configurations are needed. Somebody else resolves them.
 //  3. [Scope.Apply] takes each container through
 //     its environment (env.go) and process (process.go, expand.go) → the program that matters (package launch) → its
-//     runtime and plan (package runtimes) → edits of command, args and env (attach.go),
+//     runtime (analyse.go, package runtimes) → its plan and the edits of command, args and env (attach.go),
 //  4. and then each pod through ports, support files, probes and annotation (pod.go), each workload through replicas
 //     and autoscalers (scale.go).
 //  5. Results come in document order (result.go).

@@ -27,7 +27,7 @@ type Kind struct {
 
 var v1 = []string{"v1"}
 
-// Kinds is the table of kinds, in no particular order; a user's own come first.
+// kinds is the table of kinds; a user's own come before it.
 var kinds = []Kind{
 	{Group: "", Versions: v1, Kind: "Pod", Template: []string{""}},
 	{Group: "", Versions: v1, Kind: "PodTemplate", Template: []string{"template"}},
