@@ -8,6 +8,7 @@ import (
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/manifest"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // resolveJobs is how many images are resolved at a time: enough to hide latency, few enough for a registry's limits.
@@ -17,16 +18,34 @@ const resolveJobs = 8
 func itemEntries(set *manifest.Set) ([]image.Entry, error) {
 	var listed []image.Entry
 	for _, o := range set.Objects() {
-		if o.Node().GetKind() != "ImageConfigs" || o.Node().GetApiVersion() != functionconfig.APIVersion {
-			continue
+		for _, node := range resources(o.Node()) {
+			if node.GetKind() != "ImageConfigs" || node.GetApiVersion() != functionconfig.APIVersion {
+				continue
+			}
+			entries, err := image.ParseImageConfigsResource(node)
+			if err != nil {
+				return nil, &itemError{fmt.Errorf("%s: ImageConfigs %s: %w", o.Where(), node.GetName(), err), object{o}}
+			}
+			listed = append(listed, entries...)
 		}
-		entries, err := image.ParseImageConfigsResource(o.Node())
-		if err != nil {
-			return nil, &itemError{fmt.Errorf("%s: ImageConfigs %s: %w", o.Where(), o.Node().GetName(), err), object{o}}
-		}
-		listed = append(listed, entries...)
 	}
 	return listed, nil
+}
+
+// resources are an object itself or, of a List, its items.
+func resources(node *yaml.RNode) []*yaml.RNode {
+	if node.GetKind() != "List" {
+		return []*yaml.RNode{node}
+	}
+	field := node.Field("items")
+	if field == nil {
+		return nil
+	}
+	items, err := field.Value.Elements()
+	if err != nil {
+		return nil // a list whose items are no list has no ImageConfigs either
+	}
+	return items
 }
 
 // itemError is an error in an ImageConfigs resource among the objects.
