@@ -297,7 +297,7 @@ func TestFlagUsage(t *testing.T) {
 	AddFlags(fs)
 	usage := fs.FlagUsages()
 	for _, want := range []string{
-		"--artifact image=IMAGE[,…] ", "--offline ", "--platform OS/ARCH ", `(default linux/amd64)`, "(default 10m)", "(default 1)",
+		"--artifact image=IMAGE[,...] ", "--offline ", "--platform OS/ARCH ", `(default linux/amd64)`, "(default 10m)", "(default 1)",
 		`"skip" leaves probes alone`, "--build-artifacts FILE ", "--layout [IMAGE=]DIR ",
 	} {
 		if !strings.Contains(usage, want) {

@@ -186,7 +186,7 @@ func replicasSetting(def int) setting {
 
 func artifactsSetting() setting {
 	return setting{
-		name: "artifacts", flag: "artifact", value: "image=IMAGE[,…]", list: true, separator: "\n",
+		name: "artifacts", flag: "artifact", value: "image=IMAGE[,...]", list: true, separator: "\n",
 		help: "transform only images that match one of these; where none are given, every container's",
 		form: "image=IMAGE[,name=NAME][,runtime=RUNTIME]",
 		schema: schema{typ: "array", items: &schema{typ: "object", required: []string{"image"}, properties: []property{
