@@ -148,7 +148,10 @@ func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 	}
 	if l.permutes && !(len(words) > len(rest) && words[len(words)-len(rest)-1].text == "--") {
 		// A mere "-" is no option.
+		late := slices.IndexFunc(rest, func(w word) bool { return !w.static && w.known == 0 })
 		switch i := slices.IndexFunc(rest, func(w word) bool { return len(w.text) > 1 && w.text[0] == '-' }); {
+		case i < 0 && late >= 0:
+			f.noInsert = refuse(LauncherUnknownOption, "whether %s takes %s of its command for an option is only known when it runs", name, quote(rest[late].text))
 		case i < 0:
 			f.guards = append(f.guards, rest[0].at)
 		case rest[i].text == "--", strings.Trim(rest[i].text[1:], l.short) == "":

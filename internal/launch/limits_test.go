@@ -52,6 +52,11 @@ func TestInsertLimits(t *testing.T) {
 			}
 		})
 	}
+	if found, err := Find(Input{Argv: []string{"sh", "-c", `set -- --x; catatonit python a.py "$@"`}}); err != nil {
+		t.Error(err)
+	} else if edits, err := found.Insert(insert); err == nil {
+		t.Errorf("catatonit may take what stands for $@ for its own, but got %v", edits)
+	}
 	if _, err := Find(Input{Argv: []string{"/cnb/process/web"}, Labels: label(`["bash","-c","exec python \"$X\""]`)}); err == nil || !strings.Contains(err.Error(), "once before") {
 		t.Errorf("a script that bash reads twice: got %v", err)
 	}
