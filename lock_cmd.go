@@ -43,8 +43,8 @@ lock makes them anew.`,
 			return err
 		}
 		scope := transform.Find(objects(set), cfg)
-		resolved := resolve(cmd.Context(), source, scope)
-		wants, support := scope.Images(), scope.SupportImages(resolved)
+		resolved, support := resolve(cmd.Context(), source, scope)
+		wants := scope.Images()
 		var entries []image.Entry
 		failed := false
 		for _, want := range slices.Concat(wants, support) {

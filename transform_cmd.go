@@ -115,18 +115,19 @@ func transformSet(ctx context.Context, set *manifest.Set, flags *functionconfig.
 		return nil, err
 	}
 	scope := transform.Find(objects(set), cfg)
-	images := resolve(ctx, source, scope)
+	images, _ := resolve(ctx, source, scope)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("resolving images: %w", err)
 	}
 	return scope.Apply(images), nil
 }
 
-// resolve finds the configurations of the images that a scope needs, and then of the support images.
-func resolve(ctx context.Context, source image.Source, scope *transform.Scope) map[image.Want]image.Result {
-	images := image.ResolveAll(ctx, source, scope.Images(), resolveJobs)
-	maps.Copy(images, image.ResolveAll(ctx, source, scope.SupportImages(images), resolveJobs))
-	return images
+// resolve finds the configurations of the images that a scope needs, and then of the support images, which it lists.
+func resolve(ctx context.Context, source image.Source, scope *transform.Scope) (images map[image.Want]image.Result, support []image.Want) {
+	images = image.ResolveAll(ctx, source, scope.Images(), resolveJobs)
+	support = scope.SupportImages(images)
+	maps.Copy(images, image.ResolveAll(ctx, source, support, resolveJobs))
+	return images, support
 }
 
 // object is a manifest.Object as package transform wants it.

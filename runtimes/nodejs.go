@@ -39,6 +39,9 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	if plan, found := n.existing(p); found {
 		return plan, nil
 	}
+	if inspectors(p.Line) > inspectors(p.Argv) {
+		return Plan{}, &Refusal{"OtherDebugger", "another program of the script is started with --inspect, and the node wrapper would take that for the application's"}
+	}
 	port, err := freePort(o, inspectorPort)
 	if err != nil {
 		return Plan{}, err
@@ -74,6 +77,14 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	}
 	plan.Env = append(plan.Env, EnvChange{Name: "PATH", Value: nodeBin, How: Prepend, Sep: ":", Default: containerPath})
 	return plan, nil
+}
+
+// inspectors counts how often words ask for an inspector.
+func inspectors(words []string) (n int) {
+	for _, w := range words {
+		n += strings.Count(w, "--inspect")
+	}
+	return n
 }
 
 // sets says whether anything gives a variable a value.
@@ -175,7 +186,8 @@ var (
 		"--inspect-port", "--debug-port", "--max-http-header-size", "--unhandled-rejections", "--input-type", "--watch-path", "--diagnostic-dir",
 		"--stack-trace-limit", "--max-old-space-size", "--dns-result-order", "--disable-warning", "--heapsnapshot-signal", "--report-dir", "--report-directory",
 	}
-	nodemonValueOptions = append([]string{
+	nodemonValueOptions = []string{
 		"-w", "--watch", "-e", "--ext", "-x", "--exec", "-d", "--delay", "-i", "--ignore", "--config", "-s", "--signal", "--cwd",
-	}, "-r", "--require", "--import", "-C", "--conditions", "--inspect-port")
+		"-r", "--require", "--import", "-C", "--conditions", "--inspect-port",
+	}
 )

@@ -14,6 +14,8 @@ type Process struct {
 	Argv []string
 	// Env holds the variables of the image and of the manifest whose values are known.
 	Env map[string]string
+	// Line is the container's whole command line where its script starts other programs besides this one; else nil.
+	Line []string
 	// ImageEnv is the part of Env that comes from the image itself. A sign in it weighs more than one that only
 	// the manifest sets.
 	ImageEnv map[string]string

@@ -62,6 +62,9 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 		NoTemp:    c.noTemp(),
 		EnvShared: c.startsJVM() || besideJVM(a.Found.Rest),
 	}
+	if len(a.Found.Rest) > 0 {
+		a.Process.Line = argv
+	}
 	for name, value := range a.env.likely {
 		if _, set := a.Process.Env[name]; !set && !a.Process.Hidden[name] {
 			a.Process.Env[name] = value // a debugger that it starts must not be started twice

@@ -23,20 +23,6 @@ type attachment struct {
 	env           []envEdit
 }
 
-// inspectsElsewhere says whether a script starts something with an inspector that is not the program's.
-func (a *attachment) inspectsElsewhere() bool {
-	if len(a.Found.Rest) == 0 {
-		return false
-	}
-	count := func(words []string) (n int) {
-		for _, w := range words {
-			n += strings.Count(w, "--inspect")
-		}
-		return n
-	}
-	return count(a.line.argv()) > count(a.Process.Argv)
-}
-
 // planned is the runtime's plan. A debugger that a script is likely to start, going by its arguments, is one that is there.
 func (a Analysis) planned(o runtimes.Options) (runtimes.Plan, error) {
 	process := a.Process
@@ -74,9 +60,6 @@ func (a *attachment) attachOnce(o runtimes.Options) error {
 	if a.plan.Existing {
 		return nil
 	}
-	if runtime.Name() == (runtimes.NodeJS{}).Name() && a.inspectsElsewhere() {
-		return &runtimes.Refusal{Reason: OtherDebugger, Message: "another program of the script is started with --inspect, and the node wrapper would take that for the application's"}
-	}
 	if len(a.plan.Insert) > 0 {
 		if a.Detection.Sign.Strength != runtimes.Told && a.Detection.Sign.Strength < runtimes.Program && runtimes.KnownOther(a.Process.Argv[0]) {
 			return &runtimes.Refusal{Reason: KnownOther, Message: fmt.Sprintf("program %s is no %s program", path.Base(a.Process.Argv[0]), runtime.Name())}
@@ -113,16 +96,11 @@ func (a *attachment) attachOnce(o runtimes.Options) error {
 			return &runtimes.Refusal{Reason: EnvReferenced, Message: fmt.Sprintf("%s would have to change, but the command line uses it", change.Name)}
 		}
 	}
-	words := a.line.manifestWords()
+	line := a.line
 	if a.command || a.args {
-		words = nil
-		for _, w := range a.edited.words() {
-			if w.node != nil {
-				words = append(words, w.raw)
-			}
-		}
+		line = a.edited
 	}
-	if a.env, a.hides, err = a.planEnv(a.Analysis.env, a.plan.Env, words); err != nil {
+	if a.env, a.hides, err = a.planEnv(a.Analysis.env, a.plan.Env, line.manifestWords()); err != nil {
 		return err
 	}
 	if a.plan.Support != "" {

@@ -1,8 +1,6 @@
 package transform
 
 import (
-	"errors"
-
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/runtimes"
@@ -38,11 +36,7 @@ type ExplainedEnv struct {
 func Explain(ref string, resolved image.Result, cfg functionconfig.Config) Explanation {
 	e := Explanation{Image: ref}
 	refuse := func(err error) Explanation {
-		e.Reason, e.Message = NoRuntime, err.Error()
-		var refusal *runtimes.Refusal
-		if errors.As(err, &refusal) {
-			e.Reason = refusal.Reason
-		}
+		e.Reason, e.Message = reasonOf(err), err.Error()
 		return e
 	}
 	if resolved.Err != nil {
@@ -79,12 +73,7 @@ func Explain(ref string, resolved image.Result, cfg functionconfig.Config) Expla
 	for _, edit := range a.env {
 		e.Env = append(e.Env, ExplainedEnv{edit.name, edit.value})
 	}
-	for _, port := range a.plan.Ports {
-		if e.Ports == nil {
-			e.Ports = map[string]int32{}
-		}
-		e.Ports[port.Protocol] = port.Number
-	}
+	e.Ports = portsByProtocol(a.plan.Ports)
 	if a.plan.Support != "" {
 		e.Support = cfg.SupportRegistry + "/" + a.plan.Support
 	}

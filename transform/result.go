@@ -26,7 +26,6 @@ const (
 	EnvMayHide          = "EnvMayHide"          // an added variable hides one that may come from elsewhere
 	EnvHidden           = "EnvHidden"           // a variable would not reach the program
 	EnvReferenced       = "EnvReferenced"       // something else depends on a variable that would change
-	OtherDebugger       = "OtherDebugger"       // another program of the script is debugged already
 	OutlivesProgram     = "OutlivesProgram"     // the debugger stays when the program of a job or an init container ends
 	KnativeFeatures     = "KnativeFeatures"     // Knative admits the pod only with some of its features enabled
 	BadAnnotation       = "BadAnnotation"       // an annotation's value makes no sense
@@ -72,12 +71,28 @@ func (w *Workload) result(severity fn.Severity, reason, message string) *fn.Resu
 
 // refusal makes the result for a container that stays as it is.
 func (c *Container) refusal(severity fn.Severity, runtime string, err error) *fn.Result {
-	reason := NoRuntime
-	var r *runtimes.Refusal
-	if errors.As(err, &r) {
-		reason = r.Reason
+	return c.result(severity, reasonOf(err), runtime, "not made debuggable: %s", err)
+}
+
+// reasonOf is the stable code of a refusal, which all errors here are.
+func reasonOf(err error) string {
+	var refusal *runtimes.Refusal
+	if errors.As(err, &refusal) {
+		return refusal.Reason
 	}
-	return c.result(severity, reason, runtime, "not made debuggable: %s", err)
+	return NoRuntime
+}
+
+// portsByProtocol is how the annotation and explanations hold ports; nil for none.
+func portsByProtocol(ports []runtimes.Port) map[string]int32 {
+	var byProtocol map[string]int32
+	for _, p := range ports {
+		if byProtocol == nil {
+			byProtocol = map[string]int32{}
+		}
+		byProtocol[p.Protocol] = p.Number
+	}
+	return byProtocol
 }
 
 // portWords says where a debugger listens: `dlv on port 56268`.

@@ -232,11 +232,7 @@ func (s *Scope) pinAutoscalers(w *Workload) {
 // refusePod makes the results for a pod that stays as it is for a reason that concerns all of it.
 func refusePod(p *podScope, cfg functionconfig.Config, err error) fn.Results {
 	if len(p.containers) == 0 {
-		r := p.pod.Workload.result(severity(cfg), BadAnnotation, "left alone: "+err.Error())
-		if refusal, ok := err.(*runtimes.Refusal); ok {
-			r.Tags["reason"] = refusal.Reason
-		}
-		return fn.Results{r}
+		return fn.Results{p.pod.Workload.result(severity(cfg), reasonOf(err), "left alone: "+err.Error())}
 	}
 	var results fn.Results
 	for _, c := range p.containers {
@@ -336,12 +332,8 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host m
 func (p *podScope) apply(attached []*attachment, registry string) {
 	var entries []debuginfo.Entry
 	for _, a := range attached {
-		ports := map[string]int32{}
-		for _, port := range a.plan.Ports {
-			ports[port.Protocol] = port.Number
-		}
 		entries = append(entries, debuginfo.Entry{Name: a.Name, Container: debuginfo.Container{
-			Artifact: a.artifact, Runtime: a.Detection.Runtime.Name(), WorkingDir: a.workingDir(), Ports: ports,
+			Artifact: a.artifact, Runtime: a.Detection.Runtime.Name(), WorkingDir: a.workingDir(), Ports: portsByProtocol(a.plan.Ports),
 		}})
 	}
 	for _, a := range attached {
