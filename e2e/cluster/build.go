@@ -93,7 +93,11 @@ func goOutput(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd.Dir = dir
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
-	out, err := cmd.Output()
+	var out []byte
+	err := Online(func() (err error) {
+		out, err = cmd.Output()
+		return err
+	})
 	if err != nil {
 		return "", fmt.Errorf("running go %s in %s: %w\n%s", strings.Join(args, " "), dir, err, stderr.String())
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,17 +16,17 @@ import (
 	"github.com/go-delve/delve/service/rpc2"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	corev1 "k8s.io/api/core/v1"
-	psa "k8s.io/pod-security-admission/api"
-	"k8s.io/pod-security-admission/policy"
-	"sigs.k8s.io/yaml"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // attachment is one way to start an application, and one way to debug it.
 type attachment struct {
-	name    string // of the test, and of the pod
+	name    string
 	command string // what the container runs, as YAML fields
 	starts  string // the same, for the table
 	args    []string
+	// deployed is for those that start as a Deployment that runs already, and are attached to through `debuggable watch`.
+	deployed bool
 	// attach attaches a debugger at an address to a running application and sets the breakpoint. What it returns waits for the
 	// breakpoint, reads the local variable greeting, which has to have the value given, and lets the application go on.
 	attach func(t *testing.T, addr string) (stopped func(want string), by by)
@@ -76,97 +77,139 @@ func TestAttach(t *testing.T) {
 
 // attachTo is the test proper.
 func attachTo(t *testing.T, runtime, image string, a attachment) by {
-	name := runtime + "-" + a.name
-	manifest := fmt.Sprintf(podManifest, name, image, a.command)
-	rewritten := shared.rewrite(t, manifest, a.args...)
-	var object corev1.Pod
-	if err := yaml.UnmarshalStrict([]byte(rewritten), &object); err != nil {
-		t.Fatal(err)
+	namespace := newNamespace(t)
+	var p pod
+	var addr string
+	if a.deployed {
+		p, addr = rollOut(t, namespace, manifest{image: image, command: a.command}, a.args...)
+	} else {
+		shared.apply(t, namespace, shared.rewrite(t, manifest{kind: "Pod", image: image, command: a.command}.String(), a.args...))
+		p = shared.waitPod(t, namespace, "app", "ready", ready)
 	}
-	checkRestricted(t, &object)
-	var config map[string]struct {
-		Runtime string
-		Ports   map[string]int
+	told, port := p.debugPort(t)
+	if told != runtime {
+		t.Fatalf("the annotation says that it is %s", told)
 	}
-	if err := json.Unmarshal([]byte(object.Annotations["debug.cloud.google.com/config"]), &config); err != nil {
-		t.Fatal(err)
+	p.checkRights(t)
+	p.listens(t, port)
+	if addr == "" {
+		addr = p.forward(t, port)
 	}
-	port := ""
-	for _, p := range config["app"].Ports {
-		port = fmt.Sprint(p)
+	stopped, by := a.attach(t, addr)
+	p.stopsTwice(t, stopped)
+	if a.deployed {
+		p.outlivesProbes(t, stopped)
 	}
-	if config["app"].Runtime != runtime || port == "" {
-		t.Fatalf("the annotation says %v", config)
-	}
+	return by
+}
 
-	p := shared.play(t, name, rewritten)
-	p.answers(t)
-	stopped, by := a.attach(t, p.forward(t, port))
-	// Twice: the application goes on, and stops again.
+// stopsTwice asks the application twice: the program stops at the breakpoint, goes on and answers, and does it again.
+func (p pod) stopsTwice(t *testing.T, stopped func(want string)) {
+	t.Helper()
 	for _, who := range []string{"ada", "grace"} {
-		answer := make(chan error, 1)
-		go func() {
-			body, err := p.get(t.Context(), "/?name="+who)
-			if err == nil && !strings.HasPrefix(body, "hello "+who) {
-				err = fmt.Errorf("the application answers %q", body)
-			}
-			answer <- err
-		}()
+		answer := p.ask(t, who)
 		stopped("hello " + who)
 		if err := <-answer; err != nil {
 			t.Fatalf("after the breakpoint: %v", err)
 		}
 	}
-	return by
 }
 
-// podManifest is a pod under the restricted rules of the Pod Security Standards, with a read-only root file system.
-const podManifest = `apiVersion: v1
-kind: Pod
-metadata:
-  name: %s
-spec:
-  restartPolicy: Never
-  securityContext:
-    runAsNonRoot: true
-    runAsUser: 1000
-    seccompProfile:
-      type: RuntimeDefault
-  containers:
-  - name: app
-    image: %s
-    %s
-    ports:
-    - containerPort: 8080
-    securityContext:
-      allowPrivilegeEscalation: false
-      readOnlyRootFilesystem: true
-      capabilities:
-        drop: [ALL]
-    volumeMounts:
-    - name: tmp
-      mountPath: /tmp
-  volumes:
-  - name: tmp
-    emptyDir: {}
-`
+// ask asks the application in the background. What it returns gets nil when the answer is right.
+func (p pod) ask(t *testing.T, who string) <-chan error {
+	answer := make(chan error, 1)
+	go func() {
+		body, err := p.get(t.Context(), "/?name="+who)
+		if err == nil && !strings.HasPrefix(body, "hello "+who) {
+			err = fmt.Errorf("the application answers %q", body)
+		}
+		answer <- err
+	}()
+	return answer
+}
 
-// checkRestricted checks a pod as an API server does in a namespace that enforces the restricted level.
-func checkRestricted(t *testing.T, p *corev1.Pod) {
+// outlivesProbes leaves the program at the breakpoint for longer than its probes would have allowed it.
+func (p pod) outlivesProbes(t *testing.T, stopped func(want string)) {
 	t.Helper()
-	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	answer := p.ask(t, "alan")
+	time.Sleep(probesAllow + 3*time.Second)
+	stopped("hello alan")
+	if err := <-answer; err != nil {
+		t.Fatalf("after a while at the breakpoint: %v", err)
+	}
+	p.lives(t)
+}
+
+// lives checks that the pod is still the one it was: nothing was killed.
+func (p pod) lives(t *testing.T) {
+	t.Helper()
+	now, err := shared.client.CoreV1().Pods(p.Namespace).Get(t.Context(), p.Name, metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	level := psa.LevelVersion{Level: psa.LevelRestricted, Version: psa.LatestVersion()}
-	if result := policy.AggregateCheckResults(evaluator.EvaluatePod(level, &p.ObjectMeta, &p.Spec)); !result.Allowed {
-		t.Fatalf("the rewritten pod breaks the restricted rules: %s", result.ForbiddenDetail())
+	if was, is := container(p.Pod, "app"), container(now, "app"); now.DeletionTimestamp != nil || is.RestartCount != 0 || is.ContainerID != was.ContainerID || is.State.Running == nil {
+		t.Fatalf("container app was %+v, and is %+v", was, is)
 	}
-	for _, c := range append(p.Spec.InitContainers, p.Spec.Containers...) {
+}
+
+// checkRights checks that the containers have no more rights than the manifest gave them, and the program the user.
+func (p pod) checkRights(t *testing.T) {
+	t.Helper()
+	for _, c := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
 		if s := c.SecurityContext; s == nil || s.ReadOnlyRootFilesystem == nil || !*s.ReadOnlyRootFilesystem {
 			t.Errorf("container %s could write to its root file system", c.Name)
 		}
 	}
+	pid, err := shared.node.PID(container(p.Pod, "app").ContainerID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"Uid:\t1000\t1000\t1000\t1000\n", "CapPrm:\t0000000000000000\n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n"} {
+		if !strings.Contains(string(status), line) {
+			t.Errorf("the program runs without %q:\n%s", line, status)
+		}
+	}
+}
+
+// rollOut applies a Deployment as it is, waits for its replicas, and applies it made debuggable. It returns the pod that takes their place, and
+// the address that `debuggable watch` forwards its debug port to.
+func rollOut(t *testing.T, namespace string, m manifest, args ...string) (p pod, addr string) {
+	t.Helper()
+	m.kind = "Deployment"
+	shared.apply(t, namespace, m.String())
+	shared.waitRollout(t, namespace, 2)
+	w := shared.watch(t, namespace)
+	shared.apply(t, namespace, shared.rewrite(t, m.String(), args...))
+	shared.waitRollout(t, namespace, 1)
+	pods, err := shared.client.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pods.Items = slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })
+	if len(pods.Items) != 1 {
+		t.Fatalf("there are %d pods", len(pods.Items))
+	}
+	p = shared.waitPod(t, namespace, pods.Items[0].Name, "ready", ready)
+	return p, w.started(p.Pod, "app", 0)
+}
+
+// waitRollout waits until a Deployment is what was applied last, with as many pods available as are wanted and no others.
+func (e *env) waitRollout(t *testing.T, namespace string, replicas int32) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%d replicas", replicas), func() error {
+		d, err := e.client.AppsV1().Deployments(namespace).Get(t.Context(), "app", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if s := d.Status; s.ObservedGeneration != d.Generation || s.UpdatedReplicas != replicas || s.AvailableReplicas != replicas || s.Replicas != replicas {
+			return fmt.Errorf("generation %d, status %+v", d.Generation, s)
+		}
+		return nil
+	})
 }
 
 // breakpoint returns the line of a file in testdata that has the word breakpoint in it.
@@ -253,10 +296,10 @@ func goCases() []attachment {
 		return func(want string) { c.stopped("greeting", want) }, by{goName(t), "DAP", "Delve " + rpcVersion(t, addr)}
 	}
 	return []attachment{
-		{name: "rpc", command: "args: [one, --two]", starts: "ENTRYPOINT of the image", attach: rpc},
+		{name: "rpc", deployed: true, command: "args: [one, --two]", starts: "ENTRYPOINT of the image", attach: rpc},
 		{name: "dap", command: "command: [/ko-app/app, one]", starts: "`command`", attach: dap},
 		{name: "path", command: "command: [app, one]", starts: "`command`, found on PATH", attach: rpc},
-		{name: "cwd", command: "args: [one]\n    workingDir: /tmp", starts: "ENTRYPOINT of the image, with a working directory", attach: dap},
+		{name: "cwd", command: "args: [one]\nworkingDir: /tmp", starts: "ENTRYPOINT of the image, with a working directory", attach: dap},
 	}
 }
 
@@ -338,7 +381,7 @@ func jvmCases() []attachment {
 		}, by{"JDK " + version, "jdb", "JDWP agent of the JDK"}
 	}
 	return []attachment{
-		{name: "java", command: "imagePullPolicy: IfNotPresent", starts: "`java`, ENTRYPOINT of the image", attach: attach},
+		{name: "java", deployed: true, starts: "`java`, ENTRYPOINT of the image", attach: attach},
 		{name: "script", command: `command: [sh, -c, "exec java -cp /app App"]`, starts: "`sh -c \"exec java …\"`", attach: attach},
 	}
 }
@@ -389,8 +432,8 @@ func nodeCases() []attachment {
 	}
 	js := attach("app.js", "/app/app.js")
 	return []attachment{
-		{name: "node", command: "args: [app.js, --one]\n    command: [node]", starts: "`node app.js`", attach: js},
-		{name: "entrypoint", command: "imagePullPolicy: IfNotPresent", starts: "`node app.js`, ENTRYPOINT of the image", attach: js},
+		{name: "node", deployed: true, command: "args: [app.js, --one]\ncommand: [node]", starts: "`node app.js`", attach: js},
+		{name: "entrypoint", starts: "`node app.js`, ENTRYPOINT of the image", attach: js},
 		{name: "npm", command: "command: [npm, start]", starts: "`npm start` → `node app.js`", attach: js},
 		{name: "nodemon", command: "command: [nodemon, app.js]", starts: "`nodemon app.js`", attach: js},
 		{name: "npm-nodemon", command: "command: [npm, run, watch]", starts: "`npm run watch` → `nodemon app.js`", attach: js},
@@ -474,10 +517,11 @@ func pythonCases() []attachment {
 		}
 	}
 	return []attachment{
-		{name: "script", command: "command: [python3, -u, app.py, --one]", starts: "`python3 -u app.py`", attach: attach("app.py")},
-		{name: "entrypoint", command: "imagePullPolicy: IfNotPresent", starts: "`python app.py`, ENTRYPOINT of the image", attach: attach("app.py")},
+		{name: "script", deployed: true, command: "command: [python3, -u, app.py, --one]", starts: "`python3 -u app.py`", attach: attach("app.py")},
+		{name: "entrypoint", starts: "`python app.py`, ENTRYPOINT of the image", attach: attach("app.py")},
 		{name: "flask", command: "command: [python3, -m, flask, --app, web, run, --host=0.0.0.0, --port=8080]", starts: "`python3 -m flask … run`", attach: attach("web.py")},
 		{name: "gunicorn", command: "command: [gunicorn, --bind=0.0.0.0:8080, 'web:app']", starts: "`gunicorn web:app`", attach: child("web.py")},
+		{name: "gunicorn-workers", command: "command: [gunicorn, --workers=2, --bind=0.0.0.0:8080, 'web:app']", starts: "`gunicorn --workers=2 web:app`", attach: child("web.py")},
 		{name: "uvicorn", command: "command: [uvicorn, --host=0.0.0.0, --port=8080, 'asgi:app']", starts: "`uvicorn asgi:app`", attach: attach("asgi.py")},
 		{name: "uvicorn-reload", command: "command: [uvicorn, --reload, --host=0.0.0.0, --port=8080, 'asgi:app']", starts: "`uvicorn --reload asgi:app`", attach: child("asgi.py")},
 		{name: "pydevd", command: "command: [python3, app.py]", starts: "`python3 app.py`", args: []string{"--protocol", "pydevd"}, attach: attachPydevd},
