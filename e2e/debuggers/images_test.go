@@ -113,6 +113,15 @@ func (r *rootfs) folder(host, at string, skip ...string) {
 	}
 }
 
+// shell adds a shell and what launch scripts use.
+func (r *rootfs) shell() {
+	r.t.Helper()
+	r.program("/bin/sh", "/bin/sh")
+	for _, p := range []string{"env", "uname", "dirname"} {
+		r.program("/usr/bin/"+p, "/usr/bin/"+p)
+	}
+}
+
 // push makes an image of the files and pushes it to the tests' registry. It returns the image's name.
 func (r *rootfs) push(repo string, config v1.Config) string {
 	r.t.Helper()
