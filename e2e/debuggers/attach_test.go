@@ -189,7 +189,7 @@ func rollOut(t *testing.T, namespace string, m manifest, args ...string) (p pod,
 		t.Fatalf("there are %d pods", len(pods.Items))
 	}
 	p = shared.waitPod(t, namespace, pods.Items[0].Name, "ready", ready)
-	return p, w.started(p.Pod, "app", 0)
+	return p, w.started(p.Name, "app", 0)
 }
 
 // waitRollout waits until a Deployment is what was applied last, with as many pods available as are wanted and no others.

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
 )
@@ -119,27 +118,27 @@ func (w *watcher) next() event {
 }
 
 // started wants the events of a container's start, and returns the address that its debug port is forwarded to.
-func (w *watcher) started(p *corev1.Pod, name string, restarts int) (addr string) {
+func (w *watcher) started(pod, name string, restarts int) (addr string) {
 	w.t.Helper()
 	e := w.next()
 	c := e.DebuggingContainerEvent
-	if c == nil || c.Status != "Started" || c.PodName != p.Name || c.ContainerName != name || c.Namespace != p.Namespace || c.RestartCount != restarts || len(c.DebugPorts) != 1 {
-		w.t.Fatalf("got %s, want the start of container %s of pod %s, restarted %d times", e, name, p.Name, restarts)
+	if c == nil || c.Status != "Started" || c.PodName != pod || c.ContainerName != name || c.RestartCount != restarts || len(c.DebugPorts) != 1 {
+		w.t.Fatalf("got %s, want the start of container %s of pod %s, restarted %d times", e, name, pod, restarts)
 	}
 	e = w.next()
 	f := e.PortEvent
-	if f == nil || f.PodName != p.Name || f.ContainerName != name || c.DebugPorts[f.PortName] != f.RemotePort {
+	if f == nil || f.PodName != pod || f.ContainerName != name || c.DebugPorts[f.PortName] != f.RemotePort {
 		w.t.Fatalf("got %s, want a forward of one of the ports %v", e, c.DebugPorts)
 	}
 	return fmt.Sprintf("127.0.0.1:%d", f.LocalPort)
 }
 
 // terminated wants the event of a container's end.
-func (w *watcher) terminated(p *corev1.Pod, name string) {
+func (w *watcher) terminated(pod, name string) {
 	w.t.Helper()
 	e := w.next()
-	if c := e.DebuggingContainerEvent; c == nil || c.Status != "Terminated" || c.PodName != p.Name || c.ContainerName != name {
-		w.t.Fatalf("got %s, want the end of container %s of pod %s", e, name, p.Name)
+	if c := e.DebuggingContainerEvent; c == nil || c.Status != "Terminated" || c.PodName != pod || c.ContainerName != name {
+		w.t.Fatalf("got %s, want the end of container %s of pod %s", e, name, pod)
 	}
 }
 

@@ -12,7 +12,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-func goImage(t *testing.T) string {
+func goImage(t *testing.T) string { return shared.image(t, "go", makeGoImage) }
+
+func makeGoImage(t *testing.T) string {
 	dir := t.TempDir()
 	for name, content := range map[string]string{"main.go": source(t, "app.go.txt"), "go.mod": "module app\n\ngo 1.26\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {

@@ -7,7 +7,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-func jvmImage(t *testing.T) string {
+func jvmImage(t *testing.T) string { return shared.image(t, "jvm", makeJvmImage) }
+
+func makeJvmImage(t *testing.T) string {
 	dir := t.TempDir()
 	output(t, "testdata", "javac", "-g", "-d", dir, "App.java")
 	jre := filepath.Join(t.TempDir(), "jre")

@@ -26,7 +26,8 @@ type env struct {
 	dynamic    dynamic.Interface
 	kubeconfig string // the same administrator's
 	debuggable string
-	repo       string // this repository's folder
+	repo       string            // this repository's folder
+	images     map[string]string // of the applications, by runtime, once a test needed them
 }
 
 var shared *env
@@ -51,7 +52,7 @@ func runTests(m *testing.M) int {
 }
 
 func setUp(ctx context.Context, dir string) (*env, error) {
-	e := &env{}
+	e := &env{images: map[string]string{}}
 	var err error
 	if e.repo, err = filepath.Abs("../.."); err != nil {
 		return nil, err
@@ -115,4 +116,13 @@ func (e *env) connect(ctx context.Context) (err error) {
 	}
 	e.kubeconfig, err = e.plane.Kubeconfig("default", "admin", "system:masters")
 	return err
+}
+
+// image makes an application's image, once.
+func (e *env) image(t *testing.T, runtime string, make func(t *testing.T) string) string {
+	t.Helper()
+	if e.images[runtime] == "" {
+		e.images[runtime] = make(t)
+	}
+	return e.images[runtime]
 }

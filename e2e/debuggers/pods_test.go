@@ -149,9 +149,10 @@ func (e *env) apply(t *testing.T, namespace, manifest string) {
 	}
 }
 
-// pod is a pod of one application, in a container called app that serves on port 8080.
+// pod is a pod of one application, in a container called app.
 type pod struct {
 	*corev1.Pod
+	serves int // the port that the application serves on
 }
 
 // waitPod waits for a pod that fits, and returns it as it then is.
@@ -164,7 +165,7 @@ func (e *env) waitPod(t *testing.T, namespace, name, what string, fits func(*cor
 		}
 		return fits(found)
 	})
-	return pod{found}
+	return pod{found, 8080}
 }
 
 // container returns the status of a container of any kind.
@@ -213,11 +214,17 @@ func (p pod) debugPort(t *testing.T) (runtime string, port int) {
 	return config["app"].Runtime, port
 }
 
-// listens waits until a port of the pod is listened on: a debugger may start after its container, and may end with its first connection.
+// listens waits until a port is listened on: a debugger may start after its container, and may end with its first connection.
 func (p pod) listens(t *testing.T, port int) {
 	t.Helper()
+	var running string
+	for _, s := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
+		if s.State.Running != nil {
+			running = s.ContainerID // any one: they share the network
+		}
+	}
 	eventually(t, fmt.Sprintf("something that listens on port %d", port), func() error {
-		ok, err := shared.node.Listens(container(p.Pod, "app").ContainerID, port)
+		ok, err := shared.node.Listens(running, port)
 		if err == nil && !ok {
 			err = fmt.Errorf("nothing does")
 		}
@@ -229,7 +236,7 @@ func (p pod) listens(t *testing.T, port int) {
 func (p pod) get(ctx context.Context, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Status.PodIP+":8080"+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s:%d%s", p.Status.PodIP, p.serves, path), nil)
 	if err != nil {
 		return "", err
 	}

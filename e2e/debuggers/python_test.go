@@ -11,7 +11,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-func pythonImage(t *testing.T) string {
+func pythonImage(t *testing.T) string { return shared.image(t, "python", makePythonImage) }
+
+func makePythonImage(t *testing.T) string {
 	version := output(t, "", "/usr/bin/python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
 	site := t.TempDir()
 	output(t, "testdata", "python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--target", site,

@@ -34,7 +34,7 @@ func TestSuspend(t *testing.T) {
 			w := shared.watch(t, namespace)
 			shared.apply(t, namespace, shared.rewrite(t, manifest{kind: "Pod", image: test.image(t)}.String(), "--suspend"))
 			p := shared.waitPod(t, namespace, "app", "running", running)
-			addr := w.started(p.Pod, "app", 0)
+			addr := w.started(p.Name, "app", 0)
 			_, port := p.debugPort(t)
 			p.listens(t, port)
 			time.Sleep(probesAllow + 3*time.Second)
