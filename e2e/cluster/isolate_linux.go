@@ -26,7 +26,7 @@ const (
 )
 
 // prefix is what all names start with that could be seen by others on the machine; a process ID follows.
-const prefix = "debuggable-e2e-"
+const prefix = "debuggable-isolated-"
 
 // privateFolders are those that container runtimes, network plugins and kubelets use whatever they are told.
 var privateFolders = []string{"/run/containerd", "/run/netns", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers"}
@@ -220,18 +220,43 @@ func removeLeftovers() {
 	}
 }
 
-// removeControlGroups removes the control groups of a name, from the unified hierarchy and from those of single controllers. Their processes
-// have ended, but the kernel may take a moment to forget them.
+// controlGroups returns the folders that a control group of a name has: one in each hierarchy.
+func controlGroups(name string) ([]string, error) {
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
+		return []string{"/sys/fs/cgroup/" + name}, nil
+	}
+	hierarchies, err := filepath.Glob("/sys/fs/cgroup/*/cgroup.procs")
+	for i, file := range hierarchies {
+		hierarchies[i] = filepath.Join(filepath.Dir(file), name)
+	}
+	return hierarchies, err
+}
+
+// makeControlGroup makes a control group.
+func makeControlGroup(name string) error {
+	groups, err := controlGroups(name)
+	if err != nil {
+		return err
+	}
+	for _, group := range groups {
+		if err := os.MkdirAll(group, 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeControlGroups removes a control group with those in it. Their processes have ended, but the kernel may take a moment to forget them.
 func removeControlGroups(name string) error {
-	roots, err := filepath.Glob("/sys/fs/cgroup/*/" + name)
+	groups, err := controlGroups(name)
 	if err != nil {
 		return err
 	}
 	var last error
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		last = nil
-		for _, root := range append(roots, "/sys/fs/cgroup/"+name) {
-			last = errors.Join(last, removeControlGroup(root))
+		for _, group := range groups {
+			last = errors.Join(last, removeControlGroup(group))
 		}
 		if last == nil {
 			return nil

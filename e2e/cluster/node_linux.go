@@ -40,6 +40,9 @@ func (c *ControlPlane) AddNode(ctx context.Context, name string, r *Registry) (*
 	if err := os.MkdirAll(n.dir, 0o755); err != nil {
 		return nil, err
 	}
+	if err := makeControlGroup(os.Getenv(nameVariable)); err != nil {
+		return nil, fmt.Errorf("adding node %s: %w", name, err)
+	}
 	if err := addLoopback("lo:node", net.ParseIP(nodeAddress).To4()); err != nil {
 		return nil, fmt.Errorf("adding node %s: %w", name, err)
 	}
@@ -170,8 +173,8 @@ func (n *Node) startKubelet(ctx context.Context, c *ControlPlane) error {
 		"podLogsDir":               filepath.Join(n.dir, "logs"),
 		"volumePluginDir":          filepath.Join(n.dir, "plugins"),
 		"resolvConf":               "",
-		// Control groups: in one group of the tests' own, of either version, without what a whole machine would need.
-		"cgroupDriver": "cgroupfs", "cgroupRoot": "/" + os.Getenv(nameVariable), "cgroupsPerQOS": false, "enforceNodeAllocatable": []string{}, "failCgroupV1": false,
+		// Control groups, of either version: below a group of the tests' own.
+		"cgroupDriver": "cgroupfs", "cgroupRoot": "/" + os.Getenv(nameVariable), "cgroupsPerQOS": true, "enforceNodeAllocatable": []string{}, "failCgroupV1": false,
 		// Rights and limits that root may lack in a container or virtual machine.
 		"oomScoreAdj": 0, "maxOpenFiles": 20000, "failSwapOn": false, "makeIPTablesUtilChains": false,
 		// The machine is shared: how full it is says nothing about the tests.
