@@ -90,6 +90,7 @@ func (j *jdb) breaks() (stopped func(want string), by by) {
 	return func(want string) {
 		j.t.Helper()
 		j.wait("Breakpoint hit:")
+		j.wait("[1] ") // the prompt, with the thread's name: before it, jdb does not know the thread
 		if got := j.do("print greeting", "greeting = "); !strings.Contains(got, `greeting = "`+want+`"`) {
 			j.t.Fatalf("jdb says %q", got)
 		}

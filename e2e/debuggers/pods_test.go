@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,6 +24,9 @@ import (
 
 // patience is how long tests wait for something that should come: the machine may be busy.
 const patience = 2 * time.Minute
+
+// errNotYet is for what says no more.
+var errNotYet = errors.New("not yet")
 
 // eventually waits until f has nothing to complain about.
 func eventually(t *testing.T, what string, f func() error) {
@@ -226,7 +230,7 @@ func (p pod) listens(t *testing.T, port int) {
 	eventually(t, fmt.Sprintf("something that listens on port %d", port), func() error {
 		ok, err := shared.node.Listens(running, port)
 		if err == nil && !ok {
-			err = fmt.Errorf("nothing does")
+			err = errNotYet
 		}
 		return err
 	})

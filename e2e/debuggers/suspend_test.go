@@ -17,7 +17,7 @@ func TestSuspend(t *testing.T) {
 		{"go", goImage, attachDelve},
 		{"jvm", jvmImage, func(t *testing.T, addr string) (func(string), by) {
 			j := startJDB(t, addr)
-			j.wait("VM Started")
+			j.wait("[1] ") // the prompt: the program stands in its first thread
 			stopped, by := j.breaks()
 			j.do("resume", "> ")
 			return stopped, by
