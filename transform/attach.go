@@ -131,14 +131,13 @@ func (a *attachment) rebase() commandLine {
 
 // usesDbg refuses a container whose own files are where the support files would go.
 func (a *attachment) usesDbg() error {
-	used := func(p string) bool { return p == dbgPath || strings.HasPrefix(p, dbgPath+"/") }
 	for _, p := range append([]string{a.workingDir()}, a.Process.Argv...) {
-		if used(p) {
+		if inDbg(p) {
 			return &runtimes.Refusal{Reason: MountPathTaken, Message: fmt.Sprintf("%s is in %s, where the support files would be mounted", p, dbgPath)}
 		}
 	}
 	for p := range a.Image.Volumes {
-		if used(path.Clean(p)) {
+		if inDbg(p) {
 			return &runtimes.Refusal{Reason: MountPathTaken, Message: fmt.Sprintf("the image has a volume at %s, where the support files would be mounted", p)}
 		}
 	}

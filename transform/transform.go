@@ -339,10 +339,10 @@ func (p *podScope) apply(attached []*attachment, registry string) {
 	for _, a := range attached {
 		a.writeCommandLine(a.edited, a.command, a.args)
 		a.applyEnv(a.env)
-		if !p.pod.Workload.Kind.Knative {
-			a.expose(a.plan.Ports)
-		}
 		a.relaxProbes(p.probeTimeout, p.suspend)
+	}
+	if !p.pod.Workload.Kind.Knative {
+		p.pod.expose(attached)
 	}
 	p.pod.addSupport(attached, registry)
 	p.pod.annotate(entries)
