@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -69,6 +70,8 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 			at = end
 		}
 		plan.Insert = []Insertion{{at, []string{"--node-options=" + inspect}}}
+	case slices.ContainsFunc(p.Beside, func(c Command) bool { return c.AtOnce && c.mentions(nodeTool) && (o.Suspend || !c.Brief) }):
+		return Plan{}, &Refusal{"EnvShared", "a probe, a hook or the script starts another Node program, which would get the same inspector and take its port"}
 	default:
 		plan.Env = append(plan.Env, options)
 	}
@@ -78,6 +81,9 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	plan.Env = append(plan.Env, EnvChange{Name: "PATH", Value: nodeBin, How: Prepend, Sep: ":", Default: containerPath})
 	return plan, nil
 }
+
+// nodeTool matches the names of programs that start Node.
+var nodeTool = regexp.MustCompile(`(^|[^\w-])(node|nodejs|nodemon|npm|npx|yarn|pnpm|ts-node|tsx|next)($|[^\w.-])`)
 
 // inspectors counts how often words ask for an inspector.
 func inspectors(words []string) (n int) {

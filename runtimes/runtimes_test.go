@@ -121,10 +121,10 @@ func TestAttach(t *testing.T) {
 			argv: "/jdk/bin/java -agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y -jar x", port: "jdwp:5005",
 		},
 		"jvm, a probe runs java": {
-			runtime: JVM{}, process: Process{Argv: []string{"java", "-jar", "x"}, EnvShared: true},
+			runtime: JVM{}, process: Process{Argv: []string{"java", "-jar", "x"}, Beside: []Command{{Argv: []string{"java", "-version"}, AtOnce: true}}},
 			argv: "java -agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y -jar x", port: "jdwp:5005",
 		},
-		"jvm behind a script, a probe runs java": {runtime: JVM{}, process: Process{Argv: []string{"/start.sh"}, Script: true, EnvShared: true}, refused: "EnvShared"},
+		"jvm behind a script, a probe runs java": {runtime: JVM{}, process: Process{Argv: []string{"/start.sh"}, Script: true, Beside: []Command{{Argv: []string{"java", "-version"}, AtOnce: true}}}, refused: "EnvShared"},
 		"jdwp on the command line":               {runtime: JVM{}, process: proc("java -agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000 -jar x"), port: "jdwp:8000", keeps: true},
 		"jdwp in a variable":                     {runtime: JVM{}, process: proc("java", "JAVA_TOOL_OPTIONS=-Xmx1g -Xrunjdwp:transport=dt_socket,server=y,address=8001"), port: "jdwp:8001", keeps: true},
 		"jdwp in a script's variable":            {runtime: JVM{}, process: proc("/run.sh", "CATALINA_OPTS=-agentlib:jdwp=server=y,transport=dt_socket,address=127.0.0.1:8002"), port: "jdwp:8002", keeps: true},
@@ -141,6 +141,11 @@ func TestAttach(t *testing.T) {
 		"npm with unknown words":                 {runtime: NodeJS{}, process: Process{Argv: []string{"npm", "run", "$@"}, Dynamic: []bool{false, false, true}}, argv: "npm --node-options=--inspect=0.0.0.0:9229 run $@", env: []string{path}, port: "devtools:9229"},
 		"npm would lose NODE_OPTIONS":            {runtime: NodeJS{}, process: proc("npm start", "NODE_OPTIONS=--max-old-space-size=512"), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
 		"yarn":                                   {runtime: NodeJS{}, process: proc("yarn start"), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
+		"yarn, a probe runs node":                {runtime: NodeJS{}, process: beside("yarn start", Command{Argv: []string{"node", "health.js"}, AtOnce: true, Brief: true}), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
+		"yarn suspended, a probe runs node":      {runtime: NodeJS{}, process: beside("yarn start", Command{Argv: []string{"sh", "-c", "node health.js"}, AtOnce: true, Brief: true}), options: Options{Suspend: true}, refused: "EnvShared"},
+		"node suspended, a probe runs node":      {runtime: NodeJS{}, process: beside("node app.js", Command{Argv: []string{"node", "health.js"}, AtOnce: true, Brief: true}), options: Options{Suspend: true}, argv: "node --inspect-brk=0.0.0.0:9229 app.js", env: []string{path}, port: "devtools:9229"},
+		"yarn, node in the background":           {runtime: NodeJS{}, process: beside("yarn start", Command{Argv: []string{"/usr/bin/node", "worker.js"}, AtOnce: true}), refused: "EnvShared"},
+		"yarn behind node":                       {runtime: NodeJS{}, process: beside("yarn start", Command{Argv: []string{"node", "migrate.js"}}), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
 		"node behind a script":                   {runtime: NodeJS{}, process: Process{Argv: []string{"/node"}, Script: true}, env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
 		"inspector there":                        {runtime: NodeJS{}, process: proc("node -r x --inspect=0.0.0.0:9230 app.js"), port: "devtools:9230", keeps: true},
 		"inspector there, default port":          {runtime: NodeJS{}, process: proc("node --inspect-brk app.js"), port: "devtools:9229", keeps: true},
@@ -209,6 +214,13 @@ func TestAttach(t *testing.T) {
 			}
 		})
 	}
+}
+
+// beside is a process that another program runs beside.
+func beside(line string, other Command) Process {
+	p := proc(line)
+	p.Beside = []Command{other}
+	return p
 }
 
 func TestFreePort(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -57,10 +56,10 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 	a.Process = runtimes.Process{
 		Argv: a.Found.Argv, Env: reaching(a.Found, all), ImageEnv: a.env.image, Unknown: a.env.unknown,
 		Author: cfg.Author, Labels: cfg.Labels, Script: a.Found.Script,
-		Hidden:    hidden(a.Found, all, a.env.unknown),
-		Dynamic:   make([]bool, len(a.Found.Argv)),
-		NoTemp:    c.noTemp(),
-		EnvShared: c.startsJVM() || besideJVM(a.Found.Rest),
+		Hidden:  hidden(a.Found, all, a.env.unknown),
+		Dynamic: make([]bool, len(a.Found.Argv)),
+		NoTemp:  c.noTemp(),
+		Beside:  c.beside(a.Found.Rest),
 	}
 	if len(a.Found.Rest) > 0 {
 		a.Process.Line = argv
@@ -166,26 +165,21 @@ func (c *Container) noTemp() bool {
 	return true
 }
 
-// jvmTool matches the names of programs that start a JVM of their own.
-var jvmTool = regexp.MustCompile(`(^|[^\w-])(java|jcmd|jps|jstat|jstack|jmap|jinfo|keytool|nodetool|zkServer\.sh|zkCli\.sh|kafka-[\w-]+(\.sh)?)($|[^\w.-])`)
-
-// startsJVM says whether a probe or a hook of the container starts a JVM, which would get the container's environment,
-// and with it a debug agent for a port that the application holds.
-func (c *Container) startsJVM() bool {
+// beside lists the other programs that get the container's environment: those of its probes and hooks, and the rest of its
+// script.
+func (c *Container) beside(rest []launch.Command) []runtimes.Command {
+	var commands []runtimes.Command
 	for _, at := range [][]string{{"livenessProbe"}, {"readinessProbe"}, {"startupProbe"}, {"lifecycle", "postStart"}, {"lifecycle", "preStop"}} {
+		var argv []string
 		for _, w := range items(get(c.Node, append(at, "exec", "command")...)) {
-			if jvmTool.MatchString(text(w)) {
-				return true
-			}
+			argv = append(argv, text(w))
+		}
+		if argv != nil {
+			commands = append(commands, runtimes.Command{Argv: argv, AtOnce: true, Brief: true})
 		}
 	}
-	return false
-}
-
-// besideJVM says whether a script starts another JVM that must not get a debug agent by a variable: one that runs at the
-// same time, and so would take the port, or one that has an agent of its own.
-func besideJVM(rest []launch.Command) bool {
-	return slices.ContainsFunc(rest, func(c launch.Command) bool {
-		return slices.ContainsFunc(c.Argv, jvmTool.MatchString) && (c.Background || slices.ContainsFunc(c.Argv, func(w string) bool { return strings.Contains(w, "jdwp") }))
-	})
+	for _, r := range rest {
+		commands = append(commands, runtimes.Command{Argv: r.Argv, AtOnce: r.Background})
+	}
+	return commands
 }
