@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/debuginfo"
@@ -42,6 +43,17 @@ type containerScope struct {
 	want     image.Want
 	artifact string           // what the annotation records
 	told     runtimes.Runtime // nil: detect
+
+	analysis func() (Analysis, error) // made once, by analyse
+}
+
+// analyse works out the container's process and runtime, once: the support images are asked for with what it says, before
+// anything is edited.
+func (c *containerScope) analyse(cfg image.Config, known sources) (Analysis, error) {
+	if c.analysis == nil {
+		c.analysis = sync.OnceValues(func() (Analysis, error) { return analyse(c.Container, cfg, known, c.told) })
+	}
+	return c.analysis()
 }
 
 // scopePod works out what is to be done with a pod. An error is a *runtimes.Refusal for the whole pod.

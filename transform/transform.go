@@ -111,7 +111,7 @@ func (s *Scope) SupportImages(images map[image.Want]image.Result) []image.Want {
 		if c.Image == "" || images[c.want].Err != nil || slices.Contains(wants, s.delve(c.want.Platform)) {
 			return
 		}
-		a, err := analyse(c.Container, images[c.want].Config, s.sources, c.told)
+		a, err := c.analyse(images[c.want].Config, s.sources)
 		if err == nil && a.Detection.Runtime.Name() == "go" && (!strings.Contains(a.Process.Argv[0], "/") || c.completes()) {
 			wants = append(wants, s.delve(c.want.Platform))
 		}
@@ -280,7 +280,7 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host m
 			refuse(i, "", imageProblem(resolved.Err))
 			continue
 		}
-		analysis, err := analyse(c.Container, resolved.Config, s.sources, c.told)
+		analysis, err := c.analyse(resolved.Config, s.sources)
 		if err != nil {
 			refuse(i, "", err)
 			continue
