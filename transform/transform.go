@@ -210,7 +210,7 @@ func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Resu
 	}
 	if debugged {
 		edited = w.scaleDown(s.cfg) || edited
-		s.pinAutoscalers(w.Workload)
+		s.pinAutoscalers(w.target())
 	}
 	if edited {
 		w.Object.MarkEdited()
@@ -218,25 +218,23 @@ func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Resu
 	return results
 }
 
-func (s *Scope) pinAutoscalers(w *Workload) {
-	if s.cfg.Replicas == 0 {
-		return
-	}
-	for _, a := range s.autoscalers {
-		if a.targets(w) && a.pin(s.cfg.Replicas) {
-			a.object.MarkEdited()
-		}
-	}
-}
-
-// refusePod makes the results for a pod that stays as it is for a reason that concerns all of it.
+// refusePod makes the results for a pod that stays as it is for a reason that concerns all of it. Where an annotation
+// makes no sense, nothing says which containers were meant: then all are, but for init containers.
 func refusePod(p *podScope, cfg functionconfig.Config, err error) fn.Results {
-	if len(p.containers) == 0 {
-		return fn.Results{p.pod.Workload.result(severity(cfg), reasonOf(err), "left alone: "+err.Error())}
-	}
 	var results fn.Results
 	for _, c := range p.containers {
 		results = append(results, c.refusal(severity(cfg), "", err))
+	}
+	if results != nil {
+		return results
+	}
+	for _, c := range p.pod.Containers {
+		if !c.Init {
+			results = append(results, c.refusal(severity(cfg), "", err))
+		}
+	}
+	if results == nil {
+		results = append(results, p.pod.Workload.result(severity(cfg), reasonOf(err), "left alone: "+err.Error()))
 	}
 	return results
 }
