@@ -51,7 +51,7 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	if o.Suspend {
 		inspect = "--inspect-brk=0.0.0.0:" + itoa(port)
 	}
-	plan := Plan{Ports: []Port{{"devtools", port}}, Support: "nodejs"}
+	plan := Plan{Ports: []Port{{"devtools", port}}, Support: "nodejs", Storage: 16}
 	options := EnvChange{Name: "NODE_OPTIONS", Value: inspect, How: Append, Sep: " "}
 	program := ""
 	if len(p.Argv) > 0 && !p.Script {

@@ -131,6 +131,9 @@ type Plan struct {
 	Ports  []Port
 	// Support names the support image that fills /dbg: "" for none, else the image's last path element.
 	Support string
+	// Memory is what the debugger takes of the container's memory while the program runs, Storage what the support files take
+	// of the pod's ephemeral storage, both in MiB and for a program of ordinary size; 0: next to nothing.
+	Memory, Storage int
 	// Existing says that the process already runs under a debugger: it is kept, and Ports say where it listens.
 	Existing bool
 }

@@ -220,6 +220,24 @@ func (p *Pod) installerResources() *yaml.Node {
 	return resources
 }
 
+// limit is the container's limit of a resource, if it has one; 0 is none.
+func (c *Container) limit(name string) (resource.Quantity, bool) {
+	q, err := resource.ParseQuantity(text(get(c.Node, "resources", "limits", name)))
+	return q, err == nil && !q.IsZero()
+}
+
+// storageLimit is how much its containers, their logs and its emptyDir volumes may store before the kubelet evicts the pod: the
+// sum of the containers' limits (podEphemeralStorageLimitEviction in the kubelet's eviction_manager.go).
+func (p *Pod) storageLimit() (sum resource.Quantity, limited bool) {
+	for _, c := range p.Containers {
+		if q, ok := c.limit("ephemeral-storage"); ok && !c.Init {
+			sum.Add(q)
+			limited = true
+		}
+	}
+	return sum, limited
+}
+
 // least is the smallest amount of a resource that a container of a pod has, and how the manifest writes it.
 type least struct {
 	amount  resource.Quantity
