@@ -89,8 +89,8 @@ func (a Analysis) process(c *Container) runtimes.Process {
 	return p
 }
 
-// lookBehind finds what a script is likely to start, going by its arguments; nil where that cannot be told. A script
-// whose arguments are one that is refused is refused as well: a loop is a loop behind a script, too.
+// lookBehind finds what a script is likely to start, going by its arguments; nil where that cannot be told. Arguments
+// that would be refused as a command line are refused behind a script, too: a loop stays a loop.
 func (a Analysis) lookBehind() (*behindScript, error) {
 	args := a.Process.Argv[1:]
 	inShell := slices.ContainsFunc(a.Found.Via, func(via string) bool { return strings.HasSuffix(via, " -c") })

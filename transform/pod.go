@@ -38,6 +38,11 @@ func (p *Pod) checkSupport(attached []*attachment, registry string) error {
 			return &runtimes.Refusal{Reason: VolumeTaken, Message: fmt.Sprintf("the pod has a volume %s that is no plain emptyDir; rename it", volumeName)}
 		}
 	}
+	for _, claim := range items(get(p.Workload.Node, "spec", "volumeClaimTemplates")) {
+		if text(get(claim, "metadata", "name")) == volumeName { // a StatefulSet's claim takes the place of the pod's volume
+			return &runtimes.Refusal{Reason: VolumeTaken, Message: fmt.Sprintf("a volume claim template is named %s; rename it", volumeName)}
+		}
+	}
 	for _, c := range p.Containers {
 		// A mount of that volume counts as ours, so it has to be one.
 		for _, m := range items(get(c.Node, "volumeMounts")) {
