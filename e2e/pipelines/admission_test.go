@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"debuggable.dev/debuggable/e2e/cluster"
@@ -56,6 +57,9 @@ func TestAdmission(t *testing.T) {
 	after := rewrite(t, program, before)
 	if len(after) != len(before) {
 		t.Fatalf("%d pods came out of %d", len(after), len(before))
+	}
+	if !reflect.DeepEqual(rewrite(t, program, after), after) {
+		t.Error("a second run changes something")
 	}
 	admitted, debuggable := map[string]int{}, 0
 	for i := range before {
