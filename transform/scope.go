@@ -30,8 +30,8 @@ const (
 // podScope is what the settings and annotations say about one pod template.
 type podScope struct {
 	pod          *Pod
-	containers   []*containerScope // those to be made debuggable, in pod order
-	configured   []debuginfo.Entry // what an earlier run or the user configured; containers is empty then
+	containers   []*containerScope // those in scope, in pod order
+	configured   []debuginfo.Entry // what an earlier run or the user configured: the containers stay as they are then; nil: nothing
 	probeTimeout functionconfig.ProbeTimeout
 	suspend      bool
 	results      fn.Results // what there is to say before any image is known
@@ -83,37 +83,37 @@ func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 		}
 		s.probeTimeout = timeout
 	}
-	if value, ok := annotation(p.Template, debuginfo.Annotation); ok {
+	value, configured := annotation(p.Template, debuginfo.Annotation)
+	if configured {
 		entries, err := debuginfo.Decode(value)
 		if err != nil {
 			return s, badAnnotation(debuginfo.Annotation, value, err.Error())
 		}
-		s.configured = entries
-		return s, nil
+		s.configured = append([]debuginfo.Entry{}, entries...)
 	}
-	named, err := s.named()
-	if err != nil {
-		return s, err
-	}
-	told, err := s.told()
-	if err != nil {
-		return s, err
-	}
-	platform := p.platform(cfg.Platform)
+	named, platform := s.named(), p.platform(cfg.Platform)
 	for _, c := range p.Containers {
 		if named != nil && !slices.Contains(named, c.Name) || named == nil && c.Init {
 			continue
 		}
 		scope := &containerScope{Container: c, want: image.Want{Image: c.Image, Platform: platform}, artifact: c.Image}
-		if !scope.matches(cfg.Artifacts) {
-			continue
+		if scope.matches(cfg.Artifacts) {
+			s.containers = append(s.containers, scope)
 		}
+	}
+	if configured {
+		return s, nil
+	}
+	told, err := s.told()
+	if err != nil {
+		return s, err
+	}
+	for _, c := range s.containers {
 		if r := told[c.Name]; r != nil {
-			scope.told = r
+			c.told = r
 		} else if r := told[""]; r != nil {
-			scope.told = r
+			c.told = r
 		}
-		s.containers = append(s.containers, scope)
 	}
 	if len(s.containers) > 0 && !p.onLinux() {
 		return s, &runtimes.Refusal{Reason: NotLinux, Message: "the pod runs on another operating system than Linux"}
@@ -122,10 +122,10 @@ func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 }
 
 // named reads the annotation that lists containers; nil where there is none.
-func (s *podScope) named() ([]string, error) {
+func (s *podScope) named() []string {
 	value, ok := s.pod.annotation(containersAnnotation)
 	if !ok {
-		return nil, nil
+		return nil
 	}
 	named := []string{}
 	for _, name := range strings.Split(value, ",") {
@@ -139,7 +139,7 @@ func (s *podScope) named() ([]string, error) {
 		}
 		named = append(named, name)
 	}
-	return named, nil
+	return named
 }
 
 // has says whether the pod has a container of that name.

@@ -123,7 +123,7 @@ func (s *Scope) SupportImages(images map[image.Want]image.Result) []image.Want {
 func (s *Scope) eachContainer(f func(*containerScope)) {
 	for _, w := range s.workloads {
 		for i, p := range w.pods {
-			if w.errs[i] != nil {
+			if w.errs[i] != nil || p.configured != nil {
 				continue
 			}
 			for _, c := range p.containers {
@@ -251,6 +251,11 @@ func (s *Scope) adjustConfigured(p *podScope) (results fn.Results, debugged, cha
 		changed = c.relaxProbes(p.probeTimeout, p.suspend) || changed
 		debugged = true
 		results = append(results, c.result(fn.Info, AlreadyConfigured, e.Runtime, "kept as it is: annotation %s lists it", debuginfo.Annotation))
+	}
+	for _, c := range p.containers {
+		if !slices.ContainsFunc(p.configured, func(e debuginfo.Entry) bool { return e.Name == c.Name }) {
+			results = append(results, c.result(fn.Info, AlreadyConfigured, "", "kept as it is: annotation %s lists others", debuginfo.Annotation))
+		}
 	}
 	return results, debugged, changed
 }
