@@ -241,6 +241,29 @@ func TestFreePort(t *testing.T) {
 	}
 }
 
+func TestDebugPorts(t *testing.T) {
+	for text, want := range map[string][]int32{
+		"":                         nil,
+		"java -jar app.jar":        nil,
+		"curl -l http://host/dlvs": nil,
+		"while :; do java -agentlib:jdwp=transport=dt_socket,server=y,address=*:8000 -jar a.jar; done": {8000},
+		"-Xrunjdwp:transport=dt_socket,server=y":                                                       {5005},
+		`sh -c "node --inspect=0.0.0.0:9300 app.js &"`:                                                 {9300},
+		"node --inspect app.js":                                                                        {9229},
+		"node --inspect --inspect-port 9301 app.js":                                                    {9301},
+		"dlv exec /app --headless -l :2345":                                                            {2345},
+		"/usr/bin/dlv debug --listen=[::1]:2346":                                                       {2346},
+		"(python -m debugpy --listen 5679; true)":                                                      {5679},
+		"python -mptvsd --host 0.0.0.0 --port 3000 app.py":                                             {3000},
+		"python -m debugpy app.py":                                                                     {5678},
+		"dlv exec a --listen=:1111 & dlv exec b --listen=:$PORT":                                       {1111},
+	} {
+		if diff := cmp.Diff(want, DebugPorts(text)); diff != "" {
+			t.Errorf("%s: %s", text, diff)
+		}
+	}
+}
+
 func TestByName(t *testing.T) {
 	for name, want := range map[string]string{"go": "go", "Golang": "go", "java": "jvm", "npm": "nodejs", ".NET": "netcore", "dotnet": "netcore", "python": "python", "ruby": ""} {
 		got := ""

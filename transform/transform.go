@@ -297,6 +297,13 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host m
 			}
 		}
 	}
+	for _, c := range p.pod.Containers {
+		if !slices.ContainsFunc(attachments, func(a *attachment) bool { return a != nil && a.Container == c }) {
+			for _, port := range s.likelyDebugPorts(c, images) {
+				used[port] = true
+			}
+		}
+	}
 	options.FreePort = freePorts(used)
 	var attached []*attachment
 	for i, a := range attachments {
@@ -329,6 +336,21 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host m
 		p.apply(attached, s.cfg.SupportRegistry)
 	}
 	return slices.Concat(outcomes...), len(attached) > 0
+}
+
+// likelyDebugPorts lists where a container that is left alone may run debuggers: two cannot have one port.
+func (s *Scope) likelyDebugPorts(c *Container, images map[image.Want]image.Result) []int32 {
+	cfg := images[image.Want{Image: c.Image, Platform: c.Pod.platform(s.cfg.Platform)}].Config
+	env := c.environment(cfg, s.sources)
+	line, err := c.commandLine(cfg, env)
+	if err != nil {
+		return nil // it does not start
+	}
+	words, variables := line.argv(), env.all()
+	for _, name := range sortedKeys(variables) {
+		words = append(words, variables[name])
+	}
+	return runtimes.DebugPorts(strings.Join(words, " "))
 }
 
 // apply makes all edits of a pod.
