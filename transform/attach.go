@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"debuggable.dev/debuggable/runtimes"
@@ -157,52 +156,6 @@ func (a *attachment) workingDir() string {
 		return "/workspace"
 	}
 	return a.Image.WorkingDir
-}
-
-// usedPorts lists the ports of a pod that a debugger cannot have: those that a container declares, that a probe asks,
-// or that PORT names.
-func (p *Pod) usedPorts() map[int32]bool {
-	used := map[int32]bool{}
-	mark := func(value string) {
-		if n, err := strconv.ParseUint(value, 10, 16); err == nil {
-			used[int32(n)] = true
-		}
-	}
-	host := p.onHostNetwork()
-	for _, c := range p.Containers {
-		for _, port := range items(get(c.Node, "ports")) {
-			mark(text(get(port, "containerPort")))
-			if host {
-				mark(text(get(port, "hostPort")))
-			}
-		}
-		for _, probe := range probes {
-			for _, kind := range []string{"httpGet", "tcpSocket", "grpc"} {
-				mark(text(get(c.Node, probe, kind, "port")))
-			}
-		}
-		for _, entry := range items(get(c.Node, "env")) {
-			if text(get(entry, "name")) == "PORT" {
-				mark(text(get(entry, "value")))
-			}
-		}
-	}
-	return used
-}
-
-// onHostNetwork says whether the pod's ports are its node's.
-func (p *Pod) onHostNetwork() bool { return isTrue(get(p.Spec, "hostNetwork")) }
-
-// freePorts finds ports for one container after the other.
-func freePorts(used map[int32]bool) func(from int32) int32 {
-	return func(from int32) int32 {
-		for port := int(from); port <= 65535; port++ {
-			if !used[int32(port)] {
-				return int32(port)
-			}
-		}
-		return 0
-	}
 }
 
 // results words what was done with the container.

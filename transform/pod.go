@@ -261,51 +261,6 @@ func (p *Pod) leastOf(kind, name string) (l least, found bool) {
 	return l, found
 }
 
-// declaredPort is a port that a container declares, as the manifest writes it.
-type declaredPort struct {
-	container    *Container
-	name, number string
-	protocol     string
-}
-
-// declaredPorts lists the ports that the containers of a pod declare.
-func (p *Pod) declaredPorts() []declaredPort {
-	var declared []declaredPort
-	for _, c := range p.Containers {
-		for _, n := range items(get(c.Node, "ports")) {
-			d := declaredPort{c, text(get(n, "name")), text(get(n, "containerPort")), text(get(n, "protocol"))}
-			if d.protocol == "" {
-				d.protocol = "TCP"
-			}
-			declared = append(declared, d)
-		}
-	}
-	return declared
-}
-
-// expose declares the debug ports of a pod's containers that they do not declare yet.
-func (p *Pod) expose(attached []*attachment) {
-	before := p.declaredPorts()
-	for _, a := range attached {
-		for _, port := range a.plan.Ports {
-			number := strconv.Itoa(int(port.Number))
-			if slices.ContainsFunc(p.declaredPorts(), func(d declaredPort) bool {
-				// On the host's network a port is its host's as well, which Kubernetes lets one container of a pod declare.
-				return d.number == number && d.protocol == "TCP" && (d.container == a.Container || p.onHostNetwork())
-			}) {
-				continue
-			}
-			// Names are unique within a container; and a Service that names a port means the one that was there before.
-			name := port.Protocol
-			for i := 2; slices.ContainsFunc(before, func(d declaredPort) bool { return d.name == name }); i++ {
-				name = port.Protocol + "-" + strconv.Itoa(i)
-			}
-			list := ensure(a.Node, "ports", yaml.SequenceNode, "image", "imagePullPolicy", "command", "args", "workingDir")
-			list.Content = append(list.Content, mapping("name", str(name), "containerPort", num(int(port.Number))))
-		}
-	}
-}
-
 // relaxProbes raises the timeouts of a container's probes, and for a process that starts suspended the number of times
 // that it may fail to answer. It says whether anything changed.
 func (c *Container) relaxProbes(timeout functionconfig.ProbeTimeout, suspended bool) bool {

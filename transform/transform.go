@@ -4,13 +4,13 @@
 // The data flows one way:
 //
 //  1. [Find] lists the workloads in document order (workload.go) and what the settings and annotations say about their
-//     containers (scope.go).
+//     containers (scope.go) and their nodes (platform.go).
 //  2. [Scope.Images] names the images whose configurations are needed. Somebody else resolves them.
 //  3. [Scope.Apply] takes each container through
 //     its environment (env.go) and process (process.go, expand.go) → the program that matters (package launch) → its
 //     runtime (analyse.go, package runtimes) → its plan and the edits of command, args and env (attach.go),
-//  4. and then each pod through ports, support files, probes and annotation (pod.go), each workload through replicas
-//     and autoscalers (scale.go).
+//  4. and then each pod through ports (ports.go), support files, probes and annotation (pod.go), each workload through
+//     replicas and autoscalers (scale.go).
 //  5. Results come in document order (result.go).
 //
 // Nothing of a pod is edited before everything about the pod is decided, so that what cannot be done leaves no trace.
@@ -152,26 +152,6 @@ func (s *Scope) Apply(images map[image.Want]image.Result) fn.Results {
 		results = append(results, s.applyWorkload(w, images, host)...)
 	}
 	return results
-}
-
-// hostPorts lists the ports of the pods that share their node's network. Two of them may meet on one node, where the
-// second to ask for a port does not get it: a JVM whose debug agent cannot listen does not start.
-func (s *Scope) hostPorts() map[int32]bool {
-	host := map[int32]bool{}
-	for _, w := range s.workloads {
-		for _, p := range w.pods {
-			if !p.pod.onHostNetwork() {
-				continue
-			}
-			maps.Copy(host, p.pod.usedPorts())
-			for _, e := range p.configured {
-				for _, port := range e.Ports {
-					host[port] = true
-				}
-			}
-		}
-	}
-	return host
 }
 
 func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Result, host map[int32]bool) fn.Results {
@@ -336,21 +316,6 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host m
 		p.apply(attached, s.cfg.SupportRegistry)
 	}
 	return slices.Concat(outcomes...), len(attached) > 0
-}
-
-// likelyDebugPorts lists where a container that is left alone may run debuggers: two cannot have one port.
-func (s *Scope) likelyDebugPorts(c *Container, images map[image.Want]image.Result) []int32 {
-	cfg := images[image.Want{Image: c.Image, Platform: c.Pod.platform(s.cfg.Platform)}].Config
-	env := c.environment(cfg, s.sources)
-	line, err := c.commandLine(cfg, env)
-	if err != nil {
-		return nil // it does not start
-	}
-	words, variables := line.argv(), env.all()
-	for _, name := range sortedKeys(variables) {
-		words = append(words, variables[name])
-	}
-	return runtimes.DebugPorts(strings.Join(words, " "))
 }
 
 // apply makes all edits of a pod.
