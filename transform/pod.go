@@ -193,18 +193,22 @@ func (a *attachment) installerSecurity() *yaml.Node {
 }
 
 // installerResources gives the init container requests and limits where the pod's containers have any, so that a
-// ResourceQuota admits it: the least that a container has. Less could be below the minimum of a LimitRange, which the
-// manifest does not show; more would raise the pod's share of the node, for which an init container counts by the
-// maximum, or change its quality of service.
+// ResourceQuota admits it: the least that a container has, if that is not much. Much less could be below the minimum of
+// a LimitRange, which the manifest does not show; more would raise the pod's share of the node, for which an init container
+// counts by the maximum, or change its quality of service.
 func (p *Pod) installerResources() *yaml.Node {
 	resources := &yaml.Node{Kind: yaml.MappingNode}
 	limits := map[string]least{}
 	for _, kind := range []string{"limits", "requests"} {
 		amounts := &yaml.Node{Kind: yaml.MappingNode}
-		for _, name := range []string{"cpu", "ephemeral-storage", "memory"} {
+		for _, r := range []struct{ name, most string }{{"cpu", "500m"}, {"ephemeral-storage", "1Gi"}, {"memory", "512Mi"}} {
+			name := r.name
 			l, found := p.leastOf(kind, name)
 			if !found {
 				continue
+			}
+			if most := resource.MustParse(r.most); most.Cmp(l.amount) < 0 {
+				l = least{most, r.most}
 			}
 			// The limits may be another container's: a request above its limit is refused.
 			if limit, ok := limits[name]; ok && limit.amount.Cmp(l.amount) < 0 {
