@@ -202,8 +202,7 @@ func (p *Pod) installerResources() *yaml.Node {
 	for _, kind := range []string{"limits", "requests"} {
 		amounts := &yaml.Node{Kind: yaml.MappingNode}
 		for _, r := range []struct{ name, most string }{{"cpu", "500m"}, {"ephemeral-storage", "1Gi"}, {"memory", "512Mi"}} {
-			name := r.name
-			l, found := p.leastOf(kind, name)
+			l, found := p.leastOf(kind, r.name)
 			if !found {
 				continue
 			}
@@ -211,13 +210,13 @@ func (p *Pod) installerResources() *yaml.Node {
 				l = least{most, r.most}
 			}
 			// The limits may be another container's: a request above its limit is refused.
-			if limit, ok := limits[name]; ok && limit.amount.Cmp(l.amount) < 0 {
+			if limit, ok := limits[r.name]; ok && limit.amount.Cmp(l.amount) < 0 {
 				l = limit
 			}
 			if kind == "limits" {
-				limits[name] = l
+				limits[r.name] = l
 			}
-			set(amounts, name, str(l.written))
+			set(amounts, r.name, str(l.written))
 		}
 		if len(amounts.Content) > 0 {
 			set(resources, kind, amounts)
