@@ -120,6 +120,10 @@ func TestAttach(t *testing.T) {
 			runtime: JVM{}, process: Process{Argv: []string{"/jdk/bin/java", "-jar", "x"}, Hidden: map[string]bool{"JAVA_TOOL_OPTIONS": true}},
 			argv: "/jdk/bin/java -agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y -jar x", port: "jdwp:5005",
 		},
+		"jvm, by a build tool":                 {runtime: JVM{}, process: proc("./mvnw spring-boot:run"), refused: "EnvShared"},
+		"jvm, by a build tool behind a script": {runtime: JVM{}, process: Process{Argv: []string{"/usr/local/bin/mvn-entrypoint.sh", "mvn", "quarkus:dev"}, Script: true}, refused: "EnvShared"},
+		"jvm, a build tool with the agent":     {runtime: JVM{}, process: proc("gradle bootRun", "JAVA_OPTS=-agentlib:jdwp=transport=dt_socket,server=y,address=8003"), port: "jdwp:8003", keeps: true},
+		"jvm, an argument like a build tool":   {runtime: JVM{}, process: proc("java -jar x.jar mvn"), env: []string{"JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y"}, port: "jdwp:5005"},
 		"jvm, a probe runs java": {
 			runtime: JVM{}, process: Process{Argv: []string{"java", "-jar", "x"}, Beside: []Command{{Argv: []string{"java", "-version"}, AtOnce: true}}},
 			argv: "java -agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y -jar x", port: "jdwp:5005",
