@@ -17,6 +17,8 @@ import (
 type Process struct {
 	// Argv is the command line; Argv[0] is the program that matters, without the launchers in front of it.
 	Argv []string
+	// Via holds the names of the launchers in front of it, outermost first.
+	Via []string
 	// Env holds the variables of the image and of the manifest whose values are known.
 	Env map[string]string
 	// Line is the container's whole command line where its script starts other programs besides this one; else nil.

@@ -68,7 +68,7 @@ func (a Analysis) findProgram(c *Container) (launch.Found, error) {
 func (a Analysis) process(c *Container) runtimes.Process {
 	all := a.env.all()
 	p := runtimes.Process{
-		Argv: a.Found.Argv, Env: reaching(a.Found, all), ImageEnv: a.env.image, Unknown: a.env.unknown,
+		Argv: a.Found.Argv, Via: a.Found.Via, Env: reaching(a.Found, all), ImageEnv: a.env.image, Unknown: a.env.unknown,
 		Author: a.Image.Author, Labels: a.Image.Labels, Script: a.Found.Script,
 		Hidden:  hidden(a.Found, all, a.env.unknown),
 		Dynamic: make([]bool, len(a.Found.Argv)),
