@@ -219,22 +219,23 @@ func refusePod(p *podScope, cfg functionconfig.Config, err error) fn.Results {
 	return results
 }
 
-// adjustConfigured keeps the containers of a pod that is debuggable already, but relaxes their probes.
+// adjustConfigured keeps the containers of a pod that is debuggable already, but relaxes the probes of those that the
+// annotation lists.
 func (s *Scope) adjustConfigured(p *podScope) (results fn.Results, debugged, changed bool) {
-	for _, e := range p.configured {
-		i := slices.IndexFunc(p.pod.Containers, func(c *Container) bool { return c.Name == e.Name })
-		if i < 0 {
-			results = append(results, p.pod.Workload.result(fn.Warning, UnknownContainer, "annotation "+debuginfo.Annotation+" lists "+e.Name+", which is no container of the pod"))
-			continue
+	for _, c := range p.pod.Containers {
+		i := slices.IndexFunc(p.configured, func(e debuginfo.Entry) bool { return e.Name == c.Name })
+		switch {
+		case i >= 0:
+			debugged = true
+			changed = c.relaxProbes(p.probeTimeout, p.suspend) || changed
+			results = append(results, c.result(fn.Info, AlreadyConfigured, p.configured[i].Runtime, "kept as it is: annotation %s lists it", debuginfo.Annotation))
+		case slices.ContainsFunc(p.containers, func(s *containerScope) bool { return s.Container == c }):
+			results = append(results, c.result(fn.Info, AlreadyConfigured, "", "kept as it is: annotation %s does not list it", debuginfo.Annotation))
 		}
-		c := p.pod.Containers[i]
-		changed = c.relaxProbes(p.probeTimeout, p.suspend) || changed
-		debugged = true
-		results = append(results, c.result(fn.Info, AlreadyConfigured, e.Runtime, "kept as it is: annotation %s lists it", debuginfo.Annotation))
 	}
-	for _, c := range p.containers {
-		if !slices.ContainsFunc(p.configured, func(e debuginfo.Entry) bool { return e.Name == c.Name }) {
-			results = append(results, c.result(fn.Info, AlreadyConfigured, "", "kept as it is: annotation %s lists others", debuginfo.Annotation))
+	for _, e := range p.configured {
+		if !slices.ContainsFunc(p.pod.Containers, func(c *Container) bool { return c.Name == e.Name }) {
+			results = append(results, p.pod.Workload.result(fn.Warning, UnknownContainer, "annotation "+debuginfo.Annotation+" lists "+e.Name+", which is no container of the pod"))
 		}
 	}
 	return results, debugged, changed
