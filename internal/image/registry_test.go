@@ -634,6 +634,119 @@ func TestRegistryLies(t *testing.T) {
 	}
 }
 
+// TestRegistryDamage: a registry that has an image, but not all of it, does not count as one without the image.
+func TestRegistryDamage(t *testing.T) {
+	hub := newHub(t, false)
+	img := newImage(t, "linux/amd64")
+	index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}})
+	hub.push(t, index, "web:v1")
+	gone := func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) }
+	other := func(w http.ResponseWriter) { fmt.Fprint(w, "{}") }
+	manifest, config := digestOf(t, img).String(), configDigest(t, img).String()
+	for _, c := range []struct {
+		damaged string
+		answer  func(http.ResponseWriter)
+		want    string
+	}{
+		{manifest, gone, "blob " + manifest + " is missing"},
+		{config, gone, "blob " + config + " is missing"},
+		{manifest, other, "blob " + manifest + " is corrupt: "},
+		{config, other, "blob " + config + " is corrupt: "},
+	} {
+		hub.behave(func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasSuffix(r.URL.Path, c.damaged) {
+				return false
+			}
+			c.answer(w)
+			return true
+		})
+		for _, ref := range []string{"web:v1", "web@" + digestOf(t, index).String()} {
+			for _, cacheDir := range []string{"", t.TempDir()} {
+				o := anonymous()
+				o.CacheDir = cacheDir
+				_, err := ask(t, NewRegistry(o), hub.host+"/"+ref, "linux/amd64")
+				if err == nil || errors.Is(err, ErrNotFound) || strings.Count(err.Error(), c.want) != 1 {
+					t.Errorf("%s: got error %v, want %q", ref, err, c.want)
+				}
+			}
+		}
+	}
+}
+
+// TestRegistryRedirects: redirects are followed, but not for ever.
+func TestRegistryRedirects(t *testing.T) {
+	hub, storage := newHub(t, false), newHub(t, false)
+	img := newImage(t, "linux/amd64")
+	hub.push(t, img, "web:v1")
+	storage.push(t, img, "web:v1")
+	hub.behave(func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.Path, "/blobs/") {
+			http.Redirect(w, r, storage.URL+r.URL.Path, http.StatusTemporaryRedirect)
+			return true
+		}
+		return false
+	})
+	chosen(t, NewRegistry(anonymous()), hub.host+"/web:v1", "linux/amd64")
+	hub.behave(func(w http.ResponseWriter, r *http.Request) bool {
+		http.Redirect(w, r, r.URL.Path, http.StatusFound)
+		return true
+	})
+	hub.seen()
+	_, err := ask(t, NewRegistry(anonymous()), hub.host+"/web:v1", "linux/amd64")
+	if err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "does not stop redirecting") {
+		t.Errorf("got error %v", err)
+	}
+	if got := hub.seen(); len(got) > maxRequests {
+		t.Errorf("got %d requests", len(got))
+	}
+}
+
+// TestRegistryAnswersHandshakeWithText: some servers answer a TLS handshake with an error page that has no status line.
+func TestRegistryAnswersHandshakeWithText(t *testing.T) {
+	hub := newHub(t, false)
+	hub.push(t, newImage(t, "linux/amd64"), "web:v1")
+	front, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer front.Close()
+	hungUp := false
+	go func() {
+		for {
+			c, err := front.Accept()
+			if err != nil {
+				return
+			}
+			first := make([]byte, 1)
+			if _, err := io.ReadFull(c, first); err != nil || first[0] == 22 { // a TLS record: a handshake
+				_, _ = io.WriteString(c, "<!DOCTYPE HTML>\n<p>Bad request version")
+				c.Close()
+				continue
+			}
+			if !hungUp { // then what was learned must not be forgotten
+				hungUp = true
+				c.Close()
+				continue
+			}
+			back, err := net.Dial("tcp", hub.host)
+			if err != nil {
+				c.Close()
+				continue
+			}
+			go func() {
+				_, _ = back.Write(first)
+				_, _ = io.Copy(back, c)
+				back.Close()
+			}()
+			go func() {
+				_, _ = io.Copy(c, back)
+				c.Close()
+			}()
+		}
+	}()
+	chosen(t, NewRegistry(anonymous()), front.Addr().String()+"/web:v1", "linux/amd64")
+}
+
 func TestRegistryUnreachable(t *testing.T) {
 	hub := newHub(t, false)
 	hub.Close()
