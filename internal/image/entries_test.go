@@ -81,7 +81,8 @@ func TestParseEntries(t *testing.T) {
 		"no entry":   {in: `[web]`, err: `images[0]: want a mapping, got the string "web"`},
 		"no image":   {in: `[{config: {}}]`, err: `images[0].image: is missing`},
 		"no config":  {in: `[{image: web}]`, err: `images[0].config: is missing`},
-		"bad image":  {in: `[{image: "Web App", config: {}}]`, err: `images[0].image: "Web App" is not an image reference: could not parse reference: Web App`},
+		"capitals":   {in: `[{image: Web, config: {}}]`, err: `images[0].image: "Web" is not an image reference: a repository's name has no capital letters`},
+		"bad image":  {in: `[{image: "Web App", config: {}}]`, err: `images[0].image: "Web App" is not an image reference: want REPOSITORY[:TAG][@DIGEST], like gcr.io/acme/web:v1`},
 		"bad digest": {in: `[{image: web, digest: "sha256:00", config: {}}]`, err: `images[0].digest: "sha256:00" is not a digest like sha256:<64 hexadecimal digits>: wrong number of hex digits for sha256: 00`},
 		"bad platform": {
 			in:  `[{image: web, platform: amd64, config: {}}, {image: web, platform: linux/, config: {}}]`,

@@ -85,11 +85,8 @@ func (l *Local) split() (file string, tie name.Reference, err error) {
 	if _, err := os.Lstat(l.spec); err == nil {
 		return l.spec, nil, nil
 	}
-	tie, err = name.ParseReference(image)
-	if err != nil {
-		return "", nil, fmt.Errorf("image reference %q: %w", image, err)
-	}
-	return file, tie, nil
+	tie, err = ParseReference(image)
+	return file, tie, err
 }
 
 // Open opens the layout or archive, so that a wrong path is known before an image is asked for. Config does it by itself.

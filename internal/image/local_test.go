@@ -163,7 +163,7 @@ func TestLocalPaths(t *testing.T) {
 		{NewLayout(filepath.Join(dir, "none")), "write it first, or correct the path"},
 		{NewLayout("web=" + filepath.Join(dir, "none")), "write it first, or correct the path"},
 		{NewLayout("web="), "path is empty"},
-		{NewLayout("Not A Ref=" + dir), `image reference "Not A Ref"`},
+		{NewLayout("Not A Ref=" + dir), `"Not A Ref" is not an image reference`},
 		{NewLayout(file), "use it as an archive"},
 		{NewLayout(dir), "no index.json"},
 		{NewArchive(filepath.Join(dir, "none.tar")), "write it first, or correct the path"},
