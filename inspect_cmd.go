@@ -48,13 +48,16 @@ func newInspect(out, errw io.Writer) *cobra.Command {
 			wants = append(wants, image.Want{Image: arg, Platform: cfg.Platform})
 		}
 		resolved := image.ResolveAll(cmd.Context(), source, wants, resolveJobs)
+		if err := interrupted(cmd.Context()); err != nil {
+			return err
+		}
 		var explanations []transform.Explanation
 		failed := false
 		for _, want := range wants {
 			r := resolved[want]
 			if r.Err != nil {
 				failed = true
-				fmt.Fprintf(errw, "debuggable: %v\n", r.Err)
+				complain(errw, r.Err)
 				continue
 			}
 			explanations = append(explanations, transform.Explain(want.Image, r, cfg))
@@ -108,10 +111,10 @@ func explanationText(e transform.Explanation) string {
 	var b strings.Builder
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(&b, "  %-12s %s\n", name, value)
+			fmt.Fprintf(&b, "  %-12s %s\n", name, strings.ReplaceAll(printable(value), "\n", `\n`))
 		}
 	}
-	fmt.Fprintln(&b, e.Image)
+	fmt.Fprintln(&b, printable(e.Image))
 	line("source", e.Source)
 	line("digest", e.Digest)
 	line("platform", e.Platform)

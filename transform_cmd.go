@@ -54,11 +54,14 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		if len(files) == 0 && isTerminal(in) {
 			return cmd.Help()
 		}
-		set, err := readManifests(files, in)
+		set, err := readManifests(cmd.Context(), files, in)
 		if err != nil {
 			return err
 		}
 		results, err := transformSet(cmd.Context(), set, flags)
+		if stop := interrupted(cmd.Context()); stop != nil {
+			return stop
+		}
 		if err != nil && !set.Function {
 			return err
 		}
@@ -77,7 +80,7 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 			return errReported
 		}
 		if err := set.Write(out, results); err != nil {
-			return fmt.Errorf("writing manifests: %w", err)
+			return err
 		}
 		if failed {
 			return errReported
@@ -88,11 +91,11 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 }
 
 // readManifests reads files and folders, or standard input.
-func readManifests(files []string, in io.Reader) (*manifest.Set, error) {
+func readManifests(ctx context.Context, files []string, in io.Reader) (*manifest.Set, error) {
 	if len(files) == 0 {
 		files = []string{"-"}
 	}
-	inputs, err := manifest.Expand(files, in)
+	inputs, err := manifest.Expand(ctx, files, in)
 	if err != nil {
 		return nil, err
 	}
@@ -116,10 +119,15 @@ func transformSet(ctx context.Context, set *manifest.Set, flags *functionconfig.
 	}
 	scope := transform.Find(objects(set), cfg)
 	images, _ := resolve(ctx, source, scope)
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("resolving images: %w", err)
-	}
 	return scope.Apply(images), nil
+}
+
+// interrupted is an error when the program was told to stop: what it has found out by then is not all, and must not pass for it.
+func interrupted(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("resolving images: %w", context.Cause(ctx))
 }
 
 // resolve finds the configurations of the images that a scope needs, and then of the support images, which it lists.

@@ -166,6 +166,7 @@ func TestFunctionConfigErrors(t *testing.T) {
 	data := func(s string) string { return configMapHead + "data: {" + s + "}" }
 	tests := map[string]struct{ in, want string }{
 		"not a mapping":  {"[a]", `want a mapping, got a list`},
+		"a list":         {"[]", `want a mapping, got a list`},
 		"no type":        {"layouts: []", `the functionConfig has no apiVersion and kind` + wanted},
 		"no kind":        {"apiVersion: v1", `kind: is missing` + wanted},
 		"no apiVersion":  {"kind: Debuggable", `apiVersion: is missing` + wanted},
