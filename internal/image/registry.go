@@ -54,7 +54,7 @@ const (
 // request for the digest.
 type Registry struct {
 	opts  RegistryOptions
-	cache cache
+	cache *cache
 
 	mu    sync.Mutex
 	base  http.RoundTripper // opts.Transport or the default one
@@ -73,7 +73,7 @@ func NewRegistry(o RegistryOptions) *Registry {
 	if o.Keychain == nil {
 		o.Keychain = authn.DefaultKeychain
 	}
-	return &Registry{opts: o, cache: cache{o.CacheDir}, hosts: map[string]*host{}}
+	return &Registry{opts: o, cache: &cache{dir: o.CacheDir}, hosts: map[string]*host{}}
 }
 
 func (r *Registry) String() string { return "registry" }
@@ -230,7 +230,7 @@ func loopback(hostport string) bool {
 type repoStore struct {
 	host  *host
 	repo  name.Repository
-	cache cache
+	cache *cache
 	first map[v1.Hash][]byte // what root has read already
 	asked v1.Hash            // the digest that the reference has, if it has one
 }

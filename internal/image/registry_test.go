@@ -226,6 +226,45 @@ func cacheFiles(t *testing.T, dir string) []string {
 	return files
 }
 
+// TestCacheForgets: what nobody asks for any more is removed; what somebody asked for is not.
+func TestCacheForgets(t *testing.T) {
+	hub := newHub(t, false)
+	dir := t.TempDir()
+	o := anonymous()
+	o.CacheDir = dir
+	used := newImage(t, "linux/amd64")
+	hub.push(t, used, "used:v1")
+	hub.push(t, newImage(t, "linux/arm64"), "unused:v1")
+	for _, name := range []string{"used", "unused"} {
+		chosen(t, NewRegistry(o), hub.host+"/"+name+":v1", "linux/amd64")
+	}
+	long := time.Now().Add(-keptFor - time.Hour)
+	files := append(cacheFiles(t, dir), filepath.Join(dir, "blobs", "sha256", ".new-1"))
+	if err := os.WriteFile(files[len(files)-1], nil, 0o600); err != nil || len(files) != 5 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		if err := os.Chtimes(f, long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	chosen(t, NewRegistry(o), hub.host+"/used:v1", "linux/amd64") // adds nothing, and so removes nothing
+	if got := cacheFiles(t, dir); len(got) != len(files) {
+		t.Fatalf("got %q", got)
+	}
+	hub.push(t, newImage(t, "linux/arm64"), "new:v1")
+	chosen(t, NewRegistry(o), hub.host+"/new:v1", "linux/amd64")
+	hub.seen()
+	chosen(t, NewRegistry(o), hub.host+"/used@"+digestOf(t, used).String(), "linux/amd64")
+	if got := hub.seen(); len(got) != 0 {
+		t.Errorf("got requests %q for what was in use", got)
+	}
+	left, err := os.ReadDir(filepath.Join(dir, "blobs", "sha256"))
+	if err != nil || len(left) != 4 {
+		t.Errorf("%d files are left, want the manifests and configurations of two images (%v)", len(left), err)
+	}
+}
+
 func TestCacheFailureIsNoError(t *testing.T) {
 	hub := newHub(t, false)
 	hub.push(t, newImage(t, "linux/amd64"), "web:v1")
