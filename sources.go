@@ -18,10 +18,7 @@ const resolveJobs = 8
 func itemEntries(set *manifest.Set) ([]image.Entry, error) {
 	var listed []image.Entry
 	for _, o := range set.Objects() {
-		for _, node := range resources(o.Node()) {
-			if node.GetKind() != "ImageConfigs" || node.GetApiVersion() != functionconfig.APIVersion {
-				continue
-			}
+		for _, node := range imageConfigs(o) {
 			entries, err := image.ParseImageConfigsResource(node)
 			if err != nil {
 				return nil, &itemError{fmt.Errorf("%s: ImageConfigs %s: %w", o.Where(), node.GetName(), err), object{o}}
@@ -30,6 +27,17 @@ func itemEntries(set *manifest.Set) ([]image.Entry, error) {
 		}
 	}
 	return listed, nil
+}
+
+// imageConfigs returns the ImageConfigs resources in an object: itself, or items of a List.
+func imageConfigs(o *manifest.Object) []*yaml.RNode {
+	var found []*yaml.RNode
+	for _, node := range resources(o.Node()) {
+		if node.GetKind() == image.ImageConfigsKind && node.GetApiVersion() == image.ImageConfigsAPIVersion {
+			found = append(found, node)
+		}
+	}
+	return found
 }
 
 // resources are an object itself or, of a List, its items.

@@ -71,6 +71,9 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		failed := hasErrors(results)
 		if !set.Function {
 			newReporter(errw, report, quiet).print(results)
+			if report == "text" && !quiet {
+				noteLocal(errw, set)
+			}
 		} else if failed {
 			// Orchestrators show the results, but some show standard error alone.
 			newReporter(errw, report, true).print(errorsOnly(results))
@@ -88,6 +91,17 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		return nil
 	}
 	return cmd
+}
+
+// noteLocal says of each ImageConfigs resource in a stream that kubectl, which may come next, has no use for it. Orchestrators leave out
+// what is marked as local to a package, but kubectl does not know the mark.
+func noteLocal(errw io.Writer, set *manifest.Set) {
+	for _, o := range set.Objects() {
+		for _, node := range imageConfigs(o) {
+			fmt.Fprintf(errw, "note     %s/%s is passed on, but kubectl apply refuses it: keep it apart from what is applied, and give it with --image-configs (%s)\n",
+				node.GetKind(), printable(node.GetName()), o.Where())
+		}
+	}
 }
 
 // readManifests reads files and folders, or standard input.
