@@ -43,7 +43,22 @@ type Field struct {
 const withoutQuotes = "; write it without quotes"
 
 // Reader reads nodes and collects problems. The zero value is ready for use; a Reader is not for concurrent use.
-type Reader struct{ problems []error }
+type Reader struct {
+	problems []error
+	values   int // read so far
+}
+
+// maxValues bounds what one Reader reads. No file that people write comes near, but a few lines with aliases can.
+const maxValues = 1_000_000
+
+// tooMany counts a value, and records a problem, once, when there are more than maxValues.
+func (r *Reader) tooMany(path string) bool {
+	r.values++
+	if r.values == maxValues+1 {
+		r.Errorf(path, "there are more than %d values up to here: do aliases (*name) multiply?", maxValues)
+	}
+	return r.values > maxValues
+}
 
 // Errorf records a problem of the field at path.
 func (r *Reader) Errorf(path, format string, args ...any) {
@@ -112,6 +127,9 @@ func (r *Reader) Pairs(n *yaml.Node, path string, f func(key string, value *yaml
 	}
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
+		if r.tooMany(path) {
+			return false
+		}
 		key := resolve(n.Content[i])
 		switch at := Join(path, key.Value); {
 		case key.Kind != yaml.ScalarNode:
@@ -140,6 +158,9 @@ func (r *Reader) items(n *yaml.Node, path, want string, f func(n *yaml.Node, pat
 		return false
 	}
 	for i, item := range n.Content {
+		if r.tooMany(path) {
+			return false
+		}
 		f(resolve(item), Index(path, i))
 	}
 	return true

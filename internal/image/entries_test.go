@@ -154,6 +154,14 @@ func TestParseImageConfigs(t *testing.T) {
 	}
 }
 
+// TestImageConfigsAreBounded: a few lines with aliases can stand for more than memory holds.
+func TestImageConfigsAreBounded(t *testing.T) {
+	const many = 5000
+	in := head + "images:\n- &image {image: a, config: {Env: [&env A=b" + strings.Repeat(", *env", many) + "]}}\n" + strings.Repeat("- *image\n", many)
+	got, err := ParseImageConfigs([]byte(in), "f.yaml")
+	checkEntries(t, got, err, nil, `reading image configurations "f.yaml": document 1: images[199].config.Env: there are more than 1000000 values up to here: do aliases (*name) multiply?`)
+}
+
 func TestParseImageConfigsResource(t *testing.T) {
 	got, err := ParseImageConfigsResource(yaml.MustParse(head + "images: [{image: a, config: {Cmd: [x]}}]\n"))
 	checkEntries(t, got, err, []Entry{{Image: "a", Config: v1.Config{Cmd: []string{"x"}}}}, "")
