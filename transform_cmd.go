@@ -62,7 +62,7 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		if stop := interrupted(cmd.Context()); stop != nil {
 			return stop
 		}
-		if err != nil && !set.Function {
+		if err != nil && !set.Function && report != "json" {
 			return err
 		}
 		if err != nil {
@@ -79,7 +79,9 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 			newReporter(errw, report, true).print(errorsOnly(results))
 		}
 		if failed && !set.Function {
-			fmt.Fprintln(errw, "debuggable: nothing was written, because of the errors above")
+			if report != "json" { // whose lines are all results
+				fmt.Fprintln(errw, "debuggable: nothing was written, because of the errors above")
+			}
 			return errReported
 		}
 		if err := set.Write(out, results); err != nil {
