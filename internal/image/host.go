@@ -43,6 +43,22 @@ type host struct {
 	scheme  string // "" until a request went through
 	refuses bool   // credentials are needed
 	pinged  *pong
+	answers bool // there was an answer to something
+	silent  bool // there was none within the time for an image
+}
+
+// givesUp reports whether the host is not worth waiting for any more: it has not answered anything, and somebody has waited for all
+// the time that an image has. So what cannot be reached at all, as behind a firewall, costs that time once and not for each image.
+func (h *host) givesUp() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.silent && !h.answers
+}
+
+func (h *host) ranOutOfTime() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.silent = true
 }
 
 // pong is the host's answer to a ping.
@@ -358,6 +374,9 @@ func (h *host) roundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, withoutPort(err)
 	}
+	h.mu.Lock()
+	h.answers = true
+	h.mu.Unlock()
 	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
 		if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 && s < 1<<20 && ok {
 			a.mu.Lock()

@@ -80,7 +80,11 @@ func (r *Registry) String() string { return "registry" }
 
 // Config implements Source.
 func (r *Registry) Config(ctx context.Context, ref name.Reference, platform v1.Platform) (Config, error) {
-	limited, cancel := context.WithTimeout(ctx, r.opts.Timeout)
+	timeout := r.opts.Timeout
+	if r.host(ref).givesUp() {
+		timeout = 0 // only the cache may know it
+	}
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	config, err := r.find(limited, ref, platform)
 	if err == nil {
@@ -93,6 +97,7 @@ func (r *Registry) Config(ctx context.Context, ref name.Reference, platform v1.P
 	case ctx.Err() != nil:
 		return Config{}, &sourceError{doing, ctx.Err()}
 	case limited.Err() != nil:
+		r.host(ref).ranOutOfTime()
 		return Config{}, &sourceError{doing, fmt.Errorf("no answer within %s: %w", r.opts.Timeout, limited.Err())}
 	}
 	if nf := new(notFound); errors.As(err, &nf) {

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -622,6 +623,54 @@ func TestRegistryTimeLimit(t *testing.T) {
 	if _, err := NewRegistry(o).Config(context.Background(), ref, platform); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got error %v", err)
 	}
+}
+
+// TestRegistryThatNeverAnswers is waited for once, not for each of its images; the cache and other registries answer all the same.
+func TestRegistryThatNeverAnswers(t *testing.T) {
+	hub, other := newHub(t, false), newHub(t, false)
+	img := newImage(t, "linux/amd64")
+	hub.push(t, img, "web:v1")
+	other.push(t, img, "web:v1")
+	o := anonymous()
+	o.CacheDir = t.TempDir()
+	chosen(t, NewRegistry(o), hub.host+"/web:v1", "linux/amd64")
+	hub.behave(func(_ http.ResponseWriter, r *http.Request) bool {
+		<-r.Context().Done()
+		return true
+	})
+	o.Timeout = 300 * time.Millisecond
+	s := NewRegistry(o)
+	start := time.Now()
+	var said []string
+	for i := range 20 {
+		ref := fmt.Sprintf("%s/web:v%d", hub.host, i)
+		_, err := ask(t, s, ref, "linux/amd64")
+		if err == nil || errors.Is(err, ErrNotFound) {
+			t.Fatalf("got error %v", err)
+		}
+		said = append(said, strings.TrimPrefix(err.Error(), "asking registry "+hub.host+" for "+ref+": "))
+	}
+	if d := time.Since(start); d > 3*time.Second {
+		t.Errorf("20 images took %s", d)
+	}
+	if said = slices.Compact(said); len(said) != 1 || said[0] != "no answer within 300ms: context deadline exceeded" {
+		t.Errorf("got errors %q", said)
+	}
+	chosen(t, s, hub.host+"/web@"+digestOf(t, img).String(), "linux/amd64")
+	chosen(t, s, other.host+"/web:v1", "linux/amd64")
+	// One that answers at times is asked for each image.
+	hub.behave(nil)
+	s = NewRegistry(o)
+	chosen(t, s, hub.host+"/web:v1", "linux/amd64")
+	hub.behave(func(_ http.ResponseWriter, r *http.Request) bool {
+		<-r.Context().Done()
+		return true
+	})
+	if _, err := ask(t, s, hub.host+"/web:v1", "linux/amd64"); err == nil {
+		t.Error("got no error")
+	}
+	hub.behave(nil)
+	chosen(t, s, hub.host+"/web:v1", "linux/amd64")
 }
 
 type hanging chan struct{}
