@@ -194,7 +194,7 @@ func (s *splicer) mapping(o, n *yaml.Node, bound int, st style) bool {
 		}
 		prev = j / 2
 		oldKey, old := o.Content[j], o.Content[j+1]
-		if !keepsComments(oldKey, key) {
+		if !keepsComments(oldKey, key) && !takesComment(key, oldKey, old) {
 			return false
 		}
 		if identical(oldKey, key) && identical(old, value) {
@@ -280,6 +280,14 @@ func keepsComments(o, n *yaml.Node) bool {
 	return (n.HeadComment == "" || n.HeadComment == o.HeadComment) &&
 		(n.LineComment == "" || n.LineComment == o.LineComment) &&
 		(n.FootComment == "" || n.FootComment == o.FootComment)
+}
+
+// takesComment tells whether key has nothing but the comment that was behind the value: of a collection, which goes on below the key's
+// line, the comment in that line is the key's.
+func takesComment(key, oldKey, old *yaml.Node) bool {
+	k := *key
+	k.LineComment = ""
+	return oldKey.LineComment == "" && key.LineComment == old.LineComment && keepsComments(oldKey, &k)
 }
 
 // node changes what is inside of an entry or item. Where it returns false, it has changed nothing.
@@ -397,7 +405,7 @@ func (s *splicer) part(start, col, bound int, value *yaml.Node) (part, bool) {
 	}
 	end := bound
 	if last := lastScalar(value); last != nil && last.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
-		end = s.blockScalarEnd(last.Line-1, bound)
+		end = s.blockScalarEnd(last, bound)
 	} else {
 		for end > start+1 && (isBlank([]byte(s.lines[end-1])) || isComment([]byte(s.lines[end-1]))) {
 			end--
@@ -406,13 +414,17 @@ func (s *splicer) part(start, col, bound int, value *yaml.Node) (part, bool) {
 	return part{start, end, bound, col}, true
 }
 
-// blockScalarEnd returns the line behind the content of the block scalar with its header at a line. In it, lines that look like
-// comments are content, as long as they are indented like its first line.
-func (s *splicer) blockScalarEnd(header, bound int) int {
+// blockScalarEnd returns the line behind the content of a block scalar. In it, lines that look like comments are content, as long
+// as they are indented like its first line. So are the blank lines at the end where its header keeps them (|+).
+func (s *splicer) blockScalarEnd(n *yaml.Node, bound int) int {
 	indent := -1
-	end := header + 1
-	for i := header + 1; i < bound; i++ {
+	end := n.Line
+	kept := strings.HasSuffix("\n"+n.Value, "\n\n")
+	for i := n.Line; i < bound; i++ {
 		if isBlank([]byte(s.lines[i])) {
+			if kept {
+				end = i + 1
+			}
 			continue
 		}
 		by := len(s.lines[i]) - len(strings.TrimLeft(s.lines[i], " "))
