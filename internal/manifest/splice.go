@@ -536,6 +536,9 @@ func (st style) entry(key, value *yaml.Node) ([]string, bool) {
 
 // item writes one item of a block sequence.
 func (st style) item(item *yaml.Node) ([]string, bool) {
+	if st.indent == 3 && st.compact {
+		st.indent = 2 // the library would write a sequence in the item to the left of the item's other fields
+	}
 	return st.linesOf(&yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{item}})
 }
 
