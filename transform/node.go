@@ -97,7 +97,7 @@ func ensure(node *yaml.Node, name string, kind yaml.Kind, after ...string) *yaml
 	case len(v.Content) == 0:
 		v.Style = 0 // `[]` and `{}` become block style once there is something in them
 	}
-	if i, _ := field(node, name); len(v.Content) == 0 && v.LineComment != "" {
+	if i, _ := field(node, name); len(v.Content) == 0 && v.LineComment != "" && node.Style&yaml.FlowStyle == 0 {
 		// What was behind `[]` or null is then behind the field's name.
 		node.Content[i-1].LineComment, v.LineComment = v.LineComment, ""
 	}

@@ -316,7 +316,7 @@ func bothBlock(o, n *yaml.Node, kind yaml.Kind) bool {
 		len(o.Content) > 0 && len(n.Content) > 0 && keepsComments(o, n) && o.ShortTag() == n.ShortTag()
 }
 
-// scalar replaces a scalar that stands in one line by one that does. inFlow tells that it is in a flow collection.
+// scalar replaces a scalar that stands in one line by one that does, or, in a flow collection (inFlow), by any value.
 func (s *splicer) scalar(o, n *yaml.Node, st style, inFlow bool) bool {
 	if o.Anchor != "" || (o.Style|n.Style)&yaml.TaggedStyle != 0 || !keepsComments(o, n) || o.Line > len(s.lines) {
 		return false
