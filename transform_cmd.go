@@ -95,13 +95,24 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 	return cmd
 }
 
-// noteLocal says of each ImageConfigs resource in a stream that kubectl, which may come next, has no use for it. Orchestrators leave out
+// noteLocal says of each resource of our own in a stream that kubectl, which may come next, has no use for it. Orchestrators leave out
 // what is marked as local to a package, but kubectl does not know the mark.
 func noteLocal(errw io.Writer, set *manifest.Set) {
 	for _, o := range set.Objects() {
-		for _, node := range imageConfigs(o) {
-			fmt.Fprintf(errw, "note     %s/%s is passed on, but kubectl apply refuses it: keep it apart from what is applied, and give it with --image-configs (%s)\n",
-				node.GetKind(), printable(node.GetName()), o.Where())
+		for _, node := range resources(o.Node()) {
+			instead := ""
+			switch {
+			case node.GetApiVersion() != functionconfig.APIVersion:
+			case node.GetKind() == image.ImageConfigsKind:
+				instead = "name it with --image-configs"
+			case node.GetKind() == functionconfig.Kind:
+				instead = "give the settings as flags, since a stream's are not read"
+			}
+			if instead == "" {
+				continue
+			}
+			fmt.Fprintf(errw, "note     %s/%s passes through, but kubectl apply refuses it: keep it out of what is applied, and %s (%s)\n",
+				node.GetKind(), printable(node.GetName()), instead, o.Where())
 		}
 	}
 }
