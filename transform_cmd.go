@@ -99,20 +99,19 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 // what is marked as local to a package, but kubectl does not know the mark.
 func noteLocal(errw io.Writer, set *manifest.Set) {
 	for _, o := range set.Objects() {
-		for _, node := range resources(o.Node()) {
+		for _, r := range resources(o) {
 			instead := ""
 			switch {
-			case node.GetApiVersion() != functionconfig.APIVersion:
-			case node.GetKind() == image.ImageConfigsKind:
+			case r.APIVersion != functionconfig.APIVersion:
+			case r.Kind == image.ImageConfigsKind:
 				instead = "name it with --image-configs"
-			case node.GetKind() == functionconfig.Kind:
+			case r.Kind == functionconfig.Kind:
 				instead = "give the settings as flags, since a stream's are not read"
 			}
-			if instead == "" {
-				continue
+			if instead != "" {
+				fmt.Fprintf(errw, "note     %s/%s passes through, but kubectl apply refuses it: keep it out of what is applied, and %s (%s)\n",
+					r.Kind, printable(r.Name), instead, o.Where())
 			}
-			fmt.Fprintf(errw, "note     %s/%s passes through, but kubectl apply refuses it: keep it out of what is applied, and %s (%s)\n",
-				node.GetKind(), printable(node.GetName()), instead, o.Where())
 		}
 	}
 }
@@ -192,8 +191,8 @@ func settingsResults(err error) fn.Results {
 	var file *fn.File
 	if item := new(itemError); errors.As(err, &item) {
 		reason = transform.InvalidImageConfigs
-		node := item.object.Node()
-		ref = &fn.ResourceRef{APIVersion: node.GetApiVersion(), Kind: node.GetKind(), Name: node.GetName(), Namespace: node.GetNamespace()}
+		ref = &fn.ResourceRef{}
+		*ref = newResource(item.object.Node().YNode()).ResourceRef
 		if path, index := item.object.File(); path != "" {
 			file = &fn.File{Path: path, Index: index}
 		}

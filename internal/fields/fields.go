@@ -227,6 +227,28 @@ func (r *Reader) wrong(n *yaml.Node, path, want, hint string) {
 	r.Errorf(path, "want %s, got %s%s", want, describe(n), hint)
 }
 
+// Text returns the scalar below n that names lead to, through mappings; "" where there is none. Unlike a Reader it reports nothing.
+func Text(n *yaml.Node, names ...string) string {
+	n = resolve(n)
+	for _, name := range names {
+		if n.Kind != yaml.MappingNode {
+			return ""
+		}
+		var value *yaml.Node
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if resolve(n.Content[i]).Value == name {
+				value = n.Content[i+1]
+				break
+			}
+		}
+		n = resolve(value)
+	}
+	if n.Kind != yaml.ScalarNode || IsNull(n) {
+		return ""
+	}
+	return n.Value
+}
+
 // IsNull says whether a node counts as not given.
 func IsNull(n *yaml.Node) bool {
 	n = resolve(n)
