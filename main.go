@@ -152,7 +152,9 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	hint := suggestion(cmd, args)
-	if _, err := os.Stat(args[0]); hint == "" && (err == nil || args[0] == "-") {
+	if args[0] == "true" || args[0] == "false" {
+		hint = "; a switch takes its value behind =, as in --offline=" + args[0]
+	} else if _, err := os.Stat(args[0]); hint == "" && (err == nil || args[0] == "-") {
 		hint = fmt.Sprintf("; to read manifests from it, say -f %s", args[0])
 	}
 	return usageError{fmt.Errorf("unexpected argument %q%s", args[0], hint)}
