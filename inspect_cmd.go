@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
@@ -130,8 +132,8 @@ func explanationText(e transform.Explanation) string {
 	for _, env := range e.Env {
 		line("environment", env.Name+"="+env.Value)
 	}
-	for protocol, port := range e.Ports {
-		line("debugger", fmt.Sprintf("%s on port %d", protocol, port))
+	for _, protocol := range slices.Sorted(maps.Keys(e.Ports)) {
+		line("debugger", fmt.Sprintf("%s on port %d", protocol, e.Ports[protocol]))
 	}
 	line("support", e.Support)
 	return b.String()
