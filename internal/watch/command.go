@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -40,6 +41,7 @@ type options struct {
 	kubeconfig    string
 	output        string
 	listen        string
+	serve         bool // --listen was given, be it an empty one
 	portForward   bool
 }
 
@@ -66,6 +68,9 @@ It needs the right to list and watch pods and, for --port-forward, to create pod
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
+			// A second Ctrl-C ends the program at once, should the first take too long.
+			context.AfterFunc(ctx, stop)
+			o.serve = cmd.Flags().Changed("listen")
 			return o.run(ctx, out, errw)
 		},
 	}
@@ -110,9 +115,15 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 	ctx, cancel := context.WithCancelCause(told)
 	defer cancel(nil)
 
+	if err := signIn(ctx, config); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("signing in to %s: %w", config.Host, err)
+	}
 	source := &informers{
 		client: client, namespaces: namespaces, selector: o.selector, server: config.Host, say: stderr.say,
-		firstDelay: 500 * time.Millisecond, lastDelay: 5 * time.Second,
+		firstDelay: 500 * time.Millisecond, lastDelay: 5 * time.Second, signInDelay: 10 * time.Second, pause: pause,
 	}
 	if err := source.check(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -125,7 +136,7 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 	hub.also = printer.add
 
 	var served chan struct{}
-	if o.listen != "" {
+	if o.serve {
 		l, host, err := listen(ctx, o.listen)
 		if err != nil {
 			return err
@@ -190,8 +201,10 @@ func (o options) cluster() (*rest.Config, []string, error) {
 	rules.ExplicitPath = o.kubeconfig
 	rules.WarnIfAllMissing = false
 	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
-	if raw, err := loaded.RawConfig(); err == nil && o.context != "" && raw.Contexts[o.context] == nil {
-		return nil, nil, fmt.Errorf("reading the kubeconfig: it has no context %q; %s", o.context, knownContexts(raw))
+	if raw, err := loaded.RawConfig(); err == nil {
+		if err := o.checkContext(raw); err != nil {
+			return nil, nil, fmt.Errorf("reading the kubeconfig: %w", err)
+		}
 	}
 	config, err := loaded.ClientConfig()
 	switch {
@@ -223,6 +236,25 @@ func (o options) cluster() (*rest.Config, []string, error) {
 		namespaces = []string{ns}
 	}
 	return config, namespaces, nil
+}
+
+// checkContext says what is missing for the context to lead to a cluster. client-go takes a kubeconfig that leads nowhere for an empty one.
+func (o options) checkContext(config clientcmdapi.Config) error {
+	name := cmp.Or(o.context, config.CurrentContext)
+	named := config.Contexts[name]
+	switch {
+	case o.context == "" && clientcmdapi.IsConfigEmpty(&config):
+		return nil // in a pod there need not be any
+	case name == "":
+		return fmt.Errorf("it has no current context: choose one with --context; %s", knownContexts(config))
+	case named == nil:
+		return fmt.Errorf("it has no context %q; %s", name, knownContexts(config))
+	case config.Clusters[named.Cluster] == nil:
+		return fmt.Errorf("its context %q is of a cluster %q that it does not have", name, named.Cluster)
+	case named.AuthInfo != "" && config.AuthInfos[named.AuthInfo] == nil:
+		return fmt.Errorf("its context %q is of a user %q that it does not have", name, named.AuthInfo)
+	}
+	return nil
 }
 
 func knownContexts(config clientcmdapi.Config) string {

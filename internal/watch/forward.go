@@ -99,17 +99,7 @@ func (f *forwarder) stop(id runID) {
 }
 
 // wait returns when all forwards are closed, or after a while.
-func (f *forwarder) wait() {
-	closed := make(chan struct{})
-	go func() {
-		f.done.Wait()
-		close(closed)
-	}()
-	select {
-	case <-closed:
-	case <-time.After(drainTime):
-	}
-}
+func (f *forwarder) wait() { waitFor(f.done.Wait) }
 
 // keep opens one forward, again and again when it breaks, until ctx ends.
 func (f *forwarder) keep(ctx context.Context, id runID, t target) {

@@ -75,3 +75,16 @@ func (n *notices) say(format string, args ...any) {
 
 // drainTime is how long the end of the program waits for a reader of stdout to take the last events.
 const drainTime = 2 * time.Second
+
+// waitFor returns when wait does, or after drainTime: the program ends all the same, even where something cannot be stopped.
+func waitFor(wait func()) {
+	done := make(chan struct{})
+	go func() {
+		wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(drainTime):
+	}
+}
