@@ -109,31 +109,30 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 		return fmt.Errorf("connecting to %s: %w", config.Host, err)
 	}
 
-	stderr := &notices{w: errw}
+	stderr := newPrinter(errw)
+	defer stderr.start(func(error) {})() // nothing can be done about a stderr that is gone
 	hub := newHub()
 	told := ctx // ends when the user wants the program to
 	ctx, cancel := context.WithCancelCause(told)
 	defer cancel(nil)
 
-	if err := signIn(ctx, config); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return fmt.Errorf("signing in to %s: %w", config.Host, err)
-	}
 	source := &informers{
 		client: client, namespaces: namespaces, selector: o.selector, server: config.Host, say: stderr.say,
 		firstDelay: 500 * time.Millisecond, lastDelay: 5 * time.Second, signInDelay: 10 * time.Second, pause: pause,
 	}
-	if err := source.check(ctx); err != nil {
-		if ctx.Err() != nil {
+	if err = signIn(ctx, config); err == nil {
+		err = source.check(ctx)
+	}
+	if err != nil {
+		if told.Err() != nil {
 			return nil
 		}
 		return err
 	}
 
-	printer, people := o.printer(out)
-	hub.also = printer.add
+	format, people := o.format(out)
+	stdout := newPrinter(out)
+	hub.also = func(r record) { stdout.add(format(r)) }
 
 	var served chan struct{}
 	if o.serve {
@@ -161,13 +160,7 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 	source.observe = func(p pod) { changes.observe(ctx, p) }
 	source.forget = func(namespace, name string) { changes.forget(ctx, namespace, name) }
 
-	drained, printed := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(printed)
-		if err := printer.run(drained); err != nil {
-			cancel(err)
-		}
-	}()
+	finish := stdout.start(func(err error) { cancel(fmt.Errorf("writing events: %w", err)) })
 	if people {
 		stderr.say("watching %s at %s for debuggable containers; Ctrl-C ends", describeNamespaces(namespaces), config.Host)
 	}
@@ -184,11 +177,7 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 	if changes.forwarder != nil {
 		changes.forwarder.wait()
 	}
-	close(drained)
-	select {
-	case <-printed:
-	case <-time.After(drainTime):
-	}
+	finish()
 	if served != nil {
 		<-served
 	}
@@ -275,11 +264,11 @@ func describeNamespaces(namespaces []string) string {
 	}
 }
 
-// printer returns the printer for stdout, and whether it is people who read it.
-func (o options) printer(out io.Writer) (_ *printer, people bool) {
+// format returns how events are written to stdout, and whether that is for people.
+func (o options) format(out io.Writer) (_ func(record) []byte, people bool) {
 	terminal := isTerminal(out)
 	if o.output == "json" || o.output == "" && !terminal {
-		return newPrinter(out, func(r record) []byte { return r.json }), false
+		return func(r record) []byte { return r.json }, false
 	}
 	kubectl := []string{"kubectl"}
 	if o.kubeconfig != "" {
@@ -294,7 +283,7 @@ func (o options) printer(out io.Writer) (_ *printer, people bool) {
 		kubectl:  kubectl,
 		forwards: o.portForward,
 	}
-	return newPrinter(out, t.format), true
+	return t.format, true
 }
 
 func isTerminal(w io.Writer) bool {

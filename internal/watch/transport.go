@@ -56,11 +56,11 @@ func signIn(ctx context.Context, config *rest.Config) error {
 	config.Wrap(func(http.RoundTripper) http.RoundTripper { return nowhere{} })
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
-		return err
+		return fmt.Errorf("signing in to %s: %w", config.Host, err)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://nowhere.invalid", http.NoBody)
 	if err != nil {
-		return err
+		return fmt.Errorf("signing in to %s: %w", config.Host, err)
 	}
 	signedIn := make(chan error, 1)
 	go func() {
@@ -72,9 +72,12 @@ func signIn(ctx context.Context, config *rest.Config) error {
 	}()
 	select {
 	case err := <-signedIn:
-		return withoutURL(err)
+		if err != nil {
+			return fmt.Errorf("signing in to %s: %w", config.Host, withoutURL(err))
+		}
+		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("waiting for credentials: %w", ctx.Err())
+		return ctx.Err()
 	}
 }
 
