@@ -103,7 +103,7 @@ func TestOutputsThatNobodyReads(t *testing.T) {
 	const changes = 350
 	for i := range changes { // each is a warning on stderr and, once mended, an event on stdout: more than pipes hold
 		annotation := fmt.Sprintf(`{"web":{"artifact":"%d"}}`, i)
-		for _, value := range []string{annotation[:20], annotation} {
+		for _, value := range []string{strings.TrimSuffix(annotation, "}"), annotation} {
 			patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{"debug.cloud.google.com/config": value}}})
 			if err != nil {
 				t.Fatal(err)
@@ -116,7 +116,7 @@ func TestOutputsThatNobodyReads(t *testing.T) {
 			setStatus(t, ns, name, running("web", "a", 0))
 		}
 	}
-	resp, err := http.Get("http://" + address + "/v1/events")
+	resp, err := (&http.Client{Timeout: patience}).Get("http://" + address + "/v1/events")
 	if err != nil {
 		t.Fatal(err)
 	}
