@@ -156,6 +156,7 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 			return err
 		}
 		changes.forwarder = newForwarder(hub, stderr.say, dial)
+		changes.forwarder.connected = source.connected
 	}
 	source.observe = func(p pod) { changes.observe(ctx, p) }
 	source.forget = func(namespace, name string) { changes.forget(ctx, namespace, name) }

@@ -30,9 +30,13 @@ type forwarder struct {
 	hub  *hub
 	say  func(format string, args ...any)
 	dial func(namespace, pod string) (httpstream.Dialer, error)
+	// connected says whether the API server can be reached, as far as is known. If not, that has been said already.
+	connected func() bool
 
 	// Waiting times between attempts on a broken forward.
 	firstDelay, lastDelay time.Duration
+	// patience is how long a forward may be broken before the user hears of it.
+	patience time.Duration
 
 	mu       sync.Mutex
 	reserved map[int]bool // local ports that forwards of ours have, or had and will want again
@@ -50,8 +54,8 @@ type target struct {
 
 func newForwarder(h *hub, say func(string, ...any), dial func(namespace, pod string) (httpstream.Dialer, error)) *forwarder {
 	return &forwarder{
-		hub: h, say: say, dial: dial,
-		firstDelay: 200 * time.Millisecond, lastDelay: 15 * time.Second,
+		hub: h, say: say, dial: dial, connected: func() bool { return true },
+		firstDelay: 200 * time.Millisecond, lastDelay: 15 * time.Second, patience: 3 * time.Second,
 		reserved: map[int]bool{}, runs: map[runID]context.CancelFunc{}, last: map[target]chan struct{}{},
 	}
 }
@@ -106,6 +110,7 @@ func (f *forwarder) keep(ctx context.Context, id runID, t target) {
 	var local int // the port that it has had, 0 before the first time
 	defer func() { f.release(local) }()
 	delay := f.firstDelay
+	var broken time.Time // since when it has been
 	var said bool
 	for ctx.Err() == nil {
 		opened := false
@@ -131,13 +136,13 @@ func (f *forwarder) keep(ctx context.Context, id runID, t target) {
 		if opened {
 			// A forward breaks as soon as one connection is refused in the pod, as happens while the debugger is
 			// still starting. So this is nothing to speak of, and the port is opened again right away.
-			delay = f.firstDelay
+			delay, broken = f.firstDelay, time.Now()
 			if !pause(ctx, delay) {
 				return
 			}
 			continue
 		}
-		if !said {
+		if !said && f.connected() && (local == 0 || time.Since(broken) > f.patience) {
 			f.say("forwarding port %d of pod %s/%s: %v; trying again", t.port, t.namespace, t.pod, err)
 			said = true
 		}

@@ -301,3 +301,10 @@ func (i *informers) up(namespace string) {
 		i.say("connected to %s again", i.server)
 	}
 }
+
+// connected says whether there is no word of a lost connection.
+func (i *informers) connected() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return len(i.down) == 0
+}
