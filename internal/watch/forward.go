@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -220,10 +221,24 @@ func (f *forwarder) choose(number, had int) int {
 		}
 		port = l.Addr().(*net.TCPAddr).Port
 		_ = l.Close() // the forward opens it for itself
+		if port == number && takenOnIPv6(port) {
+			continue
+		}
 		f.reserved[port] = true
 		return port
 	}
 	return 0
+}
+
+// takenOnIPv6 says whether another program listens on the port of the IPv6 loopback alone. Clients that are told localhost may try that first, and
+// would find themselves at the wrong debugger.
+func takenOnIPv6(port int) bool {
+	l, err := net.Listen("tcp6", net.JoinHostPort("::1", strconv.Itoa(port)))
+	if err != nil {
+		return errors.Is(err, syscall.EADDRINUSE) // else there is no IPv6 here
+	}
+	_ = l.Close()
+	return false
 }
 
 func (f *forwarder) release(port int) {

@@ -55,6 +55,19 @@ func TestChooseLocalPort(t *testing.T) {
 	}
 }
 
+// Whoever connects to localhost must not meet another program.
+func TestChooseLocalPortThatIsTakenOnIPv6(t *testing.T) {
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Skipf("there is no IPv6 loopback here: %v", err)
+	}
+	defer l.Close()
+	taken := l.Addr().(*net.TCPAddr).Port
+	if got := newForwarder(newHub(), nil, nil).choose(taken, 0); got == 0 || got == taken {
+		t.Errorf("chose %d, and %d is taken", got, taken)
+	}
+}
+
 // A forward that cannot be opened is tried again until the container ends, and leaves nothing behind. It is said once, unless that the server
 // is away has been said already.
 func TestForwardThatCannotBeOpened(t *testing.T) {
