@@ -57,7 +57,7 @@ func TestErrorsAtTheStart(t *testing.T) {
 		want       []string
 	}{
 		"no rights":            {kubeconfig("nobody"), nil, []string{"no right to list pods", "namespace " + ns, `User "nobody" cannot list`, "verbs list and watch"}},
-		"no rights anywhere":   {kubeconfig("nobody"), []string{"-A"}, []string{"in all namespaces"}},
+		"no rights anywhere":   {kubeconfig("nobody"), []string{"-A"}, []string{"in all namespaces", "or name the namespaces with -n"}},
 		"no right to watch":    {kubeconfig("lister"), nil, []string{"no right to watch pods", `User "lister" cannot watch`}},
 		"right in one of two":  {kubeconfig("lister"), []string{"-n", "kube-system"}, []string{"namespace kube-system"}},
 		"unknown context":      {admin, []string{"--context", "prod"}, []string{`"prod"`, "it has test"}},

@@ -87,13 +87,13 @@ func (i *informers) try(ctx context.Context, namespace string) (verb string, err
 
 // explain says what a failed request means for the user.
 func (i *informers) explain(verb, namespace string, err error) error {
-	where := "in namespace " + namespace
+	where, or := "in namespace "+namespace, ""
 	if namespace == metav1.NamespaceAll {
-		where = "in all namespaces"
+		where, or = "in all namespaces", ", or name the namespaces with -n"
 	}
 	switch {
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("watching pods %s: no right to %s pods (%w); ask for a role with the verbs list and watch on pods", where, verb, err)
+		return fmt.Errorf("watching pods %s: no right to %s pods (%w); ask for a role with the verbs list and watch on pods%s", where, verb, err, or)
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("watching pods %s: %s does not accept the credentials of the kubeconfig: %w", where, i.server, err)
 	case errors.Is(err, context.DeadlineExceeded):
