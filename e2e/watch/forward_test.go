@@ -126,15 +126,17 @@ func (k *kubelet) breakConnections() {
 	clear(k.conns)
 }
 
-// createPodOn makes a debuggable pod on the node whose container "web" debugs on a port.
+// createPod makes a debuggable pod on the node whose container "web" debugs on a port.
 func (k *kubelet) createPod(t *testing.T, ns, name, runtime, protocol string, port int) {
 	t.Helper()
-	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: ns, Annotations: map[string]string{
-			"debug.cloud.google.com/config": fmt.Sprintf(`{"web":{"runtime":%q,"ports":{%q:%d}}}`, runtime, protocol, port),
-		}},
-		Spec: corev1.PodSpec{NodeName: k.node, Containers: []corev1.Container{{Name: "web", Image: "example.com/web"}}},
-	}
+	k.createAnnotated(t, ns, name, fmt.Sprintf(`{"web":{"runtime":%q,"ports":{%q:%d}}}`, runtime, protocol, port), "web")
+}
+
+// createAnnotated makes a pod on the node with one container for each name.
+func (k *kubelet) createAnnotated(t *testing.T, ns, name, annotation string, containers ...string) {
+	t.Helper()
+	pod := newPod(ns, name, annotation, containers...)
+	pod.Spec.NodeName = k.node
 	if _, err := admin.CoreV1().Pods(ns).Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -471,16 +473,7 @@ func TestForwardToPortsThatAreTaken(t *testing.T) {
 	}
 	defer l.Close()
 	taken, free := l.Addr().(*net.TCPAddr).Port, freePort(t)
-	annotation := fmt.Sprintf(`{"web":{"ports":{"dlv":%d,"jdwp":%d}},"db":{"ports":{"dap":%[2]d}}}`, taken, free)
-	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: ns, Annotations: map[string]string{"debug.cloud.google.com/config": annotation}},
-		Spec: corev1.PodSpec{NodeName: k.node, Containers: []corev1.Container{
-			{Name: "web", Image: "example.com/web"}, {Name: "db", Image: "example.com/db"},
-		}},
-	}
-	if _, err := admin.CoreV1().Pods(ns).Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	k.createAnnotated(t, ns, "p", fmt.Sprintf(`{"web":{"ports":{"dlv":%d,"jdwp":%d}},"db":{"ports":{"dap":%[2]d}}}`, taken, free), "web", "db")
 	k.lead("p", taken, hello(t))
 	k.lead("p", free, hello(t))
 	setStatus(t, ns, "p", running("web", "a", 0), running("db", "b", 0))
@@ -539,15 +532,7 @@ func TestForwardTwoProtocolsOnOnePort(t *testing.T) {
 	ns := namespace(t)
 	k := startKubelet(t, "node-two")
 	port := freePort(t)
-	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: ns, Annotations: map[string]string{
-			"debug.cloud.google.com/config": fmt.Sprintf(`{"web":{"ports":{"dlv":%d,"dap":%[1]d}}}`, port),
-		}},
-		Spec: corev1.PodSpec{NodeName: k.node, Containers: []corev1.Container{{Name: "web", Image: "example.com/web"}}},
-	}
-	if _, err := admin.CoreV1().Pods(ns).Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	k.createAnnotated(t, ns, "p", fmt.Sprintf(`{"web":{"ports":{"dlv":%d,"dap":%[1]d}}}`, port), "web")
 	setStatus(t, ns, "p", running("web", "a", 0))
 	s := watch(t, "-n", ns, "--port-forward")
 	s.want("+p:web=a")

@@ -191,13 +191,17 @@ func (o options) cluster() (*rest.Config, []string, error) {
 	rules.ExplicitPath = o.kubeconfig
 	rules.WarnIfAllMissing = false
 	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
-	if raw, err := loaded.RawConfig(); err == nil {
-		if err := o.checkContext(raw); err != nil {
-			return nil, nil, fmt.Errorf("reading the kubeconfig: %w", err)
-		}
+	raw, err := loaded.RawConfig()
+	if err == nil {
+		err = o.checkContext(raw)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
 	config, err := loaded.ClientConfig()
 	switch {
+	case clientcmd.IsEmptyConfig(err) && !clientcmdapi.IsConfigEmpty(&raw):
+		return nil, nil, fmt.Errorf("reading the kubeconfig: it has no current context: choose one with --context; %s", knownContexts(raw))
 	case clientcmd.IsEmptyConfig(err):
 		return nil, nil, fmt.Errorf("reading the kubeconfig: none found in %s, and this is no pod of a cluster: name one with --kubeconfig or $KUBECONFIG",
 			strings.Join(rules.GetLoadingPrecedence(), ", "))
@@ -233,10 +237,8 @@ func (o options) checkContext(config clientcmdapi.Config) error {
 	name := cmp.Or(o.context, config.CurrentContext)
 	named := config.Contexts[name]
 	switch {
-	case o.context == "" && clientcmdapi.IsConfigEmpty(&config):
-		return nil // in a pod there need not be any
 	case name == "":
-		return fmt.Errorf("it has no current context: choose one with --context; %s", knownContexts(config))
+		return nil // in a pod none is needed
 	case named == nil:
 		return fmt.Errorf("it has no context %q; %s", name, knownContexts(config))
 	case config.Clusters[named.Cluster] == nil:
