@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -50,7 +51,7 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	if o.Suspend {
 		inspect = "--inspect-brk=0.0.0.0:" + itoa(port)
 	}
-	plan := Plan{Ports: []Port{{"devtools", port}}, Support: "nodejs"}
+	plan := Plan{Ports: []Port{{"devtools", port}}, Support: "nodejs", Storage: 16}
 	options := EnvChange{Name: "NODE_OPTIONS", Value: inspect, How: Append, Sep: " "}
 	program := ""
 	if len(p.Argv) > 0 && !p.Script {
@@ -69,6 +70,8 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 			at = end
 		}
 		plan.Insert = []Insertion{{at, []string{"--node-options=" + inspect}}}
+	case slices.ContainsFunc(p.Beside, func(c Command) bool { return c.AtOnce && c.mentions(nodeTool) && (o.Suspend || !c.Brief) }):
+		return Plan{}, &Refusal{"EnvShared", "a probe, a hook or the script starts another Node program, which would get the same inspector and take its port"}
 	default:
 		plan.Env = append(plan.Env, options)
 	}
@@ -78,6 +81,9 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	plan.Env = append(plan.Env, EnvChange{Name: "PATH", Value: nodeBin, How: Prepend, Sep: ":", Default: containerPath})
 	return plan, nil
 }
+
+// nodeTool matches the names of programs that start Node.
+var nodeTool = regexp.MustCompile(`(^|[^\w-])(node|nodejs|nodemon|npm|npx|yarn|pnpm|ts-node|tsx|next)($|[^\w.-])`)
 
 // inspectors counts how often words ask for an inspector.
 func inspectors(words []string) (n int) {
