@@ -88,6 +88,9 @@ func runIsolated() (status int, err error) {
 			status, err = 1, fmt.Errorf("cleaning up: %w", e)
 		}
 	}()
+	if err := makeControlGroup(name); err != nil {
+		return Skip(fmt.Sprintf("control groups that can be written to (%v)", err)), nil
+	}
 	network, err := os.Open("/proc/self/ns/net")
 	if err != nil {
 		return 1, err
@@ -109,7 +112,11 @@ func runIsolated() (status int, err error) {
 	// The kernel takes the end of the thread that starts a process for the parent's.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	if errors.Is(err, unix.EPERM) {
+		return Skip("the right to make namespaces (CAP_SYS_ADMIN)"), nil
+	}
+	if err != nil {
 		return 1, err
 	}
 	ended := make(chan struct{})

@@ -33,7 +33,6 @@ func TestMain(m *testing.M) {
 func makeMess(end string) int {
 	name := os.Getenv(nameVariable)
 	err := errors.Join(
-		makeControlGroup(name),
 		os.Mkdir(filepath.Join(Dir(), "mounted"), 0o755),
 		unix.Mount("tmpfs", filepath.Join(Dir(), "mounted"), "tmpfs", 0, ""),
 		os.WriteFile(filepath.Join(Dir(), "mounted", "file"), nil, 0o644),

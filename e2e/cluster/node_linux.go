@@ -40,9 +40,6 @@ func (c *ControlPlane) AddNode(ctx context.Context, name string, r *Registry) (*
 	if err := os.MkdirAll(n.dir, 0o755); err != nil {
 		return nil, err
 	}
-	if err := makeControlGroup(os.Getenv(nameVariable)); err != nil {
-		return nil, fmt.Errorf("adding node %s: %w", name, err)
-	}
 	if err := addLoopback("lo:node", net.ParseIP(nodeAddress).To4()); err != nil {
 		return nil, fmt.Errorf("adding node %s: %w", name, err)
 	}
