@@ -108,6 +108,9 @@ def choose(here, mode):
 def run(kind, target):
     import runpy
 
+    if kind == "file" and not os.path.exists(target):
+        sys.stderr.write("%s: can't open file '%s': No such file or directory\n" % (sys.executable, target))
+        sys.exit(2)
     if kind == "file" and is_source(target):
         run_source(os.path.join(os.getcwd(), target) if sys.version_info >= (3, 9) else target)
     elif kind == "file" and (os.path.isdir(target) or is_archive(target)):
@@ -140,7 +143,8 @@ def run_source(target):
     if sys.version_info >= (3,):
         from importlib.machinery import SourceFileLoader
 
-        module.__cached__ = None
+        if sys.version_info < (3, 15):
+            module.__cached__ = None
         module.__loader__ = SourceFileLoader("__main__", target)
     exec(code, module.__dict__)
 

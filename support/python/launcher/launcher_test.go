@@ -213,7 +213,7 @@ if "raise" in sys.argv: raise ValueError("x")
 	const without = "launcher: started without a debugger: no debugpy for Python "
 	for _, line := range []string{
 		"PY app.py a -u --x", "PY -u -X dev -W ignore app.py", "PY -m pkg a", "PY -um pkg.mod fail", "PY -I app.py", "PY -I -m json.tool --help",
-		"PY dir a", "PY ./app.pyz a", "./app.pyz a", "PY app.py raise", "PY ./app.py", "PY " + app + "/app.py", "script a", "PY -c import,sys;print(sys.argv,sys.path,__name__) a", "PY -B -E -s app.py",
+		"PY dir a", "PY ./app.pyz a", "./app.pyz a", "PY app.py raise", "PY nowhere.py", "PY ./app.py", "PY " + app + "/app.py", "script a", "PY -c import,sys;print(sys.argv,sys.path,__name__) a", "PY -B -E -s app.py",
 	} {
 		t.Run(line, func(t *testing.T) {
 			argv := strings.Split(strings.ReplaceAll(line, "PY", python), " ")
