@@ -11,6 +11,7 @@ EQUIVALENCE_CASES ?= 20000
 BENCH    ?= .
 IMAGE    ?=
 REGISTRY ?=
+VERSION  ?=
 
 # Modules beside the main one: what is heavy stays out of the product's go.mod.
 MODULES := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path './dist/*' | sort))
@@ -18,7 +19,7 @@ MODULES := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not 
 .PHONY: help
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@printf '\nVariables: FUZZTIME=%s (fuzz, for each target), BENCH=%s (bench), IMAGE=reference (image), REGISTRY=prefix (push)\n' '$(FUZZTIME)' '$(BENCH)'
+	@printf '\nVariables: FUZZTIME=%s (fuzz, for each target), BENCH=%s (bench), IMAGE=reference (image), REGISTRY=prefix (push), VERSION=tag (support-images, push)\n' '$(FUZZTIME)' '$(BENCH)'
 
 .PHONY: build
 build: ## the program, as bin/debuggable and bin/kubectl-debuggable
@@ -83,12 +84,12 @@ image: ## the function's image as an OCI layout, dist/image, without a container
 
 .PHONY: support-images
 support-images: ## the support images as OCI layouts in dist/support
-	$(GO) run ./support/build -o dist/support
+	$(GO) run ./support/build -o dist/support $(if $(VERSION),-version $(VERSION))
 
 .PHONY: push
 push: ## support images to REGISTRY/go, REGISTRY/nodejs, …; use them with --support-registry REGISTRY
 	@if [ -z '$(REGISTRY)' ]; then echo 'make push: say where to, with REGISTRY=registry.example.com/debug'; exit 2; fi
-	$(GO) run ./support/build -o dist/support -push $(REGISTRY)
+	$(GO) run ./support/build -o dist/support $(if $(VERSION),-version $(VERSION)) -push $(REGISTRY)
 
 .PHONY: clean
 clean: ## remove what was built: bin, dist

@@ -10,6 +10,7 @@ import (
 	"context"
 	"debug/elf"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -24,6 +25,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
@@ -174,19 +177,32 @@ func checkImage(t *testing.T, img v1.Image, arch string, machine elf.Machine) {
 	}
 }
 
-func TestNetcore(t *testing.T) {
+// archiveOf returns a tar.gz of files that say their names.
+func archiveOf(t *testing.T, names ...string) []byte {
+	t.Helper()
 	var archive bytes.Buffer
 	z := gzip.NewWriter(&archive)
 	w := tar.NewWriter(z)
-	for _, f := range []string{"vsdbg", "lib/a.dll"} {
-		w.WriteHeader(&tar.Header{Name: "./" + f, Mode: 0o644, Size: int64(len(f)), Typeflag: tar.TypeReg})
-		io.WriteString(w, f)
+	for _, name := range names {
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(name)), Typeflag: tar.TypeReg}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(w, name); err != nil {
+			t.Fatal(err)
+		}
 	}
-	w.Close()
-	z.Close()
+	if err := errors.Join(w.Close(), z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return archive.Bytes()
+}
+
+func TestNetcore(t *testing.T) {
+	vsdbg, netcoredbg := archiveOf(t, "./vsdbg", "./lib/a.dll"), archiveOf(t, "netcoredbg/netcoredbg", "netcoredbg/libdbgshim.so")
 	served := map[string][]byte{
-		"/good/vsdbg-1-2-3-4/linux-x64.tar.gz": archive.Bytes(), "/good/vsdbg-1-2-3-4/linux-arm64.tar.gz": archive.Bytes(),
-		"/empty/vsdbg-1-2-3-4/linux-x64.tar.gz": nil,
+		"/good/vsdbg-1-2-3-4/linux-x64.tar.gz": vsdbg, "/good/vsdbg-1-2-3-4/linux-arm64.tar.gz": vsdbg,
+		"/empty/vsdbg-1-2-3-4/linux-x64.tar.gz": nil, "/other/vsdbg-1-2-3-4/linux-x64.tar.gz": netcoredbg,
+		"/3.1.2-1054/netcoredbg-linux-amd64.tar.gz": netcoredbg, "/3.1.2-1054/netcoredbg-linux-arm64.tar.gz": netcoredbg,
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		data, ok := served[r.URL.Path]
@@ -196,12 +212,30 @@ func TestNetcore(t *testing.T) {
 		w.Write(data)
 	}))
 	defer server.Close()
-	tests := map[string]struct{ url, mode, err, says string }{
-		"fetched":               {"/good/", "require", "", ""},
-		"not there":             {"/none/", "auto", "", "netcore: skipped, no image built"},
-		"not there, but needed": {"/none/", "require", "404", ""},
-		"broken":                {"/empty/", "require", "unpacking", ""},
-		"not tried":             {"/none/", "skip", "", ""},
+	brought := t.TempDir()
+	for _, rid := range []string{"linux-x64", "linux-arm64"} {
+		if err := os.WriteFile(filepath.Join(brought, "vsdbg-"+rid+".tar.gz"), vsdbg, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	url := func(path string) []string {
+		return []string{"-vsdbg-version", "1.2.3.4", "-vsdbg-url", server.URL + path + "vsdbg-{version-with-dashes}/{rid}.tar.gz"}
+	}
+	tests := map[string]struct {
+		args      []string
+		err, says string
+		label     string // and what it says, of the image that is built
+		files     []string
+	}{
+		"fetched":               {args: append(url("/good/"), "-netcore=require"), label: "vsdbg 1.2.3.4", files: []string{"vsdbg", "lib/a.dll"}},
+		"brought along":         {args: []string{"-netcore=require", "-vsdbg-version", "9", "-vsdbg-url", brought + "/vsdbg-{rid}.tar.gz"}, label: "vsdbg 9", files: []string{"vsdbg", "lib/a.dll"}},
+		"the free one":          {args: []string{"-netcore=require", "-netcoredbg-version", "3.1.2-1054", "-netcoredbg-url", server.URL + "/{version}/netcoredbg-linux-{arch}.tar.gz"}, label: "netcoredbg 3.1.2-1054", files: []string{"netcoredbg", "libdbgshim.so"}},
+		"not there":             {args: url("/none/"), says: "netcore: skipped, no image built"},
+		"not there, but needed": {args: append(url("/none/"), "-netcore=require"), err: "404"},
+		"no such file":          {args: []string{"-netcore=require", "-vsdbg-url", brought + "/none"}, err: "no such file"},
+		"broken":                {args: append(url("/empty/"), "-netcore=require"), err: "unpacking"},
+		"another program":       {args: append(url("/other/"), "-netcore=require"), err: "there is no program vsdbg in it"},
+		"not tried":             {args: append(url("/none/"), "-netcore=skip")},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -211,18 +245,67 @@ func TestNetcore(t *testing.T) {
 				t.Fatal(err)
 			}
 			var stdout, stderr strings.Builder
-			err := run(t.Context(), []string{"-o", out, "-only", "netcore", "-netcore", test.mode, "-vsdbg-version", "1.2.3.4", "-vsdbg-url", server.URL + test.url + "vsdbg-{version}/{rid}.tar.gz"}, &stdout, &stderr)
+			err := run(t.Context(), append([]string{"-o", out, "-only", "netcore"}, test.args...), &stdout, &stderr)
 			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 				t.Fatalf("got error %v, want %q", err, test.err)
 			}
 			if !strings.Contains(stderr.String(), test.says) {
 				t.Errorf("said %q, want %q", stderr.String(), test.says)
 			}
-			entries, _ := os.ReadDir(filepath.Join(out, "netcore"))
-			if (name == "fetched") != (len(entries) > 0) {
-				t.Errorf("left behind: %v", entries)
+			if test.label == "" {
+				if entries, _ := os.ReadDir(filepath.Join(out, "netcore")); len(entries) > 0 {
+					t.Errorf("left behind: %v", entries)
+				}
+				return
 			}
+			checkNetcore(t, filepath.Join(out, "netcore"), test.label, test.files)
 		})
+	}
+}
+
+// checkNetcore looks into both platforms' images of a layout; the first of the files is the program.
+func checkNetcore(t *testing.T, dir, label string, files []string) {
+	t.Helper()
+	l, err := layout.ImageIndexFromPath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	indexes, err := partial.FindIndexes(l, func(v1.Descriptor) bool { return true })
+	if err != nil || len(indexes) != 1 {
+		t.Fatalf("the layout holds %d indexes: %v", len(indexes), err)
+	}
+	images, err := partial.FindImages(indexes[0], func(v1.Descriptor) bool { return true })
+	if err != nil || len(images) != 2 {
+		t.Fatalf("the index holds %d images: %v", len(images), err)
+	}
+	for _, img := range images {
+		cf, err := img.ConfigFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, value, _ := strings.Cut(label, " ")
+		if cf.Config.Labels[labelPrefix+key] != value {
+			t.Errorf("%s: labels %v", cf.Architecture, cf.Config.Labels)
+		}
+		modes := map[string]int64{}
+		r := mutate.Extract(img)
+		for tr := tar.NewReader(r); ; {
+			h, err := tr.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			modes[h.Name] = h.Mode
+		}
+		r.Close()
+		for i, file := range files {
+			want := map[bool]int64{true: 0o755, false: 0o644}[i == 0]
+			if got := modes["support/netcore/"+file]; got != want {
+				t.Errorf("%s: %s has the mode %o, want %o", cf.Architecture, file, got, want)
+			}
+		}
 	}
 }
 

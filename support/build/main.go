@@ -53,7 +53,7 @@ type settings struct {
 	out, version, push string
 	only               []string
 	netcore            string
-	vsdbg              vsdbg
+	dotnet             dotnetDebugger
 	insecure           bool
 	cache              string
 }
@@ -67,16 +67,25 @@ func parseFlags(args []string, errw io.Writer) (settings, error) {
 	fs.StringVar(&s.push, "push", "", "also push to this `registry` prefix (example.com/debug), tagged with the version and latest")
 	fs.BoolVar(&s.insecure, "insecure", false, "push over plain http where https does not answer")
 	only := fs.String("only", "", "comma-separated `runtimes` to build (default: all)")
-	fs.StringVar(&s.netcore, "netcore", "auto", "auto, require or skip: what to do about vsdbg, which can be fetched but not shipped")
-	fs.StringVar(&s.vsdbg.version, "vsdbg-version", "17.6.10401.3", "vsdbg's version")
-	fs.StringVar(&s.vsdbg.url, "vsdbg-url", "https://vsdebugger-cyg0dxb6czfafzaz.b01.azurefd.net/vsdbg-{version}/vsdbg-{rid}.tar.gz",
-		"where vsdbg is fetched; {version} has dashes for dots, {rid} is linux-x64 or linux-arm64")
+	fs.StringVar(&s.netcore, "netcore", "auto", "auto, require or skip: what to do about .NET's debugger, which can be fetched but not shipped")
+	vsdbg := dotnetDebugger{name: "vsdbg"}
+	fs.StringVar(&vsdbg.version, "vsdbg-version", "17.6.10401.3", "vsdbg's version")
+	fs.StringVar(&vsdbg.source, "vsdbg-url", "https://vsdebugger-cyg0dxb6czfafzaz.b01.azurefd.net/vsdbg-{version-with-dashes}/vsdbg-{rid}.tar.gz",
+		"where vsdbg is fetched: an address or a file; {rid} is linux-x64 or linux-arm64")
+	netcoredbg := dotnetDebugger{name: "netcoredbg"}
+	fs.StringVar(&netcoredbg.version, "netcoredbg-version", "", "put this version of netcoredbg into the netcore image, instead of vsdbg")
+	fs.StringVar(&netcoredbg.source, "netcoredbg-url", "https://github.com/Samsung/netcoredbg/releases/download/{version}/netcoredbg-linux-{arch}.tar.gz",
+		"where netcoredbg is fetched: an address or a file; {arch} is amd64 or arm64")
 	fs.StringVar(&s.cache, "cache", "", "`folder` for downloads (default: debuggable/support in the user's cache folder)")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return s, err
 		}
 		return s, errUsage
+	}
+	s.dotnet = vsdbg
+	if netcoredbg.version != "" {
+		s.dotnet = netcoredbg
 	}
 	if *only != "" {
 		s.only = strings.Split(*only, ",")
@@ -175,7 +184,7 @@ func buildPart(ctx context.Context, runtime, arch, root string, goc *goCompiler,
 	case "python":
 		err = addPython(ctx, &p, goc, root, s.cache)
 	case "netcore":
-		err = addVsdbg(ctx, &p, s.vsdbg, s.cache)
+		err = addDotnetDebugger(ctx, &p, s.dotnet)
 	}
 	return p, err
 }

@@ -11,41 +11,57 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path"
 	"strings"
 	"time"
 )
 
-// vsdbg says which vsdbg is fetched, and where. Its licence lets everyone fetch it and nobody pass it on, so the
-// image is built where it is used, and pushed to a private registry only.
-type vsdbg struct{ version, url string }
+// dotnetDebugger says which debugger for .NET an image is made of, and where its archive is: an address or a file, with
+// {version}, {version-with-dashes}, {arch} (amd64, arm64) and {rid} (linux-x64, linux-arm64) in it.
+//
+// The licence of vsdbg lets everyone fetch it and nobody pass it on, so its image is built where it is used, and pushed to a
+// private registry only. netcoredbg is free.
+type dotnetDebugger struct{ name, version, source string }
 
-func addVsdbg(ctx context.Context, p *part, v vsdbg, _ string) error {
+func addDotnetDebugger(ctx context.Context, p *part, d dotnetDebugger) error {
 	rid := map[string]string{"amd64": "linux-x64", "arm64": "linux-arm64"}[p.arch]
-	url := strings.NewReplacer("{version}", strings.ReplaceAll(v.version, ".", "-"), "{rid}", rid).Replace(v.url)
+	source := strings.NewReplacer("{version}", d.version, "{version-with-dashes}", strings.ReplaceAll(d.version, ".", "-"),
+		"{rid}", rid, "{arch}", p.arch).Replace(d.source)
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	data, err := get(ctx, url)
+	data, err := get(ctx, source)
 	if err != nil {
-		return fmt.Errorf("fetching vsdbg %s, which cannot be shipped with this program, from %s: %w", v.version, url, err)
+		return fmt.Errorf("fetching %s %s, which does not come with this program, from %s: %w", d.name, d.version, source, err)
 	}
 	files, err := untar(data)
 	if err != nil {
-		return fmt.Errorf("unpacking %s: %w", url, err)
+		return fmt.Errorf("unpacking %s: %w", source, err)
 	}
-	if _, ok := files["vsdbg"]; !ok {
-		return fmt.Errorf("unpacking %s: there is no program vsdbg in it", url)
+	// netcoredbg's archives hold a folder of the program's name, vsdbg's hold the files.
+	folder := ""
+	if _, ok := files[d.name+"/"+d.name]; ok {
+		folder = d.name + "/"
 	}
+	main, ok := files[folder+d.name]
+	if !ok {
+		return fmt.Errorf("unpacking %s: there is no program %s in it", source, d.name)
+	}
+	main.Mode = 0o755
+	files[folder+d.name] = main
 	for name, f := range files {
-		p.tree["support/netcore/"+name] = f
+		p.tree["support/netcore/"+strings.TrimPrefix(name, folder)] = f
 	}
-	p.labels = map[string]string{"vsdbg": v.version}
-	p.contents = append(p.contents, content{kind: "generic", name: "vsdbg", version: v.version, file: path.Base(url), sha256: checksum(data)})
+	p.labels = map[string]string{d.name: d.version}
+	p.contents = append(p.contents, content{kind: "generic", name: d.name, version: d.version, file: path.Base(source), sha256: checksum(data)})
 	return nil
 }
 
-// get fetches a file, giving up early where nothing answers.
+// get reads a file, or fetches it where its name is a URL, giving up early where nothing answers.
 func get(ctx context.Context, url string) ([]byte, error) {
+	if !strings.Contains(url, "://") {
+		return os.ReadFile(url)
+	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = 30 * time.Second
 	defer transport.CloseIdleConnections()
@@ -91,7 +107,7 @@ func untar(data []byte) (ociimage.Tree, error) {
 			return nil, fmt.Errorf("%s: %w", h.Name, err)
 		}
 		mode := int64(0o644)
-		if h.Mode&0o111 != 0 || name == "vsdbg" {
+		if h.Mode&0o111 != 0 {
 			mode = 0o755
 		}
 		t[name] = ociimage.File{Mode: mode, Data: content}

@@ -43,6 +43,7 @@ func exitWithProgram(cmd *cobra.Command, exit func(status int)) {
 	if err != nil {
 		return
 	}
+	go relaySignals()
 	go func() {
 		conn := connect(address)
 		if conn == nil {

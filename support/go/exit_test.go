@@ -442,6 +442,35 @@ func breakpointLine(t *testing.T, file string) int {
 	return strings.Count(before, "\n") + 1
 }
 
+// TestOtherSignalsReachTheProgram sends those that programs give a meaning of their own.
+func TestOtherSignalsReachTheProgram(t *testing.T) {
+	t.Parallel()
+	s := start(t, "signals")
+	if err := s.client().Disconnect(false); err != nil {
+		t.Fatal(err)
+	}
+	want := ""
+	for _, signal := range relayedSignals {
+		if err := s.cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		want += fmt.Sprintf("got %v\n", signal)
+		time.Sleep(time.Second)
+	}
+	s.expect(0)
+	if got := s.output.String(); !strings.Contains(got, want) {
+		t.Errorf("the program said\n%s\nwant\n%s", got, want)
+	}
+	s = start(t, "hangup")
+	if err := s.client().Disconnect(false); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(128 + 1)
+}
+
 func TestSignalsToStopReachTheProgram(t *testing.T) {
 	stop := func(t *testing.T, s *session) {
 		t.Helper()

@@ -38,6 +38,10 @@ func checkVolume(dir, mountinfo string) error {
 			return fmt.Errorf("%s is not a volume, so nothing in it would outlive this container: %s", dir, advice)
 		}
 	}
+	var volume unix.Statfs_t
+	if err := unix.Statfs(dir, &volume); err == nil && volume.Flags&unix.ST_NOEXEC != 0 {
+		return fmt.Errorf("%s does not let programs run (mounted with noexec), so the debugger could not start: mount a volume that does", dir)
+	}
 	// access(2) with the effective ids, since that is who writes.
 	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
 		return fmt.Errorf("%s is not writable for user %d, group %d (%w): make the volume writable (an emptyDir is; other volumes take the pod's fsGroup)",
@@ -77,7 +81,11 @@ func install(from, to string) ([]string, error) {
 			done = append(done, dst+" is up to date")
 			continue
 		}
-		if err := replace(src, dst); err != nil {
+		err = replace(src, dst)
+		if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+			err = fmt.Errorf("%w: the volume is too small (an emptyDir's sizeLimit)", err)
+		}
+		if err != nil {
 			return done, fmt.Errorf("installing %s: %w", dst, err)
 		}
 		done = append(done, dst+" installed")

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -205,4 +208,63 @@ func TestCheckVolume(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOnVolumes runs the program as its image does: alone with its files, as an ordinary user, with a file system at /dbg that is
+// as volumes can be.
+func TestOnVolumes(t *testing.T) {
+	root := t.TempDir()
+	if err := os.Chmod(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	inNamespace := func(script string) (string, error) {
+		out, err := exec.CommandContext(t.Context(), "unshare", "--mount", "sh", "-ec", script).CombinedOutput()
+		return string(out), err
+	}
+	if out, err := inNamespace("mount -t tmpfs tmpfs " + root); err != nil {
+		t.Skipf("mounting needs root and unshare: %v %s", err, out)
+	}
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(root, "install"), ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	write(t, root, map[string]string{"support/go/bin/dlv*": strings.Repeat("x", 100<<10)})
+	for _, dir := range []string{"dbg", "proc", "support", "support/go", "support/go/bin"} {
+		if err := errors.Join(os.MkdirAll(filepath.Join(root, dir), 0o755), os.Chmod(filepath.Join(root, dir), 0o755)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(filepath.Join(root, "support/go/bin/dlv"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const run = "chroot --userspec=1234:5678 --groups=%s R /install"
+	tests := map[string]struct{ options, groups, want string }{
+		"an emptyDir":      {"mode=777", "", "/dbg/go installed\n"},
+		"with a fsGroup":   {"mode=2775,gid=2000", "2000", "/dbg/go installed\n"},
+		"of another group": {"mode=2775,gid=2000", "", "not writable for user 1234, group 5678"},
+		"read-only":        {"mode=777,ro", "", "not writable for user 1234, group 5678 (read-only file system)"},
+		"too small":        {"mode=777,size=64k", "", "no space left on device: the volume is too small"},
+		"noexec":           {"mode=777,noexec", "", "does not let programs run"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			script := "mount --bind /proc R/proc; mount -t tmpfs -o " + test.options + " tmpfs R/dbg; umask 077; " + fmt.Sprintf(run, test.groups) + "; ls -A R/dbg"
+			out, err := inNamespace(strings.ReplaceAll(script, "R", root))
+			if !strings.Contains(out, test.want) || (err == nil) != strings.HasSuffix(test.want, "installed\n") {
+				t.Errorf("got %v, %q, want %q", err, out, test.want)
+			}
+			if err == nil && out != test.want+"go\n" {
+				t.Errorf("left %q", out)
+			}
+		})
+	}
+	t.Run("six at once", func(t *testing.T) {
+		one := fmt.Sprintf(run, "") + " & "
+		script := "mount --bind /proc R/proc; mount -t tmpfs -o mode=777 tmpfs R/dbg; " + strings.Repeat(one, 6) + "wait; ls -A R/dbg; wc -c < R/dbg/go/bin/dlv; " + fmt.Sprintf(run, "")
+		out, err := inNamespace(strings.ReplaceAll(script, "R", root))
+		if err != nil || strings.Count(out, "/dbg/go ") != 7 || !strings.HasSuffix(out, "go\n102400\n/dbg/go is up to date\n") {
+			t.Errorf("got %v, %q", err, out)
+		}
+	})
 }

@@ -14,7 +14,11 @@ def main():
     # Python put this file's folder in front of sys.path, unless told not to (-I, -P). It is none of the program's.
     if not safe_path() and sys.path and os.path.abspath(sys.path[0]) == here:
         del sys.path[0]
-    sys.argv[:] = [{"file": target, "module": "-m", "code": "-c"}[kind]] + sys.argv[6:]
+    program = {"file": [target], "module": ["-m", target], "code": ["-c", target]}[kind]
+    if hasattr(sys, "orig_argv"):
+        # Servers that watch their files start themselves again with it (werkzeug).
+        sys.orig_argv[len(sys.orig_argv) - len(sys.argv) :] = program + sys.argv[6:]
+    sys.argv[:] = program[:1] + sys.argv[6:]
 
     # What Python itself puts in front. Debuggers find out from it and from sys.argv[0] what the program is.
     if not safe_path():
@@ -66,11 +70,23 @@ def attach(here, mode, port, wait):
         debugpy.listen(("0.0.0.0", port))
         if wait:
             debugpy.wait_for_client()
+        # An application that brings its own debugpy fails where debugpy is started a second time.
+        debugpy.listen = debugpy.connect = debugpy.configure = started(port)
     else:
         # The program starts at once, with pydevd's server behind it; the client may come at any time.
         pydevd._enable_attach(("0.0.0.0", port))
         if wait:
             wait_for_pydevd_client(pydevd.get_global_debugger())
+
+
+def started(port):
+    """What stands for debugpy's functions that start it, once it is."""
+
+    def ignore(*args, **kwargs):
+        sys.stderr.write("launcher: debugpy listens on port %d already\n" % (port,))
+        return "0.0.0.0", port
+
+    return ignore
 
 
 def wait_for_pydevd_client(debugger):
@@ -92,12 +108,21 @@ def choose(here, mode):
 def run(kind, target):
     import runpy
 
+    if kind == "file" and not os.path.exists(target):
+        sys.stderr.write("%s: can't open file '%s': No such file or directory\n" % (sys.executable, target))
+        sys.exit(2)
     if kind == "file" and is_source(target):
         run_source(os.path.join(os.getcwd(), target) if sys.version_info >= (3, 9) else target)
+    elif kind == "file" and (os.path.isdir(target) or is_archive(target)):
+        # What Python itself does with a folder or an archive; runpy.run_path would change sys.argv[0].
+        sys.path.insert(0, os.path.join(os.getcwd(), target) if sys.version_info >= (3, 9) else target)
+        fresh_main()
+        runpy._run_module_as_main("__main__", False)
     elif kind == "file":
         runpy.run_path(os.path.join(os.getcwd(), target), run_name="__main__")
     elif kind == "module":
         # What -m does; runpy.run_module would name a package's module pkg.__main__.
+        fresh_main()
         runpy._run_module_as_main(target, alter_argv=True)
     else:
         code = compile(target, "<string>", "exec", 0, True)
@@ -118,7 +143,8 @@ def run_source(target):
     if sys.version_info >= (3,):
         from importlib.machinery import SourceFileLoader
 
-        module.__cached__ = None
+        if sys.version_info < (3, 15):
+            module.__cached__ = None
         module.__loader__ = SourceFileLoader("__main__", target)
     exec(code, module.__dict__)
 
@@ -126,6 +152,8 @@ def run_source(target):
 def fresh_main():
     module = type(sys)("__main__")
     module.__builtins__ = __builtins__
+    if (3, 6) <= sys.version_info < (3, 14):
+        module.__annotations__ = {}
     # This file's own module has to stay, since its functions are still running.
     sys.modules["__debuggable_bootstrap__"] = sys.modules["__main__"]
     sys.modules["__main__"] = module

@@ -72,12 +72,13 @@ function attachAtFirstFile(wanted) {
 
 function attach(wanted) {
   delete process.env.DEBUGGABLE_NODE_INSPECT;
+  // Yarn and others put options of theirs around it.
   const preload = `--require ${/[ "\\]/.test(__filename) ? JSON.stringify(__filename) : __filename}`;
-  const options = process.env.NODE_OPTIONS || '';
-  if (options === preload) {
+  const options = ` ${process.env.NODE_OPTIONS || ''} `.replace(` ${preload} `, ' ').trim();
+  if (options !== '') {
+    process.env.NODE_OPTIONS = options;
+  } else {
     delete process.env.NODE_OPTIONS;
-  } else if (options.startsWith(preload + ' ')) {
-    process.env.NODE_OPTIONS = options.slice(preload.length + 1);
   }
 
   let host = '127.0.0.1';
@@ -97,7 +98,7 @@ function attach(wanted) {
     require('inspector').open(port, host, wait);
   } catch (e) {
     // An application without a debugger is better than none: this node may be built without an inspector.
-    process.stderr.write(`debuggable: the inspector could not be started: ${e.message}\n`);
+    process.stderr.write(`debuggable: the inspector could not be started: ${e.message || e}\n`);
   }
 }
 

@@ -34,15 +34,14 @@ func rewrite(argv, environ []string, preload string, resolve func(string) string
 	}
 
 	env := without(environ, inspectVar)
-	if line.script != "" && isApplication(resolve(line.script)) {
+	if line.last(resolve) {
 		if hasOptions && rest != options {
 			env = set(env, optionsVar, rest)
 		}
-		newArgv = append(newArgv, argv[0])
-		if len(line.inspect) > 0 {
+		if len(line.inspect) > 0 || line.script == "" {
 			return argv, env
 		}
-		newArgv = append(newArgv, inspect...)
+		newArgv = append(append(newArgv, argv[0]), inspect...)
 		return append(newArgv, argv[1:]...), env
 	}
 
@@ -83,6 +82,7 @@ type commandLine struct {
 	options []string // node's own, without the inspector's
 	inspect []string // the inspector's
 	script  string   // the script that is run, "" where none is
+	instead string   // the option by which node does something else than to run a script: -e, --test
 	rest    []string // from the script on, or from the "--" in front of it
 }
 
@@ -90,7 +90,6 @@ type commandLine struct {
 // of takesValue, in the next word.
 func parse(argv []string) commandLine {
 	var line commandLine
-	scriptless := false
 	i := 1
 	for ; i < len(argv); i++ {
 		word := argv[i]
@@ -108,7 +107,9 @@ func parse(argv []string) commandLine {
 		} else {
 			line.options = append(line.options, words...)
 		}
-		scriptless = scriptless || runsNoScript(name)
+		if runsNoScript(name) {
+			line.instead = name
+		}
 	}
 	if i >= len(argv) {
 		return line
@@ -119,10 +120,25 @@ func parse(argv []string) commandLine {
 		script = argv[i+1]
 	}
 	// "-" reads the program from the standard input; `node inspect` is the command-line debugger.
-	if !scriptless && script != "-" && script != "--" && script != "inspect" {
+	if line.instead == "" && script != "-" && script != "--" && script != "inspect" {
 		line.script = script
 	}
 	return line
+}
+
+// last reports whether nothing that this process starts is to be inspected: because it runs the application, because it
+// was itself told to inspect something else than a script (`node --inspect -e CODE`), or because it only tests or checks.
+func (line commandLine) last(resolve func(string) string) bool {
+	if line.script != "" {
+		return isApplication(resolve(line.script))
+	}
+	switch line.instead {
+	case "--test", "-c", "--check":
+		return true
+	case "--run": // a script of package.json's
+		return false
+	}
+	return len(line.inspect) > 0
 }
 
 // isInspect reports whether an option belongs to the inspector.
@@ -145,14 +161,14 @@ func runsNoScript(name string) bool {
 	return false
 }
 
-// takesValue reports whether an option without "=" takes the next word as its value: the options of Node 18 to 24
+// takesValue reports whether an option without "=" takes the next word as its value: the options of Node 18 to 25
 // that `node --help` shows with a value.
 func takesValue(name string) bool {
 	switch name {
 	case "-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions",
 		"-e", "--eval", "-p", "--print", "-pe", "--run", "--input-type", "--title",
 		"--env-file", "--env-file-if-exists", "--inspect-port", "--debug-port", "--inspect-publish-uid",
-		"--allow-fs-read", "--allow-fs-write", "--build-snapshot-config",
+		"--allow-fs-read", "--allow-fs-write", "--build-sea", "--build-snapshot-config",
 		"--cpu-prof-dir", "--cpu-prof-interval", "--cpu-prof-name",
 		"--diagnostic-dir", "--disable-proto", "--disable-warning", "--dns-result-order",
 		"--es-module-specifier-resolution", "--experimental-specifier-resolution",
@@ -161,7 +177,7 @@ func takesValue(name string) bool {
 		"--experimental-test-isolation", "--test-isolation", "--experimental-test-tag-filter",
 		"--heap-prof-dir", "--heap-prof-interval", "--heap-prof-name",
 		"--heapsnapshot-near-heap-limit", "--heapsnapshot-signal", "--icu-data-dir", "--localstorage-file",
-		"--max-http-header-size", "--network-family-autoselection-attempt-timeout", "--openssl-config",
+		"--max-http-header-size", "--max-old-space-size-percentage", "--network-family-autoselection-attempt-timeout", "--openssl-config",
 		"--policy-integrity", "--redirect-warnings", "--report-directory", "--report-dir", "--report-filename",
 		"--report-signal", "--secure-heap", "--secure-heap-min", "--snapshot-blob",
 		"--test-concurrency", "--test-coverage-branches", "--test-coverage-exclude", "--test-coverage-functions",

@@ -176,7 +176,7 @@ func TestSameProgram(t *testing.T) {
 def f(): pass
 main = sys.modules["__main__"]
 print(json.dumps([sys.argv, sys.path, dict(os.environ), os.getcwd(), os.getpid() > 0, __name__, globals().get("__file__"), __package__,
-  sys.flags.dev_mode, sys.warnoptions, main.f is f, main.__dict__ is globals(), sorted(k for k in globals() if k.startswith("__") and k != "__annotations__"),
+  sys.flags.dev_mode, sys.warnoptions, main.f is f, main.__dict__ is globals(), sorted(globals()), getattr(sys, "orig_argv", None),
   pickle.loads(pickle.dumps(f)) is f]))
 atexit.register(lambda: print("end", sys.modules["__main__"] is main, f.__name__))
 if "fail" in sys.argv: sys.exit(5)
@@ -196,6 +196,9 @@ if "raise" in sys.argv: raise ValueError("x")
 			t.Fatal(err)
 		}
 	}
+	if out, err := exec.Command(python, "-m", "zipapp", filepath.Join(app, "dir"), "-o", filepath.Join(app, "app.pyz"), "-p", python).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 	run := func(t *testing.T, argv []string) (stdout, stderr string, code int) {
 		cmd := exec.Command(argv[0], argv[1:]...)
 		cmd.Dir = app
@@ -210,7 +213,7 @@ if "raise" in sys.argv: raise ValueError("x")
 	const without = "launcher: started without a debugger: no debugpy for Python "
 	for _, line := range []string{
 		"PY app.py a -u --x", "PY -u -X dev -W ignore app.py", "PY -m pkg a", "PY -um pkg.mod fail", "PY -I app.py", "PY -I -m json.tool --help",
-		"PY app.py raise", "PY ./app.py", "PY " + app + "/app.py", "script a", "PY -c import,sys;print(sys.argv,sys.path,__name__) a", "PY -B -E -s app.py",
+		"PY dir a", "PY ./app.pyz a", "./app.pyz a", "PY app.py raise", "PY nowhere.py", "PY ./app.py", "PY " + app + "/app.py", "script a", "PY -c import,sys;print(sys.argv,sys.path,__name__) a", "PY -B -E -s app.py",
 	} {
 		t.Run(line, func(t *testing.T) {
 			argv := strings.Split(strings.ReplaceAll(line, "PY", python), " ")
@@ -225,6 +228,7 @@ if "raise" in sys.argv: raise ValueError("x")
 			if !strings.Contains(err2, without) {
 				t.Fatalf("the launcher did not get to the debugger: %s", err2)
 			}
+			out1 = strings.Replace(out1, `"-um"`, `"-u", "-m"`, 1) // takes the cluster apart, which is the same
 			if out1 != out2 || code1 != code2 {
 				t.Errorf("without: %d\n%swith: %d\n%s%s", code1, out1, code2, out2, err2)
 			}
@@ -241,4 +245,38 @@ if "raise" in sys.argv: raise ValueError("x")
 			t.Errorf("got %d %q", code, errs)
 		}
 	})
+}
+
+// An application that starts a debugpy of its own, as people do who debug it by hand, runs with the one that is there. Its second
+// start would be an exception in the application. (A stand-in for debugpy does here; it refuses as debugpy does.)
+func TestApplicationWithDebugpy(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("python3 is missing")
+	}
+	dir := t.TempDir()
+	bootstrap, err := os.ReadFile("../bootstrap.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{
+		"bootstrap.py":                         string(bootstrap),
+		"versions":                             "debugpy 3.0 debugpy-1\n",
+		"debugpy-1/debugpy/__init__.py":        "calls = []\ndef listen(address):\n  if calls: raise RuntimeError('twice')\n  calls.append(address)\nconfigure = connect = listen\n",
+		"debugpy-1/debugpy/server/__init__.py": "",
+		"debugpy-1/debugpy/server/api.py":      "",
+		"app.py":                               "import debugpy\ndebugpy.configure(python='x')\nprint(debugpy.listen(5678), debugpy.calls)\n",
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := exec.CommandContext(t.Context(), python, filepath.Join(dir, "bootstrap.py"), "debugpy", "7", "run", "file", filepath.Join(dir, "app.py")).Output()
+	if want := "('0.0.0.0', 7) [('0.0.0.0', 7)]\n"; err != nil || string(out) != want {
+		t.Errorf("got %q, %v, want %q", out, err, want)
+	}
 }

@@ -36,6 +36,13 @@ func main() {
 		<-stop
 		time.Sleep(500 * time.Millisecond)
 		os.Exit(5)
+	case "signals":
+		signal.Notify(stop, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH)
+		for range 4 {
+			fmt.Println("got", <-stop)
+		}
+	case "hangup":
+		time.Sleep(time.Minute)
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
 		count()
