@@ -57,6 +57,8 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 		program = programName(p.Argv[0])
 	}
 	switch {
+	case p.LineFixed:
+		plan.Env = append(plan.Env, options)
 	case program == "node" || program == "nodejs" || program == "nodemon" && nodemonRunsNode(p):
 		plan.Insert = []Insertion{{1, []string{inspect}}}
 	case program == "npm" && !p.sets("NODE_OPTIONS"):
@@ -72,7 +74,7 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	default:
 		plan.Env = append(plan.Env, options)
 	}
-	if p.EnvFixed && (program == "node" || program == "nodejs") {
+	if p.EnvFixed && !p.LineFixed && (program == "node" || program == "nodejs") {
 		return plan, nil // the wrapper on PATH is for tools that start node
 	}
 	plan.Env = append(plan.Env, EnvChange{Name: "PATH", Value: nodeBin, How: Prepend, Sep: ":", Default: containerPath})
@@ -90,7 +92,7 @@ func inspectors(words []string) (n int) {
 // sets says whether anything gives a variable a value.
 func (p Process) sets(name string) bool {
 	_, known := p.Env[name]
-	return known || p.Unknown[name] || p.Hidden[name]
+	return !p.Unset[name] && (known || p.Unknown[name] || p.Hidden[name])
 }
 
 // existing looks for an inspector on the command line and in NODE_OPTIONS.

@@ -24,6 +24,8 @@ type Process struct {
 	// Hidden holds the names of variables that a launcher or a script sets or clears on the way to the program: what
 	// the container sets them to does not reach it.
 	Hidden map[string]bool
+	// Unset holds those of them that are certainly not set where the program starts (env -i).
+	Unset map[string]bool
 	// Dynamic says, word by word, that a word of Argv is source text whose value is known at run time only. nil: none.
 	Dynamic []bool
 	// Author is the image's author, Labels its labels.
@@ -39,6 +41,8 @@ type Process struct {
 	EnvShared bool
 	// EnvFixed says that the container's environment cannot be changed.
 	EnvFixed bool
+	// LineFixed says that no words can be put into the command line.
+	LineFixed bool
 }
 
 // Options are the choices that a user makes about debugging.

@@ -58,9 +58,14 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 		Argv: a.Found.Argv, Env: reaching(a.Found, all), ImageEnv: a.env.image, Unknown: a.env.unknown,
 		Author: cfg.Author, Labels: cfg.Labels, Script: a.Found.Script,
 		Hidden:    hidden(a.Found, all, a.env.unknown),
+		Unset:     map[string]bool{},
 		Dynamic:   make([]bool, len(a.Found.Argv)),
 		NoTemp:    c.noTemp(),
 		EnvShared: c.startsJVM() || besideJVM(a.Found.Rest),
+	}
+	for name := range a.Process.Hidden {
+		assigned, is := a.Found.Assigned[name]
+		a.Process.Unset[name] = !a.Found.Opaque && (assigned.Unset && assigned.Known || a.Found.Cleared && !is)
 	}
 	if len(a.Found.Rest) > 0 {
 		a.Process.Line = argv

@@ -36,19 +36,21 @@ func (a Analysis) planned(o runtimes.Options) (runtimes.Plan, error) {
 }
 
 // attach plans the debugger for an analysed container, without changing anything. Where the environment cannot be changed,
-// the command line may do.
+// the command line may do, and the other way round.
 func (a *attachment) attach(o runtimes.Options) error {
 	err := a.attachOnce(o)
-	if err == nil || len(a.plan.Env) == 0 {
-		return err
+	if err == nil {
+		return nil
 	}
-	b := &attachment{containerScope: a.containerScope, Analysis: a.Analysis}
-	b.Process.EnvFixed = true
-	if b.attachOnce(o) != nil {
-		return err
+	for _, fixed := range []struct{ env, line bool }{{env: len(a.plan.Env) > 0}, {line: len(a.plan.Insert) > 0}} {
+		b := &attachment{containerScope: a.containerScope, Analysis: a.Analysis}
+		b.Process.EnvFixed, b.Process.LineFixed = fixed.env, fixed.line
+		if (fixed.env || fixed.line) && b.attachOnce(o) == nil {
+			*a = *b
+			return nil
+		}
 	}
-	*a = *b
-	return nil
+	return err
 }
 
 func (a *attachment) attachOnce(o runtimes.Options) error {

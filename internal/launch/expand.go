@@ -478,22 +478,20 @@ func (s *script) parameters(w *syntax.Word) *syntax.ParamExp {
 // positional returns the words of "$@" or "$0", which is written at the given places of the script. Words can also be
 // put between the parameters, in the shell's own command line, if nothing else in the script looks at them.
 func (s *script) positional(p syntax.ParamExp, at, end place) []word {
-	var out []word
+	out, uses := slices.Clone(s.inv.params), s.params
 	if p.Param.Value == "0" {
-		out = []word{*s.inv.zero}
-	} else {
-		out = slices.Clone(s.inv.params)
+		out, uses = []word{*s.inv.zero}, s.zeros
 	}
 	for i := range out {
 		if i == 0 {
 			out[i].at = at
-		} else if s.params > 1 {
+		} else if uses > 1 {
 			out[i].at = place{why: "parameters that the script uses more than once"}
 		}
 		if i == len(out)-1 {
 			out[i].end = end
 		}
-		if s.params > 1 {
+		if uses > 1 {
 			// A script among the parameters must not change either.
 			out[i].content = nil
 		}

@@ -69,6 +69,7 @@ func launchers() []launcher {
 			return nil
 		}},
 		{names: []string{"docker-entrypoint.sh"}, noOptions: true, rest: entrypointRest},
+		{names: []string{"wait-for-it", "wait-for-it.sh", "wait-for", "wait-for.sh"}, noOptions: true, rest: behindDashes},
 		{names: []string{"opentelemetry-instrument"}, anyLong: true, rest: func(f *finder, words []word) ([]word, error) {
 			f.assign("PYTHONPATH", Assignment{})
 			return words, nil
@@ -417,6 +418,19 @@ func entrypointRest(_ *finder, words []word) ([]word, error) {
 		}
 	}
 	return words, nil
+}
+
+// behindDashes: wait-for-it.sh and wait-for run what follows "--", when what they wait for is there. Without it they are the program.
+func behindDashes(_ *finder, words []word) ([]word, error) {
+	for i, w := range words {
+		switch {
+		case w.static && w.text == "--":
+			return words[i+1:], nil
+		case !w.one():
+			return nil, nil
+		}
+	}
+	return nil, nil
 }
 
 func isNumber(s string) bool {
