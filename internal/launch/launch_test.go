@@ -573,6 +573,40 @@ func TestBuildpacks(t *testing.T) {
 		}
 	}
 
+	// Labels as the lifecycle writes them, without the APIs of the buildpacks.
+	bare := label(t, []cnbProcess{
+		{Type: "web", Command: []string{"java"}, Args: []string{"-jar", "app.jar"}, Direct: true, Buildpack: "paketo-buildpacks/executable-jar"},
+		{Type: "go", Command: []string{"/layers/x/bin/web"}, Direct: true, Buildpack: "paketo-buildpacks/go-build"},
+		{Type: "list", Command: []string{"node", "--always"}, Args: []string{"server.js"}, Direct: true, Buildpack: "heroku/nodejs"},
+		{Type: "tokens", Command: []string{"gunicorn"}, Args: []string{"app:app"}, Buildpack: "heroku/python"},
+		{Type: "script", Command: []string{"bundle exec puma"}, Args: []string{"-p", "$PORT"}, Buildpack: "heroku/ruby"},
+		{Type: "shell", Command: []string{"sh"}, Args: []string{"-c", "node x"}, Direct: true, Buildpack: "x"},
+	}, map[string]string{"heroku/python": ""})
+	for _, c := range []struct{ api, in, want, line string }{
+		{"0.11", "/cnb/process/web", "java -jar app.jar", L + " -- java --x -jar app.jar"},
+		{"0.9", "/cnb/process/web a", "java -jar app.jar a", L + " -- java --x -jar app.jar a"},
+		{"0.11", "/cnb/process/web a", "java -jar app.jar a", BuildpackMetadata},
+		{"0.11", "/cnb/process/go a", "/layers/x/bin/web a", L + " -- /layers/x/bin/web --x a"},
+		{"0.11", "/cnb/process/list a", "node --always a", L + " -- node --x --always a"},
+		{"0.8", "/cnb/process/tokens", "gunicorn app:app", L + " ⟨gunicorn --x app:app⟩"},
+		{"0.11", "/cnb/process/tokens a", "gunicorn app:app a", L + " ⟨gunicorn --x app:app a⟩"},
+		{"0.8", "/cnb/process/script", "⟨bundle exec puma⟩ -p $PORT", BuildpackMetadata},
+		{"0.11", "/cnb/process/shell a", BuildpackMetadata, ""},
+		{"0.9", "/cnb/process/shell a", "node x", L + " -- sh -c ⟨node --x x⟩ a"},
+	} {
+		in := Input{Argv: argv(c.in), Labels: bare, Env: map[string]string{"CNB_PLATFORM_API": c.api}}
+		f, err := Find(in)
+		if err != nil {
+			if got := reasonOf(t, err); got != c.want {
+				t.Errorf("API %s, %s: %v", c.api, c.in, err)
+			}
+			continue
+		}
+		if got, line := show(f.Argv), insert(t, in, f, 1, "--x"); got != c.want || line != c.line {
+			t.Errorf("API %s, %s: found %s\n  got %s\n want %s", c.api, c.in, got, line, c.line)
+		}
+	}
+
 	// The user's words keep their meaning in the new line.
 	secret := Input{Argv: argv("/cnb/process/web $(SECRET) b"), Labels: labels, Unknown: map[string]bool{"SECRET": true}}
 	if f, err := Find(secret); err != nil || !slices.Equal(f.BaseFrom, []int{-1, -1, -1, -1, 1, 2}) || !slices.Equal(f.Static, []bool{true, true, false, true}) {
