@@ -74,8 +74,8 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	default:
 		plan.Env = append(plan.Env, options)
 	}
-	if p.EnvFixed && !p.LineFixed && (program == "node" || program == "nodejs") {
-		return plan, nil // the wrapper on PATH is for tools that start node
+	if p.EnvFixed && len(plan.Insert) > 0 {
+		return plan, nil // the wrapper on PATH is a help for tools that start node
 	}
 	plan.Env = append(plan.Env, EnvChange{Name: "PATH", Value: nodeBin, How: Prepend, Sep: ":", Default: containerPath})
 	return plan, nil

@@ -126,9 +126,11 @@ type Found struct {
 
 	words      []word
 	end        place
+	assign     assignments
 	line       []string
 	argv0      string              // who sets the program's argv[0]; "" for nobody
 	noInsert   *runtimes.Refusal   // why nothing can be inserted at all
+	noAssign   *runtimes.Refusal   // the same for assignments: other than for the program's sake
 	maxWords   int                 // how many words the line may have after insertions; 0: any number
 	guards     []place             // where a "--" has to go too when anything is inserted
 	wordChecks []func(string) bool // what inserted words have to satisfy besides being plain
@@ -229,6 +231,30 @@ func (f Found) Insert(at []runtimes.Insertion) ([]Edit, error) {
 	return edits, nil
 }
 
+// Assignable says whether Assign can set a variable, and to what it is set now ("" for nothing): an env on the way, behind which
+// nothing changes or uses the variable, sets it to a known value, or unsets it.
+func (f Found) Assignable(name string) (existing string, ok bool) {
+	if f.assign.at == nil || f.noAssign != nil || f.Opaque || f.References[name] {
+		return "", false
+	}
+	now, assigned := f.Assigned[name]
+	then, was := f.assign.assigned[name]
+	if assigned != was || now != then || !now.Known && (assigned || !f.Cleared) {
+		return "", false
+	}
+	return now.Value, true
+}
+
+// Assign returns the edit that sets a variable by one more word for env; it goes in front of Insert's edits. An error is a
+// *runtimes.Refusal.
+func (f Found) Assign(name, value string) (Edit, error) {
+	w := name + "=" + value
+	if _, ok := f.Assignable(name); !ok || f.assign.at.off >= 0 && !plain(w) {
+		return Edit{}, refuse(WordNeedsQuoting, "%s cannot be set where %s starts", name, f.Argv[0])
+	}
+	return f.edit(*f.assign.at, false, []string{w})
+}
+
 // edit puts words in front of, or behind, a place.
 func (f Found) edit(p place, behind bool, words []string) (Edit, error) {
 	if p.why != "" {
@@ -303,6 +329,12 @@ type value struct {
 	unset bool // known to be unset
 }
 
+// assignments is what env, the last one on the way, has assigned, and the place for one more: in front of its command.
+type assignments struct {
+	at       *place
+	assigned map[string]Assignment
+}
+
 // finder is the state of one walk from the container's command line to the program.
 type finder struct {
 	in         Input
@@ -323,6 +355,7 @@ type finder struct {
 	shells     int
 	maxWords   int
 	guards     []place
+	atEnv      assignments
 	noInsert   *runtimes.Refusal
 	checks     []func(string) bool
 }
@@ -405,7 +438,7 @@ func (f *finder) found(words []word, end place, script bool) Found {
 	r := Found{
 		DirKnown: f.dirKnown, Assigned: f.assigned, Cleared: f.cleared, Opaque: f.opaque, References: f.references,
 		Script: script, Via: f.via, Rest: f.rest, Base: f.base, BaseFrom: f.baseFrom, words: words, end: end, line: f.line, argv0: f.argv0,
-		noInsert: noInsert, guards: f.guards, maxWords: f.maxWords, wordChecks: f.checks, unknownNames: f.in.Unknown,
+		assign: f.atEnv, noInsert: noInsert, noAssign: f.noInsert, guards: f.guards, maxWords: f.maxWords, wordChecks: f.checks, unknownNames: f.in.Unknown,
 	}
 	if f.dirSet && f.dirKnown {
 		r.Dir = f.dir

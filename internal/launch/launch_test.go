@@ -130,12 +130,28 @@ func TestFind(t *testing.T) {
 		{"uv run -m app", LauncherUnknownOption, ""},
 		{"bundle exec puma", "puma", "bundle exec /d/dlv puma"},
 		{"timeout 5 node", "timeout 5 node", "/d/dlv timeout 5 node"},
+		{"wait-for-it db:5432 -t 30 -- node a", "node a", "wait-for-it db:5432 -t 30 -- /d/dlv node a"},
+		{"./wait-for-it.sh db:5432 -- tini -- node -- a", "node -- a", "./wait-for-it.sh db:5432 -- tini -- /d/dlv node -- a"},
+		{"wait-for.sh db:5432", "wait-for.sh db:5432", ScriptProgram},
+		{"sh -c ⟨wait-for \"$DB\" -- node⟩", "node", "sh -c ⟨wait-for \"$DB\" -- /d/dlv node⟩"},
+		{"wait-for db:5432 --", NoCommand, ""},
 		{"busybox env A=B node", "node", "busybox env A=B /d/dlv node"},
 		{"busybox sh -c ⟨exec node⟩", "node", "busybox sh -c ⟨exec /d/dlv node⟩"},
 		{"busybox httpd -f", "busybox httpd -f", "/d/dlv busybox httpd -f"},
 		{"tini -- docker-entrypoint.sh env A=B sh -c ⟨exec nice node⟩", "node", "tini -- docker-entrypoint.sh env A=B sh -c ⟨exec nice /d/dlv node⟩"},
 
 		// Shells: invocation.
+		{"sh -c ⟨node; rc=$?; echo $rc; exit $rc⟩", "node", "sh -c ⟨/d/dlv node; rc=$?; echo $rc; exit $rc⟩"},
+		{"sh -c ⟨node; if [ $? -ne 0 ]; then echo failed; exit 1; elif test x; then :; else exit 2; fi⟩", "node", "sh -c ⟨/d/dlv node; if [ $? -ne 0 ]; then echo failed; exit 1; elif test x; then :; else exit 2; fi⟩"},
+		{"bash -c ⟨node; [[ $? = 0 ]] || exit 1⟩", "node", "bash -c ⟨/d/dlv node; [[ $? = 0 ]] || exit 1⟩"},
+		{"sh -c ⟨node; if [ -f x ]; then cleanup; fi⟩", ShellConditional, ""},
+		{"sh -c ⟨node; rc=$(date)⟩", ShellNoProgram, ""},
+		{"sh -c ⟨A=1; B=2⟩", ShellNoProgram, ""},
+		{"bash -c ⟨shopt -s nullglob globstar; exec node⟩", "node", "bash -c ⟨shopt -s nullglob globstar; exec /d/dlv node⟩"},
+		{"bash -c ⟨shopt -s expand_aliases; exec node⟩", ShellOption, ""},
+		{"sh -c ⟨hash -r; exec node⟩", "node", "sh -c ⟨hash -r; exec /d/dlv node⟩"},
+		{"bash -c ⟨hash -p /x node; exec node⟩", ShellOption, ""},
+		{"bash -c ⟨enable -n echo; exec node⟩", ShellOption, ""},
 		{"sh -c ⟨node app.js⟩", "node app.js", "sh -c ⟨/d/dlv node app.js⟩"},
 		{"/bin/sh -ec ⟨node⟩ ignored words", "node", "/bin/sh -ec ⟨/d/dlv node⟩ ignored words"},
 		{"bash -e -c -u -- ⟨node⟩", "node", "bash -e -c -u -- ⟨/d/dlv node⟩"},
@@ -309,6 +325,15 @@ func TestInsert(t *testing.T) {
 		{"sh -c ⟨node;⟩", 1, "--x", "sh -c ⟨node --x;⟩"},
 		{"sh -c ⟨node \"$@\"⟩ -- a b", 1, "--x", "sh -c ⟨node --x \"$@\"⟩ -- a b"},
 		{"sh -c ⟨node \"$@\"⟩ -- a b", 2, "--x", "sh -c ⟨node \"$@\"⟩ -- a --x b"},
+		{"sh -c ⟨\"$0\" \"$@\"⟩ app a b", 0, "--x", WordNeedsQuoting},
+		{"sh -c ⟨\"$0\" \"$@\"⟩ app a b", 1, "--x", "sh -c ⟨\"$0\" --x \"$@\"⟩ app a b"},
+		{"sh -c ⟨\"$0\" \"$@\"⟩ env app b", 0, "/x", "sh -c ⟨\"$0\" /x \"$@\"⟩ env app b"},
+		{"sh -c ⟨\"$0\" \"$@\"⟩ env app b", 1, "--x", "sh -c ⟨\"$0\" \"$@\"⟩ env app --x b"},
+		{"sh -c ⟨echo $0; \"$0\" \"$@\"⟩ env app b", 1, "--x", "sh -c ⟨echo $0; \"$0\" \"$@\"⟩ env app --x b"},
+		{"sh -c ⟨echo $1; \"$0\" \"$@\"⟩ env app b", 1, "--x", ShellQuoting},
+		{"sh -c ⟨. ./x; exec \"$@\"⟩ - app b", 1, "--x", ShellQuoting},
+		{"sh -c ⟨command \"$@\"⟩ - app b", 1, "--x", "sh -c ⟨command \"$@\"⟩ - app --x b"},
+		{"sh -c ⟨command . ./x; exec \"$@\"⟩ - app b", 1, "--x", ShellQuoting},
 		{"sh -c ⟨node \"$@\"⟩ -- a b", 3, "--x", "sh -c ⟨node \"$@\" --x⟩ -- a b"},
 		{"sh -c ⟨node $OPTS x⟩", 1, "--x", "sh -c ⟨node --x $OPTS x⟩"},
 		{"sh -c ⟨node $OPTS x⟩", 2, "--x", ShellQuoting},
@@ -348,6 +373,52 @@ func TestInsert(t *testing.T) {
 	}
 	if got, want := Apply(in.Argv, edits)[2], "exec catatonit -- /d/dlv exec app -- a z"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestAssign(t *testing.T) {
+	for _, c := range []struct{ in, existing, want string }{
+		{"env -i npx x", "", "env -i V=/x npx x"},
+		{"env -i A=B tini -- sh -c ⟨exec npx⟩", "", "env -i A=B V=/x tini -- sh -c ⟨exec npx⟩"},
+		{"tini -- sh -c ⟨exec env - A=B nice npx⟩", "", "tini -- sh -c ⟨exec env - A=B V=/x nice npx⟩"},
+		{"env -i ⟨-S A=B npx⟩", "", "env -i ⟨-S A=B V=/x npx⟩"},
+		{"env V=old npx", "old", "env V=old V=/x npx"},
+		{"env V=old nice env A=B npx", "old", "env V=old nice env A=B V=/x npx"},
+		{"env -u V npx", "", "env -u V V=/x npx"},
+		{"env -i /entrypoint.sh", "", "env -i V=/x /entrypoint.sh"},
+		{"env -i catatonit npx", "", "env -i V=/x catatonit npx"},
+		{"env A=B npx", "", "no"},                    // the container's own reaches it
+		{"env V=old sh -c ⟨V=new npx⟩", "", "no"},    // it is undone
+		{"env -i sh -c ⟨unset V; npx⟩", "", "no"},    //
+		{"env -i setpriv --reset-env npx", "", "no"}, //
+		{"env -i sh -c ⟨. ./env.sh; npx⟩", "", "no"}, // it may be undone
+		{"env -i sh -c ⟨echo $V; npx⟩", "", "no"},    // others would see it
+		{"sh -c ⟨env V=$X npx⟩", "", "no"},           // it is not known
+		{"catatonit env - npx --", "", "no"},        // it eats words
+		{"sh -c ⟨exec env -i sh -c nice\\ npx⟩", "", "sh -c ⟨exec env -i V=/x sh -c nice\\ npx⟩"},
+	} {
+		in := Input{Argv: argv(c.in), Env: testEnv}
+		f, err := Find(in)
+		if err != nil {
+			t.Errorf("%s: %v", c.in, err)
+			continue
+		}
+		existing, ok := f.Assignable("V")
+		got := "no"
+		if ok {
+			edit, err := f.Assign("V", "/x")
+			if err != nil {
+				t.Errorf("%s: %v", c.in, err)
+				continue
+			}
+			got = show(Apply(in.Argv, []Edit{edit}))
+		}
+		if got != c.want || existing != c.existing {
+			t.Errorf("%s: existing %q\n  got %s\n want %s", c.in, existing, got, c.want)
+		}
+		if _, err := f.Assign("V", "a b"); ok && err != nil && reasonOf(t, err) != WordNeedsQuoting || !ok && err == nil {
+			t.Errorf("%s: %v", c.in, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -348,11 +349,14 @@ func envRest(f *finder, words []word) ([]word, error) {
 		f.assign(name, a)
 		words = words[1:]
 	}
+	if len(words) > 0 {
+		f.atEnv = assignments{&words[0].at, maps.Clone(f.assigned)}
+	}
 	return words, nil
 }
 
 func (f *finder) clear() {
-	f.cleared = true
+	f.cleared, f.atEnv = true, assignments{}
 	f.assigned = map[string]Assignment{}
 	f.vars = map[string]value{}
 }

@@ -203,7 +203,7 @@ func same(a, b Found) bool {
 			return false
 		}
 	}
-	return reflect.DeepEqual(a.Via, b.Via) && a.argv0 == b.argv0 && a.Cleared == b.Cleared
+	return reflect.DeepEqual(a.Via, b.Via) && reflect.DeepEqual(a.assign.at, b.assign.at) && a.argv0 == b.argv0 && a.Cleared == b.Cleared
 }
 
 // merge keeps of two readings what is certain in both.
