@@ -394,7 +394,7 @@ func TestAssign(t *testing.T) {
 		{"env -i sh -c ⟨. ./env.sh; npx⟩", "", "no"}, // it may be undone
 		{"env -i sh -c ⟨echo $V; npx⟩", "", "no"},    // others would see it
 		{"sh -c ⟨env V=$X npx⟩", "", "no"},           // it is not known
-		{"catatonit env - npx --", "", "no"},        // it eats words
+		{"catatonit env - npx --", "", "no"},         // it eats words
 		{"sh -c ⟨exec env -i sh -c nice\\ npx⟩", "", "sh -c ⟨exec env -i V=/x sh -c nice\\ npx⟩"},
 	} {
 		in := Input{Argv: argv(c.in), Env: testEnv}
