@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -81,10 +82,12 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	return plan, nil
 }
 
+var inspectOption = regexp.MustCompile(`--inspect(-brk|-wait|-port)?($|[^\w-])`)
+
 // inspectors counts how often words ask for an inspector.
 func inspectors(words []string) (n int) {
 	for _, w := range words {
-		n += strings.Count(w, "--inspect")
+		n += len(inspectOption.FindAllString(w, -1))
 	}
 	return n
 }

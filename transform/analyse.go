@@ -50,7 +50,7 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 	if len(argv) == 0 {
 		return a, &runtimes.Refusal{Reason: launch.NoCommand, Message: "neither the image nor the manifest names a program to start"}
 	}
-	a.Found, err = launch.Find(launch.Input{Argv: argv, Env: all, Unknown: a.env.unknown, Labels: cfg.Labels, WorkingDir: workingDir})
+	a.Found, err = launch.Find(launch.Input{Argv: argv, UnknownFrom: a.line.unknownFrom(), Env: all, Unknown: a.env.unknown, Labels: cfg.Labels, WorkingDir: workingDir})
 	if err != nil {
 		return a, err
 	}
@@ -83,7 +83,13 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 	inShell := slices.ContainsFunc(a.Found.Via, func(via string) bool { return strings.HasSuffix(via, " -c") })
 	// Within a shell's script, a word that is not certain stands as its source text.
 	if args := a.Process.Argv[1:]; a.Process.Script && len(args) > 0 && !(inShell && slices.Contains(a.Process.Dynamic, true)) {
-		found, err := launch.Find(launch.Input{Argv: args, Env: a.Process.Env, Unknown: a.env.unknown})
+		from := make([]int, len(args))
+		for i, w := range args {
+			if from[i] = -1; !a.Found.Static[i+1] {
+				from[i] = max(0, strings.Index(w, "$("))
+			}
+		}
+		found, err := launch.Find(launch.Input{Argv: args, UnknownFrom: from, Env: a.Process.Env, Unknown: a.env.unknown})
 		var refusal *runtimes.Refusal
 		switch {
 		case err == nil:

@@ -482,19 +482,15 @@ func (s *script) positional(p syntax.ParamExp, at, end place) []word {
 	if p.Param.Value == "0" {
 		out, uses = []word{*s.inv.zero}, s.zeros
 	}
+	between := place{why: "parameters that the script uses more than once"}
 	for i := range out {
-		if i == 0 {
-			out[i].at = at
-		} else if uses > 1 {
-			out[i].at = place{why: "parameters that the script uses more than once"}
-		}
-		if i == len(out)-1 {
-			out[i].end = end
-		}
 		if uses > 1 {
 			// A script among the parameters must not change either.
-			out[i].content = nil
+			out[i].at, out[i].end, out[i].content = between, between, nil
 		}
+	}
+	if len(out) > 0 {
+		out[0].at, out[len(out)-1].end = at, end
 	}
 	return out
 }

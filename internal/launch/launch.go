@@ -60,9 +60,11 @@ const (
 
 // Input is the command line as the container runtime would see it, with what is known about its surroundings.
 type Input struct {
-	// Argv holds the words after Kubernetes' expansion. A $(NAME) whose value is not known, because NAME is in Unknown,
-	// is left in the text.
+	// Argv holds the words after Kubernetes' expansion. A $(NAME) whose value is not known is left in the text.
 	Argv []string
+	// UnknownFrom says for each word at which byte the first such $(NAME) stands, or -1; nil: there is none in any. In a word of
+	// the image, or behind $$, the same text is just text.
+	UnknownFrom []int
 	// Env holds the variables whose values are known. They are used to follow "$JAVA_HOME/bin/java" and for buildpacks.
 	Env map[string]string
 	// Unknown holds the names of variables that are set to a value that is not known.
@@ -135,7 +137,7 @@ type Found struct {
 	guards     []place             // where a "--" has to go too when anything is inserted
 	wordChecks []func(string) bool // what inserted words have to satisfy besides being plain
 
-	unknownNames map[string]bool
+	unknownFrom []int
 }
 
 // Edit is an insertion into the line (Found.Base, or else Input.Argv): Words in front of line[Word] when Offset is
@@ -162,7 +164,7 @@ func Find(in Input) (Found, error) {
 	if len(in.Argv) == 0 {
 		return Found{}, refuse(NoCommand, "there is no command to run")
 	}
-	words, end := argvWords(in.Argv, in.Unknown)
+	words, end := argvWords(in.Argv, in.UnknownFrom)
 	return f.follow(words, end, 0)
 }
 
@@ -202,6 +204,9 @@ func (f Found) Insert(at []runtimes.Insertion) ([]Edit, error) {
 		p, behind := f.end, true
 		if ins.Before < len(f.words) {
 			p, behind = f.words[ins.Before].at, false
+		}
+		if p.why != "" && ins.Before > 0 && f.words[ins.Before-1].end.why == "" {
+			p, behind = f.words[ins.Before-1].end, true
 		}
 		e, err := f.edit(p, behind, ins.Words)
 		if err != nil {
@@ -263,10 +268,12 @@ func (f Found) edit(p place, behind bool, words []string) (Edit, error) {
 	if p.off < 0 {
 		return Edit{Word: p.arg, Offset: -1, Words: slices.Clone(words)}, nil
 	}
-	if f.BaseFrom == nil || f.BaseFrom[p.arg] >= 0 {
-		if t := unknownAt(f.line[p.arg], f.unknownNames); t >= 0 && t < p.off {
-			return Edit{}, refuse(UnknownText, "a value that is not known here is part of the script in front of the program")
-		}
+	from := p.arg
+	if f.BaseFrom != nil {
+		from = f.BaseFrom[p.arg]
+	}
+	if from >= 0 && f.unknownFrom != nil && f.unknownFrom[from] >= 0 && f.unknownFrom[from] < p.off {
+		return Edit{}, refuse(UnknownText, "a value that is not known here is part of the script in front of the program")
 	}
 	text := strings.Join(words, " ")
 	switch {
@@ -438,7 +445,7 @@ func (f *finder) found(words []word, end place, script bool) Found {
 	r := Found{
 		DirKnown: f.dirKnown, Assigned: f.assigned, Cleared: f.cleared, Opaque: f.opaque, References: f.references,
 		Script: script, Via: f.via, Rest: f.rest, Base: f.base, BaseFrom: f.baseFrom, words: words, end: end, line: f.line, argv0: f.argv0,
-		assign: f.atEnv, noInsert: noInsert, noAssign: f.noInsert, guards: f.guards, maxWords: f.maxWords, wordChecks: f.checks, unknownNames: f.in.Unknown,
+		assign: f.atEnv, noInsert: noInsert, noAssign: f.noInsert, guards: f.guards, maxWords: f.maxWords, wordChecks: f.checks, unknownFrom: f.in.UnknownFrom,
 	}
 	if f.dirSet && f.dirKnown {
 		r.Dir = f.dir

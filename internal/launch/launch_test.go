@@ -37,6 +37,20 @@ func show(argv []string) string {
 	return strings.Join(out, " ")
 }
 
+// unknownFrom is Input's field, where every $(NAME) of these names stands for a value.
+func unknownFrom(argv []string, names map[string]bool) []int {
+	from := make([]int, len(argv))
+	for i, w := range argv {
+		from[i] = -1
+		for name, is := range names {
+			if at := strings.Index(w, "$("+name+")"); is && at >= 0 && (from[i] < 0 || at < from[i]) {
+				from[i] = at
+			}
+		}
+	}
+	return from
+}
+
 func reasonOf(t *testing.T, err error) string {
 	t.Helper()
 	var r *runtimes.Refusal
@@ -280,6 +294,7 @@ func TestFind(t *testing.T) {
 		{"env $(SECRET) node", LauncherUnknownOption, ""},
 	} {
 		in := Input{Argv: argv(c.in), Env: testEnv, Unknown: map[string]bool{"SECRET": true}}
+		in.UnknownFrom = unknownFrom(in.Argv, in.Unknown)
 		f, err := Find(in)
 		got := ""
 		if err != nil {
@@ -337,6 +352,11 @@ func TestInsert(t *testing.T) {
 		{"sh -c ⟨node \"$@\"⟩ -- a b", 3, "--x", "sh -c ⟨node \"$@\" --x⟩ -- a b"},
 		{"sh -c ⟨node $OPTS x⟩", 1, "--x", "sh -c ⟨node --x $OPTS x⟩"},
 		{"sh -c ⟨node $OPTS x⟩", 2, "--x", ShellQuoting},
+		{"sh -c ⟨sh -c \"node $(x) y\"⟩", 1, "--x", "sh -c ⟨sh -c \"node --x $(x) y\"⟩"},
+		{"sh -c ⟨sh -c \"node $(x) y\"⟩", 2, "--x", ShellQuoting},
+		{"sh -c ⟨sh -c \"node x$(x) y\"⟩", 1, "--x", "sh -c ⟨sh -c \"node --x x$(x) y\"⟩"},
+		{"sh -c ⟨echo $@; \"$@\" a⟩ - node b", 1, "--x", ShellQuoting},
+		{"sh -c ⟨echo $@; \"$@\" a⟩ - node b", 2, "--x", "sh -c ⟨echo $@; \"$@\" --x a⟩ - node b"},
 		{"sh -c ⟨node $OPTS x⟩", 3, "--x", "sh -c ⟨node $OPTS --x x⟩"},
 		{"sh -c ⟨exec sh -c \"node\" z⟩", 1, "--x", "sh -c ⟨exec sh -c \"node --x\" z⟩"},
 		{"sh -c ⟨exec sh -c 'node'\" x\"⟩", 1, "--x", "sh -c ⟨exec sh -c 'node'\" --x x\"⟩"},
@@ -352,6 +372,7 @@ func TestInsert(t *testing.T) {
 		{"node a", -1, "x", ShellQuoting},
 	} {
 		in := Input{Argv: argv(c.in), Env: testEnv, Unknown: map[string]bool{"SECRET": true}}
+		in.UnknownFrom = unknownFrom(in.Argv, in.Unknown)
 		f, err := Find(in)
 		if err != nil {
 			t.Errorf("%s: %v", c.in, err)
@@ -373,6 +394,26 @@ func TestInsert(t *testing.T) {
 	}
 	if got, want := Apply(in.Argv, edits)[2], "exec catatonit -- /d/dlv exec app -- a z"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestLiteralReference: what looks like a reference of Kubernetes, but is none, is just text.
+func TestLiteralReference(t *testing.T) {
+	in := Input{Argv: argv("sh -c ⟨exec sh -c 'node \"$(SECRET)\" x'⟩"), Unknown: map[string]bool{"SECRET": true}}
+	f, err := Find(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := insert(t, in, f, 3, "--x"), "sh -c ⟨exec sh -c 'node \"$(SECRET)\" x --x'⟩"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	in.UnknownFrom = []int{-1, -1, strings.Index(in.Argv[2], "$(")}
+	if f, err = Find(in); err != nil {
+		if got := reasonOf(t, err); got != ShellOption && got != UnknownText && got != ShellSyntax {
+			t.Error(got)
+		}
+	} else if got := insert(t, in, f, 3, "--x"); got != ShellQuoting {
+		t.Errorf("behind the reference: %s", got)
 	}
 }
 
@@ -679,7 +720,7 @@ func TestBuildpacks(t *testing.T) {
 	}
 
 	// The user's words keep their meaning in the new line.
-	secret := Input{Argv: argv("/cnb/process/web $(SECRET) b"), Labels: labels, Unknown: map[string]bool{"SECRET": true}}
+	secret := Input{Argv: argv("/cnb/process/web $(SECRET) b"), Labels: labels, UnknownFrom: []int{-1, 0, -1}}
 	if f, err := Find(secret); err != nil || !slices.Equal(f.BaseFrom, []int{-1, -1, -1, -1, 1, 2}) || !slices.Equal(f.Static, []bool{true, true, false, true}) {
 		t.Errorf("%q: %v %v %v", secret.Argv, f.BaseFrom, f.Static, err)
 	}
