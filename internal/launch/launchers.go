@@ -50,6 +50,9 @@ func launchers() []launcher {
 		{names: []string{"nice"}, system: true, short: "n:", long: "adjustment=", numeric: true},
 		{names: []string{"nohup"}, system: true},
 		{names: []string{"setsid"}, system: true, short: "cfw", long: "ctty fork wait"},
+		{names: []string{"timeout"}, system: true, short: "fk:ps:v", long: "foreground kill-after= preserve-status signal= verbose", operands: 1},
+		{names: []string{"ionice"}, system: true, short: "c:n:t", long: "class= classdata= ignore"},
+		{names: []string{"taskset"}, system: true, short: "ac", long: "all-tasks cpu-list", operands: 1},
 		{names: []string{"stdbuf"}, system: true, short: "i:o:e:", long: "input= output= error=", option: func(f *finder, _ string, _ *word) error {
 			// stdbuf works through LD_PRELOAD and its own variables.
 			f.assign("LD_PRELOAD", Assignment{})
@@ -57,6 +60,7 @@ func launchers() []launcher {
 		}},
 		{names: []string{"chpst"}, system: true, short: "u:U:b:e:/:C:n:l:L:m:d:o:p:f:c:r:t:s:a:vP012", option: chpstOption},
 		{names: []string{"su-exec"}, operands: 1, rest: userEnv},
+		{names: []string{"setuidgid", "s6-setuidgid"}, operands: 1},
 		{names: []string{"gosu"}, operands: 1, rest: userEnv},
 		{names: []string{"setpriv"}, system: true, long: "ambient-caps= apparmor-profile= bounding-set= clear-groups egid= euid= groups= inh-caps= " +
 			"init-groups keep-groups nnp no-new-privs pdeathsig= ptracer= regid= reset-env reuid= rgid= ruid= securebits= " +
@@ -113,7 +117,7 @@ func (l launcher) via(name string) string {
 
 // busyboxApplet says whether "busybox NAME …" is followed: shells and launchers that busybox brings.
 func busyboxApplet(name string) bool {
-	return slices.Contains([]string{"sh", "ash", "env", "nice", "nohup", "setsid", "chpst"}, name)
+	return slices.Contains([]string{"sh", "ash", "env", "nice", "nohup", "setsid", "chpst", "timeout", "ionice", "taskset", "setuidgid"}, name)
 }
 
 // unwrap returns the command that words, which start with the launcher, run.
