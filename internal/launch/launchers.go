@@ -48,7 +48,7 @@ func launchers() []launcher {
 		{names: []string{"env"}, system: true, short: "iu:C:S:va:", long: "ignore-environment unset= chdir= split-string= debug argv0= " +
 			"block-signal=? default-signal=? ignore-signal=? list-signal-handling", option: envOption, rest: envRest},
 		{names: []string{"nice"}, system: true, short: "n:", long: "adjustment=", numeric: true},
-		{names: []string{"nohup"}, system: true},
+		{names: []string{"nohup", "exec"}, system: true},
 		{names: []string{"setsid"}, system: true, short: "cfw", long: "ctty fork wait"},
 		{names: []string{"timeout"}, system: true, short: "fk:ps:v", long: "foreground kill-after= preserve-status signal= verbose", operands: 1},
 		{names: []string{"ionice"}, system: true, short: "c:n:t", long: "class= classdata= ignore"},
@@ -75,6 +75,10 @@ func launchers() []launcher {
 		}},
 		{names: []string{"docker-entrypoint.sh"}, noOptions: true, rest: entrypointRest},
 		{names: []string{"wait-for-it", "wait-for-it.sh", "wait-for", "wait-for.sh"}, noOptions: true, rest: behindDashes},
+		{names: []string{"dockerize", "doppler", "infisical", "chamber", "aws-vault"}, noOptions: true, rest: func(f *finder, words []word) ([]word, error) {
+			f.forget() // they bring secrets as variables
+			return behindDashes(f, words)
+		}},
 		{names: []string{"opentelemetry-instrument"}, anyLong: true, rest: func(f *finder, words []word) ([]word, error) {
 			f.assign("PYTHONPATH", Assignment{})
 			return words, nil
@@ -428,7 +432,8 @@ func entrypointRest(_ *finder, words []word) ([]word, error) {
 	return words, nil
 }
 
-// behindDashes: wait-for-it.sh and wait-for run what follows "--", when what they wait for is there. Without it they are the program.
+// behindDashes: these run what follows "--", once what they wait for is there, or with variables of their own. Without it they are
+// the program.
 func behindDashes(_ *finder, words []word) ([]word, error) {
 	for i, w := range words {
 		switch {
