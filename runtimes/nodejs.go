@@ -101,9 +101,9 @@ func (p Process) sets(name string) bool {
 // existing looks for an inspector on the command line and in NODE_OPTIONS.
 func (NodeJS) existing(p Process) (Plan, bool) {
 	words := strings.Fields(p.Env["NODE_OPTIONS"])
-	if len(p.Argv) > 0 && !p.Script {
+	if len(p.Argv) > 0 && (!p.Script || programName(p.Argv[0]) == "docker-entrypoint.sh") {
 		switch programName(p.Argv[0]) {
-		case "node", "nodejs":
+		case "node", "nodejs", "docker-entrypoint.sh": // the official image's hands options to node
 			words = append(words, leadingOptions(p.Argv[1:], nodeValueOptions)...)
 		case "nodemon":
 			options := leadingOptions(p.Argv[1:], nodemonValueOptions)

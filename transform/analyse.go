@@ -70,6 +70,11 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 	if len(a.Found.Rest) > 0 {
 		a.Process.Line = argv
 	}
+	for name, assigned := range a.Found.Assigned {
+		if assigned.Text != "" && name != "PATH" { // what PATH is for certain says more
+			a.Process.Env[name] = strings.TrimSpace(a.Process.Env[name] + " " + assigned.Text)
+		}
+	}
 	for name, value := range a.env.likely {
 		if _, set := a.Process.Env[name]; !set && !a.Process.Hidden[name] {
 			a.Process.Env[name] = value // a debugger that it starts must not be started twice

@@ -209,7 +209,7 @@ func (g *generator) program() []string {
 		} else if u.Existing && g.chance(30) {
 			u.Container.Env = append(u.Container.Env, envVar{Name: g.one("JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"), Value: "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000"})
 		} else if u.Existing && g.chance(40) {
-			line = append([]string{"env", "JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000"}, line...)
+			line = append(g.assigning("JAVA_TOOL_OPTIONS", "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000"), line...)
 		} else if u.Existing {
 			g.option("JAVA_TOOL_OPTIONS", "-Xmx1g -agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000", true)
 		}
@@ -234,7 +234,7 @@ func (g *generator) program() []string {
 			if u.Existing && g.chance(60) {
 				line = append(line, g.one("--inspect", "--inspect=9300", "--inspect=0.0.0.0:9300", "--inspect-brk=127.0.0.1:9300"))
 			} else if u.Existing && g.chance(40) {
-				line = append([]string{"env", g.one("NODE_OPTIONS=--inspect=0.0.0.0:9300", "NODE_OPTIONS=--no-warnings --inspect-brk=9300")}, line...)
+				line = append(g.assigning("NODE_OPTIONS", g.one("--inspect=0.0.0.0:9300", "--no-warnings --inspect-brk=9300")), line...)
 			} else if u.Existing {
 				g.option("NODE_OPTIONS", g.one("--inspect=0.0.0.0:9300", "--max-old-space-size=512 --inspect=9300"), true)
 			}
@@ -308,6 +308,16 @@ func (g *generator) program() []string {
 	line := [][]string{{"nginx", "-g", "daemon off;"}, {"ruby", "app.rb"}, {"puma"}, {"php-fpm"}, {"sleep", "1"}}[g.IntN(5)]
 	u.App = line[0]
 	return append(line, args...)
+}
+
+// assigning sets an options variable on the way to the program.
+func (g *generator) assigning(name, value string) []string {
+	if g.chance(50) {
+		return []string{"env", name + "=" + value}
+	}
+	g.class("existing:script")
+	script := g.one(`export N="$N V"; exec "$0" "$@"`, `N="$N V" exec "$0" "$@"`, `[ -z "$no" ] && export N="V"; "$0" "$@"`, `if true; then N="V"; export N; fi; exec "$0" "$@"`)
+	return []string{"sh", "-c", strings.NewReplacer("N", name, "V", value).Replace(script)}
 }
 
 // option gives an options variable a value from one of the places where it can come from.
@@ -883,7 +893,9 @@ func (g *generator) buildpack(argv []string) {
 	default:
 		if user {
 			u.Container.Args = []string{"--more", "x"}
-			if p := processes[0]; bare && p.Direct && len(p.Args) > 0 && (u.Runtime == "go" || u.Runtime == "python") {
+			if p := processes[0]; !p.Direct && len(p.Args) == 0 {
+				g.legit("script that arguments make a word of")
+			} else if bare && p.Direct && len(p.Args) > 0 && (u.Runtime == "go" || u.Runtime == "python") {
 				g.legit("label that does not say what arguments do")
 			}
 			if api == "0.10" || api == "0.12" { // they may take the place of the script

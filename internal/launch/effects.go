@@ -349,6 +349,9 @@ func (s *script) assignment(a *syntax.Assign, how certainty, export bool) {
 	}
 	if how == maybe || !as.Known {
 		as.Value, as.Known = "", false
+		if a.Value != nil {
+			as.Text = s.writtenOf(a.Value)
+		}
 	}
 	s.set(name, as, export)
 }

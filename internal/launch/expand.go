@@ -421,6 +421,15 @@ func (s *script) valueOf(w *syntax.Word) (string, bool) {
 	return b.String(), true
 }
 
+// writtenOf returns a word's value, with the source text of what is not known in it.
+func (s *script) writtenOf(w *syntax.Word) string {
+	var b strings.Builder
+	for _, u := range s.decode(w, false).units {
+		b.WriteByte(u.b)
+	}
+	return b.String()
+}
+
 // textOf returns a word's value where it is known, else its source text.
 func (s *script) textOf(w *syntax.Word) string {
 	if d := s.decode(w, true); d.unknown < 0 && !d.multi {

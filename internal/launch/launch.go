@@ -85,6 +85,8 @@ type Assignment struct {
 	// Keeps says that the value that the container's environment has is part of the new one (PATH=/x:$PATH), whatever
 	// it is.
 	Keeps bool
+	// Text is what is written, or may be, of a value that is not known: "$JAVA_TOOL_OPTIONS -agentlib:jdwp=…".
+	Text string
 }
 
 // Command is a simple command of a script, other than the program.
@@ -478,6 +480,9 @@ func (f *finder) assign(name string, a Assignment) {
 	} else if a.Keeps && f.cleared {
 		a.Keeps = false
 	}
+	if old := f.assigned[name]; !a.Known {
+		a.Text = strings.TrimSpace(old.Value + old.Text + " " + a.Text)
+	}
 	f.assigned[name] = a
 	f.vars[name] = value{text: a.Value, known: a.Known, unset: a.Unset}
 }
@@ -487,7 +492,7 @@ func (f *finder) forget() {
 	f.opaque = true
 	f.vars = map[string]value{}
 	for name, a := range f.assigned {
-		f.assigned[name] = Assignment{Keeps: a.Keeps}
+		f.assigned[name] = Assignment{Keeps: a.Keeps, Text: a.Value + a.Text}
 	}
 }
 

@@ -353,6 +353,8 @@ func envRest(f *finder, words []word) ([]word, error) {
 		a := Assignment{Known: w.static, Keeps: w.keeps == name}
 		if a.Known {
 			a.Value = val
+		} else {
+			a.Text = w.text[len(name)+1:]
 		}
 		f.assign(name, a)
 		words = words[1:]

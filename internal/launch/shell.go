@@ -216,7 +216,7 @@ func merge(a, b Found) Found {
 	for _, pair := range [][2]map[string]Assignment{{a.Assigned, b.Assigned}, {b.Assigned, a.Assigned}} {
 		for name, x := range pair[0] {
 			if y, ok := pair[1][name]; !ok || x != y {
-				a.Assigned[name] = Assignment{Keeps: ok && x.Keeps && y.Keeps}
+				a.Assigned[name] = Assignment{Keeps: ok && x.Keeps && y.Keeps, Text: strings.TrimSpace(x.Value + x.Text + " " + y.Value + y.Text)}
 			}
 		}
 	}
