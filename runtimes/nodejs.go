@@ -71,7 +71,7 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 		} else if end := slices.Index(p.Argv, "--"); end >= 0 {
 			at = end
 		}
-		plan.Insert = []Insertion{{at, []string{"--node-options=" + inspect}}}
+		plan.Insert, plan.Sets = []Insertion{{at, []string{"--node-options=" + inspect}}}, []string{"NODE_OPTIONS"}
 	default:
 		plan.Env = append(plan.Env, options)
 	}

@@ -116,6 +116,8 @@ type Plan struct {
 	Insert []Insertion // ordered by Before
 	Env    []EnvChange // ordered
 	Ports  []Port
+	// Sets names the variables that inserted words set, whatever the container sets them to.
+	Sets []string
 	// Support names the support image that fills /dbg: "" for none, else the image's last path element.
 	Support string
 	// Existing says that the process already runs under a debugger: it is kept, and Ports say where it listens.

@@ -94,6 +94,11 @@ func (a *attachment) attachOnce(o runtimes.Options) error {
 	if a.env, a.hides, err = a.planEnv(a.Analysis.env, changes, line.manifestWords()); err != nil {
 		return err
 	}
+	for _, name := range a.plan.Sets {
+		if !a.Process.Unset[name] {
+			a.hides = append(a.Analysis.env.hidden(name), a.hides...)
+		}
+	}
 	if a.plan.Support != "" {
 		return a.usesDbg()
 	}

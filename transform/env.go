@@ -49,6 +49,14 @@ func (e environment) mayResolve(name string) bool {
 	return e.unknown[name] || len(e.opaque) > 0 || strings.Contains(name, "_SERVICE_") || strings.Contains(name, "_PORT")
 }
 
+// hidden words what a new value of a variable hides, if envFrom sets it from objects that are not known.
+func (e environment) hidden(name string) (words []string) {
+	for _, source := range e.opaque {
+		words = append(words, name+" of "+source)
+	}
+	return words
+}
+
 // sources are the ConfigMaps and Secrets among the items, by kind, namespace and name: their data.
 type sources map[[3]string]map[string]string
 
@@ -186,9 +194,7 @@ func (c *Container) planEnv(e environment, changes []runtimes.EnvChange, words [
 			}
 			edit.value = combine(change, escape(value))
 			if change.How != runtimes.Replace {
-				for _, source := range e.opaque {
-					hides = append(hides, fmt.Sprintf("%s of %s", change.Name, source))
-				}
+				hides = append(hides, e.hidden(change.Name)...)
 			}
 		}
 		edits = append(edits, edit)
