@@ -111,6 +111,9 @@ func (g *generator) container() {
 	}
 	g.environment()
 	if g.chance(7) && u.Runtime != "other" {
+		if strings.HasPrefix(argv[0], "./") { // it is not in /workspace
+			argv[0] = u.App
+		}
 		if g.chance(30) {
 			argv = append(g.launcher(), argv...)
 		} else if g.chance(30) {
@@ -796,11 +799,6 @@ func (g *generator) buildpack(argv []string) {
 	id := map[string]string{"go": "paketo-buildpacks/go-dist", "nodejs": "paketo-buildpacks/npm-start"}[u.Runtime]
 	if id == "" {
 		id = "example/" + u.Runtime
-	}
-	if u.Runtime == "go" {
-		if strings.HasPrefix(argv[0], "./") {
-			argv[0] = u.App
-		}
 	}
 	target := g.one("web", "web", "worker", "task")
 	var lines []string
