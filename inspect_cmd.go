@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
@@ -48,13 +50,16 @@ func newInspect(out, errw io.Writer) *cobra.Command {
 			wants = append(wants, image.Want{Image: arg, Platform: cfg.Platform})
 		}
 		resolved := image.ResolveAll(cmd.Context(), source, wants, resolveJobs)
+		if err := interrupted(cmd.Context()); err != nil {
+			return err
+		}
 		var explanations []transform.Explanation
 		failed := false
 		for _, want := range wants {
 			r := resolved[want]
 			if r.Err != nil {
 				failed = true
-				fmt.Fprintf(errw, "debuggable: %v\n", r.Err)
+				complain(errw, r.Err)
 				continue
 			}
 			explanations = append(explanations, transform.Explain(want.Image, r, cfg))
@@ -108,10 +113,10 @@ func explanationText(e transform.Explanation) string {
 	var b strings.Builder
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(&b, "  %-12s %s\n", name, value)
+			fmt.Fprintf(&b, "  %-12s %s\n", name, strings.ReplaceAll(printable(value), "\n", `\n`))
 		}
 	}
-	fmt.Fprintln(&b, e.Image)
+	fmt.Fprintln(&b, printable(e.Image))
 	line("source", e.Source)
 	line("digest", e.Digest)
 	line("platform", e.Platform)
@@ -127,8 +132,8 @@ func explanationText(e transform.Explanation) string {
 	for _, env := range e.Env {
 		line("environment", env.Name+"="+env.Value)
 	}
-	for protocol, port := range e.Ports {
-		line("debugger", fmt.Sprintf("%s on port %d", protocol, port))
+	for _, protocol := range slices.Sorted(maps.Keys(e.Ports)) {
+		line("debugger", fmt.Sprintf("%s on port %d", protocol, e.Ports[protocol]))
 	}
 	line("support", e.Support)
 	return b.String()

@@ -30,7 +30,7 @@ lock makes them anew.`,
 		if len(files) == 0 && isTerminal(in) {
 			return cmd.Help()
 		}
-		set, err := readManifests(files, in)
+		set, err := readManifests(cmd.Context(), files, in)
 		if err != nil {
 			return err
 		}
@@ -44,6 +44,9 @@ lock makes them anew.`,
 		}
 		scope := transform.Find(objects(set), cfg)
 		resolved, support := resolve(cmd.Context(), source, scope)
+		if err := interrupted(cmd.Context()); err != nil {
+			return err
+		}
 		wants := scope.Images()
 		var entries []image.Entry
 		failed := false
@@ -54,7 +57,7 @@ lock makes them anew.`,
 			}
 			if r.Err != nil {
 				failed = true
-				fmt.Fprintf(errw, "debuggable: %v\n", r.Err)
+				complain(errw, r.Err)
 				continue
 			}
 			entries = append(entries, entry(want, r.Config))

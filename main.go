@@ -22,6 +22,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // whoever asks twice does not want to wait
 	status := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(status)
@@ -59,11 +60,17 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 		return statusFailed
 	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "if any flags in the group"):
 		// The last two are cobra's own, which have no type.
-		fmt.Fprintf(errw, "debuggable: %v\nRun '%s --help' for usage.\n", err, root.CommandPath())
+		complain(errw, err)
+		fmt.Fprintf(errw, "Run '%s --help' for usage.\n", root.CommandPath())
 		return statusUsage
 	}
-	fmt.Fprintf(errw, "debuggable: %v\n", err)
+	complain(errw, err)
 	return statusFailed
+}
+
+// complain prints an error.
+func complain(errw io.Writer, err error) {
+	fmt.Fprintf(errw, "debuggable: %s\n", printable(err.Error()))
 }
 
 // newRoot builds the command tree. Without a subcommand the program transforms manifests.
@@ -81,12 +88,23 @@ func newRoot(name string, in io.Reader, out, errw io.Writer) *cobra.Command {
 	if watch := watchCommand(out, errw); watch != nil {
 		root.AddCommand(watch)
 	}
+	root.Version = version()
+	root.SetVersionTemplate("debuggable {{.Version}}\n")
+	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
-		if cmd.Name() == "completion" {
-			// Cobra's own prints help and succeeds, in whatever script that reads it.
+		// Cobra's own print help and succeed, in whatever script that reads it.
+		switch cmd.Name() {
+		case "completion":
 			cmd.RunE = func(*cobra.Command, []string) error {
 				return usageError{errors.New("completion wants a shell: bash, fish, powershell or zsh")}
+			}
+		case "help":
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				if found, rest, err := root.Find(args); err != nil || len(rest) > 0 {
+					return usageError{fmt.Errorf("there is no help on %q%s", strings.Join(args, " "), suggestion(found, rest))}
+				}
+				return nil
 			}
 		}
 	}
@@ -133,13 +151,24 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	hint := ""
-	if suggestions := cmd.SuggestionsFor(args[0]); len(suggestions) > 0 {
-		hint = fmt.Sprintf("; did you mean %q?", suggestions[0])
-	} else if _, err := os.Stat(args[0]); err == nil {
+	hint := suggestion(cmd, args)
+	if args[0] == "true" || args[0] == "false" {
+		hint = "; a switch takes its value behind =, as in --offline=" + args[0]
+	} else if _, err := os.Stat(args[0]); hint == "" && (err == nil || args[0] == "-") {
 		hint = fmt.Sprintf("; to read manifests from it, say -f %s", args[0])
 	}
 	return usageError{fmt.Errorf("unexpected argument %q%s", args[0], hint)}
+}
+
+// suggestion names the subcommand of cmd that args[0] probably stands for.
+func suggestion(cmd *cobra.Command, args []string) string {
+	if cmd == nil || len(args) == 0 {
+		return ""
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return fmt.Sprintf("; did you mean %q?", near[0])
+	}
+	return ""
 }
 
 // isTerminal says whether a stream is a terminal.

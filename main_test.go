@@ -74,6 +74,57 @@ func TestScripts(t *testing.T) {
 	}
 }
 
+// TestInterrupted: what is told to stop says so, and passes nothing half done for done.
+func TestInterrupted(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	asked := make(chan struct{}, 100)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: java}, {name: b, image: " + host + "/b}]}\n"
+	lock := filepath.Join(t.TempDir(), "lock.yaml")
+	if err := os.WriteFile(lock, []byte("apiVersion: debuggable.dev/v1alpha1\nkind: ImageConfigs\nimages: [{image: java, config: {Cmd: [java]}}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	list := "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n- " + strings.ReplaceAll(strings.TrimSpace(pod), "\n", "\n  ") + "\n"
+	for _, c := range []struct {
+		args  []string
+		stdin io.Reader // nil: one that never ends
+	}{
+		{nil, strings.NewReader(pod)},
+		{nil, strings.NewReader(list)},
+		{nil, nil},
+		{[]string{"lock"}, strings.NewReader(pod)},
+		{[]string{"lock"}, nil},
+		{[]string{"inspect", "java", host + "/b"}, nil},
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		stdin := c.stdin
+		if stdin == nil {
+			var w io.Closer
+			stdin, w = io.Pipe()
+			defer w.Close()
+		}
+		if c.stdin == nil && len(c.args) < 2 {
+			cancel(errors.New("told to stop"))
+		} else {
+			go func() {
+				<-asked
+				cancel(errors.New("told to stop"))
+			}()
+		}
+		var out, errw bytes.Buffer
+		status := run(ctx, append([]string{"debuggable", "--image-configs", lock}, c.args...), stdin, &out, &errw)
+		if status != statusFailed || out.Len() > 0 || !strings.HasSuffix(errw.String(), ": told to stop\n") || strings.Count(errw.String(), "\n") != 1 {
+			t.Errorf("%q: exit status %d, %d bytes written, and said %q", c.args, status, out.Len(), errw.String())
+		}
+	}
+}
+
 // scriptDirs lists the folders under testdata that hold scripts.
 func scriptDirs(t *testing.T) []string {
 	files, err := filepath.Glob("testdata/*/*.txtar")

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
@@ -40,6 +42,9 @@ func (r reporter) print(results fn.Results) {
 			continue
 		}
 		row := [3]string{workload(result), result.Tags["container"], strings.TrimPrefix(result.Message, "container "+result.Tags["container"]+": ")}
+		for i := range row {
+			row[i] = strings.ReplaceAll(printable(row[i]), "\n", `\n`)
+		}
 		for i := range widths {
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
 		}
@@ -77,6 +82,25 @@ func workload(r *fn.Result) string {
 		name = r.ResourceRef.Namespace + "/" + name
 	}
 	return name
+}
+
+// printable escapes what a terminal would act on rather than show: names and messages come from manifests, images and registries.
+// Line breaks stay.
+func printable(text string) string {
+	hidden := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
+	if !strings.ContainsFunc(text, hidden) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if hidden(r) {
+			escape := strconv.QuoteRune(r)
+			b.WriteString(escape[1 : len(escape)-1])
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 func pad(s string, width int) string {

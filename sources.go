@@ -6,8 +6,10 @@ import (
 	"os"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/fields"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/manifest"
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -18,13 +20,13 @@ const resolveJobs = 8
 func itemEntries(set *manifest.Set) ([]image.Entry, error) {
 	var listed []image.Entry
 	for _, o := range set.Objects() {
-		for _, node := range resources(o.Node()) {
-			if node.GetKind() != "ImageConfigs" || node.GetApiVersion() != functionconfig.APIVersion {
+		for _, r := range resources(o) {
+			if r.APIVersion != image.ImageConfigsAPIVersion || r.Kind != image.ImageConfigsKind {
 				continue
 			}
-			entries, err := image.ParseImageConfigsResource(node)
+			entries, err := image.ParseImageConfigsResource(yaml.NewRNode(r.node))
 			if err != nil {
-				return nil, &itemError{fmt.Errorf("%s: ImageConfigs %s: %w", o.Where(), node.GetName(), err), object{o}}
+				return nil, &itemError{fmt.Errorf("%s: ImageConfigs %s: %w", o.Where(), r.Name, err), object{o}}
 			}
 			listed = append(listed, entries...)
 		}
@@ -32,20 +34,34 @@ func itemEntries(set *manifest.Set) ([]image.Entry, error) {
 	return listed, nil
 }
 
+// resource is a mapping and what it says of itself.
+type resource struct {
+	fn.ResourceRef
+	node *yaml.Node
+}
+
+func newResource(node *yaml.Node) resource {
+	return resource{fn.ResourceRef{
+		APIVersion: fields.Text(node, "apiVersion"), Kind: fields.Text(node, "kind"),
+		Name: fields.Text(node, "metadata", "name"), Namespace: fields.Text(node, "metadata", "namespace"),
+	}, node}
+}
+
 // resources are an object itself or, of a List, its items.
-func resources(node *yaml.RNode) []*yaml.RNode {
-	if node.GetKind() != "List" {
-		return []*yaml.RNode{node}
+func resources(o *manifest.Object) []resource {
+	r := newResource(o.Node().YNode())
+	if r.Kind != "List" {
+		return []resource{r}
 	}
-	field := node.Field("items")
-	if field == nil {
-		return nil
+	var listed []resource
+	for i := 0; i+1 < len(r.node.Content); i += 2 {
+		if items := r.node.Content[i+1]; r.node.Content[i].Value == "items" && items.Kind == yaml.SequenceNode {
+			for _, item := range items.Content {
+				listed = append(listed, newResource(item))
+			}
+		}
 	}
-	items, err := field.Value.Elements()
-	if err != nil {
-		return nil // a list whose items are no list has no ImageConfigs either
-	}
-	return items
+	return listed
 }
 
 // itemError is an error in an ImageConfigs resource among the objects.

@@ -54,12 +54,15 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		if len(files) == 0 && isTerminal(in) {
 			return cmd.Help()
 		}
-		set, err := readManifests(files, in)
+		set, err := readManifests(cmd.Context(), files, in)
 		if err != nil {
 			return err
 		}
 		results, err := transformSet(cmd.Context(), set, flags)
-		if err != nil && !set.Function {
+		if stop := interrupted(cmd.Context()); stop != nil {
+			return stop
+		}
+		if err != nil && !set.Function && report != "json" {
 			return err
 		}
 		if err != nil {
@@ -68,16 +71,21 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		failed := hasErrors(results)
 		if !set.Function {
 			newReporter(errw, report, quiet).print(results)
+			if report == "text" && !quiet {
+				noteLocal(errw, set)
+			}
 		} else if failed {
 			// Orchestrators show the results, but some show standard error alone.
 			newReporter(errw, report, true).print(errorsOnly(results))
 		}
 		if failed && !set.Function {
-			fmt.Fprintln(errw, "debuggable: nothing was written, because of the errors above")
+			if report != "json" { // whose lines are all results
+				fmt.Fprintln(errw, "debuggable: nothing was written, because of the errors above")
+			}
 			return errReported
 		}
 		if err := set.Write(out, results); err != nil {
-			return fmt.Errorf("writing manifests: %w", err)
+			return err
 		}
 		if failed {
 			return errReported
@@ -87,12 +95,33 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 	return cmd
 }
 
+// noteLocal says of each resource of our own in a stream that kubectl, which may come next, has no use for it. Orchestrators leave out
+// what is marked as local to a package, but kubectl does not know the mark.
+func noteLocal(errw io.Writer, set *manifest.Set) {
+	for _, o := range set.Objects() {
+		for _, r := range resources(o) {
+			instead := ""
+			switch {
+			case r.APIVersion != functionconfig.APIVersion:
+			case r.Kind == image.ImageConfigsKind:
+				instead = "name it with --image-configs"
+			case r.Kind == functionconfig.Kind:
+				instead = "give the settings as flags, since a stream's are not read"
+			}
+			if instead != "" {
+				fmt.Fprintf(errw, "note     %s/%s passes through, but kubectl apply refuses it: keep it out of what is applied, and %s (%s)\n",
+					r.Kind, printable(r.Name), instead, o.Where())
+			}
+		}
+	}
+}
+
 // readManifests reads files and folders, or standard input.
-func readManifests(files []string, in io.Reader) (*manifest.Set, error) {
+func readManifests(ctx context.Context, files []string, in io.Reader) (*manifest.Set, error) {
 	if len(files) == 0 {
 		files = []string{"-"}
 	}
-	inputs, err := manifest.Expand(files, in)
+	inputs, err := manifest.Expand(ctx, files, in)
 	if err != nil {
 		return nil, err
 	}
@@ -116,10 +145,15 @@ func transformSet(ctx context.Context, set *manifest.Set, flags *functionconfig.
 	}
 	scope := transform.Find(objects(set), cfg)
 	images, _ := resolve(ctx, source, scope)
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("resolving images: %w", err)
-	}
 	return scope.Apply(images), nil
+}
+
+// interrupted is an error when the program was told to stop: what it has found out by then is not all, and must not pass for it.
+func interrupted(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("resolving images: %w", context.Cause(ctx))
 }
 
 // resolve finds the configurations of the images that a scope needs, and then of the support images, which it lists.
@@ -157,8 +191,8 @@ func settingsResults(err error) fn.Results {
 	var file *fn.File
 	if item := new(itemError); errors.As(err, &item) {
 		reason = transform.InvalidImageConfigs
-		node := item.object.Node()
-		ref = &fn.ResourceRef{APIVersion: node.GetApiVersion(), Kind: node.GetKind(), Name: node.GetName(), Namespace: node.GetNamespace()}
+		ref = &fn.ResourceRef{}
+		*ref = newResource(item.object.Node().YNode()).ResourceRef
 		if path, index := item.object.File(); path != "" {
 			file = &fn.File{Path: path, Index: index}
 		}

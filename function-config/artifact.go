@@ -100,6 +100,8 @@ func checkImagePattern(s string) error {
 		return fmt.Errorf("%s is not an image: it has white space", fields.Quote(s))
 	case r.repository == "" || strings.HasPrefix(r.repository, "/") || strings.HasSuffix(r.repository, "/"):
 		return fmt.Errorf("%s is not an image: its repository is empty or begins or ends with a slash", fields.Quote(s))
+	case strings.Contains(r.repository[strings.Index(r.repository, "/")+1:], ":"):
+		return fmt.Errorf("%s is not an image: it has a colon in its repository", fields.Quote(s))
 	case strings.HasSuffix(r.repository, ":") || strings.HasSuffix(s, ":") || strings.HasSuffix(s, "@"):
 		return fmt.Errorf("%s is not an image: its tag or digest is empty", fields.Quote(s))
 	case !doublestar.ValidatePattern(r.repository) || !doublestar.ValidatePattern(r.tag):

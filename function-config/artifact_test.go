@@ -80,9 +80,11 @@ func TestBuildArtifacts(t *testing.T) {
 		"no builds":      {`{"builds":[]}`, nil, ""},
 		"not JSON":       {`builds: []`, nil, `invalid character 'b' looking for beginning of value; want the JSON that skaffold build --file-output writes`},
 		"other JSON":     {`{"images":[]}`, nil, `builds: is missing; want the JSON that skaffold build --file-output writes`},
-		"type":           {`{"builds":[{"imageName":1}]}`, nil, `json: cannot unmarshal number into`},
 		"missing fields": {`{"builds":[{"imageName":"a","tag":"a:b"},{}]}`, nil, "builds[1].imageName: is missing\nbuilds[1].tag: is missing"},
-		"no reference":   {`{"builds":[{"imageName":"a*","tag":"a:b"}]}`, nil, `builds[0].imageName: "a*" is not an image reference: could not parse reference: a*`},
+		"a list":         {`[]`, nil, `is of type array; want the JSON that skaffold build --file-output writes`},
+		"builds no list": {`{"builds":"web"}`, nil, `builds: is of type string; want the JSON that skaffold build --file-output writes`},
+		"number":         {`{"builds":[{"imageName":1,"tag":"a:b"}]}`, nil, `builds.imageName: is of type number; want the JSON that skaffold build --file-output writes`},
+		"no reference":   {`{"builds":[{"imageName":"a*","tag":"a:b"}]}`, nil, `builds[0].imageName: "a*" is not an image reference: want REPOSITORY[:TAG][@DIGEST], like gcr.io/acme/web:v1`},
 		"empty file":     {``, nil, `unexpected end of JSON input`},
 	}
 	for name, test := range tests {

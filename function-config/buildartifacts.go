@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/google/go-containerregistry/pkg/name"
-
 	"debuggable.dev/debuggable/internal/fields"
+	"debuggable.dev/debuggable/internal/image"
 )
 
 // readBuildArtifacts reads the file that `skaffold build --file-output` writes:
@@ -39,6 +38,9 @@ func parseBuildArtifacts(data []byte) ([]Artifact, error) {
 		} `json:"builds"`
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
+		if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) { // which would print Go's types
+			err = &fields.Error{Path: wrong.Field, Problem: "is of type " + wrong.Value}
+		}
 		return nil, fmt.Errorf("%w; want the JSON that skaffold build --file-output writes", err)
 	}
 	if file.Builds == nil {
@@ -58,11 +60,11 @@ func parseBuildArtifacts(data []byte) ([]Artifact, error) {
 	var artifacts []Artifact
 	for _, b := range *file.Builds {
 		tagged, named := splitReference(b.Tag), splitReference(b.ImageName)
-		image := tagged.repository
+		pattern := tagged.repository
 		if sharing[fullRepository(b.Tag)] > 1 && tagged.tag != "" {
-			image += ":" + tagged.tag
+			pattern += ":" + tagged.tag
 		}
-		artifacts = append(artifacts, Artifact{Image: image, Name: b.ImageName})
+		artifacts = append(artifacts, Artifact{Image: pattern, Name: b.ImageName})
 		if fullRepository(b.ImageName) != fullRepository(b.Tag) {
 			artifacts = append(artifacts, Artifact{Image: named.repository, Name: b.ImageName})
 		}
@@ -73,14 +75,14 @@ func parseBuildArtifacts(data []byte) ([]Artifact, error) {
 func checkBuildReference(r *fields.Reader, s, path string) {
 	if s == "" {
 		r.Errorf(path, "is missing")
-	} else if _, err := name.ParseReference(s, name.WeakValidation); err != nil {
-		r.Errorf(path, "%s is not an image reference: %v", fields.Quote(s), err)
+	} else if _, err := image.ParseReference(s); err != nil {
+		r.Errorf(path, "%v", err)
 	}
 }
 
 // fullRepository returns the one full name of a reference's repository, or "" for what is no reference.
 func fullRepository(s string) string {
-	ref, err := name.ParseReference(s, name.WeakValidation)
+	ref, err := image.ParseReference(s)
 	if err != nil {
 		return ""
 	}

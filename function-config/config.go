@@ -104,10 +104,10 @@ func Load(functionConfig *yaml.RNode, flags *Flags) (Config, error) {
 }
 
 func readFunctionConfig(c *Config, functionConfig *yaml.RNode) error {
-	if functionConfig.IsNilOrEmpty() {
+	n := functionConfig.YNode()
+	if fields.IsNull(n) || n.Kind == yaml.MappingNode && len(n.Content) == 0 {
 		return nil
 	}
-	n := functionConfig.YNode()
 	r := &fields.Reader{}
 	var apiVersion, kind string
 	isMapping := r.Pairs(n, "", func(key string, n *yaml.Node, path string) {

@@ -166,6 +166,7 @@ func TestFunctionConfigErrors(t *testing.T) {
 	data := func(s string) string { return configMapHead + "data: {" + s + "}" }
 	tests := map[string]struct{ in, want string }{
 		"not a mapping":  {"[a]", `want a mapping, got a list`},
+		"a list":         {"[]", `want a mapping, got a list`},
 		"no type":        {"layouts: []", `the functionConfig has no apiVersion and kind` + wanted},
 		"no kind":        {"apiVersion: v1", `kind: is missing` + wanted},
 		"no apiVersion":  {"kind: Debuggable", `apiVersion: is missing` + wanted},
@@ -219,6 +220,7 @@ func TestFunctionConfigErrors(t *testing.T) {
 		"artifact digest":  {typed("artifacts: [{image: 'a@sha256:12'}]"), `artifacts[0].image: "a@sha256:12" is not an image: its digest is not like sha256:<64 hexadecimal digits>`},
 		"artifact tag":     {typed("artifacts: [{image: 'a:'}]"), `artifacts[0].image: "a:" is not an image: its tag or digest is empty`},
 		"artifact slash":   {typed("artifacts: [{image: /a}]"), `artifacts[0].image: "/a" is not an image: its repository is empty or begins or ends with a slash`},
+		"artifact colons":  {typed("artifacts: [{image: 'a:b:c'}, {image: 'a:80/b:c:d'}, {image: 'a:80/b:c'}]"), "artifacts[0].image: \"a:b:c\" is not an image: it has a colon in its repository\nartifacts[1].image: \"a:80/b:c:d\" is not an image: it has a colon in its repository"},
 		"artifact space":   {typed("artifacts: [{image: 'a b'}]"), `artifacts[0].image: "a b" is not an image: it has white space`},
 		"artifact empty":   {typed("artifacts: [{image: ''}]"), `artifacts[0].image: is empty`},
 		"artifact scheme":  {typed("artifacts: [{image: 'https://a/b'}]"), `artifacts[0].image: "https://a/b" is not an image; leave out the scheme`},

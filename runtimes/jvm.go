@@ -2,6 +2,7 @@ package runtimes
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -43,16 +44,33 @@ func (j JVM) Attach(p Process, o Options) (Plan, error) {
 	}
 	agent := "-agentlib:jdwp=transport=dt_socket,server=y,address=" + itoa(port) + ",suspend=" + suspend + ",quiet=y"
 	plan := Plan{Ports: []Port{{"jdwp", port}}}
+	shared := slices.ContainsFunc(p.Beside, startsJVM)
 	switch direct := len(p.Argv) > 0 && programName(p.Argv[0]) == "java"; {
-	case direct && (p.EnvShared || p.EnvFixed || p.Hidden["JAVA_TOOL_OPTIONS"]):
+	case direct && (shared || p.EnvFixed || p.Hidden["JAVA_TOOL_OPTIONS"]):
 		plan.Insert = []Insertion{{1, []string{agent}}}
-	case p.EnvShared:
-		return Plan{}, &Refusal{"EnvShared", "a probe or hook starts a JVM too, which would get the same debug agent and fail on its port"}
+	case p.starts(jvmBuildTools):
+		return Plan{}, &Refusal{"EnvShared", "a build tool has JVMs of its own beside the application's, which would get the same debug agent and fail on its port"}
+	case shared:
+		return Plan{}, &Refusal{"EnvShared", "a probe, a hook or the script starts another JVM, which would get the same debug agent and fail on its port"}
 	default:
 		plan.Env = []EnvChange{{Name: "JAVA_TOOL_OPTIONS", Value: agent, How: Append, Sep: " "}}
 	}
 	return plan, nil
 }
+
+// jvmTool matches the names of programs that start a JVM of their own.
+var jvmTool = regexp.MustCompile(`(^|[^\w-])(java|jcmd|jps|jstat|jstack|jmap|jinfo|keytool|nodetool|zkServer\.sh|zkCli\.sh|kafka-[\w-]+(\.sh)?)($|[^\w.-])`)
+
+// debugAgent matches what asks for a debug agent.
+var debugAgent = regexp.MustCompile("jdwp")
+
+// startsJVM says whether a command starts a JVM that must not get a debug agent by a variable: one that runs at the same
+// time, and so would find the port taken, or one that has an agent of its own.
+func startsJVM(c Command) bool { return c.mentions(jvmTool) && (c.AtOnce || c.mentions(debugAgent)) }
+
+// jvmBuildTools run the application in a JVM that they start from another one, which stays (Gradle: from a daemon's). There
+// JAVA_TOOL_OPTIONS reaches all of them at once.
+var jvmBuildTools = []string{"mvn", "mvnw", "mvnd", "gradle", "gradlew", "sbt", "mill", "lein", "scala-cli"}
 
 // existing looks for the agent where people put it. A JVM that is given the agent twice does not start, so variables that
 // start scripts hand to it (JAVA_OPTS, CATALINA_OPTS, …) count as well, unless nothing can hand them over: the program is

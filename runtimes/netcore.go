@@ -23,7 +23,7 @@ func (NetCore) Detect(p Process) Sign {
 
 // Attach implements Runtime.
 func (NetCore) Attach(p Process, _ Options) (Plan, error) {
-	plan := Plan{Support: "netcore"}
+	plan := Plan{Support: "netcore", Storage: 128}
 	// COMPlus_ is the prefix from before .NET 6, still read; the _Debugger variables are .NET 8's finer switches.
 	for _, name := range []string{"DOTNET_EnableDiagnostics", "COMPlus_EnableDiagnostics", "DOTNET_EnableDiagnostics_Debugger", "COMPlus_EnableDiagnostics_Debugger", "DOTNET_EnableDiagnostics_IPC", "COMPlus_EnableDiagnostics_IPC"} {
 		if p.Env[name] == "0" {

@@ -51,18 +51,16 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	if o.Suspend {
 		inspect = "--inspect-brk=0.0.0.0:" + itoa(port)
 	}
-	plan := Plan{Ports: []Port{{"devtools", port}}, Support: "nodejs"}
+	plan := Plan{Ports: []Port{{"devtools", port}}, Support: "nodejs", Storage: 16}
 	options := EnvChange{Name: "NODE_OPTIONS", Value: inspect, How: Append, Sep: " "}
 	program := ""
 	if len(p.Argv) > 0 && !p.Script {
 		program = programName(p.Argv[0])
 	}
 	switch {
-	case p.LineFixed:
-		plan.Env = append(plan.Env, options)
-	case program == "node" || program == "nodejs" || program == "nodemon" && nodemonRunsNode(p):
+	case !p.LineFixed && (program == "node" || program == "nodejs" || program == "nodemon" && nodemonRunsNode(p)):
 		plan.Insert = []Insertion{{1, []string{inspect}}}
-	case program == "npm" && !p.sets("NODE_OPTIONS"):
+	case !p.LineFixed && program == "npm" && !p.sets("NODE_OPTIONS"):
 		// npm hands --node-options to the scripts that it runs. It replaces NODE_OPTIONS, so it serves only where
 		// there is none.
 		at := len(p.Argv)
@@ -72,6 +70,8 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 			at = end
 		}
 		plan.Insert, plan.Sets = []Insertion{{at, []string{"--node-options=" + inspect}}}, []string{"NODE_OPTIONS"}
+	case slices.ContainsFunc(p.Beside, func(c Command) bool { return c.AtOnce && c.mentions(nodeTool) && (o.Suspend || !c.Brief) }):
+		return Plan{}, &Refusal{"EnvShared", "a probe, a hook or the script starts another Node program, which would get the same inspector and take its port"}
 	default:
 		plan.Env = append(plan.Env, options)
 	}
@@ -81,6 +81,9 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	plan.Env = append(plan.Env, EnvChange{Name: "PATH", Value: nodeBin, How: Prepend, Sep: ":", Default: containerPath})
 	return plan, nil
 }
+
+// nodeTool matches the names of programs that start Node.
+var nodeTool = regexp.MustCompile(`(^|[^\w-])(node|nodejs|nodemon|npm|npx|yarn|pnpm|ts-node|tsx|next)($|[^\w.-])`)
 
 var inspectOption = regexp.MustCompile(`--inspect(-brk|-wait|-port)?($|[^\w-])`)
 

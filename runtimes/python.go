@@ -2,6 +2,7 @@ package runtimes
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -27,11 +28,15 @@ func (Python) Detect(p Process) Sign {
 			return Sign{Program, "program " + name}
 		}
 		switch name {
-		case "gunicorn", "uvicorn", "hypercorn", "flask", "celery", "django-admin", "locust", "opentelemetry-instrument", "debugpy":
+		case "gunicorn", "uvicorn", "hypercorn", "flask", "celery", "django-admin", "locust", "debugpy":
 			return Sign{Program, "program " + name}
 		}
 		if strings.HasSuffix(name, ".py") {
 			return Sign{Program, "program " + name}
+		}
+		// It runs what follows, which is a Python program whatever it is called.
+		if slices.Contains(p.Via, "opentelemetry-instrument") && !KnownOther(name) {
+			return Sign{Program, "program opentelemetry-instrument"}
 		}
 	}
 	return strongest(envSign(p, true, "PYTHON_VERSION"), envSign(p, false,
@@ -89,6 +94,8 @@ func (y Python) Attach(p Process, o Options) (Plan, error) {
 		Insert:  []Insertion{{0, append(words, "--")}},
 		Ports:   []Port{{protocol, port}},
 		Support: "python",
+		Memory:  40, // measured: debugpy 1.8 in the program, and its adapter
+		Storage: 128,
 	}, nil
 }
 

@@ -8,10 +8,17 @@
 // A new language is one file here, one line in All, and one folder of tests under testdata.
 package runtimes
 
+import (
+	"regexp"
+	"slices"
+)
+
 // Process is what a container starts, as far as it is known without starting it.
 type Process struct {
 	// Argv is the command line; Argv[0] is the program that matters, without the launchers in front of it.
 	Argv []string
+	// Via holds the names of the launchers in front of it, outermost first.
+	Via []string
 	// Env holds the variables of the image and of the manifest whose values are known.
 	Env map[string]string
 	// Line is the container's whole command line where its script starts other programs besides this one; else nil.
@@ -36,13 +43,25 @@ type Process struct {
 	Script bool
 	// NoTemp says that the process has no writable /tmp: its root file system is read-only and nothing is mounted there.
 	NoTemp bool
-	// EnvShared says that a probe or a hook starts another process of the same kind with the container's environment:
-	// a debugger that is started by a variable would be started there as well.
-	EnvShared bool
+	// Beside are the other programs that get the container's environment: what its probes and hooks run, and what its
+	// script starts besides this one. A debugger that a variable starts would be started there as well.
+	Beside []Command
 	// EnvFixed says that the container's environment cannot be changed.
 	EnvFixed bool
 	// LineFixed says that no words can be put into the command line.
 	LineFixed bool
+}
+
+// Command is a program that a container starts besides the one that matters.
+type Command struct {
+	Argv []string // its words; shells and scripts are not looked into
+	// AtOnce says that it may run while the program does, Brief that it does not stay: a probe, say.
+	AtOnce, Brief bool
+}
+
+// mentions says whether a word matches.
+func (c Command) mentions(pattern *regexp.Regexp) bool {
+	return slices.ContainsFunc(c.Argv, pattern.MatchString)
 }
 
 // Options are the choices that a user makes about debugging.
@@ -120,6 +139,9 @@ type Plan struct {
 	Sets []string
 	// Support names the support image that fills /dbg: "" for none, else the image's last path element.
 	Support string
+	// Memory is what the debugger takes of the container's memory while the program runs, Storage what the support files take
+	// of the pod's ephemeral storage, both in MiB and for a program of ordinary size; 0: next to nothing.
+	Memory, Storage int
 	// Existing says that the process already runs under a debugger: it is kept, and Ports say where it listens.
 	Existing bool
 }

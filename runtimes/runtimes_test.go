@@ -120,11 +120,15 @@ func TestAttach(t *testing.T) {
 			runtime: JVM{}, process: Process{Argv: []string{"/jdk/bin/java", "-jar", "x"}, Hidden: map[string]bool{"JAVA_TOOL_OPTIONS": true}},
 			argv: "/jdk/bin/java -agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y -jar x", port: "jdwp:5005",
 		},
+		"jvm, by a build tool":                 {runtime: JVM{}, process: proc("./mvnw spring-boot:run"), refused: "EnvShared"},
+		"jvm, by a build tool behind a script": {runtime: JVM{}, process: Process{Argv: []string{"/usr/local/bin/mvn-entrypoint.sh", "mvn", "quarkus:dev"}, Script: true}, refused: "EnvShared"},
+		"jvm, a build tool with the agent":     {runtime: JVM{}, process: proc("gradle bootRun", "JAVA_OPTS=-agentlib:jdwp=transport=dt_socket,server=y,address=8003"), port: "jdwp:8003", keeps: true},
+		"jvm, an argument like a build tool":   {runtime: JVM{}, process: proc("java -jar x.jar mvn"), env: []string{"JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y"}, port: "jdwp:5005"},
 		"jvm, a probe runs java": {
-			runtime: JVM{}, process: Process{Argv: []string{"java", "-jar", "x"}, EnvShared: true},
+			runtime: JVM{}, process: Process{Argv: []string{"java", "-jar", "x"}, Beside: []Command{{Argv: []string{"java", "-version"}, AtOnce: true}}},
 			argv: "java -agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y -jar x", port: "jdwp:5005",
 		},
-		"jvm behind a script, a probe runs java": {runtime: JVM{}, process: Process{Argv: []string{"/start.sh"}, Script: true, EnvShared: true}, refused: "EnvShared"},
+		"jvm behind a script, a probe runs java": {runtime: JVM{}, process: Process{Argv: []string{"/start.sh"}, Script: true, Beside: []Command{{Argv: []string{"java", "-version"}, AtOnce: true}}}, refused: "EnvShared"},
 		"jdwp on the command line":               {runtime: JVM{}, process: proc("java -agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000 -jar x"), port: "jdwp:8000", keeps: true},
 		"jdwp in a variable":                     {runtime: JVM{}, process: proc("java", "JAVA_TOOL_OPTIONS=-Xmx1g -Xrunjdwp:transport=dt_socket,server=y,address=8001"), port: "jdwp:8001", keeps: true},
 		"jdwp in a script's variable":            {runtime: JVM{}, process: proc("/run.sh", "CATALINA_OPTS=-agentlib:jdwp=server=y,transport=dt_socket,address=127.0.0.1:8002"), port: "jdwp:8002", keeps: true},
@@ -141,6 +145,11 @@ func TestAttach(t *testing.T) {
 		"npm with unknown words":                 {runtime: NodeJS{}, process: Process{Argv: []string{"npm", "run", "$@"}, Dynamic: []bool{false, false, true}}, argv: "npm --node-options=--inspect=0.0.0.0:9229 run $@", env: []string{path}, port: "devtools:9229"},
 		"npm would lose NODE_OPTIONS":            {runtime: NodeJS{}, process: proc("npm start", "NODE_OPTIONS=--max-old-space-size=512"), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
 		"yarn":                                   {runtime: NodeJS{}, process: proc("yarn start"), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
+		"yarn, a probe runs node":                {runtime: NodeJS{}, process: beside("yarn start", Command{Argv: []string{"node", "health.js"}, AtOnce: true, Brief: true}), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
+		"yarn suspended, a probe runs node":      {runtime: NodeJS{}, process: beside("yarn start", Command{Argv: []string{"sh", "-c", "node health.js"}, AtOnce: true, Brief: true}), options: Options{Suspend: true}, refused: "EnvShared"},
+		"node suspended, a probe runs node":      {runtime: NodeJS{}, process: beside("node app.js", Command{Argv: []string{"node", "health.js"}, AtOnce: true, Brief: true}), options: Options{Suspend: true}, argv: "node --inspect-brk=0.0.0.0:9229 app.js", env: []string{path}, port: "devtools:9229"},
+		"yarn, node in the background":           {runtime: NodeJS{}, process: beside("yarn start", Command{Argv: []string{"/usr/bin/node", "worker.js"}, AtOnce: true}), refused: "EnvShared"},
+		"yarn behind node":                       {runtime: NodeJS{}, process: beside("yarn start", Command{Argv: []string{"node", "migrate.js"}}), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
 		"node behind a script":                   {runtime: NodeJS{}, process: Process{Argv: []string{"/node"}, Script: true}, env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
 		"inspector there":                        {runtime: NodeJS{}, process: proc("node -r x --inspect=0.0.0.0:9230 app.js"), port: "devtools:9230", keeps: true},
 		"inspector there, default port":          {runtime: NodeJS{}, process: proc("node --inspect-brk app.js"), port: "devtools:9229", keeps: true},
@@ -211,6 +220,13 @@ func TestAttach(t *testing.T) {
 	}
 }
 
+// beside is a process that another program runs beside.
+func beside(line string, other Command) Process {
+	p := proc(line)
+	p.Beside = []Command{other}
+	return p
+}
+
 func TestFreePort(t *testing.T) {
 	taken := func(from int32) int32 { return from + 2 }
 	for _, r := range All() {
@@ -225,6 +241,29 @@ func TestFreePort(t *testing.T) {
 		none, err := r.Attach(proc("/bin/app"), Options{FreePort: func(int32) int32 { return 0 }})
 		if len(plan.Ports) > 0 && err == nil {
 			t.Errorf("%s without a free port: got %+v, want a refusal", r.Name(), none)
+		}
+	}
+}
+
+func TestDebugPorts(t *testing.T) {
+	for text, want := range map[string][]int32{
+		"":                         nil,
+		"java -jar app.jar":        nil,
+		"curl -l http://host/dlvs": nil,
+		"while :; do java -agentlib:jdwp=transport=dt_socket,server=y,address=*:8000 -jar a.jar; done": {8000},
+		"-Xrunjdwp:transport=dt_socket,server=y":                                                       {5005},
+		`sh -c "node --inspect=0.0.0.0:9300 app.js &"`:                                                 {9300},
+		"node --inspect app.js":                                                                        {9229},
+		"node --inspect --inspect-port 9301 app.js":                                                    {9301},
+		"dlv exec /app --headless -l :2345":                                                            {2345},
+		"/usr/bin/dlv debug --listen=[::1]:2346":                                                       {2346},
+		"(python -m debugpy --listen 5679; true)":                                                      {5679},
+		"python -mptvsd --host 0.0.0.0 --port 3000 app.py":                                             {3000},
+		"python -m debugpy app.py":                                                                     {5678},
+		"dlv exec a --listen=:1111 & dlv exec b --listen=:$PORT":                                       {1111},
+	} {
+		if diff := cmp.Diff(want, DebugPorts(text)); diff != "" {
+			t.Errorf("%s: %s", text, diff)
 		}
 	}
 }

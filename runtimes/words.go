@@ -3,6 +3,7 @@ package runtimes
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -28,6 +29,16 @@ func (p Process) dynamic(i int) bool { return i < len(p.Dynamic) && p.Dynamic[i]
 func (p Process) anyDynamic() bool {
 	for _, d := range p.Dynamic {
 		if d {
+			return true
+		}
+	}
+	return false
+}
+
+// starts says whether one of some programs is the one that matters or, going by its arguments, one that its script starts.
+func (p Process) starts(programs []string) bool {
+	for i, w := range p.Argv {
+		if (i == 0 || p.Script) && slices.Contains(programs, programName(w)) {
 			return true
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -34,92 +33,121 @@ type behindScript struct {
 	process runtimes.Process
 }
 
-// analyse works out a container's process and runtime. told is the runtime that the user named, or nil.
-func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtime) (Analysis, error) {
-	a := Analysis{Image: cfg, env: c.environment(cfg, known)}
-	var err error
+// analyse works out a container's process and runtime. told is the runtime that the user named, or nil. An error is a
+// *runtimes.Refusal, and comes with what is known so far.
+func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtime) (a Analysis, err error) {
+	a = Analysis{Image: cfg, env: c.environment(cfg, known)}
 	if a.line, err = c.commandLine(cfg, a.env); err != nil {
 		return a, err
 	}
-	workingDir := text(get(c.Node, "workingDir"))
-	if workingDir == "" {
-		workingDir = cfg.WorkingDir
-	}
-	all := a.env.all()
-	argv := a.line.argv()
-	if len(argv) == 0 {
-		return a, &runtimes.Refusal{Reason: launch.NoCommand, Message: "neither the image nor the manifest names a program to start"}
-	}
-	a.Found, err = launch.Find(launch.Input{Argv: argv, UnknownFrom: a.line.unknownFrom(), Env: all, Unknown: a.env.unknown, Labels: cfg.Labels, WorkingDir: workingDir})
-	if err != nil {
+	if a.Found, err = a.findProgram(c); err != nil {
 		return a, err
 	}
-	a.Process = runtimes.Process{
-		Argv: a.Found.Argv, Env: reaching(a.Found, all), ImageEnv: a.env.image, Unknown: a.env.unknown,
-		Author: cfg.Author, Labels: cfg.Labels, Script: a.Found.Script,
-		Hidden:    hidden(a.Found, all, a.env.unknown),
-		Unset:     map[string]bool{},
-		Dynamic:   make([]bool, len(a.Found.Argv)),
-		NoTemp:    c.noTemp(),
-		EnvShared: c.startsJVM() || besideJVM(a.Found.Rest),
+	a.Process = a.process(c)
+	if a.behind, err = a.lookBehind(); err != nil {
+		return a, err
 	}
-	for name := range a.Process.Hidden {
+	a.Detection, err = a.detect(told)
+	return a, err
+}
+
+// findProgram finds the program that matters in the command line.
+func (a Analysis) findProgram(c *Container) (launch.Found, error) {
+	argv := a.line.argv()
+	if len(argv) == 0 {
+		return launch.Found{}, &runtimes.Refusal{Reason: launch.NoCommand, Message: "neither the image nor the manifest names a program to start"}
+	}
+	workingDir := text(get(c.Node, "workingDir"))
+	if workingDir == "" {
+		workingDir = a.Image.WorkingDir
+	}
+	return launch.Find(launch.Input{Argv: argv, UnknownFrom: a.line.unknownFrom(), Env: a.env.all(), Unknown: a.env.unknown, Labels: a.Image.Labels, WorkingDir: workingDir})
+}
+
+// process is the program that was found, as a runtime sees it.
+func (a Analysis) process(c *Container) runtimes.Process {
+	all := a.env.all()
+	p := runtimes.Process{
+		Argv: a.Found.Argv, Via: a.Found.Via, Env: reaching(a.Found, all), ImageEnv: a.env.image, Unknown: a.env.unknown,
+		Author: a.Image.Author, Labels: a.Image.Labels, Script: a.Found.Script,
+		Hidden:  hidden(a.Found, all, a.env.unknown),
+		Unset:   map[string]bool{},
+		Dynamic: make([]bool, len(a.Found.Argv)),
+		NoTemp:  c.noTemp(),
+		Beside:  c.beside(a.Found.Rest),
+	}
+	for name := range p.Hidden {
 		assigned, is := a.Found.Assigned[name]
-		a.Process.Unset[name] = !a.Found.Opaque && (assigned.Unset && assigned.Known || a.Found.Cleared && !is)
+		p.Unset[name] = !a.Found.Opaque && (assigned.Unset && assigned.Known || a.Found.Cleared && !is)
 	}
 	if len(a.Found.Rest) > 0 {
-		a.Process.Line = argv
+		p.Line = a.line.argv()
 	}
 	for name, assigned := range a.Found.Assigned {
 		if assigned.Text != "" && name != "PATH" { // what PATH is for certain says more
-			a.Process.Env[name] = strings.TrimSpace(a.Process.Env[name] + " " + assigned.Text)
+			p.Env[name] = strings.TrimSpace(p.Env[name] + " " + assigned.Text)
 		}
 	}
 	for name, value := range a.env.likely {
-		if _, set := a.Process.Env[name]; !set && !a.Process.Hidden[name] {
-			a.Process.Env[name] = value // a debugger that it starts must not be started twice
+		if _, set := p.Env[name]; !set && !p.Hidden[name] {
+			p.Env[name] = value // a debugger that it starts must not be started twice
 		}
 	}
 	for i, static := range a.Found.Static {
-		a.Process.Dynamic[i] = !static || a.unresolved(a.Found.Argv[i])
+		p.Dynamic[i] = !static || a.unresolved(a.Found.Argv[i])
 	}
-	shown := a.Process
-	shown.Env = all // what a script sets on the way is no sign of a runtime
+	return p
+}
+
+// lookBehind finds what a script is likely to start, going by its arguments; nil where that cannot be told. Arguments
+// that would be refused as a command line are refused behind a script, too: a loop stays a loop.
+func (a Analysis) lookBehind() (*behindScript, error) {
+	args := a.Process.Argv[1:]
 	inShell := slices.ContainsFunc(a.Found.Via, func(via string) bool { return strings.HasSuffix(via, " -c") })
 	// Within a shell's script, a word that is not certain stands as its source text.
-	if args := a.Process.Argv[1:]; a.Process.Script && len(args) > 0 && !(inShell && slices.Contains(a.Process.Dynamic, true)) {
-		from := make([]int, len(args))
-		for i, w := range args {
-			if from[i] = -1; !a.Found.Static[i+1] {
-				from[i] = max(0, strings.Index(w, "$("))
-			}
+	if !a.Process.Script || len(args) == 0 || inShell && slices.Contains(a.Process.Dynamic, true) {
+		return nil, nil
+	}
+	from := make([]int, len(args))
+	for i, w := range args {
+		if from[i] = -1; !a.Found.Static[i+1] {
+			from[i] = max(0, strings.Index(w, "$("))
 		}
-		found, err := launch.Find(launch.Input{Argv: args, UnknownFrom: from, Env: a.Process.Env, Unknown: a.env.unknown})
+	}
+	found, err := launch.Find(launch.Input{Argv: args, UnknownFrom: from, Env: a.Process.Env, Unknown: a.env.unknown})
+	if err != nil {
 		var refusal *runtimes.Refusal
-		switch {
-		case err == nil:
-			shown.Argv, shown.Script, shown.Dynamic = found.Argv, found.Script, nil
-			a.behind = &behindScript{found, shown}
-			a.behind.process.Env = reaching(found, a.Process.Env)
-		case errors.As(err, &refusal) && refusal.Reason != launch.ProgramDynamic && refusal.Reason != launch.NoCommand && refusal.Reason != launch.LauncherNoCommand:
-			// A loop is one behind a script as well.
-			return a, refusal
+		if errors.As(err, &refusal) && !slices.Contains([]string{launch.ProgramDynamic, launch.NoCommand, launch.LauncherNoCommand}, refusal.Reason) {
+			return nil, refusal
 		}
+		return nil, nil
 	}
+	process := a.Process
+	process.Argv, process.Script, process.Dynamic = found.Argv, found.Script, nil
+	process.Env = reaching(found, a.Process.Env)
+	return &behindScript{found, process}, nil
+}
+
+// detect finds the runtime, by the program behind a script where that is known.
+func (a Analysis) detect(told runtimes.Runtime) (runtimes.Detection, error) {
 	if told != nil {
-		a.Detection = runtimes.Detection{Runtime: told, Sign: runtimes.Sign{Strength: runtimes.Told, Words: "told to be " + told.Name()}}
-		return a, nil
+		return runtimes.Detection{Runtime: told, Sign: runtimes.Sign{Strength: runtimes.Told, Words: "told to be " + told.Name()}}, nil
 	}
-	a.Detection = runtimes.Detect(shown)
+	shown := a.Process
+	if a.behind != nil {
+		shown = a.behind.process
+	}
+	shown.Env = a.env.all() // what a script sets on the way is no sign of a runtime
+	d := runtimes.Detect(shown)
 	switch {
-	case a.Detection.Runtime != nil:
-		return a, nil
+	case d.Runtime != nil:
+		return d, nil
 	case a.Process.Dynamic[0]:
-		return a, &runtimes.Refusal{Reason: launch.ProgramDynamic, Message: fmt.Sprintf("program %s is known at run time only", a.Found.Argv[0])}
+		return d, &runtimes.Refusal{Reason: launch.ProgramDynamic, Message: fmt.Sprintf("program %s is known at run time only", a.Found.Argv[0])}
 	case !shown.Script && runtimes.KnownOther(shown.Argv[0]):
-		return a, &runtimes.Refusal{Reason: KnownOther, Message: fmt.Sprintf("program %s belongs to no runtime that can be debugged", path.Base(shown.Argv[0]))}
+		return d, &runtimes.Refusal{Reason: KnownOther, Message: fmt.Sprintf("program %s belongs to no runtime that can be debugged", path.Base(shown.Argv[0]))}
 	}
-	return a, &runtimes.Refusal{Reason: NoRuntime, Message: fmt.Sprintf("nothing shows which runtime %s needs; annotate the pod with %s, or set runtime in artifacts", a.Found.Argv[0], runtimeAnnotation)}
+	return d, &runtimes.Refusal{Reason: NoRuntime, Message: fmt.Sprintf("nothing shows which runtime %s needs; annotate the pod with %s, or set runtime in artifacts", a.Found.Argv[0], runtimeAnnotation)}
 }
 
 // unresolved says whether a word holds a reference that Kubernetes may resolve to a value that is not known.
@@ -182,26 +210,21 @@ func (c *Container) noTemp() bool {
 	return true
 }
 
-// jvmTool matches the names of programs that start a JVM of their own.
-var jvmTool = regexp.MustCompile(`(^|[^\w-])(java|jcmd|jps|jstat|jstack|jmap|jinfo|keytool|nodetool|zkServer\.sh|zkCli\.sh|kafka-[\w-]+(\.sh)?)($|[^\w.-])`)
-
-// startsJVM says whether a probe or a hook of the container starts a JVM, which would get the container's environment,
-// and with it a debug agent for a port that the application holds.
-func (c *Container) startsJVM() bool {
+// beside lists the other programs that get the container's environment: those of its probes and hooks, and the rest of its
+// script.
+func (c *Container) beside(rest []launch.Command) []runtimes.Command {
+	var commands []runtimes.Command
 	for _, at := range [][]string{{"livenessProbe"}, {"readinessProbe"}, {"startupProbe"}, {"lifecycle", "postStart"}, {"lifecycle", "preStop"}} {
+		var argv []string
 		for _, w := range items(get(c.Node, append(at, "exec", "command")...)) {
-			if jvmTool.MatchString(text(w)) {
-				return true
-			}
+			argv = append(argv, text(w))
+		}
+		if argv != nil {
+			commands = append(commands, runtimes.Command{Argv: argv, AtOnce: true, Brief: true})
 		}
 	}
-	return false
-}
-
-// besideJVM says whether a script starts another JVM that must not get a debug agent by a variable: one that runs at the
-// same time, and so would take the port, or one that has an agent of its own.
-func besideJVM(rest []launch.Command) bool {
-	return slices.ContainsFunc(rest, func(c launch.Command) bool {
-		return slices.ContainsFunc(c.Argv, jvmTool.MatchString) && (c.Background || slices.ContainsFunc(c.Argv, func(w string) bool { return strings.Contains(w, "jdwp") }))
-	})
+	for _, r := range rest {
+		commands = append(commands, runtimes.Command{Argv: r.Argv, AtOnce: r.Background})
+	}
+	return commands
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"debuggable.dev/debuggable/internal/launch"
@@ -160,14 +159,13 @@ func (a *attachment) rebase() commandLine {
 
 // usesDbg refuses a container whose own files are where the support files would go.
 func (a *attachment) usesDbg() error {
-	used := func(p string) bool { return p == dbgPath || strings.HasPrefix(p, dbgPath+"/") }
 	for _, p := range append([]string{a.workingDir()}, a.Process.Argv...) {
-		if used(p) {
+		if inDbg(p) {
 			return &runtimes.Refusal{Reason: MountPathTaken, Message: fmt.Sprintf("%s is in %s, where the support files would be mounted", p, dbgPath)}
 		}
 	}
 	for p := range a.Image.Volumes {
-		if used(path.Clean(p)) {
+		if inDbg(p) {
 			return &runtimes.Refusal{Reason: MountPathTaken, Message: fmt.Sprintf("the image has a volume at %s, where the support files would be mounted", p)}
 		}
 	}
@@ -187,52 +185,6 @@ func (a *attachment) workingDir() string {
 		return "/workspace"
 	}
 	return a.Image.WorkingDir
-}
-
-// usedPorts lists the ports of a pod that a debugger cannot have: those that a container declares, that a probe asks,
-// or that PORT names.
-func (p *Pod) usedPorts() map[int32]bool {
-	used := map[int32]bool{}
-	mark := func(value string) {
-		if n, err := strconv.ParseUint(value, 10, 16); err == nil {
-			used[int32(n)] = true
-		}
-	}
-	host := p.onHostNetwork()
-	for _, c := range p.Containers {
-		for _, port := range items(get(c.Node, "ports")) {
-			mark(text(get(port, "containerPort")))
-			if host {
-				mark(text(get(port, "hostPort")))
-			}
-		}
-		for _, probe := range probes {
-			for _, kind := range []string{"httpGet", "tcpSocket", "grpc"} {
-				mark(text(get(c.Node, probe, kind, "port")))
-			}
-		}
-		for _, entry := range items(get(c.Node, "env")) {
-			if text(get(entry, "name")) == "PORT" {
-				mark(text(get(entry, "value")))
-			}
-		}
-	}
-	return used
-}
-
-// onHostNetwork says whether the pod's ports are its node's.
-func (p *Pod) onHostNetwork() bool { return isTrue(get(p.Spec, "hostNetwork")) }
-
-// freePorts finds ports for one container after the other.
-func freePorts(used map[int32]bool) func(from int32) int32 {
-	return func(from int32) int32 {
-		for port := int(from); port <= 65535; port++ {
-			if !used[int32(port)] {
-				return int32(port)
-			}
-		}
-		return 0
-	}
 }
 
 // results words what was done with the container.
@@ -276,6 +228,15 @@ func (a *attachment) cautions(delveEnds bool) fn.Results {
 	if a.plan.Support != "" && a.Pod.Workload.Kind.Knative {
 		rs = append(rs, a.result(fn.Warning, KnativeFeatures, name,
 			"Knative admits the init container and the volume only where kubernetes.podspec-init-containers and kubernetes.podspec-volumes-emptydir are enabled in its config-features"))
+	}
+	const mebi = 1 << 20
+	if limit, ok := a.limit("memory"); ok && limit.Value() < int64(a.plan.Memory)*mebi {
+		rs = append(rs, a.result(fn.Warning, TightMemory, name,
+			"the debugger takes some %dMi of the container's memory limit of %s, and the container is killed above that: raise it", a.plan.Memory, limit.String()))
+	}
+	if limit, ok := a.Pod.storageLimit(); ok && limit.Value() < 2*int64(a.plan.Storage)*mebi {
+		rs = append(rs, a.result(fn.Warning, TightStorage, name,
+			"the support files take up to %dMi of the pod's ephemeral-storage limit of %s, and the pod is evicted above that: raise it", a.plan.Storage, limit.String()))
 	}
 	return rs
 }

@@ -18,9 +18,20 @@ type environment struct {
 	image     map[string]string // the image's own
 	container map[string]string // what the manifest sets to a known value; Kubernetes resolves $(NAME) from these only
 	unknown   map[string]bool   // what the manifest sets to a value that is not known
-	likely    map[string]string // values of unknown ones, going by objects among the items: only good for not doing harm
+	likely    map[string]string // values of unknown ones, going by objects among the items
 	sourced   map[string]bool   // what envFrom sets from objects among the items
-	opaque    []string          // envFrom sources that are not among the items: `ConfigMap app`
+	opaque    []opaqueSource    // envFrom sources that are not among the items
+}
+
+// opaqueSource is an envFrom source of which nothing is known but what its variables' names begin with.
+type opaqueSource struct {
+	object string // `ConfigMap app`
+	prefix string
+}
+
+// opaqueSources lists the sources that may set a variable.
+func (e environment) opaqueSources(name string) []opaqueSource {
+	return slices.DeleteFunc(slices.Clone(e.opaque), func(o opaqueSource) bool { return !strings.HasPrefix(name, o.prefix) || name == o.prefix })
 }
 
 // all is the environment that the process sees, as far as it is known.
@@ -46,13 +57,13 @@ func (e environment) lookup(name string) (string, bool) {
 
 // mayResolve says whether a reference that lookup does not resolve may have a value in the cluster.
 func (e environment) mayResolve(name string) bool {
-	return e.unknown[name] || len(e.opaque) > 0 || strings.Contains(name, "_SERVICE_") || strings.Contains(name, "_PORT")
+	return e.unknown[name] || len(e.opaqueSources(name)) > 0 || strings.Contains(name, "_SERVICE_") || strings.Contains(name, "_PORT")
 }
 
 // hidden words what a new value of a variable hides, if envFrom sets it from objects that are not known.
 func (e environment) hidden(name string) (words []string) {
-	for _, source := range e.opaque {
-		words = append(words, name+" of "+source)
+	for _, source := range e.opaqueSources(name) {
+		words = append(words, name+" of "+source.object)
 	}
 	return words
 }
@@ -104,14 +115,14 @@ func (c *Container) environment(cfg image.Config, known sources) environment {
 			if r == nil {
 				continue
 			}
-			name := text(get(r, "name"))
+			name, prefix := text(get(r, "name")), text(get(from, "prefix"))
 			data, ok := object(ref.kind, name)
 			if !ok {
-				e.opaque = append(e.opaque, ref.kind+" "+name)
+				e.opaque = append(e.opaque, opaqueSource{ref.kind + " " + name, prefix})
 				continue
 			}
 			for key, value := range data {
-				key = text(get(from, "prefix")) + key
+				key = prefix + key
 				e.container[key], e.sourced[key] = value, true
 			}
 		}
@@ -174,7 +185,7 @@ func (c *Container) planEnv(e environment, changes []runtimes.EnvChange, words [
 		case at >= 0 && change.How == runtimes.Replace:
 			edit.entry, edit.value = list[at], change.Value
 		case at >= 0:
-			if optional(get(list[at], "valueFrom")) {
+			if _, there := e.likely[change.Name]; !there && optional(get(list[at], "valueFrom")) {
 				return nil, nil, &runtimes.Refusal{Reason: "OptionalEnv", Message: fmt.Sprintf("%s comes from an optional key that may be missing, so it cannot be extended", change.Name)}
 			}
 			renamed := renamedPrefix + change.Name

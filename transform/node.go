@@ -86,21 +86,21 @@ func set(node *yaml.Node, name string, value *yaml.Node, after ...string) {
 
 // ensure returns the mapping or sequence in a field, and makes it where it is missing or null.
 func ensure(node *yaml.Node, name string, kind yaml.Kind, after ...string) *yaml.Node {
-	if v := get(node, name); v != nil && v.Kind == kind {
-		if len(v.Content) == 0 {
-			v.Style = 0 // `[]` and `{}` become block style once there is something in them
-			if i, _ := field(node, name); v.LineComment != "" {
-				// Behind `[]` is then behind the field's name.
-				node.Content[i-1].LineComment, v.LineComment = v.LineComment, ""
-			}
+	v := get(node, name)
+	switch {
+	case v == nil || v.Kind != kind:
+		v = &yaml.Node{Kind: kind}
+		if node.Style&yaml.FlowStyle != 0 {
+			v.Style = yaml.FlowStyle
 		}
-		return v
+		set(node, name, v, after...)
+	case len(v.Content) == 0:
+		v.Style = 0 // `[]` and `{}` become block style once there is something in them
 	}
-	v := &yaml.Node{Kind: kind}
-	if node.Style&yaml.FlowStyle != 0 {
-		v.Style = yaml.FlowStyle
+	if i, _ := field(node, name); len(v.Content) == 0 && v.LineComment != "" && node.Style&yaml.FlowStyle == 0 {
+		// What was behind `[]` or null is then behind the field's name.
+		node.Content[i-1].LineComment, v.LineComment = v.LineComment, ""
 	}
-	set(node, name, v, after...)
 	return v
 }
 

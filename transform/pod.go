@@ -33,8 +33,14 @@ func (p *Pod) checkSupport(attached []*attachment, registry string) error {
 		return nil
 	}
 	for _, v := range items(get(p.Spec, "volumes")) {
-		if text(get(v, "name")) == volumeName && get(v, "emptyDir") == nil {
-			return &runtimes.Refusal{Reason: VolumeTaken, Message: fmt.Sprintf("the pod has a volume %s that is no emptyDir; rename it", volumeName)}
+		if empty := get(v, "emptyDir"); text(get(v, "name")) == volumeName && (!isMapping(empty) || len(empty.Content) > 0) {
+			// One with a sizeLimit, or in memory, may be too small for the files.
+			return &runtimes.Refusal{Reason: VolumeTaken, Message: fmt.Sprintf("the pod has a volume %s that is no plain emptyDir; rename it", volumeName)}
+		}
+	}
+	for _, claim := range items(get(p.Workload.Node, "spec", "volumeClaimTemplates")) {
+		if text(get(claim, "metadata", "name")) == volumeName { // a StatefulSet's claim takes the place of the pod's volume
+			return &runtimes.Refusal{Reason: VolumeTaken, Message: fmt.Sprintf("a volume claim template is named %s; rename it", volumeName)}
 		}
 	}
 	for _, c := range p.Containers {
@@ -46,10 +52,12 @@ func (p *Pod) checkSupport(attached []*attachment, registry string) error {
 		}
 	}
 	for _, a := range supported {
-		for _, m := range items(get(a.Node, "volumeMounts")) {
-			at := path.Clean(text(get(m, "mountPath")))
-			if (at == dbgPath || strings.HasPrefix(at, dbgPath+"/")) && text(get(m, "name")) != volumeName {
-				return &runtimes.Refusal{Reason: MountPathTaken, Message: fmt.Sprintf("container %s mounts volume %s at %s, where the support files would be mounted", a.Name, text(get(m, "name")), at)}
+		for _, used := range []struct{ list, path string }{{"volumeMounts", "mountPath"}, {"volumeDevices", "devicePath"}} {
+			for _, m := range items(get(a.Node, used.list)) {
+				at := text(get(m, used.path))
+				if inDbg(at) && text(get(m, "name")) != volumeName {
+					return &runtimes.Refusal{Reason: MountPathTaken, Message: fmt.Sprintf("container %s mounts volume %s at %s, where the support files would be mounted", a.Name, text(get(m, "name")), path.Clean(at))}
+				}
 			}
 		}
 		name := installer(a.plan.Support)
@@ -60,6 +68,12 @@ func (p *Pod) checkSupport(attached []*attachment, registry string) error {
 		}
 	}
 	return nil
+}
+
+// inDbg says whether a path is where the support files are.
+func inDbg(p string) bool {
+	p = path.Clean(p)
+	return p == dbgPath || strings.HasPrefix(p, dbgPath+"/")
 }
 
 func installer(support string) string { return "install-" + support + "-debug-support" }
@@ -179,37 +193,30 @@ func (a *attachment) installerSecurity() *yaml.Node {
 }
 
 // installerResources gives the init container requests and limits where the pod's containers have any, so that a
-// ResourceQuota admits it: small ones, and never more than the least that a container has, so that neither the pod's
-// share of the node nor its quality of service changes.
+// ResourceQuota admits it: the least that a container has, if that is not much. Much less could be below the minimum of
+// a LimitRange, which the manifest does not show; more would raise the pod's share of the node, for which an init container
+// counts by the maximum, or change its quality of service.
 func (p *Pod) installerResources() *yaml.Node {
 	resources := &yaml.Node{Kind: yaml.MappingNode}
-	limits := map[string]resource.Quantity{}
+	limits := map[string]least{}
 	for _, kind := range []string{"limits", "requests"} {
 		amounts := &yaml.Node{Kind: yaml.MappingNode}
-		for _, r := range []struct{ name, small string }{{"cpu", "100m"}, {"ephemeral-storage", "512Mi"}, {"memory", "64Mi"}} {
-			least := resource.MustParse(r.small)
-			found, written := false, r.small
-			for _, c := range p.Containers {
-				q, err := resource.ParseQuantity(text(get(c.Node, "resources", kind, r.name)))
-				if err != nil {
-					continue
-				}
-				found = true
-				if q.Cmp(least) < 0 {
-					least, written = q, text(get(c.Node, "resources", kind, r.name))
-				}
-			}
+		for _, r := range []struct{ name, most string }{{"cpu", "500m"}, {"ephemeral-storage", "1Gi"}, {"memory", "512Mi"}} {
+			l, found := p.leastOf(kind, r.name)
 			if !found {
 				continue
 			}
+			if most := resource.MustParse(r.most); most.Cmp(l.amount) < 0 {
+				l = least{most, r.most}
+			}
 			// The limits may be another container's: a request above its limit is refused.
-			if limit, ok := limits[r.name]; ok && limit.Cmp(least) < 0 {
-				written = text(get(resources, "limits", r.name))
+			if limit, ok := limits[r.name]; ok && limit.amount.Cmp(l.amount) < 0 {
+				l = limit
 			}
 			if kind == "limits" {
-				limits[r.name] = least
+				limits[r.name] = l
 			}
-			set(amounts, r.name, str(written))
+			set(amounts, r.name, str(l.written))
 		}
 		if len(amounts.Content) > 0 {
 			set(resources, kind, amounts)
@@ -221,24 +228,40 @@ func (p *Pod) installerResources() *yaml.Node {
 	return resources
 }
 
-// expose declares the debug ports that the container does not declare yet.
-func (c *Container) expose(ports []runtimes.Port) {
-	for _, port := range ports {
-		declared := items(get(c.Node, "ports"))
-		number := strconv.Itoa(int(port.Number))
-		if slices.ContainsFunc(declared, func(n *yaml.Node) bool {
-			protocol := text(get(n, "protocol"))
-			return text(get(n, "containerPort")) == number && (protocol == "" || protocol == "TCP")
-		}) {
-			continue
+// limit is the container's limit of a resource, if it has one; 0 is none.
+func (c *Container) limit(name string) (resource.Quantity, bool) {
+	q, err := resource.ParseQuantity(text(get(c.Node, "resources", "limits", name)))
+	return q, err == nil && !q.IsZero()
+}
+
+// storageLimit is how much its containers, their logs and its emptyDir volumes may store before the kubelet evicts the pod: the
+// sum of the containers' limits (podEphemeralStorageLimitEviction in the kubelet's eviction_manager.go).
+func (p *Pod) storageLimit() (sum resource.Quantity, limited bool) {
+	for _, c := range p.Containers {
+		if q, ok := c.limit("ephemeral-storage"); ok && !c.Init {
+			sum.Add(q)
+			limited = true
 		}
-		name := port.Protocol
-		for i := 2; slices.ContainsFunc(declared, func(n *yaml.Node) bool { return text(get(n, "name")) == name }); i++ {
-			name = port.Protocol + "-" + strconv.Itoa(i) // names are unique within a container
-		}
-		list := ensure(c.Node, "ports", yaml.SequenceNode, "image", "imagePullPolicy", "command", "args", "workingDir")
-		list.Content = append(list.Content, mapping("name", str(name), "containerPort", num(int(port.Number))))
 	}
+	return sum, limited
+}
+
+// least is the smallest amount of a resource that a container of a pod has, and how the manifest writes it.
+type least struct {
+	amount  resource.Quantity
+	written string
+}
+
+// leastOf finds the smallest amount in the containers' limits or requests, if any has one.
+func (p *Pod) leastOf(kind, name string) (l least, found bool) {
+	for _, c := range p.Containers {
+		written := text(get(c.Node, "resources", kind, name))
+		amount, err := resource.ParseQuantity(written)
+		if err == nil && (!found || amount.Cmp(l.amount) < 0) {
+			l, found = least{amount, written}, true
+		}
+	}
+	return l, found
 }
 
 // relaxProbes raises the timeouts of a container's probes, and for a process that starts suspended the number of times

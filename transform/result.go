@@ -28,6 +28,8 @@ const (
 	EnvReferenced       = "EnvReferenced"       // something else depends on a variable that would change
 	OutlivesProgram     = "OutlivesProgram"     // the debugger stays when the program of a job or an init container ends
 	KnativeFeatures     = "KnativeFeatures"     // Knative admits the pod only with some of its features enabled
+	TightMemory         = "TightMemory"         // the debugger may not fit into the container's memory limit
+	TightStorage        = "TightStorage"        // the support files may not fit into the pod's ephemeral-storage limit
 	BadAnnotation       = "BadAnnotation"       // an annotation's value makes no sense
 	AnnotationRenamed   = "AnnotationRenamed"   // an annotation was written out under its valid name
 	UnknownContainer    = "UnknownContainer"    // an annotation names a container that the pod does not have

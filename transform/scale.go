@@ -52,22 +52,32 @@ func lower(node *yaml.Node, limit int) bool {
 	return true
 }
 
-// autoscaler is an object that sets another one's replica count.
+// target is a workload as the objects that scale it name it.
+type target struct{ kind, name, namespace string }
+
+// target is how others name the workload.
+func (w *Workload) target() target {
+	return target{w.kind, text(get(w.Node, "metadata", "name")), namespace(w.Node)}
+}
+
+// autoscaler is an object that sets how many pods another one gets.
 type autoscaler struct {
 	object   Object
 	node     *yaml.Node
-	kind     string // of the target
-	name     string
-	min, max string // the fields of its spec
+	target   target
+	min, max string // the fields of its spec; min is "" for a Rollout that takes its pods from the target: it has one count
 }
 
 // findAutoscalers lists the autoscalers of a document, in lists too.
 func findAutoscalers(object Object, node *yaml.Node, depth int) []autoscaler {
+	if isLocal(node) {
+		return nil
+	}
 	kind := text(get(node, "kind"))
 	if strings.HasSuffix(kind, "List") && depth < maxListDepth {
 		var found []autoscaler
 		for _, item := range items(get(node, "items")) {
-			if get(item, "kind") == nil && strings.TrimSuffix(kind, "List") == "HorizontalPodAutoscaler" {
+			if isMapping(item) && get(item, "kind") == nil && kind != "List" {
 				item = withKind(item, node)
 			}
 			found = append(found, findAutoscalers(object, item, depth+1)...)
@@ -75,19 +85,24 @@ func findAutoscalers(object Object, node *yaml.Node, depth int) []autoscaler {
 		return found
 	}
 	group, _, _ := strings.Cut(text(get(node, "apiVersion")), "/")
-	target := get(node, "spec", "scaleTargetRef")
-	a := autoscaler{object: object, node: node, kind: text(get(target, "kind")), name: text(get(target, "name"))}
+	a := autoscaler{object: object, node: node}
+	ref := "scaleTargetRef"
 	switch {
-	case target == nil:
-		return nil
 	case group == "autoscaling" && kind == "HorizontalPodAutoscaler":
 		a.min, a.max = "minReplicas", "maxReplicas"
 	case group == "keda.sh" && kind == "ScaledObject":
 		a.min, a.max = "minReplicaCount", "maxReplicaCount"
-		if a.kind == "" {
-			a.kind = "Deployment" // KEDA's default
-		}
+	case group == "argoproj.io" && kind == "Rollout":
+		a.max, ref = "replicas", "workloadRef"
 	default:
+		return nil
+	}
+	named := get(node, "spec", ref)
+	a.target = target{text(get(named, "kind")), text(get(named, "name")), namespace(node)}
+	if a.target.kind == "" && group == "keda.sh" {
+		a.target.kind = "Deployment" // KEDA's default
+	}
+	if a.target.name == "" {
 		return nil
 	}
 	return []autoscaler{a}
@@ -103,15 +118,32 @@ func withKind(item, list *yaml.Node) *yaml.Node {
 	return &view
 }
 
-// targets says whether the autoscaler scales the workload.
-func (a autoscaler) targets(w *Workload) bool {
-	return a.kind == w.kind && a.name != "" && a.name == text(get(w.Node, "metadata", "name")) && namespace(a.node) == namespace(w.Node)
+// pinAutoscalers makes what scales a workload keep the wanted number of replicas.
+func (s *Scope) pinAutoscalers(t target) {
+	if s.cfg.Replicas == 0 {
+		return
+	}
+	for _, a := range s.autoscalers {
+		if a.target != t {
+			continue
+		}
+		if a.pin(s.cfg.Replicas) {
+			a.object.MarkEdited()
+		}
+		if rollout := (target{"Rollout", text(get(a.node, "metadata", "name")), t.namespace}); a.min == "" && t.kind != rollout.kind {
+			s.pinAutoscalers(rollout) // which may be scaled in turn
+		}
+	}
 }
 
 // pin makes the autoscaler keep one number of replicas: the wanted one, or its own maximum where that is less.
 func (a autoscaler) pin(replicas int) bool {
 	spec := get(a.node, "spec")
-	changed := false
+	if a.min == "" {
+		return lower(get(spec, a.max), replicas)
+	}
+	// The number of pods that a ScaledObject keeps while it is paused.
+	changed := lower(get(a.node, "metadata", "annotations", "autoscaling.keda.sh/paused-replicas"), replicas)
 	if n, ok := integer(get(spec, a.max)); ok && n > 0 {
 		replicas = min(replicas, n)
 	}

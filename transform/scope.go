@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/debuginfo"
@@ -29,8 +30,8 @@ const (
 // podScope is what the settings and annotations say about one pod template.
 type podScope struct {
 	pod          *Pod
-	containers   []*containerScope // those to be made debuggable, in pod order
-	configured   []debuginfo.Entry // what an earlier run or the user configured; containers is empty then
+	containers   []*containerScope // those in scope, in pod order
+	configured   []debuginfo.Entry // what an earlier run or the user configured: the containers stay as they are then; nil: nothing
 	probeTimeout functionconfig.ProbeTimeout
 	suspend      bool
 	results      fn.Results // what there is to say before any image is known
@@ -42,6 +43,17 @@ type containerScope struct {
 	want     image.Want
 	artifact string           // what the annotation records
 	told     runtimes.Runtime // nil: detect
+
+	analysis func() (Analysis, error) // made once, by analyse
+}
+
+// analyse works out the container's process and runtime, once: the support images are asked for with what it says, before
+// anything is edited.
+func (c *containerScope) analyse(cfg image.Config, known sources) (Analysis, error) {
+	if c.analysis == nil {
+		c.analysis = sync.OnceValues(func() (Analysis, error) { return analyse(c.Container, cfg, known, c.told) })
+	}
+	return c.analysis()
 }
 
 // scopePod works out what is to be done with a pod. An error is a *runtimes.Refusal for the whole pod.
@@ -71,37 +83,37 @@ func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 		}
 		s.probeTimeout = timeout
 	}
-	if value, ok := annotation(p.Template, debuginfo.Annotation); ok {
+	value, configured := annotation(p.Template, debuginfo.Annotation)
+	if configured {
 		entries, err := debuginfo.Decode(value)
 		if err != nil {
 			return s, badAnnotation(debuginfo.Annotation, value, err.Error())
 		}
-		s.configured = entries
-		return s, nil
+		s.configured = append([]debuginfo.Entry{}, entries...)
 	}
-	named, err := s.named()
-	if err != nil {
-		return s, err
-	}
-	told, err := s.told()
-	if err != nil {
-		return s, err
-	}
-	platform := p.platform(cfg.Platform)
+	named, platform := s.named(), p.platform(cfg.Platform)
 	for _, c := range p.Containers {
 		if named != nil && !slices.Contains(named, c.Name) || named == nil && c.Init {
 			continue
 		}
 		scope := &containerScope{Container: c, want: image.Want{Image: c.Image, Platform: platform}, artifact: c.Image}
-		if !scope.matches(cfg.Artifacts) {
-			continue
+		if scope.matches(cfg.Artifacts) {
+			s.containers = append(s.containers, scope)
 		}
+	}
+	if configured {
+		return s, nil
+	}
+	told, err := s.told()
+	if err != nil {
+		return s, err
+	}
+	for _, c := range s.containers {
 		if r := told[c.Name]; r != nil {
-			scope.told = r
+			c.told = r
 		} else if r := told[""]; r != nil {
-			scope.told = r
+			c.told = r
 		}
-		s.containers = append(s.containers, scope)
 	}
 	if len(s.containers) > 0 && !p.onLinux() {
 		return s, &runtimes.Refusal{Reason: NotLinux, Message: "the pod runs on another operating system than Linux"}
@@ -110,10 +122,10 @@ func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 }
 
 // named reads the annotation that lists containers; nil where there is none.
-func (s *podScope) named() ([]string, error) {
+func (s *podScope) named() []string {
 	value, ok := s.pod.annotation(containersAnnotation)
 	if !ok {
-		return nil, nil
+		return nil
 	}
 	named := []string{}
 	for _, name := range strings.Split(value, ",") {
@@ -127,7 +139,7 @@ func (s *podScope) named() ([]string, error) {
 		}
 		named = append(named, name)
 	}
-	return named, nil
+	return named
 }
 
 // has says whether the pod has a container of that name.
@@ -188,48 +200,6 @@ func (s *podScope) told() (map[string]runtimes.Runtime, error) {
 
 func badAnnotation(key, value, problem string) error {
 	return &runtimes.Refusal{Reason: BadAnnotation, Message: fmt.Sprintf("annotation %s is %q: %s", key, value, problem)}
-}
-
-// platform is the platform that the pod's containers run on: what the pod asks of its node, else the default.
-func (p *Pod) platform(byDefault string) string {
-	os, rest, _ := strings.Cut(byDefault, "/")
-	arch, _, _ := strings.Cut(rest, "/")
-	wanted := p.nodeValues("kubernetes.io/arch", "beta.kubernetes.io/arch")
-	if len(wanted) == 0 || slices.Contains(wanted, arch) {
-		return byDefault
-	}
-	return os + "/" + wanted[0]
-}
-
-// onLinux says whether nothing in the pod asks for another operating system.
-func (p *Pod) onLinux() bool {
-	if name := text(get(p.Spec, "os", "name")); name != "" && name != "linux" {
-		return false
-	}
-	wanted := p.nodeValues("kubernetes.io/os", "beta.kubernetes.io/os")
-	return len(wanted) == 0 || slices.Contains(wanted, "linux")
-}
-
-// nodeValues returns the values that the pod's node selector, or required node affinity, allows for a node label.
-func (p *Pod) nodeValues(labels ...string) []string {
-	for _, label := range labels {
-		if v := text(get(p.Spec, "nodeSelector", label)); v != "" {
-			return []string{v}
-		}
-	}
-	var values []string
-	terms := get(p.Spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
-	for _, term := range items(terms) {
-		for _, e := range items(get(term, "matchExpressions")) {
-			if !slices.Contains(labels, text(get(e, "key"))) || text(get(e, "operator")) != "In" {
-				continue
-			}
-			for _, v := range items(get(e, "values")) {
-				values = append(values, text(v))
-			}
-		}
-	}
-	return values
 }
 
 // probeAnnotation returns the annotation for probes in whichever spelling: the pod template's or, where it has neither, the

@@ -4,13 +4,13 @@
 // The data flows one way:
 //
 //  1. [Find] lists the workloads in document order (workload.go) and what the settings and annotations say about their
-//     containers (scope.go).
+//     containers (scope.go) and their nodes (platform.go).
 //  2. [Scope.Images] names the images whose configurations are needed. Somebody else resolves them.
 //  3. [Scope.Apply] takes each container through
 //     its environment (env.go) and process (process.go, expand.go) → the program that matters (package launch) → its
 //     runtime (analyse.go, package runtimes) → its plan and the edits of command, args and env (attach.go),
-//  4. and then each pod through ports, support files, probes and annotation (pod.go), each workload through replicas
-//     and autoscalers (scale.go).
+//  4. and then each pod through ports (ports.go), support files, probes and annotation (pod.go), each workload through
+//     replicas and autoscalers (scale.go).
 //  5. Results come in document order (result.go).
 //
 // Nothing of a pod is edited before everything about the pod is decided, so that what cannot be done leaves no trace.
@@ -111,7 +111,7 @@ func (s *Scope) SupportImages(images map[image.Want]image.Result) []image.Want {
 		if c.Image == "" || images[c.want].Err != nil || slices.Contains(wants, s.delve(c.want.Platform)) {
 			return
 		}
-		a, err := analyse(c.Container, images[c.want].Config, s.sources, c.told)
+		a, err := c.analyse(images[c.want].Config, s.sources)
 		if err == nil && a.Detection.Runtime.Name() == "go" && (!strings.Contains(a.Process.Argv[0], "/") || c.completes()) {
 			wants = append(wants, s.delve(c.want.Platform))
 		}
@@ -123,7 +123,7 @@ func (s *Scope) SupportImages(images map[image.Want]image.Result) []image.Want {
 func (s *Scope) eachContainer(f func(*containerScope)) {
 	for _, w := range s.workloads {
 		for i, p := range w.pods {
-			if w.errs[i] != nil {
+			if w.errs[i] != nil || p.configured != nil {
 				continue
 			}
 			for _, c := range p.containers {
@@ -152,26 +152,6 @@ func (s *Scope) Apply(images map[image.Want]image.Result) fn.Results {
 		results = append(results, s.applyWorkload(w, images, host)...)
 	}
 	return results
-}
-
-// hostPorts lists the ports of the pods that share their node's network. Two of them may meet on one node, where the
-// second to ask for a port does not get it: a JVM whose debug agent cannot listen does not start.
-func (s *Scope) hostPorts() map[int32]bool {
-	host := map[int32]bool{}
-	for _, w := range s.workloads {
-		for _, p := range w.pods {
-			if !p.pod.onHostNetwork() {
-				continue
-			}
-			maps.Copy(host, p.pod.usedPorts())
-			for _, e := range p.configured {
-				for _, port := range e.Ports {
-					host[port] = true
-				}
-			}
-		}
-	}
-	return host
 }
 
 func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Result, host map[int32]bool) fn.Results {
@@ -210,7 +190,7 @@ func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Resu
 	}
 	if debugged {
 		edited = w.scaleDown(s.cfg) || edited
-		s.pinAutoscalers(w.Workload)
+		s.pinAutoscalers(w.target())
 	}
 	if edited {
 		w.Object.MarkEdited()
@@ -218,41 +198,45 @@ func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Resu
 	return results
 }
 
-func (s *Scope) pinAutoscalers(w *Workload) {
-	if s.cfg.Replicas == 0 {
-		return
-	}
-	for _, a := range s.autoscalers {
-		if a.targets(w) && a.pin(s.cfg.Replicas) {
-			a.object.MarkEdited()
-		}
-	}
-}
-
-// refusePod makes the results for a pod that stays as it is for a reason that concerns all of it.
+// refusePod makes the results for a pod that stays as it is for a reason that concerns all of it. Where an annotation
+// makes no sense, nothing says which containers were meant: then all are, but for init containers.
 func refusePod(p *podScope, cfg functionconfig.Config, err error) fn.Results {
-	if len(p.containers) == 0 {
-		return fn.Results{p.pod.Workload.result(severity(cfg), reasonOf(err), "left alone: "+err.Error())}
-	}
 	var results fn.Results
 	for _, c := range p.containers {
 		results = append(results, c.refusal(severity(cfg), "", err))
 	}
+	if results != nil {
+		return results
+	}
+	for _, c := range p.pod.Containers {
+		if !c.Init {
+			results = append(results, c.refusal(severity(cfg), "", err))
+		}
+	}
+	if results == nil {
+		results = append(results, p.pod.Workload.result(severity(cfg), reasonOf(err), "left alone: "+err.Error()))
+	}
 	return results
 }
 
-// adjustConfigured keeps the containers of a pod that is debuggable already, but relaxes their probes.
+// adjustConfigured keeps the containers of a pod that is debuggable already, but relaxes the probes of those that the
+// annotation lists.
 func (s *Scope) adjustConfigured(p *podScope) (results fn.Results, debugged, changed bool) {
-	for _, e := range p.configured {
-		i := slices.IndexFunc(p.pod.Containers, func(c *Container) bool { return c.Name == e.Name })
-		if i < 0 {
-			results = append(results, p.pod.Workload.result(fn.Warning, UnknownContainer, "annotation "+debuginfo.Annotation+" lists "+e.Name+", which is no container of the pod"))
-			continue
+	for _, c := range p.pod.Containers {
+		i := slices.IndexFunc(p.configured, func(e debuginfo.Entry) bool { return e.Name == c.Name })
+		switch {
+		case i >= 0:
+			debugged = true
+			changed = c.relaxProbes(p.probeTimeout, p.suspend) || changed
+			results = append(results, c.result(fn.Info, AlreadyConfigured, p.configured[i].Runtime, "kept as it is: annotation %s lists it", debuginfo.Annotation))
+		case slices.ContainsFunc(p.containers, func(s *containerScope) bool { return s.Container == c }):
+			results = append(results, c.result(fn.Info, AlreadyConfigured, "", "kept as it is: annotation %s does not list it", debuginfo.Annotation))
 		}
-		c := p.pod.Containers[i]
-		changed = c.relaxProbes(p.probeTimeout, p.suspend) || changed
-		debugged = true
-		results = append(results, c.result(fn.Info, AlreadyConfigured, e.Runtime, "kept as it is: annotation %s lists it", debuginfo.Annotation))
+	}
+	for _, e := range p.configured {
+		if !slices.ContainsFunc(p.pod.Containers, func(c *Container) bool { return c.Name == e.Name }) {
+			results = append(results, p.pod.Workload.result(fn.Warning, UnknownContainer, "annotation "+debuginfo.Annotation+" lists "+e.Name+", which is no container of the pod"))
+		}
 	}
 	return results, debugged, changed
 }
@@ -280,7 +264,7 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host m
 			refuse(i, "", imageProblem(resolved.Err))
 			continue
 		}
-		analysis, err := analyse(c.Container, resolved.Config, s.sources, c.told)
+		analysis, err := c.analyse(resolved.Config, s.sources)
 		if err != nil {
 			refuse(i, "", err)
 			continue
@@ -291,6 +275,13 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host m
 		if plan, err := analysis.planned(options); err == nil && plan.Existing {
 			for _, port := range plan.Ports {
 				used[port.Number] = true
+			}
+		}
+	}
+	for _, c := range p.pod.Containers {
+		if !slices.ContainsFunc(attachments, func(a *attachment) bool { return a != nil && a.Container == c }) {
+			for _, port := range s.likelyDebugPorts(c, images) {
+				used[port] = true
 			}
 		}
 	}
@@ -339,10 +330,10 @@ func (p *podScope) apply(attached []*attachment, registry string) {
 	for _, a := range attached {
 		a.writeCommandLine(a.edited, a.command, a.args)
 		a.applyEnv(a.env)
-		if !p.pod.Workload.Kind.Knative {
-			a.expose(a.plan.Ports)
-		}
 		a.relaxProbes(p.probeTimeout, p.suspend)
+	}
+	if !p.pod.Workload.Kind.Knative {
+		p.pod.expose(attached)
 	}
 	p.pod.addSupport(attached, registry)
 	p.pod.annotate(entries)

@@ -64,6 +64,9 @@ func TestPlatform(t *testing.T) {
 		"affinity to the default":   {affinity("[{matchExpressions: [{key: kubernetes.io/arch, operator: In, values: [arm64, amd64]}]}]"), "linux/amd64", "linux/amd64"},
 		"affinity in several terms": {affinity("[{matchExpressions: [{key: zone, operator: In, values: [a]}]}, {matchExpressions: [{key: kubernetes.io/arch, operator: In, values: [arm64]}]}]"), "linux/amd64", "linux/arm64"},
 		"another operator":          {affinity("[{matchExpressions: [{key: kubernetes.io/arch, operator: NotIn, values: [arm64]}]}]"), "linux/amd64", "linux/amd64"},
+		"affinity to others":        {affinity("[{matchExpressions: [{key: kubernetes.io/arch, operator: NotIn, values: [amd64]}]}]"), "linux/amd64", "linux/arm64"},
+		"affinity to some others":   {affinity("[{matchExpressions: [{key: kubernetes.io/arch, operator: NotIn, values: [arm64, amd64]}]}]"), "linux/amd64", "linux/s390x"},
+		"to others in one term":     {affinity("[{matchExpressions: [{key: kubernetes.io/arch, operator: NotIn, values: [amd64]}]}, {matchExpressions: [{key: kubernetes.io/arch, operator: NotIn, values: [arm64]}]}]"), "linux/amd64", "linux/amd64"},
 		"another label":             {affinity("[{matchExpressions: [{key: zone, operator: In, values: [arm64]}]}]"), "linux/amd64", "linux/amd64"},
 		"not as it should be":       {"{nodeSelector: [kubernetes.io/arch], affinity: x}", "linux/amd64", "linux/amd64"},
 	} {

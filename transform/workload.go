@@ -120,7 +120,7 @@ func find(object Object, node *yaml.Node, path, defaultAPIVersion, defaultKind s
 	if apiVersion == "" && kind == "" {
 		apiVersion, kind = defaultAPIVersion, defaultKind
 	}
-	if local, _ := annotation(node, "config.kubernetes.io/local-config"); local == "true" {
+	if isLocal(node) {
 		return nil
 	}
 	if element, isList := strings.CutSuffix(kind, "List"); isList && get(node, "items") != nil && (kind != "List" || apiVersion == "v1") {
@@ -157,6 +157,12 @@ func find(object Object, node *yaml.Node, path, defaultAPIVersion, defaultKind s
 		return []*Workload{w}
 	}
 	return nil
+}
+
+// isLocal says whether an object is for tools alone and never gets to a cluster.
+func isLocal(node *yaml.Node) bool {
+	local, _ := annotation(node, "config.kubernetes.io/local-config")
+	return local == "true"
 }
 
 func (w *Workload) addPod(node *yaml.Node, path string) {

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 func TestStartRestartDeletion(t *testing.T) {
@@ -146,7 +148,7 @@ func TestNamespacesAndSelector(t *testing.T) {
 	all.stop()
 }
 
-// The namespace of the kubeconfig's context is the default.
+// The namespace of the kubeconfig's context is the default, also where the kubeconfig is a list of files, not all of which exist.
 func TestDefaultNamespace(t *testing.T) {
 	ns := namespace(t)
 	createPod(t, ns, "p", goInfo, "web")
@@ -155,9 +157,13 @@ func TestDefaultNamespace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := watchAs(t, kubeconfig)
-	s.want("+p:web=a")
-	s.stop()
+	contexts := changed(t, kubeconfig, func(c *clientcmdapi.Config) { clear(c.Clusters); clear(c.AuthInfos) })
+	others := changed(t, kubeconfig, func(c *clientcmdapi.Config) { clear(c.Contexts); c.CurrentContext = "" })
+	for _, list := range []string{kubeconfig, strings.Join([]string{"/does/not/exist", contexts, others}, string(filepath.ListSeparator))} {
+		s := watchAs(t, list)
+		s.want("+p:web=a")
+		s.stop()
+	}
 }
 
 // What happens while the network is down is told afterwards, and once: what went on running is not told again. With a restart of the

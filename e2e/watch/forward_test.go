@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -125,15 +126,17 @@ func (k *kubelet) breakConnections() {
 	clear(k.conns)
 }
 
-// createPodOn makes a debuggable pod on the node whose container "web" debugs on a port.
+// createPod makes a debuggable pod on the node whose container "web" debugs on a port.
 func (k *kubelet) createPod(t *testing.T, ns, name, runtime, protocol string, port int) {
 	t.Helper()
-	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: ns, Annotations: map[string]string{
-			"debug.cloud.google.com/config": fmt.Sprintf(`{"web":{"runtime":%q,"ports":{%q:%d}}}`, runtime, protocol, port),
-		}},
-		Spec: corev1.PodSpec{NodeName: k.node, Containers: []corev1.Container{{Name: "web", Image: "example.com/web"}}},
-	}
+	k.createAnnotated(t, ns, name, fmt.Sprintf(`{"web":{"runtime":%q,"ports":{%q:%d}}}`, runtime, protocol, port), "web")
+}
+
+// createAnnotated makes a pod on the node with one container for each name.
+func (k *kubelet) createAnnotated(t *testing.T, ns, name, annotation string, containers ...string) {
+	t.Helper()
+	pod := newPod(ns, name, annotation, containers...)
+	pod.Spec.NodeName = k.node
 	if _, err := admin.CoreV1().Pods(ns).Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -398,20 +401,138 @@ func TestForwardToNode(t *testing.T) {
 	s.stop()
 }
 
+// hello serves a greeting, in place of a debugger, and returns the address.
+func hello(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }))
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+// getHello reads the greeting from a local port, over a connection of its own.
+func getHello(port int) error {
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/", port))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "hello" {
+		return fmt.Errorf("got %q, %w", body, err)
+	}
+	return nil
+}
+
+// While the API server is away nothing is forwarded, and the state says so. Then the forward is back, with its port, and without another event.
+func TestForwardWhileTheAPIServerRestarts(t *testing.T) {
+	ns := namespace(t)
+	k := startKubelet(t, "node-restart")
+	port := freePort(t)
+	k.createPod(t, ns, "p", "go", "dlv", port)
+	k.lead("p", port, hello(t))
+	setStatus(t, ns, "p", running("web", "a", 0))
+	s := watch(t, "-n", ns, "--port-forward", "--listen", ":0")
+	base := s.served()
+	s.want("+p:web=a", fmt.Sprintf("p:web %d->%d", port, port))
+	if err := getHello(port); err != nil {
+		t.Fatal(err)
+	}
+	forwarded := func() int { return len(s.state(base).ForwardedPorts) }
+	if n := forwarded(); n != 1 {
+		t.Errorf("%d forwards in the state", n)
+	}
+	plane.KillAPIServer()
+	eventually(t, "the end of the forward", func() bool { return forwarded() == 0 })
+	if n := len(s.state(base).DebuggingContainers); n != 1 {
+		t.Errorf("%d containers in the state: that the server is away says nothing of them", n)
+	}
+	s.wantError("lost the connection")
+	if err := plane.StartAPIServer(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the forward to be back", func() bool { return getHello(port) == nil })
+	if n := forwarded(); n != 1 {
+		t.Errorf("%d forwards in the state", n)
+	}
+	s.wantError("connected to")
+	s.stop()
+	// That the server is away is not said again for each forward.
+	if text := s.errors(); strings.Contains(text, "forwarding") {
+		t.Errorf("stderr: %s", text)
+	}
+}
+
+// Whoever comes second gets another port: another program, another container, another watch. What is forwarded is the container's own port
+// all the same, and ports are given back at the end.
+func TestForwardToPortsThatAreTaken(t *testing.T) {
+	ns := namespace(t)
+	k := startKubelet(t, "node-taken")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	taken, free := l.Addr().(*net.TCPAddr).Port, freePort(t)
+	k.createAnnotated(t, ns, "p", fmt.Sprintf(`{"web":{"ports":{"dlv":%d,"jdwp":%d}},"db":{"ports":{"dap":%[2]d}}}`, taken, free), "web", "db")
+	k.lead("p", taken, hello(t))
+	k.lead("p", free, hello(t))
+	setStatus(t, ns, "p", running("web", "a", 0), running("db", "b", 0))
+
+	used := map[int]bool{taken: true}
+	var sessions []*session
+	for range 2 {
+		s := watch(t, "-n", ns, "--port-forward", "--listen", ":0")
+		sessions = append(sessions, s)
+		base := s.served()
+		s.want("+p:web=a", "+p:db=b")
+		same := 0
+		for range 3 {
+			e := parse(t, s.next()).Result
+			p := e.Event.PortEvent
+			if used[p.LocalPort] {
+				t.Errorf("local port %d is used twice", p.LocalPort)
+			}
+			used[p.LocalPort] = true
+			if p.LocalPort == free {
+				same++
+			}
+			if want := map[string]int{"web/dlv": taken, "web/jdwp": free, "db/dap": free}[p.ContainerName+"/"+p.PortName]; p.RemotePort != want {
+				t.Errorf("%s of %s leads to %d, want %d", p.PortName, p.ContainerName, p.RemotePort, want)
+			}
+			if want := fmt.Sprintf("Forwarding container %s to local port %d", p.ContainerName, p.LocalPort); e.Entry != want {
+				t.Errorf("entry %q, want %q", e.Entry, want)
+			}
+			if err := getHello(p.LocalPort); err != nil {
+				t.Error(err)
+			}
+		}
+		if want := 2 - len(sessions); same != want {
+			t.Errorf("watch %d: %d forwards have port %d, want %d", len(sessions), same, free, want)
+		}
+		if n := len(s.state(base).ForwardedPorts); n != 3 {
+			t.Errorf("%d forwards in the state, want 3", n)
+		}
+	}
+	for _, s := range sessions {
+		s.stop()
+	}
+	delete(used, taken)
+	for port := range used {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			t.Errorf("port %d is not given back: %v", port, err)
+			continue
+		}
+		l.Close()
+	}
+}
+
 // Two protocols on one port, as Delve has it, are two forwards.
 func TestForwardTwoProtocolsOnOnePort(t *testing.T) {
 	ns := namespace(t)
 	k := startKubelet(t, "node-two")
 	port := freePort(t)
-	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: ns, Annotations: map[string]string{
-			"debug.cloud.google.com/config": fmt.Sprintf(`{"web":{"ports":{"dlv":%d,"dap":%[1]d}}}`, port),
-		}},
-		Spec: corev1.PodSpec{NodeName: k.node, Containers: []corev1.Container{{Name: "web", Image: "example.com/web"}}},
-	}
-	if _, err := admin.CoreV1().Pods(ns).Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	k.createAnnotated(t, ns, "p", fmt.Sprintf(`{"web":{"ports":{"dlv":%d,"dap":%[1]d}}}`, port), "web")
 	setStatus(t, ns, "p", running("web", "a", 0))
 	s := watch(t, "-n", ns, "--port-forward")
 	s.want("+p:web=a")
@@ -443,21 +564,14 @@ func TestForwardOverSPDY(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }))
-	defer server.Close()
 	port := freePort(t)
 	k.createPod(t, ns, "p", "go", "dlv", port)
-	k.lead("p", port, server.Listener.Addr().String())
+	k.lead("p", port, hello(t))
 	setStatus(t, ns, "p", running("web", "a", 0))
 	s := watchAs(t, kubeconfig, "--port-forward")
 	s.want("+p:web=a", fmt.Sprintf("p:web %d->%d", port, port))
-	resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/", port))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "hello" {
-		t.Errorf("got %q, %v", body, err)
+	if err := getHello(port); err != nil {
+		t.Error(err)
 	}
 	s.stop()
 }

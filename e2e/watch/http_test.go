@@ -3,9 +3,16 @@ package watch
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // Events over HTTP are those of stdout, to the letter: history first, then live. The stream ends whole when the program does.
@@ -72,4 +79,59 @@ func TestEndsWhileDisconnected(t *testing.T) {
 	link.cut()
 	s.wantError("lost the connection")
 	s.stop()
+}
+
+// A program that starts the watch for its HTTP side alone, and never reads its stdout and stderr, gets all of it over HTTP.
+func TestOutputsThatNobodyReads(t *testing.T) {
+	ns, name := namespace(t), strings.Repeat("p", 60)
+	kubeconfig, err := plane.Kubeconfig(ns, "admin", "system:masters")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	cmd := exec.Command(program, "watch", "--kubeconfig", kubeconfig, "--listen", address)
+	for _, pipe := range []func() (io.ReadCloser, error){cmd.StdoutPipe, cmd.StderrPipe} {
+		if _, err := pipe(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill() }() // it has ended if all is well
+	createPod(t, ns, name, "", "web")
+	const changes = 350
+	for i := range changes { // each is a warning on stderr and, once mended, an event on stdout: more than pipes hold
+		annotation := fmt.Sprintf(`{"web":{"artifact":"%d"}}`, i)
+		for _, value := range []string{strings.TrimSuffix(annotation, "}"), annotation} {
+			patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{"debug.cloud.google.com/config": value}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := admin.CoreV1().Pods(ns).Patch(t.Context(), name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if i == 0 {
+			setStatus(t, ns, name, running("web", "a", 0))
+		}
+	}
+	resp, err := (&http.Client{Timeout: patience}).Get("http://" + address + "/v1/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	last := fmt.Sprintf(`"artifact":"%d"`, changes-1)
+	for lines.Scan() && !(strings.Contains(lines.Text(), last) && strings.Contains(lines.Text(), "Started")) {
+	}
+	if lines.Err() != nil || !strings.Contains(lines.Text(), last) {
+		t.Fatalf("the stream ends with %q, %v", lines.Text(), lines.Err())
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
 }

@@ -95,6 +95,13 @@ func namespace(t *testing.T, labels ...string) string {
 // createPod makes a pod with one container for each name; annotation "" makes one that is not debuggable.
 func createPod(t testing.TB, namespace, name, annotation string, containers ...string) {
 	t.Helper()
+	pod := newPod(namespace, name, annotation, containers...)
+	if _, err := admin.CoreV1().Pods(namespace).Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newPod(namespace, name, annotation string, containers ...string) *corev1.Pod {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: map[string]string{"app": name}}}
 	if annotation != "" {
 		pod.Annotations = map[string]string{"debug.cloud.google.com/config": annotation}
@@ -102,9 +109,7 @@ func createPod(t testing.TB, namespace, name, annotation string, containers ...s
 	for _, c := range containers {
 		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: c, Image: "example.com/" + c})
 	}
-	if _, err := admin.CoreV1().Pods(namespace).Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	return pod
 }
 
 func deletePod(t testing.TB, namespace, name string) {

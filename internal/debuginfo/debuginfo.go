@@ -9,8 +9,10 @@ package debuginfo
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"reflect"
 )
 
 // Annotation is the key of the annotation on a pod's metadata.
@@ -63,21 +65,21 @@ func Decode(value string) ([]Entry, error) {
 	if tok, err := dec.Token(); err == io.EOF {
 		return nil, fmt.Errorf("reading %s: it is empty; want an object of containers", Annotation)
 	} else if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", Annotation, err)
+		return nil, fmt.Errorf("reading %s: %w", Annotation, plainly(err))
 	} else if tok != json.Delim('{') {
-		return nil, fmt.Errorf("reading %s: want an object of containers, got %v", Annotation, tok)
+		return nil, fmt.Errorf("reading %s: want an object of containers", Annotation)
 	}
 	var entries []Entry
 	at := map[string]int{}
 	for dec.More() {
 		tok, err := dec.Token()
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", Annotation, err)
+			return nil, fmt.Errorf("reading %s: %w", Annotation, plainly(err))
 		}
 		name := tok.(string) // a key of an object is always a string
 		var c Container
 		if err := dec.Decode(&c); err != nil {
-			return nil, fmt.Errorf("reading %s of container %q: %w", Annotation, name, err)
+			return nil, fmt.Errorf("reading %s of container %q: %w", Annotation, name, plainly(err))
 		}
 		for protocol, port := range c.Ports {
 			if port < 1 || port > 65535 {
@@ -92,10 +94,26 @@ func Decode(value string) ([]Entry, error) {
 		entries = append(entries, Entry{name, c})
 	}
 	if _, err := dec.Token(); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", Annotation, err)
+		return nil, fmt.Errorf("reading %s: %w", Annotation, plainly(err))
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, fmt.Errorf("reading %s: text after the closing brace", Annotation)
 	}
 	return entries, nil
+}
+
+// plainly puts what encoding/json says of an annotation in terms of the annotation.
+func plainly(err error) error {
+	var other *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &other):
+		want := map[reflect.Kind]string{reflect.String: "a string", reflect.Int32: "a whole number", reflect.Map: "an object of ports"}[other.Type.Kind()]
+		if other.Field == "" {
+			return fmt.Errorf("want an object, got: %s", other.Value)
+		}
+		return fmt.Errorf("%s: want %s, got: %s", other.Field, want, other.Value)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the JSON ends early")
+	}
+	return err
 }

@@ -30,8 +30,16 @@ func TestDecodeErrors(t *testing.T) {
 		`{"web":1}`:                         `of container "web"`,
 		`{"web":{"ports":{"dlv":70000}}}`:   "not between 1 and 65535",
 		`{"web":{}} {}`:                     "text after the closing brace",
-		`{"web":{`:                          `of container "web"`,
-		`{"web":{"ports":{"dlv":"56268"}}}`: "cannot unmarshal",
+		"null":                              "want an object of containers",
+		`{"web":{`:                          `of container "web": the JSON ends early`,
+		`{"web":`:                           `of container "web": the JSON ends early`,
+		`{"web":{}`:                         "the JSON ends early",
+		`{"web":[]}`:                        `of container "web": want an object, got: array`,
+		`{"web":{"runtime":1}}`:             "runtime: want a string, got: number",
+		`{"web":{"ports":{"dlv":"56268"}}}`: "want a whole number, got: string",
+		`{"web":{"ports":{"dlv":1.5}}}`:     "want a whole number, got: number 1.5",
+		`{"web":{"ports":{"dlv":1e10}}}`:    "want a whole number, got: number 1e10",
+		`{"web":{"ports":["dlv"]}}`:         "ports: want an object of ports, got: array",
 	} {
 		if _, err := Decode(value); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want an error with %q", value, err, want)

@@ -43,7 +43,22 @@ type Field struct {
 const withoutQuotes = "; write it without quotes"
 
 // Reader reads nodes and collects problems. The zero value is ready for use; a Reader is not for concurrent use.
-type Reader struct{ problems []error }
+type Reader struct {
+	problems []error
+	values   int // read so far
+}
+
+// maxValues bounds what one Reader reads. No file that people write comes near, but a few lines with aliases can.
+const maxValues = 1_000_000
+
+// tooMany counts a value, and records a problem, once, when there are more than maxValues.
+func (r *Reader) tooMany(path string) bool {
+	r.values++
+	if r.values == maxValues+1 {
+		r.Errorf(path, "there are more than %d values up to here: do aliases (*name) multiply?", maxValues)
+	}
+	return r.values > maxValues
+}
 
 // Errorf records a problem of the field at path.
 func (r *Reader) Errorf(path, format string, args ...any) {
@@ -112,6 +127,9 @@ func (r *Reader) Pairs(n *yaml.Node, path string, f func(key string, value *yaml
 	}
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
+		if r.tooMany(path) {
+			return false
+		}
 		key := resolve(n.Content[i])
 		switch at := Join(path, key.Value); {
 		case key.Kind != yaml.ScalarNode:
@@ -140,6 +158,9 @@ func (r *Reader) items(n *yaml.Node, path, want string, f func(n *yaml.Node, pat
 		return false
 	}
 	for i, item := range n.Content {
+		if r.tooMany(path) {
+			return false
+		}
 		f(resolve(item), Index(path, i))
 	}
 	return true
@@ -204,6 +225,28 @@ func (r *Reader) Int(n *yaml.Node, path string) (value int, ok bool) {
 // wrong records that n is not what is wanted.
 func (r *Reader) wrong(n *yaml.Node, path, want, hint string) {
 	r.Errorf(path, "want %s, got %s%s", want, describe(n), hint)
+}
+
+// Text returns the scalar below n that names lead to, through mappings; "" where there is none. Unlike a Reader it reports nothing.
+func Text(n *yaml.Node, names ...string) string {
+	n = resolve(n)
+	for _, name := range names {
+		if n.Kind != yaml.MappingNode {
+			return ""
+		}
+		var value *yaml.Node
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if resolve(n.Content[i]).Value == name {
+				value = n.Content[i+1]
+				break
+			}
+		}
+		n = resolve(value)
+	}
+	if n.Kind != yaml.ScalarNode || IsNull(n) {
+		return ""
+	}
+	return n.Value
 }
 
 // IsNull says whether a node counts as not given.

@@ -12,7 +12,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -75,10 +74,8 @@ func readEntry(r *fields.Reader, n *yaml.Node, path string) Entry {
 }
 
 func checkReference(s string) error {
-	if _, err := name.ParseReference(s, name.WeakValidation); err != nil {
-		return fmt.Errorf("%s is not an image reference: %w", fields.Quote(s), err)
-	}
-	return nil
+	_, err := ParseReference(s)
+	return err
 }
 
 func checkDigest(s string) error {

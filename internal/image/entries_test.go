@@ -81,7 +81,8 @@ func TestParseEntries(t *testing.T) {
 		"no entry":   {in: `[web]`, err: `images[0]: want a mapping, got the string "web"`},
 		"no image":   {in: `[{config: {}}]`, err: `images[0].image: is missing`},
 		"no config":  {in: `[{image: web}]`, err: `images[0].config: is missing`},
-		"bad image":  {in: `[{image: "Web App", config: {}}]`, err: `images[0].image: "Web App" is not an image reference: could not parse reference: Web App`},
+		"capitals":   {in: `[{image: Web, config: {}}]`, err: `images[0].image: "Web" is not an image reference: a repository's name has no capital letters`},
+		"bad image":  {in: `[{image: "Web App", config: {}}]`, err: `images[0].image: "Web App" is not an image reference: want REPOSITORY[:TAG][@DIGEST], like gcr.io/acme/web:v1`},
 		"bad digest": {in: `[{image: web, digest: "sha256:00", config: {}}]`, err: `images[0].digest: "sha256:00" is not a digest like sha256:<64 hexadecimal digits>: wrong number of hex digits for sha256: 00`},
 		"bad platform": {
 			in:  `[{image: web, platform: amd64, config: {}}, {image: web, platform: linux/, config: {}}]`,
@@ -151,6 +152,14 @@ func TestParseImageConfigs(t *testing.T) {
 			checkEntries(t, got, err, test.want, test.err)
 		})
 	}
+}
+
+// TestImageConfigsAreBounded: a few lines with aliases can stand for more than memory holds.
+func TestImageConfigsAreBounded(t *testing.T) {
+	const many = 5000
+	in := head + "images:\n- &image {image: a, config: {Env: [&env A=b" + strings.Repeat(", *env", many) + "]}}\n" + strings.Repeat("- *image\n", many)
+	got, err := ParseImageConfigs([]byte(in), "f.yaml")
+	checkEntries(t, got, err, nil, `reading image configurations "f.yaml": document 1: images[199].config.Env: there are more than 1000000 values up to here: do aliases (*name) multiply?`)
 }
 
 func TestParseImageConfigsResource(t *testing.T) {

@@ -43,6 +43,22 @@ type host struct {
 	scheme  string // "" until a request went through
 	refuses bool   // credentials are needed
 	pinged  *pong
+	answers bool // there was an answer to something
+	silent  bool // there was none within the time for an image
+}
+
+// givesUp reports whether the host is not worth waiting for any more: it has not answered anything, and somebody has waited for all
+// the time that an image has. So what cannot be reached at all, as behind a firewall, costs that time once and not for each image.
+func (h *host) givesUp() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.silent && !h.answers
+}
+
+func (h *host) ranOutOfTime() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.silent = true
 }
 
 // pong is the host's answer to a ping.
@@ -142,11 +158,24 @@ func transient(err error) bool {
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
+// maxRequests bounds the requests of one call, with those for authentication and redirects: the library follows redirects for
+// as long as there are any.
+const maxRequests = 32
+
 // attempt collects, over the requests of one call, what the registry says about coming back. It travels in the
 // context, because the library does not hand out responses.
 type attempt struct {
-	mu    sync.Mutex
-	after time.Duration
+	mu       sync.Mutex
+	after    time.Duration
+	requests int
+}
+
+// begin counts a request, and reports whether it may be sent.
+func (a *attempt) begin() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.requests++
+	return a.requests <= maxRequests
 }
 
 type attemptKey struct{}
@@ -273,11 +302,12 @@ func (h *host) send(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// speaksPlain reports whether a TLS handshake failed because the answer was plain http. An http.Client tells it with
-// http.ErrSchemeMismatch, a transport does not.
+// speaksPlain reports whether a TLS handshake failed because the answer was not TLS, and so plain http: the answer to what is no
+// request may be an error page without a status line. An http.Client tells it with http.ErrSchemeMismatch, a transport does
+// not.
 func speaksPlain(err error) bool {
 	var record tls.RecordHeaderError
-	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/"
+	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record)
 }
 
 func (h *host) learn(scheme string) {
@@ -336,17 +366,22 @@ func (h *host) roundTrip(req *http.Request) (*http.Response, error) {
 	if h.registry.insecure(req.URL.Host) {
 		base = h.registry.loose
 	}
+	a, ok := req.Context().Value(attemptKey{}).(*attempt)
+	if ok && !a.begin() {
+		return nil, fmt.Errorf("%s does not stop redirecting", h.name)
+	}
 	resp, err := base.RoundTrip(req)
 	if err != nil {
 		return nil, withoutPort(err)
 	}
+	h.mu.Lock()
+	h.answers = true
+	h.mu.Unlock()
 	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
-		if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 && s < 1<<20 {
-			if a, ok := req.Context().Value(attemptKey{}).(*attempt); ok {
-				a.mu.Lock()
-				a.after = time.Duration(s) * time.Second
-				a.mu.Unlock()
-			}
+		if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 && s < 1<<20 && ok {
+			a.mu.Lock()
+			a.after = time.Duration(s) * time.Second
+			a.mu.Unlock()
 		}
 	}
 	if resp.ContentLength > maxDocument && req.Method != http.MethodHead {

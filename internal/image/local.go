@@ -85,11 +85,8 @@ func (l *Local) split() (file string, tie name.Reference, err error) {
 	if _, err := os.Lstat(l.spec); err == nil {
 		return l.spec, nil, nil
 	}
-	tie, err = name.ParseReference(image)
-	if err != nil {
-		return "", nil, fmt.Errorf("image reference %q: %w", image, err)
-	}
-	return file, tie, nil
+	tie, err = ParseReference(image)
+	return file, tie, err
 }
 
 // Open opens the layout or archive, so that a wrong path is known before an image is asked for. Config does it by itself.
@@ -452,14 +449,16 @@ func (l *Local) loadSaved(ctx context.Context, saved []savedImage, platform v1.P
 	var cs []*candidate
 	for _, s := range saved {
 		member := path.Clean("/" + s.Config)[1:]
-		b, err := l.store.files.read(ctx, member)
-		if err != nil {
-			return Config{}, fmt.Errorf("image configuration: %w", err)
-		}
 		// Members are named after their digest, by Docker, Podman and containerd alike; other tools may not do it.
-		hex := strings.TrimSuffix(path.Base(member), ".json")
-		if h, err := v1.NewHash("sha256:" + hex); err == nil {
-			if err := verify(h, b); err != nil {
+		digest, noDigest := v1.NewHash("sha256:" + strings.TrimSuffix(path.Base(member), ".json"))
+		b, err := l.store.files.read(ctx, member)
+		switch {
+		case err != nil && noDigest == nil:
+			return Config{}, fmt.Errorf("blob %s: %w", digest, err)
+		case err != nil:
+			return Config{}, fmt.Errorf("image configuration: %w", err)
+		case noDigest == nil:
+			if err := verify(digest, b); err != nil {
 				return Config{}, err
 			}
 		}

@@ -163,7 +163,7 @@ func TestLocalPaths(t *testing.T) {
 		{NewLayout(filepath.Join(dir, "none")), "write it first, or correct the path"},
 		{NewLayout("web=" + filepath.Join(dir, "none")), "write it first, or correct the path"},
 		{NewLayout("web="), "path is empty"},
-		{NewLayout("Not A Ref=" + dir), `image reference "Not A Ref"`},
+		{NewLayout("Not A Ref=" + dir), `"Not A Ref" is not an image reference`},
 		{NewLayout(file), "use it as an archive"},
 		{NewLayout(dir), "no index.json"},
 		{NewArchive(filepath.Join(dir, "none.tar")), "write it first, or correct the path"},
@@ -273,7 +273,7 @@ func TestSavedForms(t *testing.T) {
 		{"any name", map[string][]byte{"config": amd64, "manifest.json": jsonOf(t, []saved{{"config", []string{"web:v1"}, nil}})}, "linux/amd64"},
 		{"two platforms", map[string][]byte{"a": amd64, "b": arm64, "manifest.json": jsonOf(t, []saved{{"a", []string{"web:v1"}, nil}, {"b", []string{"web:v1"}, nil}})}, "linux/arm64"},
 		{"corrupt", map[string][]byte{legacy: append([]byte(" "), amd64...), "manifest.json": jsonOf(t, []saved{{legacy, []string{"web:v1"}, nil}})}, "corrupt"},
-		{"missing", map[string][]byte{"manifest.json": jsonOf(t, []saved{{legacy, []string{"web:v1"}, nil}})}, "missing"},
+		{"missing", map[string][]byte{"manifest.json": jsonOf(t, []saved{{legacy, []string{"web:v1"}, nil}})}, "blob sha256:" + hash(amd64).Hex + ": " + legacy + " is missing"},
 		{"no JSON", map[string][]byte{"a": []byte("text"), "manifest.json": jsonOf(t, []saved{{"a", []string{"web:v1"}, nil}})}, "no JSON object"},
 	} {
 		for _, zip := range []bool{false, true} {

@@ -54,7 +54,7 @@ const (
 // request for the digest.
 type Registry struct {
 	opts  RegistryOptions
-	cache cache
+	cache *cache
 
 	mu    sync.Mutex
 	base  http.RoundTripper // opts.Transport or the default one
@@ -73,14 +73,18 @@ func NewRegistry(o RegistryOptions) *Registry {
 	if o.Keychain == nil {
 		o.Keychain = authn.DefaultKeychain
 	}
-	return &Registry{opts: o, cache: cache{o.CacheDir}, hosts: map[string]*host{}}
+	return &Registry{opts: o, cache: &cache{dir: o.CacheDir}, hosts: map[string]*host{}}
 }
 
 func (r *Registry) String() string { return "registry" }
 
 // Config implements Source.
 func (r *Registry) Config(ctx context.Context, ref name.Reference, platform v1.Platform) (Config, error) {
-	limited, cancel := context.WithTimeout(ctx, r.opts.Timeout)
+	timeout := r.opts.Timeout
+	if r.host(ref).givesUp() {
+		timeout = 0 // only the cache may know it
+	}
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	config, err := r.find(limited, ref, platform)
 	if err == nil {
@@ -93,6 +97,7 @@ func (r *Registry) Config(ctx context.Context, ref name.Reference, platform v1.P
 	case ctx.Err() != nil:
 		return Config{}, &sourceError{doing, ctx.Err()}
 	case limited.Err() != nil:
+		r.host(ref).ranOutOfTime()
 		return Config{}, &sourceError{doing, fmt.Errorf("no answer within %s: %w", r.opts.Timeout, limited.Err())}
 	}
 	if nf := new(notFound); errors.As(err, &nf) {
@@ -114,6 +119,9 @@ func (r *Registry) Config(ctx context.Context, ref name.Reference, platform v1.P
 			}
 			return Config{}, &sourceError{doing, fmt.Errorf("%w; %s", err, help)}
 		}
+	}
+	if status(err) == http.StatusTooManyRequests {
+		err = fmt.Errorf("%w; wait, log in, or write a lock file once and use that", err)
 	}
 	if untrusted(err) {
 		err = fmt.Errorf("%w; add %s to insecureRegistries if this is intended", err, reg)
@@ -227,15 +235,17 @@ func loopback(hostport string) bool {
 type repoStore struct {
 	host  *host
 	repo  name.Repository
-	cache cache
+	cache *cache
 	first map[v1.Hash][]byte // what root has read already
+	asked v1.Hash            // the digest that the reference has, if it has one
 }
 
 // root returns the descriptor that ref stands for.
 func (s *repoStore) root(ctx context.Context, ref name.Reference) (v1.Descriptor, error) {
 	if d, ok := ref.(name.Digest); ok {
-		h, err := v1.NewHash(d.DigestStr())
-		return v1.Descriptor{Digest: h}, err
+		var err error
+		s.asked, err = v1.NewHash(d.DigestStr())
+		return v1.Descriptor{Digest: s.asked}, err
 	}
 	tag := s.repo.Tag(ref.Identifier())
 	if s.cache.dir != "" {
@@ -290,7 +300,11 @@ func (s *repoStore) config(ctx context.Context, d v1.Descriptor) ([]byte, error)
 			return nil, err
 		}
 		defer r.Close()
-		return readDocument(r, "blob "+d.Digest.String())
+		b, err := readDocument(r, "blob "+d.Digest.String())
+		if err != nil && otherContent(err) {
+			err = errors.Unwrap(err) // the caller names the blob
+		}
+		return b, err
 	})
 }
 
@@ -303,7 +317,13 @@ func (s *repoStore) cached(ctx context.Context, d v1.Descriptor, fetch func(cont
 		b, err = fetch(ctx, p)
 		return err
 	})
-	if err != nil {
+	switch {
+	case status(err) == http.StatusNotFound && d.Digest != s.asked:
+		// The registry has the image, but not all of it.
+		return nil, fmt.Errorf("blob %s is %w", d.Digest, errMissing)
+	case err != nil && otherContent(err):
+		return nil, fmt.Errorf("blob %s is corrupt: %w", d.Digest, err)
+	case err != nil:
 		return nil, err
 	}
 	if err := verify(d.Digest, b); err != nil {
@@ -311,4 +331,10 @@ func (s *repoStore) cached(ctx context.Context, d v1.Descriptor, fetch func(cont
 	}
 	s.cache.put(d.Digest, b)
 	return b, nil
+}
+
+// otherContent reports whether the library has found content that is not what its digest says. Its errors for that have no type
+// that others can name.
+func otherContent(err error) bool {
+	return strings.Contains(err.Error(), "error verifying") || strings.Contains(err.Error(), "does not match requested digest")
 }

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -224,6 +225,45 @@ func cacheFiles(t *testing.T, dir string) []string {
 		t.Fatal(err)
 	}
 	return files
+}
+
+// TestCacheForgets: what nobody asks for any more is removed; what somebody asked for is not.
+func TestCacheForgets(t *testing.T) {
+	hub := newHub(t, false)
+	dir := t.TempDir()
+	o := anonymous()
+	o.CacheDir = dir
+	used := newImage(t, "linux/amd64")
+	hub.push(t, used, "used:v1")
+	hub.push(t, newImage(t, "linux/arm64"), "unused:v1")
+	for _, name := range []string{"used", "unused"} {
+		chosen(t, NewRegistry(o), hub.host+"/"+name+":v1", "linux/amd64")
+	}
+	long := time.Now().Add(-keptFor - time.Hour)
+	files := append(cacheFiles(t, dir), filepath.Join(dir, "blobs", "sha256", ".new-1"))
+	if err := os.WriteFile(files[len(files)-1], nil, 0o600); err != nil || len(files) != 5 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		if err := os.Chtimes(f, long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	chosen(t, NewRegistry(o), hub.host+"/used:v1", "linux/amd64") // adds nothing, and so removes nothing
+	if got := cacheFiles(t, dir); len(got) != len(files) {
+		t.Fatalf("got %q", got)
+	}
+	hub.push(t, newImage(t, "linux/arm64"), "new:v1")
+	chosen(t, NewRegistry(o), hub.host+"/new:v1", "linux/amd64")
+	hub.seen()
+	chosen(t, NewRegistry(o), hub.host+"/used@"+digestOf(t, used).String(), "linux/amd64")
+	if got := hub.seen(); len(got) != 0 {
+		t.Errorf("got requests %q for what was in use", got)
+	}
+	left, err := os.ReadDir(filepath.Join(dir, "blobs", "sha256"))
+	if err != nil || len(left) != 4 {
+		t.Errorf("%d files are left, want the manifests and configurations of two images (%v)", len(left), err)
+	}
 }
 
 func TestCacheFailureIsNoError(t *testing.T) {
@@ -585,6 +625,54 @@ func TestRegistryTimeLimit(t *testing.T) {
 	}
 }
 
+// TestRegistryThatNeverAnswers is waited for once, not for each of its images; the cache and other registries answer all the same.
+func TestRegistryThatNeverAnswers(t *testing.T) {
+	hub, other := newHub(t, false), newHub(t, false)
+	img := newImage(t, "linux/amd64")
+	hub.push(t, img, "web:v1")
+	other.push(t, img, "web:v1")
+	o := anonymous()
+	o.CacheDir = t.TempDir()
+	chosen(t, NewRegistry(o), hub.host+"/web:v1", "linux/amd64")
+	hub.behave(func(_ http.ResponseWriter, r *http.Request) bool {
+		<-r.Context().Done()
+		return true
+	})
+	o.Timeout = 300 * time.Millisecond
+	s := NewRegistry(o)
+	start := time.Now()
+	var said []string
+	for i := range 20 {
+		ref := fmt.Sprintf("%s/web:v%d", hub.host, i)
+		_, err := ask(t, s, ref, "linux/amd64")
+		if err == nil || errors.Is(err, ErrNotFound) {
+			t.Fatalf("got error %v", err)
+		}
+		said = append(said, strings.TrimPrefix(err.Error(), "asking registry "+hub.host+" for "+ref+": "))
+	}
+	if d := time.Since(start); d > 3*time.Second {
+		t.Errorf("20 images took %s", d)
+	}
+	if said = slices.Compact(said); len(said) != 1 || said[0] != "no answer within 300ms: context deadline exceeded" {
+		t.Errorf("got errors %q", said)
+	}
+	chosen(t, s, hub.host+"/web@"+digestOf(t, img).String(), "linux/amd64")
+	chosen(t, s, other.host+"/web:v1", "linux/amd64")
+	// One that answers at times is asked for each image.
+	hub.behave(nil)
+	s = NewRegistry(o)
+	chosen(t, s, hub.host+"/web:v1", "linux/amd64")
+	hub.behave(func(_ http.ResponseWriter, r *http.Request) bool {
+		<-r.Context().Done()
+		return true
+	})
+	if _, err := ask(t, s, hub.host+"/web:v1", "linux/amd64"); err == nil {
+		t.Error("got no error")
+	}
+	hub.behave(nil)
+	chosen(t, s, hub.host+"/web:v1", "linux/amd64")
+}
+
 type hanging chan struct{}
 
 func (h hanging) Resolve(authn.Resource) (authn.Authenticator, error) {
@@ -632,6 +720,119 @@ func TestRegistryLies(t *testing.T) {
 			t.Errorf("%s: got %v, error %v", c.what, got.Entrypoint, err)
 		}
 	}
+}
+
+// TestRegistryDamage: a registry that has an image, but not all of it, does not count as one without the image.
+func TestRegistryDamage(t *testing.T) {
+	hub := newHub(t, false)
+	img := newImage(t, "linux/amd64")
+	index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}})
+	hub.push(t, index, "web:v1")
+	gone := func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) }
+	other := func(w http.ResponseWriter) { fmt.Fprint(w, "{}") }
+	manifest, config := digestOf(t, img).String(), configDigest(t, img).String()
+	for _, c := range []struct {
+		damaged string
+		answer  func(http.ResponseWriter)
+		want    string
+	}{
+		{manifest, gone, "blob " + manifest + " is missing"},
+		{config, gone, "blob " + config + " is missing"},
+		{manifest, other, "blob " + manifest + " is corrupt: "},
+		{config, other, "blob " + config + " is corrupt: "},
+	} {
+		hub.behave(func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasSuffix(r.URL.Path, c.damaged) {
+				return false
+			}
+			c.answer(w)
+			return true
+		})
+		for _, ref := range []string{"web:v1", "web@" + digestOf(t, index).String()} {
+			for _, cacheDir := range []string{"", t.TempDir()} {
+				o := anonymous()
+				o.CacheDir = cacheDir
+				_, err := ask(t, NewRegistry(o), hub.host+"/"+ref, "linux/amd64")
+				if err == nil || errors.Is(err, ErrNotFound) || strings.Count(err.Error(), c.want) != 1 {
+					t.Errorf("%s: got error %v, want %q", ref, err, c.want)
+				}
+			}
+		}
+	}
+}
+
+// TestRegistryRedirects: redirects are followed, but not for ever.
+func TestRegistryRedirects(t *testing.T) {
+	hub, storage := newHub(t, false), newHub(t, false)
+	img := newImage(t, "linux/amd64")
+	hub.push(t, img, "web:v1")
+	storage.push(t, img, "web:v1")
+	hub.behave(func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.Path, "/blobs/") {
+			http.Redirect(w, r, storage.URL+r.URL.Path, http.StatusTemporaryRedirect)
+			return true
+		}
+		return false
+	})
+	chosen(t, NewRegistry(anonymous()), hub.host+"/web:v1", "linux/amd64")
+	hub.behave(func(w http.ResponseWriter, r *http.Request) bool {
+		http.Redirect(w, r, r.URL.Path, http.StatusFound)
+		return true
+	})
+	hub.seen()
+	_, err := ask(t, NewRegistry(anonymous()), hub.host+"/web:v1", "linux/amd64")
+	if err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "does not stop redirecting") {
+		t.Errorf("got error %v", err)
+	}
+	if got := hub.seen(); len(got) > maxRequests {
+		t.Errorf("got %d requests", len(got))
+	}
+}
+
+// TestRegistryAnswersHandshakeWithText: some servers answer a TLS handshake with an error page that has no status line.
+func TestRegistryAnswersHandshakeWithText(t *testing.T) {
+	hub := newHub(t, false)
+	hub.push(t, newImage(t, "linux/amd64"), "web:v1")
+	front, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer front.Close()
+	hungUp := false
+	go func() {
+		for {
+			c, err := front.Accept()
+			if err != nil {
+				return
+			}
+			first := make([]byte, 1)
+			if _, err := io.ReadFull(c, first); err != nil || first[0] == 22 { // a TLS record: a handshake
+				_, _ = io.WriteString(c, "<!DOCTYPE HTML>\n<p>Bad request version")
+				c.Close()
+				continue
+			}
+			if !hungUp { // then what was learned must not be forgotten
+				hungUp = true
+				c.Close()
+				continue
+			}
+			back, err := net.Dial("tcp", hub.host)
+			if err != nil {
+				c.Close()
+				continue
+			}
+			go func() {
+				_, _ = back.Write(first)
+				_, _ = io.Copy(back, c)
+				back.Close()
+			}()
+			go func() {
+				_, _ = io.Copy(c, back)
+				c.Close()
+			}()
+		}
+	}()
+	chosen(t, NewRegistry(anonymous()), front.Addr().String()+"/web:v1", "linux/amd64")
 }
 
 func TestRegistryUnreachable(t *testing.T) {

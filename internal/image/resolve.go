@@ -3,12 +3,31 @@ package image
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
+
+	"debuggable.dev/debuggable/internal/fields"
 )
+
+// ParseReference reads an image reference in the way of Docker: nginx is docker.io/library/nginx:latest. Its error names s and
+// what is wrong with it.
+func ParseReference(s string) (name.Reference, error) {
+	ref, err := name.ParseReference(s)
+	if err == nil {
+		return ref, nil
+	}
+	why := "want REPOSITORY[:TAG][@DIGEST], like gcr.io/acme/web:v1" // the library's error only repeats s
+	if strings.ContainsAny(s, "${}") {
+		why += "; is there a placeholder in it that nothing has replaced?"
+	} else if _, err := name.ParseReference(strings.ToLower(s)); err == nil {
+		why = "a repository's name has no capital letters"
+	}
+	return nil, fmt.Errorf("%s is not an image reference: %s", fields.Quote(s), why)
+}
 
 // ResolveAll resolves wants, at most jobs at a time (1 where jobs is less), and returns a Result for each. Wants that
 // come to the same normalised reference and platform are resolved once: nginx is docker.io/library/nginx:latest. An
@@ -29,9 +48,9 @@ func ResolveAll(ctx context.Context, src Source, wants []Want, jobs int) map[Wan
 			continue
 		}
 		seen[w] = true
-		ref, err := name.ParseReference(w.Image)
+		ref, err := ParseReference(w.Image)
 		if err != nil {
-			results[w] = Result{Err: fmt.Errorf("reading image reference %q: %w", w.Image, err)}
+			results[w] = Result{Err: err}
 			continue
 		}
 		spec := w.Platform

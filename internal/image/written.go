@@ -16,7 +16,7 @@ import (
 func NewEntries(from string, entries []Entry) Source {
 	s := &written{from: from, byName: make(map[string][]writtenEntry, len(entries))}
 	for i, e := range entries {
-		ref, err := name.ParseReference(e.Image)
+		ref, err := ParseReference(e.Image)
 		if err != nil {
 			s.bad = append(s.bad, fmt.Sprintf("entry %d of %s: %v", i+1, from, err))
 			continue

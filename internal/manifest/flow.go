@@ -53,7 +53,7 @@ func (s *splicer) flow(o, n *yaml.Node, st style) bool {
 			case identical(old, now):
 			case k < step-1: // a key
 				return false
-			case old.Kind == yaml.ScalarNode && now.Kind == yaml.ScalarNode:
+			case old.Kind == yaml.ScalarNode:
 				if !s.scalar(old, now, st, true) {
 					return false
 				}

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -22,8 +23,9 @@ type Input struct {
 
 // Expand reads what paths name: files, whatever their extension; folders, recursively, with the files in them that end
 // in .yaml, .yml or .json, in lexical order, without hidden files and folders; and "-", which is stdin and can be named
-// once. A path that does not exist, or a folder without manifests, is an error that names it.
-func Expand(paths []string, stdin io.Reader) ([]Input, error) {
+// once. A path that does not exist, or a folder without manifests, is an error that names it. It stops waiting for stdin when ctx
+// is done.
+func Expand(ctx context.Context, paths []string, stdin io.Reader) ([]Input, error) {
 	var inputs []Input
 	stdinRead := false
 	for _, path := range paths {
@@ -32,7 +34,7 @@ func Expand(paths []string, stdin io.Reader) ([]Input, error) {
 				return nil, errors.New(`reading manifests: "-" (standard input) is named twice: name it once`)
 			}
 			stdinRead = true
-			data, err := io.ReadAll(stdin)
+			data, err := readAll(ctx, stdin)
 			if err != nil {
 				return nil, fmt.Errorf("reading manifests from standard input: %w", err)
 			}
@@ -52,6 +54,23 @@ func Expand(paths []string, stdin io.Reader) ([]Input, error) {
 		}
 	}
 	return inputs, nil
+}
+
+// readAll reads r to its end, or until ctx is done.
+func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
+	var data []byte
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		data, err = io.ReadAll(r)
+	}()
+	select {
+	case <-done:
+		return data, err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // manifestFiles lists the files that path stands for.

@@ -1,6 +1,9 @@
 package manifest
 
 import (
+	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,7 +45,7 @@ func TestExpand(t *testing.T) {
 		"stdin twice":      {paths: "- -", err: "named twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inputs, err := Expand(strings.Fields(test.paths), strings.NewReader("<stdin>"))
+			inputs, err := Expand(t.Context(), strings.Fields(test.paths), strings.NewReader("<stdin>"))
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) {
 					t.Errorf("error %v does not say %q", err, test.err)
@@ -62,7 +65,14 @@ func TestExpand(t *testing.T) {
 			wantText(t, strings.Join(names, " "), test.want)
 		})
 	}
-	if _, err := Expand([]string{"-"}, iotest.ErrReader(os.ErrClosed)); err == nil || !strings.Contains(err.Error(), "standard input") {
+	if _, err := Expand(t.Context(), []string{"-"}, iotest.ErrReader(os.ErrClosed)); err == nil || !strings.Contains(err.Error(), "standard input") {
 		t.Errorf("a reader that fails: %v", err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	silent, w := io.Pipe()
+	defer w.Close()
+	cancel(errors.New("enough"))
+	if _, err := Expand(ctx, []string{"-"}, silent); err == nil || err.Error() != "reading manifests from standard input: enough" {
+		t.Errorf("a reader that never answers: %v", err)
 	}
 }

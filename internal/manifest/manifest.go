@@ -87,7 +87,7 @@ func Read(inputs ...Input) (*Set, error) {
 	}
 	if len(s.objects) > 1 {
 		return nil, s.list.fail(&problem{s.list.tree.Line, fmt.Sprintf(
-			"a ResourceList stands among %d other documents: give it alone, or give its items as plain manifests", len(s.objects)-1)})
+			"a ResourceList stands among other documents (%d): give it alone, or give its items as plain manifests", len(s.objects)-1)})
 	}
 	return s, s.openList()
 }

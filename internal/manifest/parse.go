@@ -198,8 +198,13 @@ func yamlProblem(text []byte, err error) *problem {
 		strings.HasPrefix(msg, "found incompatible"), strings.HasPrefix(msg, "found duplicate"):
 		line++
 	}
+	if lines := bytes.Split(text, []byte("\n")); line > 0 && line <= len(lines) && bytes.Contains(lines[line-1], []byte("{{")) {
+		msg += unrendered
+	}
 	return &problem{line, "malformed YAML: " + msg}
 }
+
+const unrendered = " (a template that was not rendered?)"
 
 var tooDeep = fmt.Sprintf("mappings and sequences nest deeper than %d levels: this is no Kubernetes manifest", maxDepth)
 
@@ -252,7 +257,7 @@ func checkKeys(m *yaml.Node, offset int) (merges bool, p *problem) {
 		key := m.Content[i]
 		scalar := resolveAlias(key)
 		if scalar == nil || scalar.Kind != yaml.ScalarNode {
-			return false, &problem{key.Line + offset, fmt.Sprintf("a mapping key is %s, not a string (a template that was not rendered?)", kindName(key))}
+			return false, &problem{key.Line + offset, fmt.Sprintf("a mapping key is %s, not a string%s", kindName(key), unrendered)}
 		}
 		if isMerge(key) {
 			merges = true

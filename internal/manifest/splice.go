@@ -194,7 +194,7 @@ func (s *splicer) mapping(o, n *yaml.Node, bound int, st style) bool {
 		}
 		prev = j / 2
 		oldKey, old := o.Content[j], o.Content[j+1]
-		if !keepsComments(oldKey, key) {
+		if !keepsComments(oldKey, key) && !takesComment(key, oldKey, old) {
 			return false
 		}
 		if identical(oldKey, key) && identical(old, value) {
@@ -282,6 +282,14 @@ func keepsComments(o, n *yaml.Node) bool {
 		(n.FootComment == "" || n.FootComment == o.FootComment)
 }
 
+// takesComment tells whether key has nothing but the comment that was behind the value: of a collection, which goes on below the key's
+// line, the comment in that line is the key's.
+func takesComment(key, oldKey, old *yaml.Node) bool {
+	k := *key
+	k.LineComment = ""
+	return oldKey.LineComment == "" && key.LineComment == old.LineComment && keepsComments(oldKey, &k)
+}
+
 // node changes what is inside of an entry or item. Where it returns false, it has changed nothing.
 func (s *splicer) node(o, n *yaml.Node, p part, st style) bool {
 	changes, swaps := len(s.changes), len(s.swaps)
@@ -308,7 +316,7 @@ func bothBlock(o, n *yaml.Node, kind yaml.Kind) bool {
 		len(o.Content) > 0 && len(n.Content) > 0 && keepsComments(o, n) && o.ShortTag() == n.ShortTag()
 }
 
-// scalar replaces a scalar that stands in one line by one that does. inFlow tells that it is in a flow collection.
+// scalar replaces a scalar that stands in one line by one that does, or, in a flow collection (inFlow), by any value.
 func (s *splicer) scalar(o, n *yaml.Node, st style, inFlow bool) bool {
 	if o.Anchor != "" || (o.Style|n.Style)&yaml.TaggedStyle != 0 || !keepsComments(o, n) || o.Line > len(s.lines) {
 		return false
@@ -397,7 +405,7 @@ func (s *splicer) part(start, col, bound int, value *yaml.Node) (part, bool) {
 	}
 	end := bound
 	if last := lastScalar(value); last != nil && last.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
-		end = s.blockScalarEnd(last.Line-1, bound)
+		end = s.blockScalarEnd(last, bound)
 	} else {
 		for end > start+1 && (isBlank([]byte(s.lines[end-1])) || isComment([]byte(s.lines[end-1]))) {
 			end--
@@ -406,13 +414,17 @@ func (s *splicer) part(start, col, bound int, value *yaml.Node) (part, bool) {
 	return part{start, end, bound, col}, true
 }
 
-// blockScalarEnd returns the line behind the content of the block scalar with its header at a line. In it, lines that look like
-// comments are content, as long as they are indented like its first line.
-func (s *splicer) blockScalarEnd(header, bound int) int {
+// blockScalarEnd returns the line behind the content of a block scalar. In it, lines that look like comments are content, as long
+// as they are indented like its first line. So are the blank lines at the end where its header keeps them (|+).
+func (s *splicer) blockScalarEnd(n *yaml.Node, bound int) int {
 	indent := -1
-	end := header + 1
-	for i := header + 1; i < bound; i++ {
+	end := n.Line
+	kept := strings.HasSuffix("\n"+n.Value, "\n\n")
+	for i := n.Line; i < bound; i++ {
 		if isBlank([]byte(s.lines[i])) {
+			if kept {
+				end = i + 1
+			}
 			continue
 		}
 		by := len(s.lines[i]) - len(strings.TrimLeft(s.lines[i], " "))
@@ -524,6 +536,9 @@ func (st style) entry(key, value *yaml.Node) ([]string, bool) {
 
 // item writes one item of a block sequence.
 func (st style) item(item *yaml.Node) ([]string, bool) {
+	if st.indent == 3 && st.compact {
+		st.indent = 2 // the library would write a sequence in the item to the left of the item's other fields
+	}
 	return st.linesOf(&yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{item}})
 }
 

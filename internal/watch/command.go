@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -40,6 +41,7 @@ type options struct {
 	kubeconfig    string
 	output        string
 	listen        string
+	serve         bool // --listen was given, be it an empty one
 	portForward   bool
 }
 
@@ -66,6 +68,9 @@ It needs the right to list and watch pods and, for --port-forward, to create pod
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
+			// A second Ctrl-C ends the program at once, should the first take too long.
+			context.AfterFunc(ctx, stop)
+			o.serve = cmd.Flags().Changed("listen")
 			return o.run(ctx, out, errw)
 		},
 	}
@@ -104,7 +109,8 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 		return fmt.Errorf("connecting to %s: %w", config.Host, err)
 	}
 
-	stderr := &notices{w: errw}
+	stderr := newPrinter(errw)
+	defer stderr.start(func(error) {})() // nothing can be done about a stderr that is gone
 	hub := newHub()
 	told := ctx // ends when the user wants the program to
 	ctx, cancel := context.WithCancelCause(told)
@@ -112,20 +118,24 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 
 	source := &informers{
 		client: client, namespaces: namespaces, selector: o.selector, server: config.Host, say: stderr.say,
-		firstDelay: 500 * time.Millisecond, lastDelay: 5 * time.Second,
+		firstDelay: 500 * time.Millisecond, lastDelay: 5 * time.Second, signInDelay: 10 * time.Second, pause: pause,
 	}
-	if err := source.check(ctx); err != nil {
-		if ctx.Err() != nil {
+	if err = signIn(ctx, config); err == nil {
+		err = source.check(ctx)
+	}
+	if err != nil {
+		if told.Err() != nil {
 			return nil
 		}
 		return err
 	}
 
-	printer, people := o.printer(out)
-	hub.also = printer.add
+	format, people := o.format(out)
+	stdout := newPrinter(out)
+	hub.also = func(r record) { stdout.add(format(r)) }
 
 	var served chan struct{}
-	if o.listen != "" {
+	if o.serve {
 		l, host, err := listen(ctx, o.listen)
 		if err != nil {
 			return err
@@ -146,17 +156,12 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 			return err
 		}
 		changes.forwarder = newForwarder(hub, stderr.say, dial)
+		changes.forwarder.connected = source.connected
 	}
 	source.observe = func(p pod) { changes.observe(ctx, p) }
 	source.forget = func(namespace, name string) { changes.forget(ctx, namespace, name) }
 
-	drained, printed := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(printed)
-		if err := printer.run(drained); err != nil {
-			cancel(err)
-		}
-	}()
+	finish := stdout.start(func(err error) { cancel(fmt.Errorf("writing events: %w", err)) })
 	if people {
 		stderr.say("watching %s at %s for debuggable containers; Ctrl-C ends", describeNamespaces(namespaces), config.Host)
 	}
@@ -173,11 +178,7 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 	if changes.forwarder != nil {
 		changes.forwarder.wait()
 	}
-	close(drained)
-	select {
-	case <-printed:
-	case <-time.After(drainTime):
-	}
+	finish()
 	if served != nil {
 		<-served
 	}
@@ -190,11 +191,17 @@ func (o options) cluster() (*rest.Config, []string, error) {
 	rules.ExplicitPath = o.kubeconfig
 	rules.WarnIfAllMissing = false
 	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
-	if raw, err := loaded.RawConfig(); err == nil && o.context != "" && raw.Contexts[o.context] == nil {
-		return nil, nil, fmt.Errorf("reading the kubeconfig: it has no context %q; %s", o.context, knownContexts(raw))
+	raw, err := loaded.RawConfig()
+	if err == nil {
+		err = o.checkContext(raw)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
 	config, err := loaded.ClientConfig()
 	switch {
+	case clientcmd.IsEmptyConfig(err) && !clientcmdapi.IsConfigEmpty(&raw):
+		return nil, nil, fmt.Errorf("reading the kubeconfig: it has no current context: choose one with --context; %s", knownContexts(raw))
 	case clientcmd.IsEmptyConfig(err):
 		return nil, nil, fmt.Errorf("reading the kubeconfig: none found in %s, and this is no pod of a cluster: name one with --kubeconfig or $KUBECONFIG",
 			strings.Join(rules.GetLoadingPrecedence(), ", "))
@@ -225,6 +232,23 @@ func (o options) cluster() (*rest.Config, []string, error) {
 	return config, namespaces, nil
 }
 
+// checkContext says what is missing for the context to lead to a cluster. client-go takes a kubeconfig that leads nowhere for an empty one.
+func (o options) checkContext(config clientcmdapi.Config) error {
+	name := cmp.Or(o.context, config.CurrentContext)
+	named := config.Contexts[name]
+	switch {
+	case name == "":
+		return nil // in a pod none is needed
+	case named == nil:
+		return fmt.Errorf("it has no context %q; %s", name, knownContexts(config))
+	case config.Clusters[named.Cluster] == nil:
+		return fmt.Errorf("its context %q is of a cluster %q that it does not have", name, named.Cluster)
+	case named.AuthInfo != "" && config.AuthInfos[named.AuthInfo] == nil:
+		return fmt.Errorf("its context %q is of a user %q that it does not have", name, named.AuthInfo)
+	}
+	return nil
+}
+
 func knownContexts(config clientcmdapi.Config) string {
 	if len(config.Contexts) == 0 {
 		return "it has none at all"
@@ -243,11 +267,11 @@ func describeNamespaces(namespaces []string) string {
 	}
 }
 
-// printer returns the printer for stdout, and whether it is people who read it.
-func (o options) printer(out io.Writer) (_ *printer, people bool) {
+// format returns how events are written to stdout, and whether that is for people.
+func (o options) format(out io.Writer) (_ func(record) []byte, people bool) {
 	terminal := isTerminal(out)
 	if o.output == "json" || o.output == "" && !terminal {
-		return newPrinter(out, func(r record) []byte { return r.json }), false
+		return func(r record) []byte { return r.json }, false
 	}
 	kubectl := []string{"kubectl"}
 	if o.kubeconfig != "" {
@@ -262,7 +286,7 @@ func (o options) printer(out io.Writer) (_ *printer, people bool) {
 		kubectl:  kubectl,
 		forwards: o.portForward,
 	}
-	return newPrinter(out, t.format), true
+	return t.format, true
 }
 
 func isTerminal(w io.Writer) bool {

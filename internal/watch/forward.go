@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -30,9 +31,13 @@ type forwarder struct {
 	hub  *hub
 	say  func(format string, args ...any)
 	dial func(namespace, pod string) (httpstream.Dialer, error)
+	// connected says whether the API server can be reached, as far as is known. If not, that has been said already.
+	connected func() bool
 
 	// Waiting times between attempts on a broken forward.
 	firstDelay, lastDelay time.Duration
+	// patience is how long a forward may be broken before the user hears of it.
+	patience time.Duration
 
 	mu       sync.Mutex
 	reserved map[int]bool // local ports that forwards of ours have, or had and will want again
@@ -50,8 +55,8 @@ type target struct {
 
 func newForwarder(h *hub, say func(string, ...any), dial func(namespace, pod string) (httpstream.Dialer, error)) *forwarder {
 	return &forwarder{
-		hub: h, say: say, dial: dial,
-		firstDelay: 200 * time.Millisecond, lastDelay: 15 * time.Second,
+		hub: h, say: say, dial: dial, connected: func() bool { return true },
+		firstDelay: 200 * time.Millisecond, lastDelay: 15 * time.Second, patience: 3 * time.Second,
 		reserved: map[int]bool{}, runs: map[runID]context.CancelFunc{}, last: map[target]chan struct{}{},
 	}
 }
@@ -99,23 +104,14 @@ func (f *forwarder) stop(id runID) {
 }
 
 // wait returns when all forwards are closed, or after a while.
-func (f *forwarder) wait() {
-	closed := make(chan struct{})
-	go func() {
-		f.done.Wait()
-		close(closed)
-	}()
-	select {
-	case <-closed:
-	case <-time.After(drainTime):
-	}
-}
+func (f *forwarder) wait() { waitFor(f.done.Wait) }
 
 // keep opens one forward, again and again when it breaks, until ctx ends.
 func (f *forwarder) keep(ctx context.Context, id runID, t target) {
 	var local int // the port that it has had, 0 before the first time
 	defer func() { f.release(local) }()
 	delay := f.firstDelay
+	var broken time.Time // since when it has been
 	var said bool
 	for ctx.Err() == nil {
 		opened := false
@@ -141,13 +137,13 @@ func (f *forwarder) keep(ctx context.Context, id runID, t target) {
 		if opened {
 			// A forward breaks as soon as one connection is refused in the pod, as happens while the debugger is
 			// still starting. So this is nothing to speak of, and the port is opened again right away.
-			delay = f.firstDelay
+			delay, broken = f.firstDelay, time.Now()
 			if !pause(ctx, delay) {
 				return
 			}
 			continue
 		}
-		if !said {
+		if !said && f.connected() && (local == 0 || time.Since(broken) > f.patience) {
 			f.say("forwarding port %d of pod %s/%s: %v; trying again", t.port, t.namespace, t.pod, err)
 			said = true
 		}
@@ -225,10 +221,24 @@ func (f *forwarder) choose(number, had int) int {
 		}
 		port = l.Addr().(*net.TCPAddr).Port
 		_ = l.Close() // the forward opens it for itself
+		if port == number && takenOnIPv6(port) {
+			continue
+		}
 		f.reserved[port] = true
 		return port
 	}
 	return 0
+}
+
+// takenOnIPv6 says whether another program listens on the port of the IPv6 loopback alone. Clients that are told localhost may try that first, and
+// would find themselves at the wrong debugger.
+func takenOnIPv6(port int) bool {
+	l, err := net.Listen("tcp6", net.JoinHostPort("::1", strconv.Itoa(port)))
+	if err != nil {
+		return errors.Is(err, syscall.EADDRINUSE) // else there is no IPv6 here
+	}
+	_ = l.Close()
+	return false
 }
 
 func (f *forwarder) release(port int) {

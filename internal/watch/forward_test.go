@@ -2,10 +2,10 @@ package watch
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -55,40 +55,60 @@ func TestChooseLocalPort(t *testing.T) {
 	}
 }
 
-// A forward that cannot be opened is said once, tried again until the container ends, and leaves nothing behind.
+// Whoever connects to localhost must not meet another program.
+func TestChooseLocalPortThatIsTakenOnIPv6(t *testing.T) {
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Skipf("there is no IPv6 loopback here: %v", err)
+	}
+	defer l.Close()
+	taken := l.Addr().(*net.TCPAddr).Port
+	if got := newForwarder(newHub(), nil, nil).choose(taken, 0); got == 0 || got == taken {
+		t.Errorf("chose %d, and %d is taken", got, taken)
+	}
+}
+
+// A forward that cannot be opened is tried again until the container ends, and leaves nothing behind. It is said once, unless that the server
+// is away has been said already.
 func TestForwardThatCannotBeOpened(t *testing.T) {
-	var mu sync.Mutex
-	var said []string
-	attempts := 0
-	enough := make(chan struct{})
-	h := newHub()
-	f := newForwarder(h, func(format string, args ...any) {
-		mu.Lock()
-		defer mu.Unlock()
-		said = append(said, format)
-	}, func(_, _ string) (httpstream.Dialer, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if attempts++; attempts == 5 {
-			close(enough)
+	for connected, want := range map[bool][]string{
+		true:  {"forwarding port 56268 of pod n/p: no route; trying again"},
+		false: nil,
+	} {
+		var mu sync.Mutex
+		var said []string
+		attempts := 0
+		enough := make(chan struct{})
+		h := newHub()
+		f := newForwarder(h, func(format string, args ...any) {
+			mu.Lock()
+			defer mu.Unlock()
+			said = append(said, fmt.Sprintf(format, args...))
+		}, func(_, _ string) (httpstream.Dialer, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if attempts++; attempts == 5 {
+				close(enough)
+			}
+			return nil, errors.New("no route")
+		})
+		f.connected = func() bool { return connected }
+		f.firstDelay, f.lastDelay = time.Millisecond, 2*time.Millisecond
+		c := container{namespace: "n", pod: "p", name: "web", info: debuginfo.Container{Ports: map[string]int32{"dlv": 56268}}}
+		id := h.publishStarted(c)
+		f.start(t.Context(), id, c)
+		select {
+		case <-enough:
+		case <-time.After(10 * time.Second):
+			t.Fatal("it is not tried again")
 		}
-		return nil, errors.New("no route")
-	})
-	f.firstDelay, f.lastDelay = time.Millisecond, 2*time.Millisecond
-	c := container{namespace: "n", pod: "p", name: "web", info: debuginfo.Container{Ports: map[string]int32{"dlv": 56268}}}
-	id := h.publishStarted(c)
-	f.start(t.Context(), id, c)
-	select {
-	case <-enough:
-	case <-time.After(10 * time.Second):
-		t.Fatal("it is not tried again")
-	}
-	f.stop(id)
-	f.done.Wait()
-	if !slices.Equal(said, []string{"forwarding port %d of pod %s/%s: %v; trying again"}) {
-		t.Errorf("said: %s", strings.Join(said, "\n"))
-	}
-	if len(f.reserved)+len(f.last)+len(f.runs) > 0 {
-		t.Errorf("left over: %v, %v, %v", f.reserved, f.last, f.runs)
+		f.stop(id)
+		f.done.Wait()
+		if !slices.Equal(said, want) {
+			t.Errorf("connected %v: said %q, want %q", connected, said, want)
+		}
+		if len(f.reserved)+len(f.last)+len(f.runs) > 0 {
+			t.Errorf("left over: %v, %v, %v", f.reserved, f.last, f.runs)
+		}
 	}
 }

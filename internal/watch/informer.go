@@ -34,11 +34,16 @@ type informers struct {
 
 	// Waiting times between attempts on a lost connection.
 	firstDelay, lastDelay time.Duration
+	// signInDelay is that between attempts to get credentials, for which the user may be asked each time.
+	signInDelay time.Duration
+	pause       func(context.Context, time.Duration) bool // the function pause, but in tests
 
 	mu     sync.Mutex
 	live   bool   // the initial lists are through
 	buffer []look // what came before that
 	down   map[string]bool
+	// toldToSignIn says that the user knows what it takes to get the connection back.
+	toldToSignIn bool
 }
 
 // look is a look at a pod, or the news that it is gone.
@@ -82,13 +87,13 @@ func (i *informers) try(ctx context.Context, namespace string) (verb string, err
 
 // explain says what a failed request means for the user.
 func (i *informers) explain(verb, namespace string, err error) error {
-	where := "in namespace " + namespace
+	where, or := "in namespace "+namespace, ""
 	if namespace == metav1.NamespaceAll {
-		where = "in all namespaces"
+		where, or = "in all namespaces", ", or name the namespaces with -n"
 	}
 	switch {
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("watching pods %s: no right to %s pods (%w); ask for a role with the verbs list and watch on pods", where, verb, err)
+		return fmt.Errorf("watching pods %s: no right to %s pods (%w); ask for a role with the verbs list and watch on pods%s", where, verb, err, or)
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("watching pods %s: %s does not accept the credentials of the kubeconfig: %w", where, i.server, err)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -111,7 +116,7 @@ func withoutURL(err error) error {
 func (i *informers) run(ctx context.Context, ready func()) error {
 	i.down = map[string]bool{}
 	var running sync.WaitGroup
-	defer running.Wait()
+	defer func() { waitFor(running.Wait) }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
@@ -221,7 +226,7 @@ func (i *informers) listWatch(namespace string) *cache.ListWatch {
 // persist makes a request until it gets through. Errors that the informer has an answer to (an expired resource version) are returned.
 func (i *informers) persist(ctx context.Context, namespace string, request func() error) error {
 	delay := i.firstDelay
-	for {
+	for refused := false; ; {
 		err := request()
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -233,11 +238,19 @@ func (i *informers) persist(ctx context.Context, namespace string, request func(
 		if !connectionLost(err) {
 			return err
 		}
-		i.lost(namespace, err)
-		select {
-		case <-ctx.Done():
+		wait := delay
+		switch {
+		case apierrors.IsUnauthorized(err) && !refused:
+			// client-go gets new credentials then, but leaves it to us to try them: only the second no is news.
+			refused = true
+		case apierrors.IsUnauthorized(err), noCredentials(err):
+			wait, refused = i.signInDelay, false
+			i.lost(namespace, err, true)
+		default:
+			i.lost(namespace, err, false)
+		}
+		if !i.pause(ctx, wait) {
 			return ctx.Err()
-		case <-time.After(delay):
 		}
 		delay = min(2*delay, i.lastDelay)
 	}
@@ -256,14 +269,24 @@ func connectionLost(err error) bool {
 		status.Status().Code >= 500
 }
 
-// lost and up say once that the connection is lost, and once that it is back, whatever the number of namespaces.
-func (i *informers) lost(namespace string, err error) {
+// lost and up say once that the connection is lost, and once that it is back, whatever the number of namespaces. That it takes signing in to
+// get it back is said once, too.
+func (i *informers) lost(namespace string, err error, signIn bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if len(i.down) == 0 {
+	first := len(i.down) == 0
+	i.down[namespace] = true
+	switch {
+	case signIn && !i.toldToSignIn:
+		i.toldToSignIn = true
+		i.say("%s does not accept our credentials any more: %v; trying again", i.server, withoutURL(err))
+	case signIn || !first:
+		// said already
+	case apierrors.IsForbidden(err):
+		i.say("%s does not let us in any more: %v; trying again", i.server, err)
+	default:
 		i.say("lost the connection to %s: %v; trying again", i.server, withoutURL(err))
 	}
-	i.down[namespace] = true
 }
 
 func (i *informers) up(namespace string) {
@@ -274,6 +297,14 @@ func (i *informers) up(namespace string) {
 	}
 	delete(i.down, namespace)
 	if len(i.down) == 0 {
+		i.toldToSignIn = false
 		i.say("connected to %s again", i.server)
 	}
+}
+
+// connected says whether there is no word of a lost connection.
+func (i *informers) connected() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return len(i.down) == 0
 }

@@ -34,9 +34,13 @@ func listen(ctx context.Context, address string) (net.Listener, string, error) {
 		return nil, "", fmt.Errorf("listening on %q: want HOST:PORT or :PORT: %w", address, err)
 	}
 	if host == "" {
-		host = "127.0.0.1"
+		host = loopback
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, port))
+	network := "tcp"
+	if addr, err := netip.ParseAddr(host); err == nil && addr.Is4() {
+		network = "tcp4" // or 0.0.0.0 would be all IPv6 addresses too
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, network, net.JoinHostPort(host, port))
 	if err != nil {
 		return nil, "", fmt.Errorf("listening on %q: %w", address, err)
 	}

@@ -1,10 +1,7 @@
 package watch
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -90,9 +87,9 @@ func TestTextIsPrintable(t *testing.T) {
 		h.publishForward(id, portEvent{PodName: evil, ContainerName: evil, Namespace: evil, PortName: evil}, false)
 		h.publishTerminated(id)
 	})
-	var stderr bytes.Buffer
-	(&notices{w: &stderr}).say("pod %s: %v", evil, errors.New(evil))
-	for _, s := range []string{strings.ReplaceAll(got, "\n", ""), strings.TrimSuffix(stderr.String(), "\n")} {
+	stderr := newPrinter(nil)
+	stderr.say("pod %s: %v", evil, errors.New(evil))
+	for _, s := range []string{strings.ReplaceAll(got, "\n", ""), strings.TrimSuffix(string(stderr.take()[0]), "\n")} {
 		if strings.ContainsAny(s, "\x1b\x07\r\n\u202e\u009b") {
 			t.Errorf("control characters get through: %q", s)
 		}
@@ -107,43 +104,5 @@ func TestShellQuote(t *testing.T) {
 		if got := shellQuote(word); got != want {
 			t.Errorf("%q: %s, want %s", word, got, want)
 		}
-	}
-}
-
-// The printer keeps the order, never makes anybody wait, and writes what is left when told to stop.
-func TestPrinter(t *testing.T) {
-	h := testHub()
-	reader, writer := io.Pipe()
-	p := newPrinter(writer, func(r record) []byte { return fmt.Appendln(nil, r.number) })
-	h.also = p.add
-	stop, ended := make(chan struct{}), make(chan error, 1)
-	go func() { ended <- p.run(stop) }()
-	var want strings.Builder
-	for i := range 1000 { // nobody reads yet
-		h.publishStarted(testContainer(fmt.Sprint(i)))
-		fmt.Fprintln(&want, i+1)
-	}
-	close(stop)
-	go func() {
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-		writer.Close()
-	}()
-	got, err := io.ReadAll(reader)
-	if err != nil || string(got) != want.String() {
-		t.Errorf("got %d bytes, want %d, %v", len(got), want.Len(), err)
-	}
-}
-
-func TestPrinterSaysThatWritingFails(t *testing.T) {
-	h := testHub()
-	reader, writer := io.Pipe()
-	reader.CloseWithError(errors.New("no space left"))
-	p := newPrinter(writer, func(r record) []byte { return r.json })
-	h.also = p.add
-	h.publishStarted(testContainer("1"))
-	if err := p.run(make(chan struct{})); err == nil || !strings.Contains(err.Error(), "writing events: no space left") {
-		t.Errorf("got %v", err)
 	}
 }

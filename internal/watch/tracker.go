@@ -17,10 +17,16 @@ type container struct {
 	info debuginfo.Container
 }
 
-// is says whether the status is that of this container, not of one that came before or after it. A status without an ID (virtual
-// nodes have such) is told from the next by its restart count.
+// is says whether the status is that of this container, not of one that came before or after it. Where one of them has no ID (virtual
+// nodes give none, or give it late) the restart count tells them apart.
 func (c container) is(s containerStatus) bool {
-	return c.name == s.name && c.id == s.id && (c.id != "" || c.restartCount == s.restartCount)
+	if c.name != s.name {
+		return false
+	}
+	if c.id == "" || s.id == "" {
+		return c.restartCount == s.restartCount
+	}
+	return c.id == s.id
 }
 
 // change is what happened to a container.

@@ -47,6 +47,13 @@ func TestTracker(t *testing.T) {
 			{look: "u1: web=/0"},
 			{look: "u1: web=/1", want: "-web: +web:"},
 		},
+		"container ID that comes late, or gets lost": {
+			{look: "u1: web=/0", annotation: webAndDB, want: "+web:"},
+			{look: "u1: web=a/0"},
+			{look: "u1: web=b/1", want: "-web: +web:b"},
+			{look: "u1: web=/1"},
+			{look: "u1: web=/2", want: "-web:b +web:"},
+		},
 		"same ID, restart count corrected": {
 			{look: "u1: web=a/0", annotation: webAndDB, want: "+web:a"},
 			{look: "u1: web=a/1"},
