@@ -58,9 +58,9 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 		program = programName(p.Argv[0])
 	}
 	switch {
-	case program == "node" || program == "nodejs" || program == "nodemon" && nodemonRunsNode(p):
+	case !p.LineFixed && (program == "node" || program == "nodejs" || program == "nodemon" && nodemonRunsNode(p)):
 		plan.Insert = []Insertion{{1, []string{inspect}}}
-	case program == "npm" && !p.sets("NODE_OPTIONS"):
+	case !p.LineFixed && program == "npm" && !p.sets("NODE_OPTIONS"):
 		// npm hands --node-options to the scripts that it runs. It replaces NODE_OPTIONS, so it serves only where
 		// there is none.
 		at := len(p.Argv)
@@ -69,14 +69,14 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 		} else if end := slices.Index(p.Argv, "--"); end >= 0 {
 			at = end
 		}
-		plan.Insert = []Insertion{{at, []string{"--node-options=" + inspect}}}
+		plan.Insert, plan.Sets = []Insertion{{at, []string{"--node-options=" + inspect}}}, []string{"NODE_OPTIONS"}
 	case slices.ContainsFunc(p.Beside, func(c Command) bool { return c.AtOnce && c.mentions(nodeTool) && (o.Suspend || !c.Brief) }):
 		return Plan{}, &Refusal{"EnvShared", "a probe, a hook or the script starts another Node program, which would get the same inspector and take its port"}
 	default:
 		plan.Env = append(plan.Env, options)
 	}
-	if p.EnvFixed && (program == "node" || program == "nodejs") {
-		return plan, nil // the wrapper on PATH is for tools that start node
+	if p.EnvFixed && len(plan.Insert) > 0 {
+		return plan, nil // the wrapper on PATH is a help for tools that start node
 	}
 	plan.Env = append(plan.Env, EnvChange{Name: "PATH", Value: nodeBin, How: Prepend, Sep: ":", Default: containerPath})
 	return plan, nil
@@ -85,10 +85,12 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 // nodeTool matches the names of programs that start Node.
 var nodeTool = regexp.MustCompile(`(^|[^\w-])(node|nodejs|nodemon|npm|npx|yarn|pnpm|ts-node|tsx|next)($|[^\w.-])`)
 
+var inspectOption = regexp.MustCompile(`--inspect(-brk|-wait|-port)?($|[^\w-])`)
+
 // inspectors counts how often words ask for an inspector.
 func inspectors(words []string) (n int) {
 	for _, w := range words {
-		n += strings.Count(w, "--inspect")
+		n += len(inspectOption.FindAllString(w, -1))
 	}
 	return n
 }
@@ -96,15 +98,15 @@ func inspectors(words []string) (n int) {
 // sets says whether anything gives a variable a value.
 func (p Process) sets(name string) bool {
 	_, known := p.Env[name]
-	return known || p.Unknown[name] || p.Hidden[name]
+	return !p.Unset[name] && (known || p.Unknown[name] || p.Hidden[name])
 }
 
 // existing looks for an inspector on the command line and in NODE_OPTIONS.
 func (NodeJS) existing(p Process) (Plan, bool) {
 	words := strings.Fields(p.Env["NODE_OPTIONS"])
-	if len(p.Argv) > 0 && !p.Script {
+	if len(p.Argv) > 0 && (!p.Script || programName(p.Argv[0]) == "docker-entrypoint.sh") {
 		switch programName(p.Argv[0]) {
-		case "node", "nodejs":
+		case "node", "nodejs", "docker-entrypoint.sh": // the official image's hands options to node
 			words = append(words, leadingOptions(p.Argv[1:], nodeValueOptions)...)
 		case "nodemon":
 			options := leadingOptions(p.Argv[1:], nodemonValueOptions)
