@@ -40,6 +40,9 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	if plan, found := n.existing(p); found {
 		return plan, nil
 	}
+	if tool, at := toolByPath(p); tool != "" {
+		return n.attachToTool(p, o, tool, at)
+	}
 	if inspectors(p.Line) > inspectors(p.Argv) {
 		return Plan{}, &Refusal{"OtherDebugger", "another program of the script is started with --inspect, and the node wrapper would take that for the application's"}
 	}
@@ -79,6 +82,46 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 		return plan, nil // the wrapper on PATH is a help for tools that start node
 	}
 	plan.Env = append(plan.Env, EnvChange{Name: "PATH", Value: nodeBin, How: Prepend, Sep: ":", Default: containerPath})
+	return plan, nil
+}
+
+// toolByPath finds the tool that a node called by its path runs, and the word that names it: /usr/bin/node
+// node_modules/.bin/nodemon app.js. A node that is looked up on PATH is the wrapper, which knows what is a tool and what is the
+// application; this one would have the tool inspected.
+func toolByPath(p Process) (tool string, at int) {
+	if len(p.Argv) == 0 || p.Script || !strings.Contains(p.Argv[0], "/") || programName(p.Argv[0]) != "node" && programName(p.Argv[0]) != "nodejs" {
+		return "", 0
+	}
+	at = 1 + len(leadingOptions(p.Argv[1:], nodeValueOptions))
+	if at >= len(p.Argv) {
+		return "", 0
+	}
+	if m := startingTool.FindStringSubmatch(programName(p.Argv[at])); m != nil {
+		return m[1], at
+	}
+	return "", 0
+}
+
+// startingTool matches the files of tools that start the application as a process of its own: npm-cli.js, yarn-4.1.0.cjs.
+var startingTool = regexp.MustCompile(`^(nodemon|npm|npx|yarn|pnpm|corepack)(-cli|-[0-9.]+)?(\.[cm]?js)?$`)
+
+// attachToTool makes a tool that node was started with hand the inspector on, as if it had been started by its name.
+func (n NodeJS) attachToTool(p Process, o Options, tool string, at int) (Plan, error) {
+	q := p
+	q.Argv = append([]string{tool}, p.Argv[at+1:]...)
+	if p.Dynamic != nil {
+		q.Dynamic = p.Dynamic[at:]
+	}
+	plan, err := n.Attach(q, o)
+	if err != nil {
+		return Plan{}, err
+	}
+	if !plan.Existing && len(plan.Insert) == 0 {
+		return Plan{}, &Refusal{"NodeByPath", "node is called by its path, so that NODE_OPTIONS would have " + tool + " inspected and not the application: call node, or " + tool + ", by its name alone"}
+	}
+	for i := range plan.Insert {
+		plan.Insert[i].Before += at
+	}
 	return plan, nil
 }
 
