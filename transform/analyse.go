@@ -83,11 +83,6 @@ func (a Analysis) process(c *Container) runtimes.Process {
 	if len(a.Found.Rest) > 0 {
 		p.Line = a.line.argv()
 	}
-	for name, assigned := range a.Found.Assigned {
-		if assigned.Text != "" && name != "PATH" { // what PATH is for certain says more
-			p.Env[name] = strings.TrimSpace(p.Env[name] + " " + assigned.Text)
-		}
-	}
 	for name, value := range a.env.likely {
 		if _, set := p.Env[name]; !set && !p.Hidden[name] {
 			p.Env[name] = value // a debugger that it starts must not be started twice
@@ -175,8 +170,8 @@ func hidden(found launch.Found, env map[string]string, unknown map[string]bool) 
 	return h
 }
 
-// reaching is the part of the container's environment whose value is known where the program starts, with what launchers
-// and scripts on the way make of it.
+// reaching is the part of the container's environment that is known where the program starts, with what launchers and scripts on
+// the way make of it: values, and the text that a value holds of which more is not known.
 func reaching(found launch.Found, env map[string]string) map[string]string {
 	reach := map[string]string{}
 	if !found.Cleared {
@@ -192,6 +187,9 @@ func reaching(found launch.Found, env map[string]string) map[string]string {
 			if value, ok := env[name]; ok {
 				reach[name] = value
 			}
+		}
+		if assigned.Text != "" && name != "PATH" { // what PATH is for certain says more
+			reach[name] = strings.TrimSpace(reach[name] + " " + assigned.Text)
 		}
 	}
 	return reach
