@@ -87,17 +87,20 @@ func KnownOther(program string) bool {
 }
 
 // knownOthers are programs that people run in containers and that are no application of a runtime here: servers and
-// interpreters written in other languages, shells, and the tools that keep a container busy. Sorted.
+// interpreters written in other languages, shells, tools that start others, and those that keep a container busy. Sorted.
 var knownOthers = []string{
-	"[", "air", "apache2", "apache2-foreground", "apachectl", "ash", "awk", "bash", "beam.smp", "bundle", "busybox",
-	"caddy", "cargo", "cat", "chmod", "chown", "clickhouse", "clickhouse-server", "compiledaemon", "consul", "coredns",
-	"cp", "cron", "crond", "curl", "dash", "date", "deno", "dockerd", "echo", "elixir", "envoy", "erl", "etcd", "false",
-	"fluent-bit", "fluentd", "git", "go", "grafana", "grafana-server", "grep", "h2o", "haproxy", "httpd",
-	"httpd-foreground", "iex", "influxd", "irb", "kubectl", "lighttpd", "ln", "ls", "lua", "luajit", "make", "mariadbd",
-	"memcached", "mix", "mkdir", "mongo", "mongod", "mongos", "mv", "mysql", "mysqld", "mysqld_safe", "nats-server",
-	"nc", "nginx", "nginx-debug", "openresty", "passenger", "perl", "pg_isready", "pgbouncer", "php", "php-fpm",
-	"pilot-agent", "postgres", "printf", "prometheus", "psql", "puma", "rackup", "rails", "rake", "redis-cli",
-	"redis-sentinel", "redis-server", "rm", "rscript", "rsyslogd", "ruby", "runsvdir", "s6-svscan", "sed", "sh",
-	"sidekiq", "sleep", "socat", "squid", "sshd", "supervisord", "swift", "tail", "tar", "test", "thin", "touch",
-	"traefik", "true", "unicorn", "uwsgi", "valkey-server", "varnishd", "vault", "wget", "zsh",
+	"[", "air", "apache2", "apache2-foreground", "apachectl", "ash", "awk", "aws-vault", "bash", "beam.smp",
+	"bundle", "busybox", "caddy", "cargo", "cat", "chamber", "chmod", "chown", "chroot", "clickhouse",
+	"clickhouse-server", "compiledaemon", "confd", "consul", "coredns", "cp", "cron", "crond", "curl", "dash",
+	"date", "deno", "doas", "dockerd", "dockerize", "doppler", "echo", "elixir", "envconsul", "envoy", "erl", "etcd",
+	"execlineb", "false", "flock", "fluent-bit", "fluentd", "gdb", "gdbserver", "git", "go", "grafana",
+	"grafana-server", "grep", "h2o", "haproxy", "httpd", "httpd-foreground", "iex", "infisical", "influxd", "irb",
+	"kubectl", "lighttpd", "ln", "ls", "ltrace", "lua", "luajit", "make", "mariadbd", "memcached", "mix", "mkdir",
+	"mongo", "mongod", "mongos", "mv", "mysql", "mysqld", "mysqld_safe", "nats-server", "nc", "nginx", "nginx-debug",
+	"nsenter", "openresty", "passenger", "perl", "pg_isready", "pgbouncer", "php", "php-fpm",
+	"pilot-agent", "postgres", "printf", "prlimit", "prometheus", "psql", "puma", "rackup", "rails", "rake",
+	"redis-cli", "redis-sentinel", "redis-server", "rm", "rscript", "rsyslogd", "ruby", "runsvdir", "runuser",
+	"s6-svscan", "sed", "sh", "sidekiq", "sleep", "socat", "squid", "sshd", "strace", "su", "sudo", "supervisord",
+	"swift", "tail", "tar", "test", "thin", "touch", "traefik", "true", "unicorn", "unshare", "uwsgi",
+	"valgrind", "valkey-server", "varnishd", "vault", "vault-env", "wget", "with-contenv", "xvfb-run", "zsh",
 }

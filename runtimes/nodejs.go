@@ -40,6 +40,9 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	if plan, found := n.existing(p); found {
 		return plan, nil
 	}
+	if tool, at := toolByPath(p); tool != "" {
+		return n.attachToTool(p, o, tool, at)
+	}
 	if inspectors(p.Line) > inspectors(p.Argv) {
 		return Plan{}, &Refusal{"OtherDebugger", "another program of the script is started with --inspect, and the node wrapper would take that for the application's"}
 	}
@@ -58,9 +61,9 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 		program = programName(p.Argv[0])
 	}
 	switch {
-	case program == "node" || program == "nodejs" || program == "nodemon" && nodemonRunsNode(p):
+	case !p.LineFixed && (program == "node" || program == "nodejs" || program == "nodemon" && nodemonRunsNode(p)):
 		plan.Insert = []Insertion{{1, []string{inspect}}}
-	case program == "npm" && !p.sets("NODE_OPTIONS"):
+	case !p.LineFixed && program == "npm" && !p.sets("NODE_OPTIONS"):
 		// npm hands --node-options to the scripts that it runs. It replaces NODE_OPTIONS, so it serves only where
 		// there is none.
 		at := len(p.Argv)
@@ -69,26 +72,68 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 		} else if end := slices.Index(p.Argv, "--"); end >= 0 {
 			at = end
 		}
-		plan.Insert = []Insertion{{at, []string{"--node-options=" + inspect}}}
+		plan.Insert, plan.Sets = []Insertion{{at, []string{"--node-options=" + inspect}}}, []string{"NODE_OPTIONS"}
 	case slices.ContainsFunc(p.Beside, func(c Command) bool { return c.AtOnce && c.mentions(nodeTool) && (o.Suspend || !c.Brief) }):
 		return Plan{}, &Refusal{"EnvShared", "a probe, a hook or the script starts another Node program, which would get the same inspector and take its port"}
 	default:
 		plan.Env = append(plan.Env, options)
 	}
-	if p.EnvFixed && (program == "node" || program == "nodejs") {
-		return plan, nil // the wrapper on PATH is for tools that start node
+	if p.EnvFixed && len(plan.Insert) > 0 {
+		return plan, nil // the wrapper on PATH is a help for tools that start node
 	}
 	plan.Env = append(plan.Env, EnvChange{Name: "PATH", Value: nodeBin, How: Prepend, Sep: ":", Default: containerPath})
+	return plan, nil
+}
+
+// toolByPath finds the tool that a node called by its path runs, and the word that names it: /usr/bin/node
+// node_modules/.bin/nodemon app.js. A node that is looked up on PATH is the wrapper, which knows what is a tool and what is the
+// application; this one would have the tool inspected.
+func toolByPath(p Process) (tool string, at int) {
+	if len(p.Argv) == 0 || p.Script || !strings.Contains(p.Argv[0], "/") || programName(p.Argv[0]) != "node" && programName(p.Argv[0]) != "nodejs" {
+		return "", 0
+	}
+	at = 1 + len(leadingOptions(p.Argv[1:], nodeValueOptions))
+	if at >= len(p.Argv) {
+		return "", 0
+	}
+	if m := startingTool.FindStringSubmatch(programName(p.Argv[at])); m != nil {
+		return m[1], at
+	}
+	return "", 0
+}
+
+// startingTool matches the files of tools that start the application as a process of its own: npm-cli.js, yarn-4.1.0.cjs.
+var startingTool = regexp.MustCompile(`^(nodemon|npm|npx|yarn|pnpm|corepack)(-cli|-[0-9.]+)?(\.[cm]?js)?$`)
+
+// attachToTool makes a tool that node was started with hand the inspector on, as if it had been started by its name.
+func (n NodeJS) attachToTool(p Process, o Options, tool string, at int) (Plan, error) {
+	q := p
+	q.Argv = append([]string{tool}, p.Argv[at+1:]...)
+	if p.Dynamic != nil {
+		q.Dynamic = p.Dynamic[at:]
+	}
+	plan, err := n.Attach(q, o)
+	if err != nil {
+		return Plan{}, err
+	}
+	if !plan.Existing && len(plan.Insert) == 0 {
+		return Plan{}, &Refusal{"NodeByPath", "node is called by its path, so that NODE_OPTIONS would have " + tool + " inspected and not the application: call node, or " + tool + ", by its name alone"}
+	}
+	for i := range plan.Insert {
+		plan.Insert[i].Before += at
+	}
 	return plan, nil
 }
 
 // nodeTool matches the names of programs that start Node.
 var nodeTool = regexp.MustCompile(`(^|[^\w-])(node|nodejs|nodemon|npm|npx|yarn|pnpm|ts-node|tsx|next)($|[^\w.-])`)
 
+var inspectOption = regexp.MustCompile(`--inspect(-brk|-wait|-port)?($|[^\w-])`)
+
 // inspectors counts how often words ask for an inspector.
 func inspectors(words []string) (n int) {
 	for _, w := range words {
-		n += strings.Count(w, "--inspect")
+		n += len(inspectOption.FindAllString(w, -1))
 	}
 	return n
 }
@@ -96,15 +141,15 @@ func inspectors(words []string) (n int) {
 // sets says whether anything gives a variable a value.
 func (p Process) sets(name string) bool {
 	_, known := p.Env[name]
-	return known || p.Unknown[name] || p.Hidden[name]
+	return !p.Unset[name] && (known || p.Unknown[name] || p.Hidden[name])
 }
 
 // existing looks for an inspector on the command line and in NODE_OPTIONS.
 func (NodeJS) existing(p Process) (Plan, bool) {
 	words := strings.Fields(p.Env["NODE_OPTIONS"])
-	if len(p.Argv) > 0 && !p.Script {
+	if len(p.Argv) > 0 && (!p.Script || programName(p.Argv[0]) == "docker-entrypoint.sh") {
 		switch programName(p.Argv[0]) {
-		case "node", "nodejs":
+		case "node", "nodejs", "docker-entrypoint.sh": // the official image's hands options to node
 			words = append(words, leadingOptions(p.Argv[1:], nodeValueOptions)...)
 		case "nodemon":
 			options := leadingOptions(p.Argv[1:], nodemonValueOptions)

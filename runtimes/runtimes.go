@@ -31,6 +31,8 @@ type Process struct {
 	// Hidden holds the names of variables that a launcher or a script sets or clears on the way to the program: what
 	// the container sets them to does not reach it.
 	Hidden map[string]bool
+	// Unset holds those of them that are certainly not set where the program starts (env -i).
+	Unset map[string]bool
 	// Dynamic says, word by word, that a word of Argv is source text whose value is known at run time only. nil: none.
 	Dynamic []bool
 	// Author is the image's author, Labels its labels.
@@ -46,6 +48,8 @@ type Process struct {
 	Beside []Command
 	// EnvFixed says that the container's environment cannot be changed.
 	EnvFixed bool
+	// LineFixed says that no words can be put into the command line.
+	LineFixed bool
 }
 
 // Command is a program that a container starts besides the one that matters.
@@ -131,6 +135,8 @@ type Plan struct {
 	Insert []Insertion // ordered by Before
 	Env    []EnvChange // ordered
 	Ports  []Port
+	// Sets names the variables that inserted words set, whatever the container sets them to.
+	Sets []string
 	// Support names the support image that fills /dbg: "" for none, else the image's last path element.
 	Support string
 	// Memory is what the debugger takes of the container's memory while the program runs, Storage what the support files take

@@ -61,7 +61,7 @@ func (a Analysis) findProgram(c *Container) (launch.Found, error) {
 	if workingDir == "" {
 		workingDir = a.Image.WorkingDir
 	}
-	return launch.Find(launch.Input{Argv: argv, Env: a.env.all(), Unknown: a.env.unknown, Labels: a.Image.Labels, WorkingDir: workingDir})
+	return launch.Find(launch.Input{Argv: argv, UnknownFrom: a.line.unknownFrom(), Env: a.env.all(), Unknown: a.env.unknown, Labels: a.Image.Labels, WorkingDir: workingDir})
 }
 
 // process is the program that was found, as a runtime sees it.
@@ -71,9 +71,14 @@ func (a Analysis) process(c *Container) runtimes.Process {
 		Argv: a.Found.Argv, Via: a.Found.Via, Env: reaching(a.Found, all), ImageEnv: a.env.image, Unknown: a.env.unknown,
 		Author: a.Image.Author, Labels: a.Image.Labels, Script: a.Found.Script,
 		Hidden:  hidden(a.Found, all, a.env.unknown),
+		Unset:   map[string]bool{},
 		Dynamic: make([]bool, len(a.Found.Argv)),
 		NoTemp:  c.noTemp(),
 		Beside:  c.beside(a.Found.Rest),
+	}
+	for name := range p.Hidden {
+		assigned, is := a.Found.Assigned[name]
+		p.Unset[name] = !a.Found.Opaque && (assigned.Unset && assigned.Known || a.Found.Cleared && !is)
 	}
 	if len(a.Found.Rest) > 0 {
 		p.Line = a.line.argv()
@@ -98,7 +103,13 @@ func (a Analysis) lookBehind() (*behindScript, error) {
 	if !a.Process.Script || len(args) == 0 || inShell && slices.Contains(a.Process.Dynamic, true) {
 		return nil, nil
 	}
-	found, err := launch.Find(launch.Input{Argv: args, Env: a.Process.Env, Unknown: a.env.unknown})
+	from := make([]int, len(args))
+	for i, w := range args {
+		if from[i] = -1; !a.Found.Static[i+1] {
+			from[i] = max(0, strings.Index(w, "$("))
+		}
+	}
+	found, err := launch.Find(launch.Input{Argv: args, UnknownFrom: from, Env: a.Process.Env, Unknown: a.env.unknown})
 	if err != nil {
 		var refusal *runtimes.Refusal
 		if errors.As(err, &refusal) && !slices.Contains([]string{launch.ProgramDynamic, launch.NoCommand, launch.LauncherNoCommand}, refusal.Reason) {
@@ -159,8 +170,8 @@ func hidden(found launch.Found, env map[string]string, unknown map[string]bool) 
 	return h
 }
 
-// reaching is the part of the container's environment whose value is known where the program starts, with what launchers
-// and scripts on the way make of it.
+// reaching is the part of the container's environment that is known where the program starts, with what launchers and scripts on
+// the way make of it: values, and the text that a value holds of which more is not known.
 func reaching(found launch.Found, env map[string]string) map[string]string {
 	reach := map[string]string{}
 	if !found.Cleared {
@@ -176,6 +187,9 @@ func reaching(found launch.Found, env map[string]string) map[string]string {
 			if value, ok := env[name]; ok {
 				reach[name] = value
 			}
+		}
+		if assigned.Text != "" && name != "PATH" { // what PATH is for certain says more
+			reach[name] = strings.TrimSpace(reach[name] + " " + assigned.Text)
 		}
 	}
 	return reach

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"debuggable.dev/debuggable/internal/launch"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 )
@@ -35,19 +36,21 @@ func (a Analysis) planned(o runtimes.Options) (runtimes.Plan, error) {
 }
 
 // attach plans the debugger for an analysed container, without changing anything. Where the environment cannot be changed,
-// the command line may do.
+// the command line may do, and the other way round.
 func (a *attachment) attach(o runtimes.Options) error {
 	err := a.attachOnce(o)
-	if err == nil || len(a.plan.Env) == 0 {
-		return err
+	if err == nil {
+		return nil
 	}
-	b := &attachment{containerScope: a.containerScope, Analysis: a.Analysis}
-	b.Process.EnvFixed = true
-	if b.attachOnce(o) != nil {
-		return err
+	for _, fixed := range []struct{ env, line bool }{{env: len(a.plan.Env) > 0}, {line: len(a.plan.Insert) > 0}} {
+		b := &attachment{containerScope: a.containerScope, Analysis: a.Analysis}
+		b.Process.EnvFixed, b.Process.LineFixed = fixed.env, fixed.line
+		if (fixed.env || fixed.line) && b.attachOnce(o) == nil {
+			*a = *b
+			return nil
+		}
 	}
-	*a = *b
-	return nil
+	return err
 }
 
 func (a *attachment) attachOnce(o runtimes.Options) error {
@@ -59,14 +62,19 @@ func (a *attachment) attachOnce(o runtimes.Options) error {
 	if a.plan.Existing {
 		return nil
 	}
-	if len(a.plan.Insert) > 0 {
-		if a.Detection.Sign.Strength != runtimes.Told && a.Detection.Sign.Strength < runtimes.Program && runtimes.KnownOther(a.Process.Argv[0]) {
-			return &runtimes.Refusal{Reason: KnownOther, Message: fmt.Sprintf("program %s is no %s program", path.Base(a.Process.Argv[0]), runtime.Name())}
-		}
-		edits, err := a.Found.Insert(a.plan.Insert)
-		if err != nil {
-			return err
-		}
+	if len(a.plan.Insert) > 0 && a.Detection.Sign.Strength != runtimes.Told && a.Detection.Sign.Strength < runtimes.Program && runtimes.KnownOther(a.Process.Argv[0]) {
+		return &runtimes.Refusal{Reason: KnownOther, Message: fmt.Sprintf("program %s is no %s program", path.Base(a.Process.Argv[0]), runtime.Name())}
+	}
+	edits, err := a.Found.Insert(a.plan.Insert)
+	if err != nil {
+		return err
+	}
+	assigned, changes, err := a.assign()
+	if err != nil {
+		return err
+	}
+	edits = slices.Concat(assigned, edits)
+	if len(edits) > 0 {
 		line := a.line
 		if a.Found.Base != nil {
 			line = a.rebase()
@@ -78,34 +86,55 @@ func (a *attachment) attachOnce(o runtimes.Options) error {
 			a.command, a.args = true, true
 		}
 	}
-	for _, change := range a.plan.Env {
-		if change.How == runtimes.Prepend {
-			continue // PATH is a help
-		}
-		if a.Process.Hidden[change.Name] {
-			return &runtimes.Refusal{Reason: EnvHidden, Message: fmt.Sprintf("%s would not reach the program: %s sets it", change.Name, strings.Join(a.Found.Via, " "))}
-		}
-		if change.How == runtimes.Replace {
-			continue // nothing of the old value is handed on
-		}
-		if a.hiddenBehindScript(change.Name) {
-			return &runtimes.Refusal{Reason: EnvHidden, Message: fmt.Sprintf("%s would not reach the program: the arguments of %s set it", change.Name, a.Process.Argv[0])}
-		}
-		if a.Found.References[change.Name] {
-			return &runtimes.Refusal{Reason: EnvReferenced, Message: fmt.Sprintf("%s would have to change, but the command line uses it", change.Name)}
-		}
-	}
 	line := a.line
 	if a.command || a.args {
 		line = a.edited
 	}
-	if a.env, a.hides, err = a.planEnv(a.Analysis.env, a.plan.Env, line.manifestWords()); err != nil {
+	if a.env, a.hides, err = a.planEnv(a.Analysis.env, changes, line.manifestWords()); err != nil {
 		return err
+	}
+	for _, name := range a.plan.Sets {
+		if !a.Process.Unset[name] {
+			a.hides = append(a.Analysis.env.hidden(name), a.hides...)
+		}
 	}
 	if a.plan.Support != "" {
 		return a.usesDbg()
 	}
 	return nil
+}
+
+// assign divides the plan's changes of variables into those that are made in the command line, where env hides the container's own
+// variables, and those that are made in the container's env. It refuses those that would not reach the program or would reach others.
+func (a *attachment) assign() (edits []launch.Edit, rest []runtimes.EnvChange, err error) {
+	for _, change := range a.plan.Env {
+		isHidden := a.Process.Hidden[change.Name]
+		existing, ok := a.Found.Assignable(change.Name)
+		ok = ok && (existing != "" || change.Default == "") && !a.unresolved(existing) && !a.hiddenBehindScript(change.Name)
+		if isHidden && ok {
+			if edit, err := a.Found.Assign(change.Name, combine(change, existing)); err == nil {
+				edits = slices.Insert(edits, 0, edit)
+				continue
+			}
+		}
+		rest = append(rest, change)
+		if change.How == runtimes.Prepend && !(isHidden && len(edits) > 0) {
+			continue // PATH is a help; but without it, a variable that reaches a tool may stay with the tool
+		}
+		if isHidden {
+			return nil, nil, &runtimes.Refusal{Reason: EnvHidden, Message: fmt.Sprintf("%s would not reach the program: %s sets it", change.Name, strings.Join(a.Found.Via, " "))}
+		}
+		if change.How == runtimes.Replace {
+			continue // nothing of the old value is handed on
+		}
+		if a.hiddenBehindScript(change.Name) {
+			return nil, nil, &runtimes.Refusal{Reason: EnvHidden, Message: fmt.Sprintf("%s would not reach the program: the arguments of %s set it", change.Name, a.Process.Argv[0])}
+		}
+		if a.Found.References[change.Name] {
+			return nil, nil, &runtimes.Refusal{Reason: EnvReferenced, Message: fmt.Sprintf("%s would have to change, but the command line uses it", change.Name)}
+		}
+	}
+	return edits, rest, nil
 }
 
 // hiddenBehindScript says whether the arguments of a script set or clear a variable.

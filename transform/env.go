@@ -60,6 +60,14 @@ func (e environment) mayResolve(name string) bool {
 	return e.unknown[name] || len(e.opaqueSources(name)) > 0 || strings.Contains(name, "_SERVICE_") || strings.Contains(name, "_PORT")
 }
 
+// hidden words what a new value of a variable hides, if envFrom sets it from objects that are not known.
+func (e environment) hidden(name string) (words []string) {
+	for _, source := range e.opaqueSources(name) {
+		words = append(words, name+" of "+source.object)
+	}
+	return words
+}
+
 // sources are the ConfigMaps and Secrets among the items, by kind, namespace and name: their data.
 type sources map[[3]string]map[string]string
 
@@ -197,9 +205,7 @@ func (c *Container) planEnv(e environment, changes []runtimes.EnvChange, words [
 			}
 			edit.value = combine(change, escape(value))
 			if change.How != runtimes.Replace {
-				for _, source := range e.opaqueSources(change.Name) {
-					hides = append(hides, fmt.Sprintf("%s of %s", change.Name, source.object))
-				}
+				hides = append(hides, e.hidden(change.Name)...)
 			}
 		}
 		edits = append(edits, edit)

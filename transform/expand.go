@@ -15,6 +15,11 @@ type segment struct{ At, Raw, Len int }
 // expand resolves the references in raw whose values lookup knows. The segments say which parts of the result were
 // taken over from raw byte by byte; what lies between them came from a variable or from $$.
 func expand(raw string, lookup func(name string) (string, bool)) (text string, segments []segment) {
+	return expandAt(raw, func(name string, _ int) (string, bool) { return lookup(name) })
+}
+
+// expandAt is expand with a lookup that is also told at which byte of the result a reference stands.
+func expandAt(raw string, lookup func(name string, at int) (string, bool)) (text string, segments []segment) {
 	var b strings.Builder
 	take := func(from, to int) {
 		if from == to {
@@ -47,7 +52,7 @@ func expand(raw string, lookup func(name string) (string, bool)) (text string, s
 				i += 2
 				continue
 			}
-			if value, ok := lookup(raw[i+2 : i+end]); ok {
+			if value, ok := lookup(raw[i+2:i+end], b.Len()); ok {
 				b.WriteString(value)
 			} else {
 				take(i, i+end+1)

@@ -16,6 +16,7 @@ type word struct {
 	text     string    // as the process gets it, as far as that is known
 	segments []segment // how text maps to raw; nil for a word of the image, which raw escapes as a whole
 	node     *yaml.Node
+	unknown  int // where in text a reference stands whose value is not known, or -1
 }
 
 // part is one of the two parts of a command line: what comes from ENTRYPOINT or command, and from CMD or args.
@@ -47,8 +48,14 @@ func (c *Container) commandLine(cfg image.Config, e environment) (commandLine, e
 			if n.Kind != yaml.ScalarNode || n.Tag != yaml.NodeTagString {
 				return l, &runtimes.Refusal{Reason: "InvalidField", Message: fmt.Sprintf("%s has an element that is not a string", p.field)}
 			}
-			text, segments := expand(n.Value, e.lookup)
-			p.words = append(p.words, word{raw: n.Value, text: text, segments: segments, node: n})
+			w := word{raw: n.Value, node: n, unknown: -1}
+			w.text, w.segments = expandAt(n.Value, func(name string, at int) (string, bool) {
+				if w.unknown < 0 && e.unknown[name] {
+					w.unknown = at
+				}
+				return e.lookup(name)
+			})
+			p.words = append(p.words, w)
 		}
 	}
 	if l.command.node == nil {
@@ -63,7 +70,7 @@ func (c *Container) commandLine(cfg image.Config, e environment) (commandLine, e
 func imageWords(texts []string) []word {
 	words := make([]word, len(texts))
 	for i, t := range texts {
-		words[i] = word{raw: escape(t), text: t}
+		words[i] = word{raw: escape(t), text: t, unknown: -1}
 	}
 	return words
 }
@@ -75,6 +82,15 @@ func (l commandLine) argv() []string {
 		argv = append(argv, w.text)
 	}
 	return argv
+}
+
+// unknownFrom is launch.Input's field of that name.
+func (l commandLine) unknownFrom() []int {
+	var from []int
+	for _, w := range l.words() {
+		from = append(from, w.unknown)
+	}
+	return from
 }
 
 // manifestWords are the raw words that the manifest itself writes.
@@ -133,7 +149,7 @@ func (l commandLine) edit(edits []launch.Edit) (edited commandLine, command, arg
 		}
 		var words []word
 		for _, t := range e.Words {
-			words = append(words, word{raw: escape(t), text: t})
+			words = append(words, word{raw: escape(t), text: t, unknown: -1})
 		}
 		p.words = slices.Insert(p.words, at, words...)
 	}
@@ -144,7 +160,7 @@ func (l commandLine) edit(edits []launch.Edit) (edited commandLine, command, arg
 func (w word) insert(offset int, text string) (word, error) {
 	if w.node == nil {
 		t := w.text[:offset] + text + w.text[offset:]
-		return word{raw: escape(t), text: t}, nil
+		return word{raw: escape(t), text: t, unknown: -1}, nil
 	}
 	at, ok := rawOffset(w.segments, offset, len(w.text), len(w.raw))
 	if !ok {

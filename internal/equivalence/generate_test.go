@@ -23,6 +23,8 @@ type unit struct {
 	Trace     bool   // a shell writes down what it does
 	// AppUnknown says that nobody could tell by the command line which program is the application: "server; notify".
 	AppUnknown bool
+
+	inScript string // why it may be left alone once the command is in a script
 }
 
 // testCase is a pod, and what is in the cluster around it.
@@ -109,6 +111,9 @@ func (g *generator) container() {
 	}
 	g.environment()
 	if g.chance(7) && u.Runtime != "other" {
+		if strings.HasPrefix(argv[0], "./") { // it is not in /workspace
+			argv[0] = u.App
+		}
 		if g.chance(30) {
 			argv = append(g.launcher(), argv...)
 		} else if g.chance(30) {
@@ -207,7 +212,7 @@ func (g *generator) program() []string {
 		} else if u.Existing && g.chance(30) {
 			u.Container.Env = append(u.Container.Env, envVar{Name: g.one("JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"), Value: "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000"})
 		} else if u.Existing && g.chance(40) {
-			line = append([]string{"env", "JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000"}, line...)
+			line = append(g.assigning("JAVA_TOOL_OPTIONS", "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000"), line...)
 		} else if u.Existing {
 			g.option("JAVA_TOOL_OPTIONS", "-Xmx1g -agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000", true)
 		}
@@ -232,7 +237,7 @@ func (g *generator) program() []string {
 			if u.Existing && g.chance(60) {
 				line = append(line, g.one("--inspect", "--inspect=9300", "--inspect=0.0.0.0:9300", "--inspect-brk=127.0.0.1:9300"))
 			} else if u.Existing && g.chance(40) {
-				line = append([]string{"env", g.one("NODE_OPTIONS=--inspect=0.0.0.0:9300", "NODE_OPTIONS=--no-warnings --inspect-brk=9300")}, line...)
+				line = append(g.assigning("NODE_OPTIONS", g.one("--inspect=0.0.0.0:9300", "--no-warnings --inspect-brk=9300")), line...)
 			} else if u.Existing {
 				g.option("NODE_OPTIONS", g.one("--inspect=0.0.0.0:9300", "--max-old-space-size=512 --inspect=9300"), true)
 			}
@@ -306,6 +311,16 @@ func (g *generator) program() []string {
 	line := [][]string{{"nginx", "-g", "daemon off;"}, {"ruby", "app.rb"}, {"puma"}, {"php-fpm"}, {"sleep", "1"}}[g.IntN(5)]
 	u.App = line[0]
 	return append(line, args...)
+}
+
+// assigning sets an options variable on the way to the program.
+func (g *generator) assigning(name, value string) []string {
+	if g.chance(50) {
+		return []string{"env", name + "=" + value}
+	}
+	g.class("existing:script")
+	script := g.one(`export N="$N V"; exec "$0" "$@"`, `N="$N V" exec "$0" "$@"`, `[ -z "$no" ] && export N="V"; "$0" "$@"`, `if true; then N="V"; export N; fi; exec "$0" "$@"`)
+	return []string{"sh", "-c", strings.NewReplacer("N", name, "V", value).Replace(script)}
 }
 
 // option gives an options variable a value from one of the places where it can come from.
@@ -424,6 +439,7 @@ func (g *generator) launcher() []string {
 		{"env", "-i", "PATH=" + defaultPath, "HOME=/x"}, {"env", "-", "PATH=" + defaultPath}, {"nice"}, {"nice", "-n", "5"}, {"nice", "-n5"}, {"nice", "-5"}, {"nice", "--adjustment=5"}, {"nohup"}, {"setsid"}, {"setsid", "-w"},
 		{"stdbuf", "-oL"}, {"stdbuf", "-o", "L", "-e0"}, {"stdbuf", "--output=L"}, {"chpst", "-u", "app"}, {"chpst", "-u", "app:app", "-P"}, {"su-exec", "app:app"}, {"/sbin/su-exec", "1000"}, {"gosu", "app"}, {"/usr/local/bin/gosu", "1000:1000"},
 		{"setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "--"}, {"setpriv", "--reuid", "1000", "--init-groups"}, {"docker-entrypoint.sh"}, {"/usr/local/bin/docker-entrypoint.sh"}, {"/docker-entrypoint.sh"}, {"bundle", "exec"},
+		{"wait-for-it", "db:5432", "--"}, {"/app/wait-for-it.sh", "db:5432", "-t", "30", "--"},
 		{"env", "NODE_ENV=production"}, {"env", "JAVA_TOOL_OPTIONS=-Xmx2g"}, {"env", "NODE_OPTIONS=--no-warnings"}, {"catatonit", "-g", "--"}, {"catatonit"}, {"nice", "nohup"},
 	}
 	if g.u.Runtime == "python" {
@@ -431,8 +447,8 @@ func (g *generator) launcher() []string {
 			[]string{"poetry", "run"}, []string{"poetry", "-q", "run"}, []string{"pipenv", "run"}, []string{"uv", "run"}, []string{"uv", "run", "--no-sync"}, []string{"uv", "run", "--"}, []string{"uv", "run", "--python", "3.12", "--"})
 	}
 	line := lines[g.IntN(len(lines))]
-	if g.u.Runtime == "nodejs" && g.u.App == "node" && len(line) > 1 && (line[1] == "-i" || line[1] == "-" || strings.HasPrefix(line[1], "NODE_OPTIONS=")) {
-		g.legit("variable that a launcher hides from a tool")
+	if g.u.Runtime == "nodejs" && g.u.App == "node" && len(line) > 1 && strings.HasPrefix(line[1], "NODE_OPTIONS=") {
+		g.u.inScript = "variable that is set in a script" // a second word for env would need quotes there
 	}
 	g.class("launcher:" + strings.TrimPrefix(line[0][strings.LastIndexByte(line[0], '/')+1:], "/"))
 	return slices.Clone(line)
@@ -529,7 +545,7 @@ func (g *generator) script(argv []string) []string {
 		{"function", "run() { " + c + "; }; run", "program in a function", false}, {"function-before", "f() { migrate \"$@\"; }\nf x\nexec " + c, "", false},
 		{"trap", "trap 'echo bye' EXIT; " + c, "", false}, {"trap", "trap : TERM; exec " + c, "", false},
 		{"eval", "eval " + g.quoteSingle(c), "eval", false}, {"source", ". /app/env.sh; exec " + c, "", false}, {"source", ". /app/env.sh && " + c, "", false},
-		{"command", "command " + c, "", false}, {"not", "! " + c, "", false}, {"after", c + "; echo done", builtin, false}, {"after", c + "; exit $?", "", false}, {"after", c + " && echo ok", builtin, false}, {"after", c + "; notify done", builtin, false}, {"after", c + " && notify ok", builtin, false},
+		{"command", "command " + c, "", false}, {"not", "! " + c, "", false}, {"after", c + "; echo done", builtin, false}, {"after", c + "; exit $?", "", false}, {"after", c + "; rc=$?; echo ended $rc; exit $rc", "", false}, {"after", c + "; if [ $? -ne 0 ]; then echo failed; exit 3; fi", "", false}, {"sequence", "hash -r; exec " + c, "", false}, {"after", c + " && echo ok", builtin, false}, {"after", c + "; notify done", builtin, false}, {"after", c + " && notify ok", builtin, false},
 		{"shift", "shift; exec " + c, "", false}, {"default", "PORT=${PORT:-8080}; exec " + c + " --port $PORT", "", false}, {"default", ": ${X:=1}; export X; " + c, "", false}, {"setx", "set -ex; " + c, "", false}, {"args", "exec " + c + ` "$@"`, "", false}, {"args", c + ` "$@"`, "", false}, {"args", c + " $*", "", false},
 		{"exec-env", "exec env A=B \"C=$HOME\" " + c, "", false}, {"or", c + " || exit $?", "", false}, {"or", "cd \"$HOME\" || exit 1; cd /app; exec " + c, "", false}, {"or", "test -z \"$NOPE\" || migrate; exec " + c, "", false},
 		{"export", "export A=1 B=$(hostname); exec " + c, "", false}, {"export", "A=1 B=2; export A B; exec " + c, "", false}, {"export", "export A; exec " + c, "", false}, {"export", "export A=\"$KNOWN\" C=\"x y\" && exec " + c, "", false},
@@ -541,14 +557,17 @@ func (g *generator) script(argv []string) []string {
 		{"subst", "V=\"$(migrate; echo x)\" " + c + " \"$V\"", "", false}, {"function-before", "log() { echo \"$@\"; }; log start; log 'go'; exec " + c, "", false}, {"function-before", "wait_for() { until waitfor \"$1\"; do sleep 1; done; }\nwait_for db\n\nexec " + c + "\n", "", false},
 		{"readonly", "readonly X=1; " + c, "", false}, {"local", "X=$(hostname) exec " + c, "", false}, {"subst", "X=`migrate`; exec " + c, "", false}, {"dot", "true; : ; exec " + c, "", false},
 	}
+	if g.u.inScript != "" {
+		g.legit(g.u.inScript)
+	}
 	t := templates[g.IntN(len(templates))]
 	bash := g.chance(25)
 	if g.chance(8) { // the command itself is in the positional parameters
-		t = template{name: "params", text: g.one(`exec "$@"`, `"$@"`, `set -e; migrate; exec "$@"`, `cd /srv && exec "$@"`, `exec $0 "$@"`, `migrate "$1" && "$@"`), legit: ""}
+		t = template{name: "params", text: g.one(`exec "$@"`, `"$@"`, `set -e; migrate; exec "$@"`, `cd /srv && exec "$@"`, `exec $0 "$@"`, `migrate "$1" && "$@"`, `command "$@"`, `for i in 1 2; do migrate $i; done; "$0" "$@"`, `"$0" "$@"; exit $?`), legit: ""}
 		positional = append([]string{"sh"}, argv...)
-		if t.text == `exec $0 "$@"` {
+		if strings.Contains(t.text, "$0") {
 			positional = argv
-			if strings.ContainsAny(argv[0], " *?[") || argv[0] == "" {
+			if strings.Contains(t.text, ` $0`) && strings.ContainsAny(argv[0], " *?[") || argv[0] == "" {
 				t.text = `exec "$0" "$@"`
 			}
 		}
@@ -763,6 +782,12 @@ func (g *generator) buildpack(argv []string) {
 	}
 	api := g.one("0.3", "0.4", "0.9", "0.10", "0.12", "")
 	bpAPI := g.one("0.3", "0.5", "0.8", "0.9", "0.10")
+	// The label as the lifecycle writes it: without the buildpacks' APIs. What those mean holds all the same: the processes of 0.9 and
+	// later are direct, and nobody gave words to a script of one word, which loses them (0.3).
+	bare := g.chance(50)
+	if bare && bpAPI == "0.3" {
+		bpAPI = "0.7"
+	}
 	type cnbProcess struct {
 		Type       string   `json:"type"`
 		Command    any      `json:"command"`
@@ -775,11 +800,6 @@ func (g *generator) buildpack(argv []string) {
 	if id == "" {
 		id = "example/" + u.Runtime
 	}
-	if u.Runtime == "go" {
-		if strings.HasPrefix(argv[0], "./") {
-			argv[0] = u.App
-		}
-	}
 	target := g.one("web", "web", "worker", "task")
 	var lines []string
 	var processes []cnbProcess
@@ -787,9 +807,9 @@ func (g *generator) buildpack(argv []string) {
 		p := cnbProcess{Type: kind, Command: "migrate", Direct: true, Buildpack: id}
 		command := []string{"migrate"}
 		if kind == target {
-			p.Direct = g.chance(55)
+			p.Direct = g.chance(55) || bare && !less(bpAPI, "0.9")
 			command, p.Args = argv[:1], argv[1:]
-			list := bpAPI == "0.9" || bpAPI == "0.10"
+			list := (bpAPI == "0.9" || bpAPI == "0.10") && !(bare && less(api, "0.10"))
 			if list {
 				n := 1 + g.IntN(len(argv))
 				command, p.Args = argv[:n], argv[n:]
@@ -814,7 +834,7 @@ func (g *generator) buildpack(argv []string) {
 				p.WorkingDir = "/srv"
 				g.legit("buildpack process with a directory of its own")
 			}
-		} else if list := bpAPI == "0.9" || bpAPI == "0.10"; list {
+		} else if list := bpAPI == "0.9" || bpAPI == "0.10"; list && !bare {
 			p.Command = command
 		}
 		processes = append(processes, p)
@@ -826,7 +846,13 @@ func (g *generator) buildpack(argv []string) {
 		lines = append(lines, strings.Join(f, " "))
 	}
 	u.CNB = strings.Join(lines, "\n")
-	label, _ := json.Marshal(map[string]any{"processes": processes, "buildpacks": []map[string]string{{"id": id, "version": "1", "api": bpAPI}}})
+	buildpack := map[string]string{"id": id, "version": "1"}
+	if bare {
+		g.class("cnb:bare")
+	} else {
+		buildpack["api"] = bpAPI
+	}
+	label, _ := json.Marshal(map[string]any{"processes": processes, "buildpacks": []map[string]string{buildpack}})
 	u.Image.Labels = map[string]string{"io.buildpacks.build.metadata": string(label), "io.buildpacks.stack.id": "x"}
 	if api != "" {
 		u.Image.Env = append(u.Image.Env, "CNB_PLATFORM_API="+api)
@@ -865,6 +891,11 @@ func (g *generator) buildpack(argv []string) {
 	default:
 		if user {
 			u.Container.Args = []string{"--more", "x"}
+			if p := processes[0]; !p.Direct && len(p.Args) == 0 {
+				g.legit("script that arguments make a word of")
+			} else if bare && p.Direct && len(p.Args) > 0 && (u.Runtime == "go" || u.Runtime == "python") {
+				g.legit("label that does not say what arguments do")
+			}
 			if api == "0.10" || api == "0.12" { // they may take the place of the script
 				u.App, u.AppUnknown = "", true
 			}

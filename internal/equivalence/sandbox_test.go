@@ -35,6 +35,8 @@ var stubPaths = strings.Split(`/app/server /usr/local/bin/gosrv /app/my server /
 var scripts = map[string]string{
 	"/usr/local/bin/docker-entrypoint.sh": "#!/bin/sh\nset -e\ncase $1 in -*) set -- node \"$@\";; *) command -v \"$1\" >/dev/null 2>&1 || set -- node \"$@\";; esac\nexec \"$@\"\n",
 	"/docker-entrypoint.sh":               "#!/bin/sh\nset -e\nsetup\nexec \"$@\"\n",
+	"/usr/local/bin/wait-for-it":          "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nshift\nwaitfor db\nexec \"$@\"\n",
+	"/app/wait-for-it.sh":                 "#!/bin/bash\nwhile [[ $1 != -- ]]; do shift; done\nexec \"${@:2}\"\n",
 	"/entrypoint.sh":                      "#!/bin/sh\nset -e\nsetup entrypoint\nexec \"$@\"\n",
 	"/app/start-go.sh":                    "#!/bin/sh\nsetup\nexec /app/server \"$@\"\n",
 	"/app/start-java.sh":                  "#!/bin/bash\nsetup\nexec java $JAVA_OPTS -jar app.jar \"$@\"\n",

@@ -21,6 +21,8 @@ import (
 //     before API 0.4 have scripts with arguments too.
 //   - A process's command may be a list (buildpack API 0.9): its arguments are kept, while user arguments replace "args". For
 //     older buildpacks, and before platform API 0.10, user arguments are appended.
+//   - The label does not have the buildpacks' APIs (GroupElement in the lifecycle's buildpack package); what it has may show
+//     them: a command of several words is of API 0.9 or later, a process that is not direct of an earlier one.
 const (
 	cnbLauncher    = "/cnb/lifecycle/launcher"
 	cnbProcessDir  = "/cnb/process"
@@ -139,19 +141,24 @@ func (f *finder) buildpack(words []word) (rest []word, end place, script *invoca
 		return nil, end, nil, false, refuse(BuildpackMetadata, "the buildpack process %s has no command", p.Type)
 	}
 	args := slices.Concat(p.Command[1:], p.Args)
+	unsure := false // whether the process's own arguments are among those of the program
 	if len(user) > 0 && !apiLess(api, "0.10") {
 		bp := meta.buildpackAPI(p.Buildpack)
 		switch {
 		case len(p.Command) > 1 || bp != "" && !apiLess(bp, "0.9"):
 			args = slices.Clone(p.Command[1:]) // what the user says replaces the process's own arguments
-		case bp == "" && len(p.Args) > 0:
-			return nil, end, nil, false, refuse(BuildpackMetadata, "the image's label does not say which API the buildpack of process %s has", p.Type)
+		case bp == "" && p.Direct && len(p.Args) > 0:
+			refusal := refuse(BuildpackMetadata, "the image's label does not say whether the arguments of the buildpack process %s are replaced or extended", p.Type)
+			if _, launches := launcherNamed(p.Command[0]); launches || isShell(path.Base(p.Command[0])) {
+				return nil, end, nil, false, refusal
+			}
+			unsure, f.noInsert = true, refusal
 		}
 	}
 	for _, u := range user {
 		args = append(args, u.text)
 	}
-	return f.cnbKnown(*p, meta, appDir, args, user)
+	return f.cnbKnown(*p, meta, appDir, args, user, unsure)
 }
 
 // cnbName says whether a program is the launcher, and the name that it goes by.
@@ -198,8 +205,9 @@ func (f *finder) cnbUser(user []word) ([]word, place, *invocation, bool, error) 
 	return f.tokens(user), end, nil, true, nil
 }
 
-// cnbKnown follows a process of the image, and writes it as a command line that the launcher understands.
-func (f *finder) cnbKnown(p cnbProcess, meta cnbMetadata, appDir string, args []string, user []word) ([]word, place, *invocation, bool, error) {
+// cnbKnown follows a process of the image, and writes it as a command line that the launcher understands. unsure says that its
+// arguments are not certain.
+func (f *finder) cnbKnown(p cnbProcess, meta cnbMetadata, appDir string, args []string, user []word, unsure bool) ([]word, place, *invocation, bool, error) {
 	cmd := p.Command[0]
 	// What the user gave may hold values that are not known: they keep their mark in the new line.
 	mark := func(words []word) []word {
@@ -207,6 +215,11 @@ func (f *finder) cnbKnown(p cnbProcess, meta cnbMetadata, appDir string, args []
 			w := &words[len(words)-len(user)+i]
 			if !u.static {
 				w.static, w.known = false, u.known
+			}
+		}
+		if unsure {
+			for i := len(words) - len(args); i < len(words); i++ {
+				words[i].static, words[i].known = false, 0
 			}
 		}
 		return words
@@ -245,7 +258,7 @@ func (f *finder) cnbKnown(p cnbProcess, meta cnbMetadata, appDir string, args []
 	if api := meta.buildpackAPI(p.Buildpack); p.Buildpack != "" && api != "" && apiLess(api, "0.4") {
 		f.noInsert = refuse(BuildpackForm, "the buildpack process %s is a script with arguments, which another command line cannot say", p.Type)
 		return nil, end, f.cnbScript(words[1], &words[2], words[3:], end), true, nil
-	} else if p.Buildpack != "" && api == "" {
+	} else if p.Buildpack != "" && api == "" && !plain(cmd) { // a single word would make no use of the arguments as a script
 		f.noInsert = refuse(BuildpackMetadata, "the image's label does not say which API the buildpack of process %s has", p.Type)
 	}
 	tokens := f.tokens(words[1:])

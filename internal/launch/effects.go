@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -58,7 +59,9 @@ func (s *script) survey() error {
 			}
 			name := n.Param.Value
 			switch {
-			case strings.ContainsAny(name, "@*#0123456789") && !isName(name):
+			case name == "0":
+				s.zeros++
+			case strings.ContainsAny(name, "@*#123456789") && !isName(name):
 				s.params++
 			case isName(name) && !keeps[n]:
 				s.references[name] = true
@@ -102,12 +105,16 @@ func (s *script) survey() error {
 						survey(a)
 					}
 				}
-			case "getopts", ".", "source", "eval", "command", "builtin":
+			case "getopts", ".", "source", "eval":
 				s.params++ // they may look at the positional parameters without saying so
+			case "command", "builtin":
+				if len(n.Args) > 1 && (n.Args[1].Lit() == "" && s.parameters(n.Args[1]) == nil || isBuiltin(n.Args[1].Lit())) {
+					s.params++
+				}
 			case "alias":
 				err = refuse(ShellAlias, "the script defines aliases")
 			case "shopt", "enable", "hash":
-				if len(n.Args) > 1 {
+				if !harmless(n.Args) {
 					err = refuse(ShellOption, "the script changes what the shell runs, by %s", n.Args[0].Lit())
 				}
 			case "shift":
@@ -131,6 +138,15 @@ func (s *script) survey() error {
 		return err == nil
 	})
 	return err
+}
+
+// harmless says whether a call of shopt, enable or hash changes neither what the words of the program are nor what they run.
+func harmless(args []*syntax.Word) bool {
+	options := []string{"-s", "-u", "-q", "-p", "nullglob", "failglob", "dotglob", "globstar", "nocaseglob", "inherit_errexit", "checkwinsize", "huponexit"}
+	if args[0].Lit() != "shopt" {
+		options = []string{"-r"}
+	}
+	return !slices.ContainsFunc(args[1:], func(w *syntax.Word) bool { return !slices.Contains(options, w.Lit()) }) && (args[0].Lit() != "enable" || len(args) == 1)
 }
 
 // keepsItself returns the expansions of a variable in the value that is assigned to it, when they leave the old value
@@ -333,6 +349,9 @@ func (s *script) assignment(a *syntax.Assign, how certainty, export bool) {
 	}
 	if how == maybe || !as.Known {
 		as.Value, as.Known = "", false
+		if a.Value != nil {
+			as.Text = s.writtenOf(a.Value)
+		}
 	}
 	s.set(name, as, export)
 }

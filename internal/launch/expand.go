@@ -421,6 +421,15 @@ func (s *script) valueOf(w *syntax.Word) (string, bool) {
 	return b.String(), true
 }
 
+// writtenOf returns a word's value, with the source text of what is not known in it.
+func (s *script) writtenOf(w *syntax.Word) string {
+	var b strings.Builder
+	for _, u := range s.decode(w, false).units {
+		b.WriteByte(u.b)
+	}
+	return b.String()
+}
+
 // textOf returns a word's value where it is known, else its source text.
 func (s *script) textOf(w *syntax.Word) string {
 	if d := s.decode(w, true); d.unknown < 0 && !d.multi {
@@ -478,25 +487,19 @@ func (s *script) parameters(w *syntax.Word) *syntax.ParamExp {
 // positional returns the words of "$@" or "$0", which is written at the given places of the script. Words can also be
 // put between the parameters, in the shell's own command line, if nothing else in the script looks at them.
 func (s *script) positional(p syntax.ParamExp, at, end place) []word {
-	var out []word
+	out, uses := slices.Clone(s.inv.params), s.params
 	if p.Param.Value == "0" {
-		out = []word{*s.inv.zero}
-	} else {
-		out = slices.Clone(s.inv.params)
+		out, uses = []word{*s.inv.zero}, s.zeros
 	}
+	between := place{why: "parameters that the script uses more than once"}
 	for i := range out {
-		if i == 0 {
-			out[i].at = at
-		} else if s.params > 1 {
-			out[i].at = place{why: "parameters that the script uses more than once"}
-		}
-		if i == len(out)-1 {
-			out[i].end = end
-		}
-		if s.params > 1 {
+		if uses > 1 {
 			// A script among the parameters must not change either.
-			out[i].content = nil
+			out[i].at, out[i].end, out[i].content = between, between, nil
 		}
+	}
+	if len(out) > 0 {
+		out[0].at, out[len(out)-1].end = at, end
 	}
 	return out
 }

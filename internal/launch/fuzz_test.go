@@ -44,6 +44,7 @@ func removed(t *testing.T, line []string, edits []Edit, changed []string) []stri
 
 // check finds the program, and inserts at each place: nothing else may change.
 func checkLine(t *testing.T, in Input) {
+	in.UnknownFrom = unknownFrom(in.Argv, in.Unknown)
 	t.Helper()
 	f, err := Find(in)
 	if err != nil {
@@ -75,7 +76,7 @@ func checkLine(t *testing.T, in Input) {
 			continue
 		}
 		// The changed line leads to the same program, with the word at its place.
-		g, err := Find(Input{Argv: changed, Env: in.Env, Unknown: in.Unknown, Labels: in.Labels})
+		g, err := Find(Input{Argv: changed, UnknownFrom: unknownFrom(changed, in.Unknown), Env: in.Env, Unknown: in.Unknown, Labels: in.Labels})
 		if err != nil {
 			t.Fatalf("%q at %d: %q is not found any more: %v", line, at, changed, err)
 		}

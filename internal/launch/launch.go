@@ -60,9 +60,11 @@ const (
 
 // Input is the command line as the container runtime would see it, with what is known about its surroundings.
 type Input struct {
-	// Argv holds the words after Kubernetes' expansion. A $(NAME) whose value is not known, because NAME is in Unknown,
-	// is left in the text.
+	// Argv holds the words after Kubernetes' expansion. A $(NAME) whose value is not known is left in the text.
 	Argv []string
+	// UnknownFrom says for each word at which byte the first such $(NAME) stands, or -1; nil: there is none in any. In a word of
+	// the image, or behind $$, the same text is just text.
+	UnknownFrom []int
 	// Env holds the variables whose values are known. They are used to follow "$JAVA_HOME/bin/java" and for buildpacks.
 	Env map[string]string
 	// Unknown holds the names of variables that are set to a value that is not known.
@@ -83,6 +85,8 @@ type Assignment struct {
 	// Keeps says that the value that the container's environment has is part of the new one (PATH=/x:$PATH), whatever
 	// it is.
 	Keeps bool
+	// Text is what is written, or may be, of a value that is not known: "$JAVA_TOOL_OPTIONS -agentlib:jdwp=…".
+	Text string
 }
 
 // Command is a simple command of a script, other than the program.
@@ -126,14 +130,16 @@ type Found struct {
 
 	words      []word
 	end        place
+	assign     assignments
 	line       []string
 	argv0      string              // who sets the program's argv[0]; "" for nobody
 	noInsert   *runtimes.Refusal   // why nothing can be inserted at all
+	noAssign   *runtimes.Refusal   // the same for assignments: other than for the program's sake
 	maxWords   int                 // how many words the line may have after insertions; 0: any number
 	guards     []place             // where a "--" has to go too when anything is inserted
 	wordChecks []func(string) bool // what inserted words have to satisfy besides being plain
 
-	unknownNames map[string]bool
+	unknownFrom []int
 }
 
 // Edit is an insertion into the line (Found.Base, or else Input.Argv): Words in front of line[Word] when Offset is
@@ -160,7 +166,7 @@ func Find(in Input) (Found, error) {
 	if len(in.Argv) == 0 {
 		return Found{}, refuse(NoCommand, "there is no command to run")
 	}
-	words, end := argvWords(in.Argv, in.Unknown)
+	words, end := argvWords(in.Argv, in.UnknownFrom)
 	return f.follow(words, end, 0)
 }
 
@@ -201,6 +207,9 @@ func (f Found) Insert(at []runtimes.Insertion) ([]Edit, error) {
 		if ins.Before < len(f.words) {
 			p, behind = f.words[ins.Before].at, false
 		}
+		if p.why != "" && ins.Before > 0 && f.words[ins.Before-1].end.why == "" {
+			p, behind = f.words[ins.Before-1].end, true
+		}
 		e, err := f.edit(p, behind, ins.Words)
 		if err != nil {
 			return nil, err
@@ -229,6 +238,30 @@ func (f Found) Insert(at []runtimes.Insertion) ([]Edit, error) {
 	return edits, nil
 }
 
+// Assignable says whether Assign can set a variable, and to what it is set now ("" for nothing): an env on the way, behind which
+// nothing changes or uses the variable, sets it to a known value, or unsets it.
+func (f Found) Assignable(name string) (existing string, ok bool) {
+	if f.assign.at == nil || f.noAssign != nil || f.Opaque || f.References[name] {
+		return "", false
+	}
+	now, assigned := f.Assigned[name]
+	then, was := f.assign.assigned[name]
+	if assigned != was || now != then || !now.Known && (assigned || !f.Cleared) {
+		return "", false
+	}
+	return now.Value, true
+}
+
+// Assign returns the edit that sets a variable by one more word for env; it goes in front of Insert's edits. An error is a
+// *runtimes.Refusal.
+func (f Found) Assign(name, value string) (Edit, error) {
+	w := name + "=" + value
+	if _, ok := f.Assignable(name); !ok || f.assign.at.off >= 0 && !plain(w) {
+		return Edit{}, refuse(WordNeedsQuoting, "%s cannot be set where %s starts", name, f.Argv[0])
+	}
+	return f.edit(*f.assign.at, false, []string{w})
+}
+
 // edit puts words in front of, or behind, a place.
 func (f Found) edit(p place, behind bool, words []string) (Edit, error) {
 	if p.why != "" {
@@ -237,10 +270,12 @@ func (f Found) edit(p place, behind bool, words []string) (Edit, error) {
 	if p.off < 0 {
 		return Edit{Word: p.arg, Offset: -1, Words: slices.Clone(words)}, nil
 	}
-	if f.BaseFrom == nil || f.BaseFrom[p.arg] >= 0 {
-		if t := unknownAt(f.line[p.arg], f.unknownNames); t >= 0 && t < p.off {
-			return Edit{}, refuse(UnknownText, "a value that is not known here is part of the script in front of the program")
-		}
+	from := p.arg
+	if f.BaseFrom != nil {
+		from = f.BaseFrom[p.arg]
+	}
+	if from >= 0 && f.unknownFrom != nil && f.unknownFrom[from] >= 0 && f.unknownFrom[from] < p.off {
+		return Edit{}, refuse(UnknownText, "a value that is not known here is part of the script in front of the program")
 	}
 	text := strings.Join(words, " ")
 	switch {
@@ -303,6 +338,12 @@ type value struct {
 	unset bool // known to be unset
 }
 
+// assignments is what env, the last one on the way, has assigned, and the place for one more: in front of its command.
+type assignments struct {
+	at       *place
+	assigned map[string]Assignment
+}
+
 // finder is the state of one walk from the container's command line to the program.
 type finder struct {
 	in         Input
@@ -323,6 +364,7 @@ type finder struct {
 	shells     int
 	maxWords   int
 	guards     []place
+	atEnv      assignments
 	noInsert   *runtimes.Refusal
 	checks     []func(string) bool
 }
@@ -405,7 +447,7 @@ func (f *finder) found(words []word, end place, script bool) Found {
 	r := Found{
 		DirKnown: f.dirKnown, Assigned: f.assigned, Cleared: f.cleared, Opaque: f.opaque, References: f.references,
 		Script: script, Via: f.via, Rest: f.rest, Base: f.base, BaseFrom: f.baseFrom, words: words, end: end, line: f.line, argv0: f.argv0,
-		noInsert: noInsert, guards: f.guards, maxWords: f.maxWords, wordChecks: f.checks, unknownNames: f.in.Unknown,
+		assign: f.atEnv, noInsert: noInsert, noAssign: f.noInsert, guards: f.guards, maxWords: f.maxWords, wordChecks: f.checks, unknownFrom: f.in.UnknownFrom,
 	}
 	if f.dirSet && f.dirKnown {
 		r.Dir = f.dir
@@ -438,6 +480,9 @@ func (f *finder) assign(name string, a Assignment) {
 	} else if a.Keeps && f.cleared {
 		a.Keeps = false
 	}
+	if old := f.assigned[name]; !a.Known {
+		a.Text = strings.TrimSpace(old.Value + old.Text + " " + a.Text)
+	}
 	f.assigned[name] = a
 	f.vars[name] = value{text: a.Value, known: a.Known, unset: a.Unset}
 }
@@ -447,7 +492,7 @@ func (f *finder) forget() {
 	f.opaque = true
 	f.vars = map[string]value{}
 	for name, a := range f.assigned {
-		f.assigned[name] = Assignment{Keeps: a.Keeps}
+		f.assigned[name] = Assignment{Keeps: a.Keeps, Text: a.Value + a.Text}
 	}
 }
 

@@ -37,6 +37,20 @@ func show(argv []string) string {
 	return strings.Join(out, " ")
 }
 
+// unknownFrom is Input's field, where every $(NAME) of these names stands for a value.
+func unknownFrom(argv []string, names map[string]bool) []int {
+	from := make([]int, len(argv))
+	for i, w := range argv {
+		from[i] = -1
+		for name, is := range names {
+			if at := strings.Index(w, "$("+name+")"); is && at >= 0 && (from[i] < 0 || at < from[i]) {
+				from[i] = at
+			}
+		}
+	}
+	return from
+}
+
 func reasonOf(t *testing.T, err error) string {
 	t.Helper()
 	var r *runtimes.Refusal
@@ -129,13 +143,37 @@ func TestFind(t *testing.T) {
 		{"uv run app.py", LauncherImplicit, ""},
 		{"uv run -m app", LauncherUnknownOption, ""},
 		{"bundle exec puma", "puma", "bundle exec /d/dlv puma"},
-		{"timeout 5 node", "timeout 5 node", "/d/dlv timeout 5 node"},
+		{"timeout -k 5 --signal=INT 1h node a", "node a", "timeout -k 5 --signal=INT 1h /d/dlv node a"},
+		{"timeout -t 5 node", LauncherUnknownOption, ""},
+		{"ionice -c2 -n 0 taskset -c 0-3 node", "node", "ionice -c2 -n 0 taskset -c 0-3 /d/dlv node"},
+		{"taskset -p 0x1 77", LauncherUnknownOption, ""},
+		{"s6-setuidgid app node", "node", "s6-setuidgid app /d/dlv node"},
+		{"wait-for-it db:5432 -t 30 -- node a", "node a", "wait-for-it db:5432 -t 30 -- /d/dlv node a"},
+		{"./wait-for-it.sh db:5432 -- tini -- node -- a", "node -- a", "./wait-for-it.sh db:5432 -- tini -- /d/dlv node -- a"},
+		{"wait-for.sh db:5432", "wait-for.sh db:5432", ScriptProgram},
+		{"sh -c ⟨wait-for \"$DB\" -- node⟩", "node", "sh -c ⟨wait-for \"$DB\" -- /d/dlv node⟩"},
+		{"wait-for db:5432 --", NoCommand, ""},
+		{"dockerize -wait tcp://db:1 -timeout 5s -- node a", "node a", "dockerize -wait tcp://db:1 -timeout 5s -- /d/dlv node a"},
+		{"doppler run --project x -- node a", "node a", "doppler run --project x -- /d/dlv node a"},
+		{"doppler run --command node", "doppler run --command node", "/d/dlv doppler run --command node"},
+		{"exec node a", "node a", "exec /d/dlv node a"},
 		{"busybox env A=B node", "node", "busybox env A=B /d/dlv node"},
 		{"busybox sh -c ⟨exec node⟩", "node", "busybox sh -c ⟨exec /d/dlv node⟩"},
 		{"busybox httpd -f", "busybox httpd -f", "/d/dlv busybox httpd -f"},
 		{"tini -- docker-entrypoint.sh env A=B sh -c ⟨exec nice node⟩", "node", "tini -- docker-entrypoint.sh env A=B sh -c ⟨exec nice /d/dlv node⟩"},
 
 		// Shells: invocation.
+		{"sh -c ⟨node; rc=$?; echo $rc; exit $rc⟩", "node", "sh -c ⟨/d/dlv node; rc=$?; echo $rc; exit $rc⟩"},
+		{"sh -c ⟨node; if [ $? -ne 0 ]; then echo failed; exit 1; elif test x; then :; else exit 2; fi⟩", "node", "sh -c ⟨/d/dlv node; if [ $? -ne 0 ]; then echo failed; exit 1; elif test x; then :; else exit 2; fi⟩"},
+		{"bash -c ⟨node; [[ $? = 0 ]] || exit 1⟩", "node", "bash -c ⟨/d/dlv node; [[ $? = 0 ]] || exit 1⟩"},
+		{"sh -c ⟨node; if [ -f x ]; then cleanup; fi⟩", ShellConditional, ""},
+		{"sh -c ⟨node; rc=$(date)⟩", ShellNoProgram, ""},
+		{"sh -c ⟨A=1; B=2⟩", ShellNoProgram, ""},
+		{"bash -c ⟨shopt -s nullglob globstar; exec node⟩", "node", "bash -c ⟨shopt -s nullglob globstar; exec /d/dlv node⟩"},
+		{"bash -c ⟨shopt -s expand_aliases; exec node⟩", ShellOption, ""},
+		{"sh -c ⟨hash -r; exec node⟩", "node", "sh -c ⟨hash -r; exec /d/dlv node⟩"},
+		{"bash -c ⟨hash -p /x node; exec node⟩", ShellOption, ""},
+		{"bash -c ⟨enable -n echo; exec node⟩", ShellOption, ""},
 		{"sh -c ⟨node app.js⟩", "node app.js", "sh -c ⟨/d/dlv node app.js⟩"},
 		{"/bin/sh -ec ⟨node⟩ ignored words", "node", "/bin/sh -ec ⟨/d/dlv node⟩ ignored words"},
 		{"bash -e -c -u -- ⟨node⟩", "node", "bash -e -c -u -- ⟨/d/dlv node⟩"},
@@ -264,6 +302,7 @@ func TestFind(t *testing.T) {
 		{"env $(SECRET) node", LauncherUnknownOption, ""},
 	} {
 		in := Input{Argv: argv(c.in), Env: testEnv, Unknown: map[string]bool{"SECRET": true}}
+		in.UnknownFrom = unknownFrom(in.Argv, in.Unknown)
 		f, err := Find(in)
 		got := ""
 		if err != nil {
@@ -309,9 +348,23 @@ func TestInsert(t *testing.T) {
 		{"sh -c ⟨node;⟩", 1, "--x", "sh -c ⟨node --x;⟩"},
 		{"sh -c ⟨node \"$@\"⟩ -- a b", 1, "--x", "sh -c ⟨node --x \"$@\"⟩ -- a b"},
 		{"sh -c ⟨node \"$@\"⟩ -- a b", 2, "--x", "sh -c ⟨node \"$@\"⟩ -- a --x b"},
+		{"sh -c ⟨\"$0\" \"$@\"⟩ app a b", 0, "--x", WordNeedsQuoting},
+		{"sh -c ⟨\"$0\" \"$@\"⟩ app a b", 1, "--x", "sh -c ⟨\"$0\" --x \"$@\"⟩ app a b"},
+		{"sh -c ⟨\"$0\" \"$@\"⟩ env app b", 0, "/x", "sh -c ⟨\"$0\" /x \"$@\"⟩ env app b"},
+		{"sh -c ⟨\"$0\" \"$@\"⟩ env app b", 1, "--x", "sh -c ⟨\"$0\" \"$@\"⟩ env app --x b"},
+		{"sh -c ⟨echo $0; \"$0\" \"$@\"⟩ env app b", 1, "--x", "sh -c ⟨echo $0; \"$0\" \"$@\"⟩ env app --x b"},
+		{"sh -c ⟨echo $1; \"$0\" \"$@\"⟩ env app b", 1, "--x", ShellQuoting},
+		{"sh -c ⟨. ./x; exec \"$@\"⟩ - app b", 1, "--x", ShellQuoting},
+		{"sh -c ⟨command \"$@\"⟩ - app b", 1, "--x", "sh -c ⟨command \"$@\"⟩ - app --x b"},
+		{"sh -c ⟨command . ./x; exec \"$@\"⟩ - app b", 1, "--x", ShellQuoting},
 		{"sh -c ⟨node \"$@\"⟩ -- a b", 3, "--x", "sh -c ⟨node \"$@\" --x⟩ -- a b"},
 		{"sh -c ⟨node $OPTS x⟩", 1, "--x", "sh -c ⟨node --x $OPTS x⟩"},
 		{"sh -c ⟨node $OPTS x⟩", 2, "--x", ShellQuoting},
+		{"sh -c ⟨sh -c \"node $(x) y\"⟩", 1, "--x", "sh -c ⟨sh -c \"node --x $(x) y\"⟩"},
+		{"sh -c ⟨sh -c \"node $(x) y\"⟩", 2, "--x", ShellQuoting},
+		{"sh -c ⟨sh -c \"node x$(x) y\"⟩", 1, "--x", "sh -c ⟨sh -c \"node --x x$(x) y\"⟩"},
+		{"sh -c ⟨echo $@; \"$@\" a⟩ - node b", 1, "--x", ShellQuoting},
+		{"sh -c ⟨echo $@; \"$@\" a⟩ - node b", 2, "--x", "sh -c ⟨echo $@; \"$@\" --x a⟩ - node b"},
 		{"sh -c ⟨node $OPTS x⟩", 3, "--x", "sh -c ⟨node $OPTS --x x⟩"},
 		{"sh -c ⟨exec sh -c \"node\" z⟩", 1, "--x", "sh -c ⟨exec sh -c \"node --x\" z⟩"},
 		{"sh -c ⟨exec sh -c 'node'\" x\"⟩", 1, "--x", "sh -c ⟨exec sh -c 'node'\" --x x\"⟩"},
@@ -327,6 +380,7 @@ func TestInsert(t *testing.T) {
 		{"node a", -1, "x", ShellQuoting},
 	} {
 		in := Input{Argv: argv(c.in), Env: testEnv, Unknown: map[string]bool{"SECRET": true}}
+		in.UnknownFrom = unknownFrom(in.Argv, in.Unknown)
 		f, err := Find(in)
 		if err != nil {
 			t.Errorf("%s: %v", c.in, err)
@@ -351,6 +405,72 @@ func TestInsert(t *testing.T) {
 	}
 }
 
+// TestLiteralReference: what looks like a reference of Kubernetes, but is none, is just text.
+func TestLiteralReference(t *testing.T) {
+	in := Input{Argv: argv("sh -c ⟨exec sh -c 'node \"$(SECRET)\" x'⟩"), Unknown: map[string]bool{"SECRET": true}}
+	f, err := Find(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := insert(t, in, f, 3, "--x"), "sh -c ⟨exec sh -c 'node \"$(SECRET)\" x --x'⟩"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	in.UnknownFrom = []int{-1, -1, strings.Index(in.Argv[2], "$(")}
+	if f, err = Find(in); err != nil {
+		if got := reasonOf(t, err); got != ShellOption && got != UnknownText && got != ShellSyntax {
+			t.Error(got)
+		}
+	} else if got := insert(t, in, f, 3, "--x"); got != ShellQuoting {
+		t.Errorf("behind the reference: %s", got)
+	}
+}
+
+func TestAssign(t *testing.T) {
+	for _, c := range []struct{ in, existing, want string }{
+		{"env -i npx x", "", "env -i V=/x npx x"},
+		{"env -i A=B tini -- sh -c ⟨exec npx⟩", "", "env -i A=B V=/x tini -- sh -c ⟨exec npx⟩"},
+		{"tini -- sh -c ⟨exec env - A=B nice npx⟩", "", "tini -- sh -c ⟨exec env - A=B V=/x nice npx⟩"},
+		{"env -i ⟨-S A=B npx⟩", "", "env -i ⟨-S A=B V=/x npx⟩"},
+		{"env V=old npx", "old", "env V=old V=/x npx"},
+		{"env V=old nice env A=B npx", "old", "env V=old nice env A=B V=/x npx"},
+		{"env -u V npx", "", "env -u V V=/x npx"},
+		{"env -i /entrypoint.sh", "", "env -i V=/x /entrypoint.sh"},
+		{"env -i catatonit npx", "", "env -i V=/x catatonit npx"},
+		{"env A=B npx", "", "no"},                    // the container's own reaches it
+		{"env V=old sh -c ⟨V=new npx⟩", "", "no"},    // it is undone
+		{"env -i sh -c ⟨unset V; npx⟩", "", "no"},    //
+		{"env -i setpriv --reset-env npx", "", "no"}, //
+		{"env -i sh -c ⟨. ./env.sh; npx⟩", "", "no"}, // it may be undone
+		{"env -i sh -c ⟨echo $V; npx⟩", "", "no"},    // others would see it
+		{"sh -c ⟨env V=$X npx⟩", "", "no"},           // it is not known
+		{"catatonit env - npx --", "", "no"},         // it eats words
+		{"sh -c ⟨exec env -i sh -c nice\\ npx⟩", "", "sh -c ⟨exec env -i V=/x sh -c nice\\ npx⟩"},
+	} {
+		in := Input{Argv: argv(c.in), Env: testEnv}
+		f, err := Find(in)
+		if err != nil {
+			t.Errorf("%s: %v", c.in, err)
+			continue
+		}
+		existing, ok := f.Assignable("V")
+		got := "no"
+		if ok {
+			edit, err := f.Assign("V", "/x")
+			if err != nil {
+				t.Errorf("%s: %v", c.in, err)
+				continue
+			}
+			got = show(Apply(in.Argv, []Edit{edit}))
+		}
+		if got != c.want || existing != c.existing {
+			t.Errorf("%s: existing %q\n  got %s\n want %s", c.in, existing, got, c.want)
+		}
+		if _, err := f.Assign("V", "a b"); ok && err != nil && reasonOf(t, err) != WordNeedsQuoting || !ok && err == nil {
+			t.Errorf("%s: %v", c.in, err)
+		}
+	}
+}
+
 // TestSurroundings: directory, variables, other commands.
 func TestSurroundings(t *testing.T) {
 	type vars = map[string]Assignment
@@ -359,22 +479,25 @@ func TestSurroundings(t *testing.T) {
 		want Found
 	}{
 		{"tini -- sh -c ⟨cd sub && PATH=/x:$PATH NODE_OPTIONS=--a exec node⟩", Found{Dir: "/srv/sub", DirKnown: true, Via: []string{"tini", "sh -c"},
-			Assigned: vars{"PATH": {Keeps: true}, "NODE_OPTIONS": {Value: "--a", Known: true}}, Rest: []Command{{Argv: []string{"cd", "sub"}}}}},
+			Assigned: vars{"PATH": {Keeps: true, Text: "/x:$PATH"}, "NODE_OPTIONS": {Value: "--a", Known: true}}, Rest: []Command{{Argv: []string{"cd", "sub"}}}}},
 		{"sh -c ⟨cd \"$D\"; cd x; node⟩", Found{References: map[string]bool{"D": true}, Rest: []Command{{Argv: []string{"cd", `"$D"`}}, {Argv: []string{"cd", "x"}}}}},
 		{"sh -c ⟨cd /a; cd ../b; node⟩", Found{Dir: "/b", DirKnown: true, Rest: []Command{{Argv: []string{"cd", "/a"}}, {Argv: []string{"cd", "../b"}}}}},
 		{"env -i A=B -u C node", Found{}},
 		{"env -u C -i A=B node", Found{DirKnown: true, Cleared: true, Assigned: vars{"A": {Value: "B", Known: true}}, Via: []string{"env"}}},
 		{"env -u C node", Found{DirKnown: true, Assigned: vars{"C": {Known: true, Unset: true}}, Via: []string{"env"}}},
 		{"sh -c ⟨export J=\"${J:+$J }-x\"; K=$K-y; unset L; exec java $M⟩", Found{DirKnown: true, References: map[string]bool{"M": true},
-			Assigned: vars{"J": {Keeps: true}, "K": {Keeps: true}, "L": {Known: true, Unset: true}}}},
+			Assigned: vars{"J": {Keeps: true, Text: "${J:+$J }-x"}, "K": {Keeps: true, Text: "$K-y"}, "L": {Known: true, Unset: true}}}},
 		{"bash -c ⟨export J=${J:-d}; K+=y; if a; then X=1; fi; java⟩", Found{DirKnown: true, References: map[string]bool{"J": true},
-			Assigned: vars{"J": {}, "K": {Keeps: true}, "X": {}}}},
-		{"sh -c ⟨exec env \"PATH=/x:$PATH\" A=\"$A b\" B=\"$C\" node⟩", Found{DirKnown: true, Assigned: vars{"PATH": {Keeps: true}, "A": {Keeps: true}, "B": {}},
+			Assigned: vars{"J": {Text: "${J:-d}"}, "K": {Keeps: true, Text: "y"}, "X": {Text: "1"}}}},
+		{"sh -c ⟨exec env \"PATH=/x:$PATH\" A=\"$A b\" B=\"$C\" node⟩", Found{DirKnown: true, Assigned: vars{"PATH": {Keeps: true, Text: "/x:$PATH"}, "A": {Keeps: true, Text: "$A b"}, "B": {Text: "$C"}},
 			References: map[string]bool{"C": true}, Via: []string{"sh -c", "env"}}},
 		{"sh -c ⟨X=1 other; (Y=1); Z=1 & node⟩", Found{DirKnown: true, Assigned: vars{}}},
+		{"sh -c ⟨A=1; [ -n \"$D\" ] && A=2; A=\"$A $B\"; env A=\"$A c\" node⟩", Found{DirKnown: true, References: map[string]bool{"D": true, "B": true},
+			Assigned: vars{"A": {Text: "1 2 $A $B $A c"}}}},
+		{"sh -c ⟨A=1; B=$A; . ./env; node⟩", Found{DirKnown: true, Opaque: true, References: map[string]bool{"A": true}, Assigned: vars{"A": {Text: "1"}, "B": {Text: "1"}}}},
 		{"sh -c ⟨. ./env; node⟩", Found{DirKnown: true, Opaque: true}},
 		{"bash -lc node", Found{DirKnown: true, Opaque: true, Assigned: vars{"PATH": {}}}},
-		{"sh -c ⟨node w.js & x=$(node -p 1) && node s.js | tee l⟩", Found{DirKnown: true, Assigned: vars{"x": {}},
+		{"sh -c ⟨node w.js & x=$(node -p 1) && node s.js | tee l⟩", Found{DirKnown: true, Assigned: vars{"x": {Text: "$(node -p 1)"}},
 			Rest: []Command{{Argv: []string{"node", "w.js"}, Background: true}, {Argv: []string{"node", "-p", "1"}}, {Argv: []string{"tee", "l"}, Background: true}}}},
 	} {
 		f, err := Find(Input{Argv: argv(c.in), WorkingDir: "/srv"})
@@ -573,8 +696,42 @@ func TestBuildpacks(t *testing.T) {
 		}
 	}
 
+	// Labels as the lifecycle writes them, without the APIs of the buildpacks.
+	bare := label(t, []cnbProcess{
+		{Type: "web", Command: []string{"java"}, Args: []string{"-jar", "app.jar"}, Direct: true, Buildpack: "paketo-buildpacks/executable-jar"},
+		{Type: "go", Command: []string{"/layers/x/bin/web"}, Direct: true, Buildpack: "paketo-buildpacks/go-build"},
+		{Type: "list", Command: []string{"node", "--always"}, Args: []string{"server.js"}, Direct: true, Buildpack: "heroku/nodejs"},
+		{Type: "tokens", Command: []string{"gunicorn"}, Args: []string{"app:app"}, Buildpack: "heroku/python"},
+		{Type: "script", Command: []string{"bundle exec puma"}, Args: []string{"-p", "$PORT"}, Buildpack: "heroku/ruby"},
+		{Type: "shell", Command: []string{"sh"}, Args: []string{"-c", "node x"}, Direct: true, Buildpack: "x"},
+	}, map[string]string{"heroku/python": ""})
+	for _, c := range []struct{ api, in, want, line string }{
+		{"0.11", "/cnb/process/web", "java -jar app.jar", L + " -- java --x -jar app.jar"},
+		{"0.9", "/cnb/process/web a", "java -jar app.jar a", L + " -- java --x -jar app.jar a"},
+		{"0.11", "/cnb/process/web a", "java -jar app.jar a", BuildpackMetadata},
+		{"0.11", "/cnb/process/go a", "/layers/x/bin/web a", L + " -- /layers/x/bin/web --x a"},
+		{"0.11", "/cnb/process/list a", "node --always a", L + " -- node --x --always a"},
+		{"0.8", "/cnb/process/tokens", "gunicorn app:app", L + " ⟨gunicorn --x app:app⟩"},
+		{"0.11", "/cnb/process/tokens a", "gunicorn app:app a", L + " ⟨gunicorn --x app:app a⟩"},
+		{"0.8", "/cnb/process/script", "⟨bundle exec puma⟩ -p $PORT", BuildpackMetadata},
+		{"0.11", "/cnb/process/shell a", BuildpackMetadata, ""},
+		{"0.9", "/cnb/process/shell a", "node x", L + " -- sh -c ⟨node --x x⟩ a"},
+	} {
+		in := Input{Argv: argv(c.in), Labels: bare, Env: map[string]string{"CNB_PLATFORM_API": c.api}}
+		f, err := Find(in)
+		if err != nil {
+			if got := reasonOf(t, err); got != c.want {
+				t.Errorf("API %s, %s: %v", c.api, c.in, err)
+			}
+			continue
+		}
+		if got, line := show(f.Argv), insert(t, in, f, 1, "--x"); got != c.want || line != c.line {
+			t.Errorf("API %s, %s: found %s\n  got %s\n want %s", c.api, c.in, got, line, c.line)
+		}
+	}
+
 	// The user's words keep their meaning in the new line.
-	secret := Input{Argv: argv("/cnb/process/web $(SECRET) b"), Labels: labels, Unknown: map[string]bool{"SECRET": true}}
+	secret := Input{Argv: argv("/cnb/process/web $(SECRET) b"), Labels: labels, UnknownFrom: []int{-1, 0, -1}}
 	if f, err := Find(secret); err != nil || !slices.Equal(f.BaseFrom, []int{-1, -1, -1, -1, 1, 2}) || !slices.Equal(f.Static, []bool{true, true, false, true}) {
 		t.Errorf("%q: %v %v %v", secret.Argv, f.BaseFrom, f.Static, err)
 	}

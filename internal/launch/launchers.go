@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -47,8 +48,11 @@ func launchers() []launcher {
 		{names: []string{"env"}, system: true, short: "iu:C:S:va:", long: "ignore-environment unset= chdir= split-string= debug argv0= " +
 			"block-signal=? default-signal=? ignore-signal=? list-signal-handling", option: envOption, rest: envRest},
 		{names: []string{"nice"}, system: true, short: "n:", long: "adjustment=", numeric: true},
-		{names: []string{"nohup"}, system: true},
+		{names: []string{"nohup", "exec"}, system: true},
 		{names: []string{"setsid"}, system: true, short: "cfw", long: "ctty fork wait"},
+		{names: []string{"timeout"}, system: true, short: "fk:ps:v", long: "foreground kill-after= preserve-status signal= verbose", operands: 1},
+		{names: []string{"ionice"}, system: true, short: "c:n:t", long: "class= classdata= ignore"},
+		{names: []string{"taskset"}, system: true, short: "ac", long: "all-tasks cpu-list", operands: 1},
 		{names: []string{"stdbuf"}, system: true, short: "i:o:e:", long: "input= output= error=", option: func(f *finder, _ string, _ *word) error {
 			// stdbuf works through LD_PRELOAD and its own variables.
 			f.assign("LD_PRELOAD", Assignment{})
@@ -56,6 +60,7 @@ func launchers() []launcher {
 		}},
 		{names: []string{"chpst"}, system: true, short: "u:U:b:e:/:C:n:l:L:m:d:o:p:f:c:r:t:s:a:vP012", option: chpstOption},
 		{names: []string{"su-exec"}, operands: 1, rest: userEnv},
+		{names: []string{"setuidgid", "s6-setuidgid"}, operands: 1},
 		{names: []string{"gosu"}, operands: 1, rest: userEnv},
 		{names: []string{"setpriv"}, system: true, long: "ambient-caps= apparmor-profile= bounding-set= clear-groups egid= euid= groups= inh-caps= " +
 			"init-groups keep-groups nnp no-new-privs pdeathsig= ptracer= regid= reset-env reuid= rgid= ruid= securebits= " +
@@ -69,6 +74,11 @@ func launchers() []launcher {
 			return nil
 		}},
 		{names: []string{"docker-entrypoint.sh"}, noOptions: true, rest: entrypointRest},
+		{names: []string{"wait-for-it", "wait-for-it.sh", "wait-for", "wait-for.sh"}, noOptions: true, rest: behindDashes},
+		{names: []string{"dockerize", "doppler", "infisical", "chamber", "aws-vault"}, noOptions: true, rest: func(f *finder, words []word) ([]word, error) {
+			f.forget() // they bring secrets as variables
+			return behindDashes(f, words)
+		}},
 		{names: []string{"opentelemetry-instrument"}, anyLong: true, rest: func(f *finder, words []word) ([]word, error) {
 			f.assign("PYTHONPATH", Assignment{})
 			return words, nil
@@ -111,7 +121,7 @@ func (l launcher) via(name string) string {
 
 // busyboxApplet says whether "busybox NAME …" is followed: shells and launchers that busybox brings.
 func busyboxApplet(name string) bool {
-	return slices.Contains([]string{"sh", "ash", "env", "nice", "nohup", "setsid", "chpst"}, name)
+	return slices.Contains([]string{"sh", "ash", "env", "nice", "nohup", "setsid", "chpst", "timeout", "ionice", "taskset", "setuidgid"}, name)
 }
 
 // unwrap returns the command that words, which start with the launcher, run.
@@ -343,15 +353,20 @@ func envRest(f *finder, words []word) ([]word, error) {
 		a := Assignment{Known: w.static, Keeps: w.keeps == name}
 		if a.Known {
 			a.Value = val
+		} else {
+			a.Text = w.text[len(name)+1:]
 		}
 		f.assign(name, a)
 		words = words[1:]
+	}
+	if len(words) > 0 {
+		f.atEnv = assignments{&words[0].at, maps.Clone(f.assigned)}
 	}
 	return words, nil
 }
 
 func (f *finder) clear() {
-	f.cleared = true
+	f.cleared, f.atEnv = true, assignments{}
 	f.assigned = map[string]Assignment{}
 	f.vars = map[string]value{}
 }
@@ -417,6 +432,20 @@ func entrypointRest(_ *finder, words []word) ([]word, error) {
 		}
 	}
 	return words, nil
+}
+
+// behindDashes: these run what follows "--", once what they wait for is there, or with variables of their own. Without it they are
+// the program.
+func behindDashes(_ *finder, words []word) ([]word, error) {
+	for i, w := range words {
+		switch {
+		case w.static && w.text == "--":
+			return words[i+1:], nil
+		case !w.one():
+			return nil, nil
+		}
+	}
+	return nil, nil
 }
 
 func isNumber(s string) bool {

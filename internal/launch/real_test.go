@@ -150,6 +150,7 @@ const marker = "--inspect=0.0.0.0:9229"
 // check starts a command line as it is and with words inserted, and compares.
 func (r *rig) check(t testing.TB, in Input, env []string, rnd *rand.Rand) (reason string) {
 	t.Helper()
+	in.UnknownFrom = unknownFrom(in.Argv, in.Unknown)
 	found, err := Find(in)
 	if err != nil {
 		ref, ok := err.(*runtimes.Refusal)

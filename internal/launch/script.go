@@ -19,7 +19,8 @@ type script struct {
 
 	functions  map[string]bool
 	unexported map[string]bool
-	params     int  // how often the positional parameters are used
+	params     int  // how often the positional parameters but $0 are used
+	zeros      int  // how often $0 is
 	noParams   bool // set -- or shift: they are no longer those of the command line
 	splitting  bool // the script changes IFS
 }
@@ -171,13 +172,24 @@ func (s *script) ends(st *syntax.Stmt) bool {
 	return name == "exit" && !s.functions[name] || name == "exec" && len(call.Args) > 1
 }
 
-// trivial says whether a statement behind the program starts nothing: exit $?, true, { echo failed; exit 1; }.
+// trivial says whether a statement behind the program starts nothing: exit $?, true, rc=$?, { echo failed; exit 1; }.
 func (s *script) trivial(st *syntax.Stmt) bool {
 	if st.Background || st.Coprocess || st.Disown {
 		return false
 	}
 	all := func(stmts []*syntax.Stmt) bool {
 		return !slices.ContainsFunc(stmts, func(st *syntax.Stmt) bool { return !s.trivial(st) })
+	}
+	starts := func(n syntax.Node) bool {
+		found := false
+		syntax.Walk(n, func(n syntax.Node) bool {
+			switch n.(type) {
+			case *syntax.CmdSubst, *syntax.ProcSubst:
+				found = true
+			}
+			return !found
+		})
+		return found
 	}
 	switch c := st.Cmd.(type) {
 	case *syntax.Block:
@@ -186,20 +198,23 @@ func (s *script) trivial(st *syntax.Stmt) bool {
 		return all(c.Stmts)
 	case *syntax.BinaryCmd:
 		return (c.Op == syntax.AndStmt || c.Op == syntax.OrStmt) && s.trivial(c.X) && s.trivial(c.Y)
+	case *syntax.IfClause:
+		for ; c != nil; c = c.Else {
+			if !all(c.Cond) || !all(c.Then) {
+				return false
+			}
+		}
+		return true
+	case *syntax.TestClause:
+		return !starts(st)
+	case *syntax.CallExpr:
+		if len(c.Args) == 0 { // rc=$?
+			return !starts(st)
+		}
 	}
 	name, call := callName(st)
-	if call == nil || s.functions[name] || !slices.Contains([]string{"exit", "true", ":", "echo", "printf", "false", "return"}, name) {
-		return false
-	}
-	starts := false
-	syntax.Walk(st, func(n syntax.Node) bool {
-		switch n.(type) {
-		case *syntax.CmdSubst, *syntax.ProcSubst:
-			starts = true
-		}
-		return !starts
-	})
-	return !starts
+	silent := []string{"exit", "true", ":", "echo", "printf", "false", "return", "[", "test", "unset"}
+	return call != nil && !s.functions[name] && slices.Contains(silent, name) && !starts(st)
 }
 
 // noExec refuses statements in front of the program that may replace the shell by another program.

@@ -203,7 +203,7 @@ func same(a, b Found) bool {
 			return false
 		}
 	}
-	return reflect.DeepEqual(a.Via, b.Via) && a.argv0 == b.argv0 && a.Cleared == b.Cleared
+	return reflect.DeepEqual(a.Via, b.Via) && reflect.DeepEqual(a.assign.at, b.assign.at) && a.argv0 == b.argv0 && a.Cleared == b.Cleared
 }
 
 // merge keeps of two readings what is certain in both.
@@ -216,7 +216,7 @@ func merge(a, b Found) Found {
 	for _, pair := range [][2]map[string]Assignment{{a.Assigned, b.Assigned}, {b.Assigned, a.Assigned}} {
 		for name, x := range pair[0] {
 			if y, ok := pair[1][name]; !ok || x != y {
-				a.Assigned[name] = Assignment{Keeps: ok && x.Keeps && y.Keeps}
+				a.Assigned[name] = Assignment{Keeps: ok && x.Keeps && y.Keeps, Text: strings.TrimSpace(x.Value + x.Text + " " + y.Value + y.Text)}
 			}
 		}
 	}

@@ -61,39 +61,20 @@ func (c *content) place(off int) place {
 	return place{arg: c.arg, off: c.pos[off]}
 }
 
-// argvWords turns an argument vector into words.
-func argvWords(argv []string, unknown map[string]bool) ([]word, place) {
+// argvWords turns an argument vector into words; see Input.UnknownFrom.
+func argvWords(argv []string, unknownFrom []int) ([]word, place) {
 	words := make([]word, len(argv))
 	for i, text := range argv {
 		w := word{
 			text: text, known: len(text), static: true, single: true,
 			at: place{arg: i, off: -1}, end: place{arg: i + 1, off: -1}, content: &content{arg: i},
 		}
-		if t := unknownAt(text, unknown); t >= 0 {
-			w.known, w.static = t, false
+		if unknownFrom != nil && unknownFrom[i] >= 0 {
+			w.known, w.static = unknownFrom[i], false
 		}
 		words[i] = w
 	}
 	return words, place{arg: len(argv), off: -1}
-}
-
-// unknownAt returns where the first $(NAME) of an unknown variable stands in a text, or -1.
-func unknownAt(text string, unknown map[string]bool) int {
-	if len(unknown) == 0 {
-		return -1
-	}
-	for i := 0; i < len(text); {
-		n := strings.Index(text[i:], "$(")
-		if n < 0 {
-			return -1
-		}
-		i += n
-		if end := strings.IndexByte(text[i:], ')'); end > 0 && unknown[text[i+2:i+end]] {
-			return i
-		}
-		i += 2
-	}
-	return -1
 }
 
 // plain says whether a word means itself in every shell, quoted or not.

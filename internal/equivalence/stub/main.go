@@ -15,6 +15,7 @@ package main
 
 import (
 	"os"
+	"os/signal"
 	"path"
 	"sort"
 	"strconv"
@@ -220,6 +221,7 @@ func main() {
 func app(kind string, argv, env []string) {
 	name := path.Base(self)
 	record(kind, self, argv, env, stdin())
+	signal.Ignore(syscall.SIGPIPE) // whether a pipe's reader has gone already is a matter of luck
 	os.Stdout.WriteString("out " + name + "\n")
 	os.Stderr.WriteString("err " + name + "\n")
 	switch {
