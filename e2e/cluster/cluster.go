@@ -26,7 +26,7 @@ type Options struct {
 	APIServerArgs []string
 }
 
-// ControlPlane is a running etcd and kube-apiserver. All files in Dir may be read by tests.
+// ControlPlane is a running etcd and kube-apiserver, and what StartControllers and AddNode add. All files in Dir may be read by tests.
 type ControlPlane struct {
 	Dir string
 	// URL is the API server's: https://127.0.0.1:PORT.
