@@ -321,7 +321,18 @@ func TestForwardToDelve(t *testing.T) {
 	stopAtBreakpoint(t, fmt.Sprintf("127.0.0.1:%d", second.LocalPort))
 
 	// The connection to the node breaks: the forward comes back by itself, with its port, and without another event.
+	held, err := net.Dial("tcp", local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if !answers(local) { // which gives the held connection the time to reach the node
+		t.Fatal("the forward does not answer")
+	}
 	k.breakConnections()
+	// Until it ends, the dying forward may still take connections, only to drop them.
+	_ = held.SetReadDeadline(time.Now().Add(time.Minute))
+	_, _ = io.Copy(io.Discard, held)
 	eventually(t, "the forward to be back", func() bool { return answers(local) })
 	stopAtBreakpoint(t, local)
 
