@@ -1,5 +1,17 @@
-// Package cluster runs a real Kubernetes control plane, etcd and kube-apiserver, on loopback for tests. Nothing needs to be installed:
-// the binaries are built from the Go module proxy, once a version, and kept in the user's cache directory.
+// Package cluster runs a real Kubernetes cluster for tests. Its programs need not be installed: they are built from the Go module proxy, once a
+// version, and kept in the user's cache directory.
+//
+// Start runs etcd and kube-apiserver on loopback, which is all that tests of API clients need. Tests whose pods have to run call their
+// TestMain's part within Isolate, then StartControllers and AddNode: that takes root on Linux, containerd, runc and network plugins.
+//
+//	os.Exit(cluster.Isolate(func() int {
+//		registry, err := cluster.NewRegistry(cluster.Dir())
+//		plane, err := cluster.Start(ctx, cluster.Options{Dir: cluster.Dir()})
+//		err = plane.StartControllers(ctx)
+//		node, err := plane.AddNode(ctx, "node", registry)
+//		…
+//		return m.Run()
+//	}))
 package cluster
 
 import (
@@ -93,7 +105,11 @@ func goOutput(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd.Dir = dir
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
-	out, err := cmd.Output()
+	var out []byte
+	err := Online(func() (err error) {
+		out, err = cmd.Output()
+		return err
+	})
 	if err != nil {
 		return "", fmt.Errorf("running go %s in %s: %w\n%s", strings.Join(args, " "), dir, err, stderr.String())
 	}

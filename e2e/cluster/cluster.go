@@ -3,22 +3,15 @@ package cluster
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
-	"errors"
 	"fmt"
-	"math/big"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
-	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -33,7 +26,7 @@ type Options struct {
 	APIServerArgs []string
 }
 
-// ControlPlane is a running etcd and kube-apiserver. All files in Dir may be read by tests.
+// ControlPlane is a running etcd and kube-apiserver, and what StartControllers and AddNode add. All files in Dir may be read by tests.
 type ControlPlane struct {
 	Dir string
 	// URL is the API server's: https://127.0.0.1:PORT.
@@ -50,6 +43,7 @@ type ControlPlane struct {
 
 	mu              sync.Mutex
 	etcd, apiServer *process
+	others          []*process // in the order of their start
 }
 
 // Start starts a control plane with an empty etcd, and returns when it is ready.
@@ -77,8 +71,14 @@ func Start(ctx context.Context, o Options) (*ControlPlane, error) {
 	return c, nil
 }
 
-// Stop ends both processes.
+// Stop ends all processes. Containers outlive it; with them ends Isolate.
 func (c *ControlPlane) Stop() {
+	c.mu.Lock()
+	for _, p := range slices.Backward(c.others) {
+		p.kill()
+	}
+	c.others = nil
+	c.mu.Unlock()
 	c.KillAPIServer()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -115,7 +115,8 @@ func (c *ControlPlane) StartAPIServer(ctx context.Context) error {
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + c.ServiceAccountKeyFile,
 		"--service-account-signing-key-file=" + c.ServiceAccountKeyFile,
-		"--authorization-mode=RBAC",
+		"--authorization-mode=Node,RBAC",
+		"--enable-admission-plugins=NodeRestriction",
 		"--allow-privileged=true",
 		"--kubelet-preferred-address-types=InternalIP,Hostname",
 		"--kubelet-client-certificate=" + filepath.Join(c.Dir, "kubelet-client.crt"),
@@ -206,184 +207,4 @@ func (c *ControlPlane) startEtcd(ctx context.Context) error {
 		return err
 	}
 	return nil
-}
-
-// process is a child that runs until it is killed.
-type process struct {
-	name string
-	cmd  *exec.Cmd
-	log  string
-	done chan struct{}
-}
-
-func startProcess(log, binary string, args []string) (*process, error) {
-	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	defer out.Close()
-	cmd := exec.Command(binary, args...)
-	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = dieWithParent()
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	p := &process{name: filepath.Base(binary), cmd: cmd, log: log, done: make(chan struct{})}
-	go func() {
-		_ = cmd.Wait() // how it ended is in its log
-		close(p.done)
-	}()
-	return p, nil
-}
-
-// ready waits until check says so. A process that ends before that is an error with the end of its log.
-func (p *process) ready(ctx context.Context, check func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	for {
-		err := check()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-p.done:
-			return fmt.Errorf("starting %s: it ended: %s", p.name, p.logEnd())
-		case <-ctx.Done():
-			return fmt.Errorf("starting %s: not ready (%w): %s", p.name, err, p.logEnd())
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-func (p *process) logEnd() string {
-	text, err := os.ReadFile(p.log)
-	if err != nil {
-		return err.Error()
-	}
-	return string(text[max(0, len(text)-2000):])
-}
-
-func (p *process) kill() {
-	if p == nil {
-		return
-	}
-	_ = p.cmd.Process.Kill() // it may have ended
-	<-p.done
-}
-
-func get(ctx context.Context, client *http.Client, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return errors.New(resp.Status)
-	}
-	return nil
-}
-
-// freePorts returns ports that nothing listens on. They are not reserved, so a start may fail where another program is quicker.
-func freePorts(n int) ([]int, error) {
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
-}
-
-// writeKeys makes the certificate authority, the API server's certificate, its client certificate for kubelets, and the key for service accounts.
-func (c *ControlPlane) writeKeys() error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "debuggable-e2e"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return err
-	}
-	if c.ca, err = x509.ParseCertificate(der); err != nil {
-		return err
-	}
-	c.caKey = key
-	caKey, err := pemKey(key)
-	if err != nil {
-		return err
-	}
-	server, serverKey, err := c.issue(pkix.Name{CommonName: "kube-apiserver"}, x509.ExtKeyUsageServerAuth)
-	if err != nil {
-		return err
-	}
-	kubelet, kubeletKey, err := c.issue(pkix.Name{CommonName: "kube-apiserver", Organization: []string{"system:masters"}}, x509.ExtKeyUsageClientAuth)
-	if err != nil {
-		return err
-	}
-	sa, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	saKey, err := pemKey(sa)
-	if err != nil {
-		return err
-	}
-	for path, content := range map[string][]byte{
-		c.CAFile: pemCertificate(der), c.CAKeyFile: caKey, c.ServiceAccountKeyFile: saKey,
-		filepath.Join(c.Dir, "server.crt"): server, filepath.Join(c.Dir, "server.key"): serverKey,
-		filepath.Join(c.Dir, "kubelet-client.crt"): kubelet, filepath.Join(c.Dir, "kubelet-client.key"): kubeletKey,
-	} {
-		if err := os.WriteFile(path, content, 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// issue returns a certificate and its key, both PEM, signed by the control plane's authority.
-func (c *ControlPlane) issue(subject pkix.Name, usage x509.ExtKeyUsage) (cert, key []byte, err error) {
-	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
-	if err != nil {
-		return nil, nil, err
-	}
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, nil, err
-	}
-	template := &x509.Certificate{
-		SerialNumber: serial, Subject: subject,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{usage},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, c.ca, &private.PublicKey, c.caKey)
-	if err != nil {
-		return nil, nil, err
-	}
-	key, err = pemKey(private)
-	return pemCertificate(der), key, err
-}
-
-func pemCertificate(der []byte) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-}
-
-func pemKey(key *ecdsa.PrivateKey) ([]byte, error) {
-	der, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		return nil, err
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), nil
 }

@@ -14,12 +14,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"debuggable.dev/debuggable/e2e/cluster"
 )
 
 // rootfs is an image's files: what is at a path is a file of this machine, a text, or a symbolic link.
@@ -115,6 +113,15 @@ func (r *rootfs) folder(host, at string, skip ...string) {
 	}
 }
 
+// shell adds a shell and what launch scripts use.
+func (r *rootfs) shell() {
+	r.t.Helper()
+	r.program("/bin/sh", "/bin/sh")
+	for _, p := range []string{"env", "uname", "dirname"} {
+		r.program("/usr/bin/"+p, "/usr/bin/"+p)
+	}
+}
+
 // push makes an image of the files and pushes it to the tests' registry. It returns the image's name.
 func (r *rootfs) push(repo string, config v1.Config) string {
 	r.t.Helper()
@@ -126,27 +133,15 @@ func (r *rootfs) push(repo string, config v1.Config) string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	img, err := mutate.AppendLayers(empty.Image, layer)
+	img, err := cluster.Image(config, layer)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	cf, err := img.ConfigFile()
+	ref, err := shared.registry.Push(r.t.Context(), "apps/"+repo, img)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	cf = cf.DeepCopy()
-	cf.OS, cf.Architecture, cf.Config = "linux", "amd64", config
-	if img, err = mutate.ConfigFile(img, cf); err != nil {
-		r.t.Fatal(err)
-	}
-	ref, err := name.ParseReference(shared.registry + "/apps/" + repo + ":1")
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	if err := remote.Write(ref, img); err != nil {
-		r.t.Fatal(err)
-	}
-	return ref.String()
+	return ref
 }
 
 func (r *rootfs) write(archive string) error {
@@ -196,12 +191,16 @@ func (r *rootfs) write(archive string) error {
 	return w.Close()
 }
 
-// output runs a program of this machine and returns what it prints.
+// output runs a program of this machine, which may fetch from package registries, and returns what it prints.
 func output(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
-	out, err := cmd.CombinedOutput()
+	var out []byte
+	err := cluster.Online(func() (err error) {
+		out, err = cmd.CombinedOutput()
+		return err
+	})
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", fmt.Sprint(cmd.Args), err, out)
 	}

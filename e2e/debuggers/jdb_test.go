@@ -2,6 +2,7 @@ package debuggers
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"os/exec"
@@ -76,4 +77,23 @@ func (j *jdb) wait(want string) string {
 	defer j.mu.Unlock()
 	j.t.Fatalf("jdb does not say %q, but\n%s", want, j.out.String())
 	return ""
+}
+
+// breaks sets the breakpoint.
+func (j *jdb) breaks() (stopped func(want string), by by) {
+	j.t.Helper()
+	line := fmt.Sprintf("App:%d", breakpoint(j.t, "App.java"))
+	j.do("stop at "+line, "reakpoint "+line)
+	_, version, _ := strings.Cut(j.do("version", "JVM version "), "JVM version ")
+	version, _, _ = strings.Cut(version, ".")
+	by.runtime, by.client, by.debugger = "JDK "+version, "jdb", "JDWP agent of the JDK"
+	return func(want string) {
+		j.t.Helper()
+		j.wait("Breakpoint hit:")
+		j.wait("[1] ") // the prompt, with the thread's name: before it, jdb does not know the thread
+		if got := j.do("print greeting", "greeting = "); !strings.Contains(got, `greeting = "`+want+`"`) {
+			j.t.Fatalf("jdb says %q", got)
+		}
+		j.do("cont", "> ")
+	}, by
 }

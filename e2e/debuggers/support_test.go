@@ -4,59 +4,78 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
-// TestInstaller runs the support images as init containers are run: as users that the image does not know, without
-// rights, on a read-only root file system.
+// installPod runs a support image: as a user that the image does not know, without rights,
+// on a read-only root file system.
+const installPod = `apiVersion: v1
+kind: Pod
+metadata:
+  name: %[1]s
+spec:
+  restartPolicy: Never
+  automountServiceAccountToken: false
+  securityContext:
+    runAsNonRoot: true
+    runAsUser: 1234
+    runAsGroup: 4321
+    seccompProfile: {type: RuntimeDefault}
+  containers:
+  - name: app
+    image: %[2]s
+    securityContext: &rights
+      allowPrivilegeEscalation: false
+      readOnlyRootFilesystem: true
+      capabilities: {drop: [ALL]}
+    volumeMounts: %[3]s
+  volumes:
+  - name: dbg
+    emptyDir: {}
+`
+
+// TestInstaller runs the support images as init containers are run, and as they should not be.
 func TestInstaller(t *testing.T) {
 	for _, runtime := range []string{"go", "nodejs", "python"} {
 		t.Run(runtime, func(t *testing.T) {
-			image := shared.registry + "/support/" + runtime
-			volume := "dbg-" + runtime
-			run := func(args ...string) (string, error) {
-				out, err := shared.podman(t.Context(), append([]string{
-					"run", "--rm", "--quiet", "--tls-verify=false", "--network=none", "--read-only", "--read-only-tmpfs=false", "--cap-drop=all", "--security-opt=no-new-privileges",
-				}, append(args, image)...)...)
-				return string(out), err
+			namespace := newNamespace(t)
+			image := shared.registry.Host + "/support/" + runtime
+			run := func(name, mounts string, init ...string) *corev1.Pod {
+				t.Helper()
+				manifest := fmt.Sprintf(installPod, name, image, mounts)
+				for i, name := range init {
+					if i == 0 {
+						manifest += "  initContainers:\n"
+					}
+					manifest += fmt.Sprintf("  - {name: %s, image: %s, securityContext: *rights, volumeMounts: %s}\n", name, image, mounts)
+				}
+				shared.apply(t, namespace, manifest)
+				return shared.waitPod(t, namespace, name, "ended", func(p *corev1.Pod) error {
+					if p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
+						return fmt.Errorf("phase %s: %+v", p.Status.Phase, p.Status)
+					}
+					return nil
+				}).Pod
 			}
-			if _, err := run("--user=1234:4321"); err == nil || !strings.Contains(err.Error(), "/dbg does not exist: mount an emptyDir volume at /dbg") {
-				t.Errorf("without a volume: %v", err)
+			fails := func(p *corev1.Pod, want string) {
+				t.Helper()
+				if end := container(p, "app").State.Terminated; end == nil || end.ExitCode == 0 {
+					t.Errorf("%s: it ended with %+v", p.Name, end)
+				}
+				if got := logs(t.Context(), namespace, p.Name, "app"); !strings.Contains(got, want) {
+					t.Errorf("%s: it says %q, not %q", p.Name, got, want)
+				}
 			}
-			if _, err := shared.podman(t.Context(), "volume", "create", volume); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { shared.podman(t.Context(), "volume", "rm", "--force", volume) })
-			if _, err := run("--user=1234:4321", "-v", volume+":/dbg:ro"); err == nil || !strings.Contains(err.Error(), "is not writable for user 1234, group 4321") {
-				t.Errorf("with a volume that is not writable: %v", err)
-			}
-			for _, says := range []string{"installed", "is up to date"} {
-				out, err := run("--user=1234:4321", "-v", volume+":/dbg")
-				if want := fmt.Sprintf("/dbg/%s %s\n", runtime, says); err != nil || out != want {
-					t.Errorf("got %q, %v, want %q", out, err, want)
+			fails(run("no-volume", "[]"), "/dbg does not exist: mount an emptyDir volume at /dbg")
+			fails(run("not-writable", "[{name: dbg, mountPath: /dbg, readOnly: true}]"), "is not writable for user 1234, group 4321")
+			p := run("installs", "[{name: dbg, mountPath: /dbg}]", "first")
+			for name, says := range map[string]string{"first": "installed", "app": "is up to date"} {
+				want := fmt.Sprintf("/dbg/%s %s\n", runtime, says)
+				if got := logs(t.Context(), namespace, p.Name, name); p.Status.Phase != corev1.PodSucceeded || got != want {
+					t.Errorf("container %s says %q, not %q; phase %s", name, got, want, p.Status.Phase)
 				}
 			}
 		})
-	}
-}
-
-// TestDelveEnds stops a pod: the program gets the signal through Delve and ends as it would without.
-func TestDelveEnds(t *testing.T) {
-	manifest := fmt.Sprintf(podManifest, "go-ends", goImage(t), "args: [one]")
-	p := shared.play(t, "go-ends", shared.rewrite(t, manifest))
-	p.answers(t)
-	start := time.Now()
-	if _, err := shared.podman(t.Context(), "stop", "--time=30", p.container); err != nil {
-		t.Fatal(err)
-	}
-	if took := time.Since(start); took > 25*time.Second {
-		t.Errorf("it took %v: the signal did not arrive", took)
-	}
-	out, err := shared.podman(t.Context(), "inspect", "--format", "{{.State.ExitCode}}", p.container)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if code := strings.TrimSpace(string(out)); code != "143" { // 128 and SIGTERM's 15: this program does not handle it
-		t.Errorf("the exit code is %s, not 143", code)
 	}
 }

@@ -30,12 +30,10 @@ const (
 )
 
 // exitWithProgram calls exit with the program's status once the program that cmd started ended. It does nothing where
-// nobody asked for the program to run on its own (--headless --continue), or where Delve does not listen on TCP.
+// Delve is no server (--headless), or does not listen on TCP.
 func exitWithProgram(cmd *cobra.Command, exit func(status int)) {
-	for _, name := range []string{"headless", "continue"} {
-		if f := cmd.Flags().Lookup(name); f == nil || f.Value.String() != "true" {
-			return
-		}
+	if f := cmd.Flags().Lookup("headless"); f == nil || f.Value.String() != "true" {
+		return
 	}
 	listen := cmd.Flags().Lookup("listen")
 	if listen == nil {

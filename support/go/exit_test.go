@@ -58,11 +58,14 @@ type session struct {
 }
 
 // start runs the application as debuggable does.
-func start(t *testing.T, mode string) *session {
+func start(t *testing.T, mode string) *session { return startDelve(t, mode, "--continue") }
+
+// startDelve runs the application with further flags for Delve: with --continue at once, and else when a client lets it go.
+func startDelve(t *testing.T, mode string, flags ...string) *session {
 	t.Helper()
 	s := &session{t: t, address: freeAddress(t), ended: make(chan struct{}), output: new(bytes.Buffer)}
-	s.cmd = exec.Command(dlv, "exec", "--headless", "--continue", "--accept-multiclient", "--listen="+s.address,
-		"--api-version=2", app, "--", mode)
+	flags = append([]string{"exec", "--headless", "--accept-multiclient", "--listen=" + s.address, "--api-version=2"}, flags...)
+	s.cmd = exec.Command(dlv, append(flags, app, "--", mode)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -231,6 +234,54 @@ func TestClientThatIsThereLearnsTheEnd(t *testing.T) {
 	if waited := time.Since(asked); waited > farewell {
 		t.Errorf("ended %v after the last client left", waited)
 	}
+}
+
+// A program that waits for its first client ends as others do, once it was let go or told to.
+func TestDelveEndsWithTheSuspendedProgram(t *testing.T) {
+	t.Parallel()
+	s := startDelve(t, "seven")
+	address, err := ownAddress(s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := connect(address)
+	if conn == nil {
+		t.Fatal("nobody listens")
+	}
+	client := rpc2.NewClientFromConn(conn)
+	time.Sleep(3 * lookEvery) // in which nothing lets it go
+	state, err := client.GetState()
+	if err != nil || state.Running || state.Exited {
+		t.Fatalf("the program does not wait: %+v, %v", state, err)
+	}
+	for state := range client.Continue() {
+		if !state.Exited || state.ExitStatus != 7 {
+			t.Errorf("the client got %+v", state)
+		}
+	}
+	if err := client.Disconnect(false); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(7)
+}
+
+func TestSignalEndsTheSuspendedProgram(t *testing.T) {
+	t.Parallel()
+	s := startDelve(t, "count")
+	address, err := ownAddress(s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := connect(address)
+	if conn == nil {
+		t.Fatal("nobody listens")
+	}
+	conn.Close()
+	time.Sleep(time.Second) // for Delve to ask for its signals
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(128 + 15)
 }
 
 // TestWatchingDisturbsNobody has clients of both protocols come, debug, leave and come again.

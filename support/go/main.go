@@ -7,7 +7,7 @@
 //     debugged than refused.
 //   - `dlv exec NAME` looks a NAME without a slash up on PATH, as the container runtime did before dlv stood in front
 //     of it; stock Delve looks in the working directory. A NAME that PATH does not have is left to stock Delve.
-//   - `dlv exec --headless --continue` ends when the program ends, and with its exit status (128+N for signal N); stock
+//   - `dlv exec --headless` ends when the program ends, and with its exit status (128+N for signal N); stock
 //     Delve waits for a client. A panic or another fatal error ends it, too, unless a client is connected: then the
 //     program is stopped there for the client, as stock Delve does in any case, until it goes on or leaves.
 //   - the first SIGTERM, SIGINT or SIGQUIT to it goes on to the program, which ends in its own way; only the second one

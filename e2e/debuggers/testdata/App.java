@@ -4,6 +4,10 @@ import java.net.InetSocketAddress;
 public class App {
     public static void main(String[] args) throws Exception {
         HttpServer server = HttpServer.create(new InetSocketAddress(8080), 0);
+        server.createContext("/healthz", exchange -> {
+            exchange.sendResponseHeaders(200, -1);
+            exchange.close();
+        });
         server.createContext("/", exchange -> {
             String query = String.valueOf(exchange.getRequestURI().getQuery());
             String greeting = "hello " + query.replace("name=", "");

@@ -5,6 +5,10 @@ from urllib.parse import parse_qs, urlparse
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
+        if self.path == "/healthz":
+            self.send_response(200)
+            self.end_headers()
+            return
         name = parse_qs(urlparse(self.path).query).get("name", [""])[0]
         greeting = "hello " + name
         self.send_response(200)  # breakpoint

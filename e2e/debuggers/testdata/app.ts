@@ -1,6 +1,10 @@
 import * as http from 'http';
 
 http.createServer((request, response) => {
+  if (request.url === '/healthz') {
+    response.end();
+    return;
+  }
   const name: string | null = new URL(request.url!, 'http://x').searchParams.get('name');
   const greeting: string = 'hello ' + name;
   response.end(greeting); // breakpoint

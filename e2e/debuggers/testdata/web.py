@@ -3,6 +3,11 @@ from flask import Flask, request
 app = Flask(__name__)
 
 
+@app.route("/healthz")
+def healthz():
+    return ""
+
+
 @app.route("/")
 def index():
     name = request.args.get("name", "")
