@@ -157,6 +157,10 @@ func enterNamespaces() error {
 		}
 	}
 	unix.CloseOnExec(hostNetwork)
+	// Delve's port is one that the kernel may give to any connection between the cluster's own programs.
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_local_reserved_ports", []byte("56268"), 0o644); err != nil {
+		return fmt.Errorf("keeping a port free: %w", err)
+	}
 	return addLoopback("lo", nil)
 }
 

@@ -44,8 +44,14 @@ type forwarder struct {
 	runs     map[runID]context.CancelFunc
 	// last holds the forwards that were started last for a debug port, for their successors to wait for.
 	last map[target]chan struct{}
-	done sync.WaitGroup
+	// locals are the local ports that debug ports were forwarded to, for the forwards after a restart: whoever is attached, attaches to
+	// the same address again. At most maxLocals.
+	locals map[target]int
+	done   sync.WaitGroup
 }
+
+// maxLocals is far more than one person forwards; pods' names do not come again, so that without a bound they would add up.
+const maxLocals = 10_000
 
 // target names what a forward leads to, across restarts. Two protocols may share a port, as with Delve; each gets its forward.
 type target struct {
@@ -57,7 +63,7 @@ func newForwarder(h *hub, say func(string, ...any), dial func(namespace, pod str
 	return &forwarder{
 		hub: h, say: say, dial: dial, connected: func() bool { return true },
 		firstDelay: 200 * time.Millisecond, lastDelay: 15 * time.Second, patience: 3 * time.Second,
-		reserved: map[int]bool{}, runs: map[runID]context.CancelFunc{}, last: map[target]chan struct{}{},
+		reserved: map[int]bool{}, runs: map[runID]context.CancelFunc{}, last: map[target]chan struct{}{}, locals: map[target]int{},
 	}
 }
 
@@ -128,6 +134,7 @@ func (f *forwarder) keep(ctx context.Context, id runID, t target) {
 			if port != local {
 				f.release(local)
 				local = port
+				f.remember(t, port)
 			}
 		})
 		f.hub.endForward(id, local)
@@ -173,7 +180,7 @@ func (f *forwarder) open(ctx context.Context, t target, had int, ready func(port
 	if err != nil {
 		return err
 	}
-	local := f.choose(int(t.port), had)
+	local := f.choose(t, had)
 	if local == 0 {
 		return errors.New("no local port is free")
 	}
@@ -203,14 +210,13 @@ func (f *forwarder) open(ctx context.Context, t target, had int, ready func(port
 	}
 }
 
-// choose reserves a local port: the one that the forward had, the debug port's own number, or any that is free; 0 if none is.
-func (f *forwarder) choose(number, had int) int {
+// choose reserves a local port: the one that the forward had, the one that was forwarded to before the container was restarted, the debug
+// port's own number, or any that is free; 0 if none is.
+func (f *forwarder) choose(t target, had int) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	wanted := []int{number, 0} // 0 is any
-	if had != 0 {
-		wanted = []int{had, number, 0}
-	}
+	wanted := []int{had, f.locals[t], int(t.port)}
+	wanted = append(slices.DeleteFunc(wanted, func(port int) bool { return port == 0 }), 0) // 0 is any
 	for _, port := range wanted {
 		if port != had && f.reserved[port] {
 			continue
@@ -219,15 +225,25 @@ func (f *forwarder) choose(number, had int) int {
 		if err != nil {
 			continue
 		}
-		port = l.Addr().(*net.TCPAddr).Port
+		free := l.Addr().(*net.TCPAddr).Port
 		_ = l.Close() // the forward opens it for itself
-		if port == number && takenOnIPv6(port) {
+		if port != 0 && takenOnIPv6(port) {
 			continue
 		}
-		f.reserved[port] = true
-		return port
+		f.reserved[free] = true
+		return free
 	}
 	return 0
+}
+
+// remember keeps the local port of a debug port for the forward after a restart.
+func (f *forwarder) remember(t target, local int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.locals) >= maxLocals {
+		clear(f.locals)
+	}
+	f.locals[t] = local
 }
 
 // takenOnIPv6 says whether another program listens on the port of the IPv6 loopback alone. Clients that are told localhost may try that first, and
