@@ -13,7 +13,7 @@ var debuggers = []struct {
 	byDefault int32
 }{
 	{"jdwp", regexp.MustCompile(`-agentlib:jdwp|-Xrunjdwp`), regexp.MustCompile(`\baddress=([^\s,"']+)`), jdwpPort},
-	{"devtools", regexp.MustCompile(`--inspect\b`), regexp.MustCompile(`--(?:inspect(?:-brk|-wait|-port)?|debug-port)[= ]([^\s"']*\d)`), inspectorPort},
+	{"devtools", inspectOption, regexp.MustCompile(`--(?:inspect(?:-brk|-wait|-port)?|debug-port)[= ]([^\s"']*\d)`), inspectorPort},
 	{"dlv", regexp.MustCompile(`\bdlv\b`), regexp.MustCompile(`(?:--listen[= ]|-l[= ]?)([^\s"']+)`), delvePort},
 	{"dap", regexp.MustCompile(`(?:\b|-m)(?:debugpy|ptvsd|pydevd)\b`), regexp.MustCompile(`--(?:listen|port)[= ]([^\s"']+)`), pythonPort},
 }
