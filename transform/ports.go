@@ -92,12 +92,11 @@ func (s *Scope) debugPorts(p *podScope, c *Container, images map[image.Want]imag
 	if err != nil {
 		return s.likelyDebugPorts(c, images)
 	}
-	var ports []int32
+	beside := slices.Clone(analysis.Process.Line) // all of the script: what stands in front of a command counts, too
 	for _, command := range analysis.Process.Beside {
-		if command.AtOnce {
-			ports = append(ports, runtimes.DebugPorts(strings.Join(command.Argv, " "))...)
-		}
+		beside = append(beside, command.Argv...)
 	}
+	ports := runtimes.DebugPorts(strings.Join(beside, " "))
 	if plan.Existing {
 		for _, port := range plan.Ports {
 			ports = append(ports, port.Number)
