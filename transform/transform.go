@@ -9,8 +9,8 @@
 //  3. [Scope.Apply] takes each container through
 //     its environment (env.go) and process (process.go, expand.go) → the program that matters (package launch) → its
 //     runtime (analyse.go, package runtimes) → its plan and the edits of command, args and env (attach.go),
-//  4. and then each pod through ports (ports.go), support files, probes and annotation (pod.go), each workload through
-//     replicas and autoscalers (scale.go).
+//  4. and then each pod through ports (ports.go), support files, probes and annotation (pod.go, resources.go), each
+//     workload through replicas and autoscalers (scale.go).
 //  5. Results come in document order (result.go).
 //
 // Nothing of a pod is edited before everything about the pod is decided, so that what cannot be done leaves no trace.
