@@ -38,7 +38,7 @@ type podScope struct {
 	err          error      // why all of the pod stays as it is: a *runtimes.Refusal
 }
 
-// containerScope is a container to be made debuggable.
+// containerScope is a container that the settings and annotations choose.
 type containerScope struct {
 	*Container
 	want     image.Want
