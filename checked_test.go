@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"debuggable.dev/debuggable/internal/manifest"
+	"debuggable.dev/debuggable/internal/terminal"
 )
 
 // statusBroken ends a script's command that broke a promise which holds for all input; the program itself never uses it.
@@ -23,7 +24,7 @@ const statusBroken = 99
 //   - a second run over the output changes nothing: not a byte of a stream, nor of a ResourceList's items;
 //   - a document comes out in other bytes only if it holds something else than before.
 func checkedMain() {
-	if isTerminal(os.Stdin) {
+	if terminal.Is(os.Stdin) {
 		main()
 	}
 	in, err := io.ReadAll(os.Stdin)

@@ -8,12 +8,14 @@ import (
 	"slices"
 	"strings"
 
-	functionconfig "debuggable.dev/debuggable/function-config"
-	"debuggable.dev/debuggable/internal/image"
-	"debuggable.dev/debuggable/transform"
 	"github.com/spf13/cobra"
 	"mvdan.cc/sh/v3/syntax"
 	"sigs.k8s.io/yaml"
+
+	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/terminal"
+	"debuggable.dev/debuggable/transform"
 )
 
 // newInspect says what debuggable sees in images.
@@ -113,10 +115,10 @@ func explanationText(e transform.Explanation) string {
 	var b strings.Builder
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(&b, "  %-12s %s\n", name, strings.ReplaceAll(printable(value), "\n", `\n`))
+			fmt.Fprintf(&b, "  %-12s %s\n", name, terminal.Line(value))
 		}
 	}
-	fmt.Fprintln(&b, printable(e.Image))
+	fmt.Fprintln(&b, terminal.Line(e.Image))
 	line("source", e.Source)
 	line("digest", e.Digest)
 	line("platform", e.Platform)

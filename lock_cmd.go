@@ -5,10 +5,12 @@ import (
 	"io"
 	"slices"
 
+	"github.com/spf13/cobra"
+
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/terminal"
 	"debuggable.dev/debuggable/transform"
-	"github.com/spf13/cobra"
 )
 
 // newLock writes down what the images are, so that later runs need nothing but the file.
@@ -27,7 +29,7 @@ lock makes them anew.`,
 	flags := functionconfig.AddFlags(cmd.Flags())
 	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "file or folder with manifests at `PATH`, - for standard input; repeatable (default: standard input)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if len(files) == 0 && isTerminal(in) {
+		if len(files) == 0 && terminal.Is(in) {
 			return cmd.Help()
 		}
 		set, err := readManifests(cmd.Context(), files, in)

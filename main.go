@@ -14,10 +14,11 @@ import (
 	"strings"
 	"syscall"
 
-	"debuggable.dev/debuggable/internal/fields"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
+
+	"debuggable.dev/debuggable/internal/fields"
+	"debuggable.dev/debuggable/internal/terminal"
 )
 
 func main() {
@@ -70,7 +71,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 
 // complain prints an error.
 func complain(errw io.Writer, err error) {
-	fmt.Fprintf(errw, "debuggable: %s\n", printable(err.Error()))
+	fmt.Fprintf(errw, "debuggable: %s\n", terminal.Text(err.Error()))
 }
 
 // newRoot builds the command tree. Without a subcommand the program transforms manifests.
@@ -169,10 +170,4 @@ func suggestion(cmd *cobra.Command, args []string) string {
 		return fmt.Sprintf("; did you mean %q?", near[0])
 	}
 	return ""
-}
-
-// isTerminal says whether a stream is a terminal.
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -4,14 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"github.com/fatih/color"
+
+	"debuggable.dev/debuggable/internal/terminal"
 )
 
 // reporter prints results for people, as aligned lines, or for programs, as JSON lines.
@@ -23,7 +22,7 @@ type reporter struct {
 }
 
 func newReporter(w io.Writer, format string, quiet bool) reporter {
-	return reporter{w: w, json: format == "json", quiet: quiet, color: isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	return reporter{w: w, json: format == "json", quiet: quiet, color: terminal.Colours(w)}
 }
 
 func (r reporter) print(results fn.Results) {
@@ -43,7 +42,7 @@ func (r reporter) print(results fn.Results) {
 		}
 		row := [3]string{workload(result), result.Tags["container"], strings.TrimPrefix(result.Message, "container "+result.Tags["container"]+": ")}
 		for i := range row {
-			row[i] = strings.ReplaceAll(printable(row[i]), "\n", `\n`)
+			row[i] = terminal.Line(row[i])
 		}
 		for i := range widths {
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
@@ -82,25 +81,6 @@ func workload(r *fn.Result) string {
 		name = r.ResourceRef.Namespace + "/" + name
 	}
 	return name
-}
-
-// printable escapes what a terminal would act on rather than show: names and messages come from manifests, images and registries.
-// Line breaks stay.
-func printable(text string) string {
-	hidden := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
-	if !strings.ContainsFunc(text, hidden) {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		if hidden(r) {
-			escape := strconv.QuoteRune(r)
-			b.WriteString(escape[1 : len(escape)-1])
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }
 
 func pad(s string, width int) string {

@@ -8,13 +8,15 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+	"github.com/spf13/cobra"
+
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/fields"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/manifest"
+	"debuggable.dev/debuggable/internal/terminal"
 	"debuggable.dev/debuggable/transform"
-	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
-	"github.com/spf13/cobra"
 )
 
 // newTransform is the main job: manifests in, debuggable manifests out.
@@ -51,7 +53,7 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		if report != "text" && report != "json" {
 			return usageError{fmt.Errorf("--report is %q: want text or json", report)}
 		}
-		if len(files) == 0 && isTerminal(in) {
+		if len(files) == 0 && terminal.Is(in) {
 			return cmd.Help()
 		}
 		set, err := readManifests(cmd.Context(), files, in)
@@ -110,7 +112,7 @@ func noteLocal(errw io.Writer, set *manifest.Set) {
 			}
 			if instead != "" {
 				fmt.Fprintf(errw, "note     %s/%s passes through, but kubectl apply refuses it: keep it out of what is applied, and %s (%s)\n",
-					r.Kind, printable(r.Name), instead, o.Where())
+					r.Kind, terminal.Line(r.Name), instead, o.Where())
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package runtimes
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,11 @@ func (Go) Detect(p Process) Sign {
 	}
 	return strongest(envSign(p, true, "KO_DATA_PATH"), envSign(p, false, "GODEBUG", "GOGC", "GOMAXPROCS", "GOTRACEBACK", "GOMEMLIMIT"))
 }
+
+// DebugPorts implements Runtime.
+func (Go) DebugPorts(text string) []int32 { return dlv.ports(text) }
+
+var dlv = listener{"dlv", regexp.MustCompile(`\bdlv\b`), regexp.MustCompile(`(?:--listen[= ]|-l[= ]?)([^\s"']+)`), delvePort}
 
 // Attach implements Runtime.
 func (g Go) Attach(p Process, o Options) (Plan, error) {

@@ -29,6 +29,11 @@ func (JVM) Detect(p Process) Sign {
 	return strongest(envSign(p, true, "JAVA_VERSION", "JAVA_TOOL_OPTIONS"), envSign(p, false, "JAVA_HOME"))
 }
 
+// DebugPorts implements Runtime.
+func (JVM) DebugPorts(text string) []int32 { return jdwp.ports(text) }
+
+var jdwp = listener{"jdwp", regexp.MustCompile(`-agentlib:jdwp|-Xrunjdwp`), regexp.MustCompile(`\baddress=([^\s,"']+)`), jdwpPort}
+
 // Attach implements Runtime.
 func (j JVM) Attach(p Process, o Options) (Plan, error) {
 	if plan, found, err := j.existing(p); found || err != nil {

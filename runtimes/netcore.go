@@ -21,6 +21,9 @@ func (NetCore) Detect(p Process) Sign {
 		envSign(p, false, "ASPNETCORE_URLS", "ASPNETCORE_HTTP_PORTS", "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"))
 }
 
+// DebugPorts implements Runtime: none listens.
+func (NetCore) DebugPorts(string) []int32 { return nil }
+
 // Attach implements Runtime.
 func (NetCore) Attach(p Process, _ Options) (Plan, error) {
 	plan := Plan{Support: "netcore", Storage: 128}

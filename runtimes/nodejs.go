@@ -35,6 +35,11 @@ func (NodeJS) Detect(p Process) Sign {
 	return strongest(envSign(p, true, "NODE_VERSION", "NODEJS_VERSION"), envSign(p, false, "NODE_ENV"))
 }
 
+// DebugPorts implements Runtime.
+func (NodeJS) DebugPorts(text string) []int32 { return devtools.ports(text) }
+
+var devtools = listener{"devtools", inspectOption, regexp.MustCompile(`--(?:inspect(?:-brk|-wait|-port)?|debug-port)[= ]([^\s"']*\d)`), inspectorPort}
+
 // Attach implements Runtime.
 func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	if plan, found := n.existing(p); found {

@@ -5,35 +5,36 @@ import (
 	"strings"
 )
 
-// debuggers are the ways to start a debugger that listens, as they stand in a text; the group is the address.
-var debuggers = []struct {
-	protocol  string
-	started   *regexp.Regexp // what starts it
-	address   *regexp.Regexp // where it listens
-	byDefault int32
-}{
-	{"jdwp", regexp.MustCompile(`-agentlib:jdwp|-Xrunjdwp`), regexp.MustCompile(`\baddress=([^\s,"']+)`), jdwpPort},
-	{"devtools", regexp.MustCompile(`--inspect\b`), regexp.MustCompile(`--(?:inspect(?:-brk|-wait|-port)?|debug-port)[= ]([^\s"']*\d)`), inspectorPort},
-	{"dlv", regexp.MustCompile(`\bdlv\b`), regexp.MustCompile(`(?:--listen[= ]|-l[= ]?)([^\s"']+)`), delvePort},
-	{"dap", regexp.MustCompile(`(?:\b|-m)(?:debugpy|ptvsd|pydevd)\b`), regexp.MustCompile(`--(?:listen|port)[= ]([^\s"']+)`), pythonPort},
+// listener is a way to start a debugger that listens, as it stands in a text.
+type listener struct {
+	protocol string
+	started  *regexp.Regexp // what starts it
+	address  *regexp.Regexp // where it listens; the group is the address
+	port     int32          // where it listens if the text does not say
 }
 
-// DebugPorts lists the ports on which debuggers that a text starts are likely to listen. It is for staying out of their way:
-// the text is a command line, scripts included, and the values of variables, none of which has to be understood.
+// DebugPorts lists the ports on which debuggers of any runtime that a text starts are likely to listen; see [Runtime].
 func DebugPorts(text string) []int32 {
 	var ports []int32
-	for _, d := range debuggers {
-		if !d.started.MatchString(text) {
-			continue
-		}
-		addresses := d.address.FindAllStringSubmatch(text, -1)
-		if addresses == nil {
-			ports = append(ports, d.byDefault)
-		}
-		for _, a := range addresses {
-			for _, p := range listening(d.protocol, strings.Trim(a[1], `;&|)`), d.byDefault) {
-				ports = append(ports, p.Number)
-			}
+	for _, r := range All() {
+		ports = append(ports, r.DebugPorts(text)...)
+	}
+	return ports
+}
+
+// ports lists where the debuggers that a text starts are likely to listen.
+func (l listener) ports(text string) []int32 {
+	if !l.started.MatchString(text) {
+		return nil
+	}
+	addresses := l.address.FindAllStringSubmatch(text, -1)
+	if addresses == nil {
+		return []int32{l.port}
+	}
+	var ports []int32
+	for _, a := range addresses {
+		for _, p := range listening(l.protocol, strings.Trim(a[1], `;&|)`), l.port) {
+			ports = append(ports, p.Number)
 		}
 	}
 	return ports

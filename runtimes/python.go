@@ -2,6 +2,7 @@ package runtimes
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -56,6 +57,11 @@ func isPython(name string) bool {
 	major, minor, ok := strings.Cut(version, ".")
 	return ok && (major == "2" || major == "3") && minor != "" && strings.Trim(minor, "0123456789") == ""
 }
+
+// DebugPorts implements Runtime.
+func (Python) DebugPorts(text string) []int32 { return dap.ports(text) }
+
+var dap = listener{"dap", regexp.MustCompile(`(?:\b|-m)(?:debugpy|ptvsd|pydevd)\b`), regexp.MustCompile(`--(?:listen|port)[= ]([^\s"']+)`), pythonPort}
 
 // Attach implements Runtime.
 func (y Python) Attach(p Process, o Options) (Plan, error) {

@@ -164,4 +164,7 @@ type Runtime interface {
 	Detect(Process) Sign
 	// Attach plans the process's start under its debugger. An error is a *Refusal.
 	Attach(Process, Options) (Plan, error)
+	// DebugPorts lists the ports on which debuggers that a text starts are likely to listen, so that others stay out of
+	// their way. The text is a command line, scripts included, or values of variables; none of it has to be understood.
+	DebugPorts(text string) []int32
 }

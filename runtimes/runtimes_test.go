@@ -259,6 +259,7 @@ func TestDebugPorts(t *testing.T) {
 		"-Xrunjdwp:transport=dt_socket,server=y":                                                       {5005},
 		`sh -c "node --inspect=0.0.0.0:9300 app.js &"`:                                                 {9300},
 		"node --inspect app.js":                                                                        {9229},
+		"migrate --inspect-me":                                                                         nil,
 		"node --inspect --inspect-port 9301 app.js":                                                    {9301},
 		"dlv exec /app --headless -l :2345":                                                            {2345},
 		"/usr/bin/dlv debug --listen=[::1]:2346":                                                       {2346},

@@ -229,16 +229,7 @@ func (a *attachment) cautions(delveEnds bool) fn.Results {
 		rs = append(rs, a.result(fn.Warning, KnativeFeatures, name,
 			"Knative admits the init container and the volume only where kubernetes.podspec-init-containers and kubernetes.podspec-volumes-emptydir are enabled in its config-features"))
 	}
-	const mebi = 1 << 20
-	if limit, ok := a.limit("memory"); ok && limit.Value() < int64(a.plan.Memory)*mebi {
-		rs = append(rs, a.result(fn.Warning, TightMemory, name,
-			"the debugger takes some %dMi of the container's memory limit of %s, and the container is killed above that: raise it", a.plan.Memory, limit.String()))
-	}
-	if limit, ok := a.Pod.storageLimit(); ok && limit.Value() < 2*int64(a.plan.Storage)*mebi {
-		rs = append(rs, a.result(fn.Warning, TightStorage, name,
-			"the support files take up to %dMi of the pod's ephemeral-storage limit of %s, and the pod is evicted above that: raise it", a.plan.Storage, limit.String()))
-	}
-	return rs
+	return append(rs, a.tight()...)
 }
 
 // completes says whether the container is meant to end: it belongs to a job, or the pod waits for it.

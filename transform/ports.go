@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// usedPorts lists the ports of a pod that a debugger cannot have: those that a container declares, that a probe asks,
-// or that PORT names.
+// usedPorts lists the ports that a pod uses for itself: those that a container declares, that a probe asks, or that PORT
+// names.
 func (p *Pod) usedPorts() map[int32]bool {
 	used := map[int32]bool{}
 	mark := func(value string) {
@@ -45,27 +45,67 @@ func (p *Pod) usedPorts() map[int32]bool {
 // onHostNetwork says whether the pod's ports are its node's.
 func (p *Pod) onHostNetwork() bool { return isTrue(get(p.Spec, "hostNetwork")) }
 
-// hostPorts lists the ports of the pods that share their node's network. Two of them may meet on one node, where the
+// hostPorts lists what is taken in the pods that share their node's network. Two of them may meet on one node, where the
 // second to ask for a port does not get it: a JVM whose debug agent cannot listen does not start.
-func (s *Scope) hostPorts() map[int32]bool {
+func (s *Scope) hostPorts(images map[image.Want]image.Result) map[int32]bool {
 	host := map[int32]bool{}
 	for _, w := range s.workloads {
 		for _, p := range w.pods {
-			if !p.pod.onHostNetwork() {
-				continue
-			}
-			maps.Copy(host, p.pod.usedPorts())
-			for _, e := range p.configured {
-				for _, port := range e.Ports {
-					host[port] = true
-				}
+			if p.pod.onHostNetwork() {
+				maps.Copy(host, s.takenPorts(p, images))
 			}
 		}
 	}
 	return host
 }
 
-// likelyDebugPorts lists where a container that is left alone may run debuggers: two cannot have one port.
+// takenPorts lists the ports of a pod that a debugger to be added cannot have: those that the pod uses for itself, and those of
+// the debuggers that it has already.
+func (s *Scope) takenPorts(p *podScope, images map[image.Want]image.Result) map[int32]bool {
+	taken := p.pod.usedPorts()
+	for _, e := range p.configured {
+		for _, port := range e.Ports {
+			taken[port] = true
+		}
+	}
+	for _, c := range p.pod.Containers {
+		for _, port := range s.debugPorts(p, c, images) {
+			taken[port] = true
+		}
+	}
+	return taken
+}
+
+// debugPorts lists where a container has debuggers already. What its own program does is known; what runs beside it, or in
+// a container that is left alone, is likely.
+func (s *Scope) debugPorts(p *podScope, c *Container, images map[image.Want]image.Result) []int32 {
+	open := p.open()
+	i := slices.IndexFunc(open, func(o *containerScope) bool { return o.Container == c })
+	if i < 0 {
+		return s.likelyDebugPorts(c, images)
+	}
+	analysis, err := open[i].analyse(images, s.sources)
+	if err != nil {
+		return s.likelyDebugPorts(c, images)
+	}
+	plan, err := analysis.planned(s.options(p))
+	if err != nil {
+		return s.likelyDebugPorts(c, images)
+	}
+	beside := slices.Clone(analysis.Process.Line) // all of the script: what stands in front of a command counts, too
+	for _, command := range analysis.Process.Beside {
+		beside = append(beside, command.Argv...)
+	}
+	ports := runtimes.DebugPorts(strings.Join(beside, " "))
+	if plan.Existing {
+		for _, port := range plan.Ports {
+			ports = append(ports, port.Number)
+		}
+	}
+	return ports
+}
+
+// likelyDebugPorts lists where the words and variables of a container say that debuggers listen.
 func (s *Scope) likelyDebugPorts(c *Container, images map[image.Want]image.Result) []int32 {
 	cfg := images[image.Want{Image: c.Image, Platform: c.Pod.platform(s.cfg.Platform)}].Config
 	env := c.environment(cfg, s.sources)

@@ -35,9 +35,10 @@ type podScope struct {
 	probeTimeout functionconfig.ProbeTimeout
 	suspend      bool
 	results      fn.Results // what there is to say before any image is known
+	err          error      // why all of the pod stays as it is: a *runtimes.Refusal
 }
 
-// containerScope is a container to be made debuggable.
+// containerScope is a container that the settings and annotations choose.
 type containerScope struct {
 	*Container
 	want     image.Want
@@ -47,11 +48,28 @@ type containerScope struct {
 	analysis func() (Analysis, error) // made once, by analyse
 }
 
-// analyse works out the container's process and runtime, once: the support images are asked for with what it says, before
-// anything is edited.
-func (c *containerScope) analyse(cfg image.Config, known sources) (Analysis, error) {
+// open lists the containers that may get a debugger.
+func (s *podScope) open() []*containerScope {
+	if s.err != nil || s.configured != nil {
+		return nil
+	}
+	return s.containers
+}
+
+// analyse works out the container's process and runtime, once, for all who ask before anything is edited. An error is a
+// *runtimes.Refusal.
+func (c *containerScope) analyse(images map[image.Want]image.Result, known sources) (Analysis, error) {
 	if c.analysis == nil {
-		c.analysis = sync.OnceValues(func() (Analysis, error) { return analyse(c.Container, cfg, known, c.told) })
+		c.analysis = sync.OnceValues(func() (Analysis, error) {
+			if c.Image == "" {
+				return Analysis{}, &runtimes.Refusal{Reason: NoImage, Message: "it has no image"}
+			}
+			resolved := images[c.want]
+			if resolved.Err != nil {
+				return Analysis{}, imageProblem(resolved.Err)
+			}
+			return analyse(c.Container, resolved.Config, known, c.told)
+		})
 	}
 	return c.analysis()
 }

@@ -9,8 +9,8 @@
 //  3. [Scope.Apply] takes each container through
 //     its environment (env.go) and process (process.go, expand.go) → the program that matters (package launch) → its
 //     runtime (analyse.go, package runtimes) → its plan and the edits of command, args and env (attach.go),
-//  4. and then each pod through ports (ports.go), support files, probes and annotation (pod.go), each workload through
-//     replicas and autoscalers (scale.go).
+//  4. and then each pod through ports (ports.go), support files, probes and annotation (pod.go, resources.go), each
+//     workload through replicas and autoscalers (scale.go).
 //  5. Results come in document order (result.go).
 //
 // Nothing of a pod is edited before everything about the pod is decided, so that what cannot be done leaves no trace.
@@ -40,7 +40,6 @@ type Scope struct {
 type workloadScope struct {
 	*Workload
 	pods []*podScope
-	errs []error // by pod; nil: none
 }
 
 // Find lists what there is to do, in document order.
@@ -63,7 +62,8 @@ func Find(objects []Object, cfg functionconfig.Config) *Scope {
 			scope := &workloadScope{Workload: w}
 			for _, p := range w.Pods {
 				pod, err := scopePod(p, cfg)
-				scope.pods, scope.errs = append(scope.pods, pod), append(scope.errs, err)
+				pod.err = err
+				scope.pods = append(scope.pods, pod)
 			}
 			s.workloads = append(s.workloads, scope)
 		}
@@ -108,10 +108,10 @@ func (s *Scope) SupportImages(images map[image.Want]image.Result) []image.Want {
 	}
 	var wants []image.Want
 	s.eachContainer(func(c *containerScope) {
-		if c.Image == "" || images[c.want].Err != nil || slices.Contains(wants, s.delve(c.want.Platform)) {
+		if slices.Contains(wants, s.delve(c.want.Platform)) {
 			return
 		}
-		a, err := c.analyse(images[c.want].Config, s.sources)
+		a, err := c.analyse(images, s.sources)
 		if err == nil && a.Detection.Runtime.Name() == "go" && (!strings.Contains(a.Process.Argv[0], "/") || c.completes()) {
 			wants = append(wants, s.delve(c.want.Platform))
 		}
@@ -122,11 +122,8 @@ func (s *Scope) SupportImages(images map[image.Want]image.Result) []image.Want {
 // eachContainer calls f for each container that is to be made debuggable, in document order.
 func (s *Scope) eachContainer(f func(*containerScope)) {
 	for _, w := range s.workloads {
-		for i, p := range w.pods {
-			if w.errs[i] != nil || p.configured != nil {
-				continue
-			}
-			for _, c := range p.containers {
+		for _, p := range w.pods {
+			for _, c := range p.open() {
 				f(c)
 			}
 		}
@@ -147,7 +144,7 @@ const (
 // Apply edits the objects and says what it did, container by container.
 func (s *Scope) Apply(images map[image.Want]image.Result) fn.Results {
 	var results fn.Results
-	host := s.hostPorts()
+	host := s.hostPorts(images)
 	for _, w := range s.workloads {
 		results = append(results, s.applyWorkload(w, images, host)...)
 	}
@@ -160,10 +157,10 @@ func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Resu
 	}
 	var results fn.Results
 	debugged, edited := false, false
-	for i, p := range w.pods {
+	for _, p := range w.pods {
 		results = append(results, p.results...)
-		if err := w.errs[i]; err != nil {
-			results = append(results, refusePod(p, s.cfg, err)...)
+		if p.err != nil {
+			results = append(results, refusePod(p, s.cfg, p.err)...)
 			continue
 		}
 		var outcome fn.Results
@@ -241,6 +238,11 @@ func (s *Scope) adjustConfigured(p *podScope) (results fn.Results, debugged, cha
 	return results, debugged, changed
 }
 
+// options are the choices that hold for all containers of a pod.
+func (s *Scope) options(p *podScope) runtimes.Options {
+	return runtimes.Options{Suspend: p.suspend, Protocols: s.cfg.Protocols}
+}
+
 // applyPod makes the containers of a pod debuggable, as many as can be. host are the ports of the pods on the host's
 // network, to which it adds.
 func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host map[int32]bool) (fn.Results, bool) {
@@ -248,49 +250,20 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host m
 	refuse := func(i int, runtime string, err error) {
 		outcomes[i] = fn.Results{p.containers[i].refusal(severity(s.cfg), runtime, err)}
 	}
-	attachments := make([]*attachment, len(p.containers))
-	used := p.pod.usedPorts()
+	used := s.takenPorts(p, images)
 	if p.pod.onHostNetwork() {
 		maps.Copy(used, host)
 	}
-	options := runtimes.Options{Suspend: p.suspend, Protocols: s.cfg.Protocols}
+	options := s.options(p)
+	options.FreePort = freePorts(used)
+	var attached []*attachment
 	for i, c := range p.containers {
-		if c.Image == "" {
-			refuse(i, "", &runtimes.Refusal{Reason: NoImage, Message: "it has no image"})
-			continue
-		}
-		resolved := images[c.want]
-		if resolved.Err != nil {
-			refuse(i, "", imageProblem(resolved.Err))
-			continue
-		}
-		analysis, err := c.analyse(resolved.Config, s.sources)
+		analysis, err := c.analyse(images, s.sources)
 		if err != nil {
 			refuse(i, "", err)
 			continue
 		}
 		a := &attachment{containerScope: c, Analysis: analysis}
-		attachments[i] = a
-		// Debuggers that are there already have their ports before any is given out.
-		if plan, err := analysis.planned(options); err == nil && plan.Existing {
-			for _, port := range plan.Ports {
-				used[port.Number] = true
-			}
-		}
-	}
-	for _, c := range p.pod.Containers {
-		if !slices.ContainsFunc(attachments, func(a *attachment) bool { return a != nil && a.Container == c }) {
-			for _, port := range s.likelyDebugPorts(c, images) {
-				used[port] = true
-			}
-		}
-	}
-	options.FreePort = freePorts(used)
-	var attached []*attachment
-	for i, a := range attachments {
-		if a == nil {
-			continue
-		}
 		delve := images[s.delve(a.want.Platform)].Config.Labels
 		options.LooksOnPath = delve[looksOnPath] == "true"
 		if err := a.attach(options); err != nil {
@@ -308,7 +281,7 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host m
 	}
 	if err := p.pod.checkSupport(attached, s.cfg.SupportRegistry); err != nil {
 		for _, a := range attached {
-			i := slices.Index(attachments, a)
+			i := slices.Index(p.containers, a.containerScope)
 			outcomes[i] = fn.Results{a.refusal(fn.Error, a.Detection.Runtime.Name(), err)}
 		}
 		attached = nil

@@ -86,53 +86,9 @@ func (s *script) survey() error {
 			if len(n.Args) == 0 {
 				return true
 			}
-			env := false
-			for _, w := range n.Args {
-				lit := w.Lit()
-				if env = env || lit == "env" || strings.HasSuffix(lit, "/env"); !env {
-					continue
-				}
-				if name := assignedBy(w); name != "" {
-					for _, p := range keptIn(w, name) {
-						keeps[p] = true
-					}
-				}
-			}
-			switch n.Args[0].Lit() {
-			case "export", "readonly", "local", "typeset", "declare":
-				for _, w := range n.Args[1:] {
-					if a := asAssign(w); a != nil {
-						survey(a)
-					}
-				}
-			case "getopts", ".", "source", "eval":
-				s.params++ // they may look at the positional parameters without saying so
-			case "command", "builtin":
-				if len(n.Args) > 1 && (n.Args[1].Lit() == "" && s.parameters(n.Args[1]) == nil || isBuiltin(n.Args[1].Lit())) {
-					s.params++
-				}
-			case "alias":
-				err = refuse(ShellAlias, "the script defines aliases")
-			case "shopt", "enable", "hash":
-				if !harmless(n.Args) {
-					err = refuse(ShellOption, "the script changes what the shell runs, by %s", n.Args[0].Lit())
-				}
-			case "shift":
-				s.noParams = true
-			case "set":
-				for i, w := range n.Args[1:] {
-					lit := w.Lit()
-					switch {
-					case lit == "" || lit[0] != '-' && lit[0] != '+':
-						if i == 0 || !strings.HasSuffix(n.Args[i].Lit(), "o") {
-							s.noParams = true
-						}
-					case lit == "--" || lit == "-":
-						s.noParams = true
-					case lit[0] == '-' && strings.ContainsAny(lit[1:], "knt"):
-						err = refuse(ShellOption, "the script sets an option that changes what it runs")
-					}
-				}
+			keptByEnv(n.Args, keeps)
+			if refused := s.surveyBuiltin(n.Args, survey); refused != nil {
+				err = refused
 			}
 		}
 		return err == nil
@@ -140,13 +96,73 @@ func (s *script) survey() error {
 	return err
 }
 
+// surveyBuiltin notes what the shell's own commands do to the rest of the script. survey is told of what they assign.
+func (s *script) surveyBuiltin(args []*syntax.Word, survey func(*syntax.Assign)) error {
+	switch args[0].Lit() {
+	case "export", "readonly", "local", "typeset", "declare":
+		for _, w := range args[1:] {
+			if a := asAssign(w); a != nil {
+				survey(a)
+			}
+		}
+	case "getopts", ".", "source", "eval":
+		s.params++ // they may look at the positional parameters without saying so
+	case "command", "builtin":
+		if len(args) > 1 && (args[1].Lit() == "" && s.parameters(args[1]) == nil || isBuiltin(args[1].Lit())) {
+			s.params++
+		}
+	case "alias":
+		return refuse(ShellAlias, "the script defines aliases")
+	case "shopt", "enable", "hash":
+		if !harmless(args) {
+			return refuse(ShellOption, "the script changes what the shell runs, by %s", args[0].Lit())
+		}
+	case "shift":
+		s.noParams = true
+	case "set":
+		for i, w := range args[1:] {
+			lit := w.Lit()
+			switch {
+			case lit == "" || lit[0] != '-' && lit[0] != '+':
+				if i == 0 || !strings.HasSuffix(args[i].Lit(), "o") {
+					s.noParams = true
+				}
+			case lit == "--" || lit == "-":
+				s.noParams = true
+			case lit[0] == '-' && strings.ContainsAny(lit[1:], "knt"):
+				return refuse(ShellOption, "the script sets an option that changes what it runs")
+			}
+		}
+	}
+	return nil
+}
+
+// keptByEnv adds to keeps the expansions of a variable in what an env assigns to it, as keepsItself does.
+func keptByEnv(args []*syntax.Word, keeps map[*syntax.ParamExp]bool) {
+	env := false
+	for _, w := range args {
+		lit := w.Lit()
+		if env = env || lit == "env" || strings.HasSuffix(lit, "/env"); !env {
+			continue
+		}
+		if name := assignedBy(w); name != "" {
+			for _, p := range keptIn(w, name) {
+				keeps[p] = true
+			}
+		}
+	}
+}
+
 // harmless says whether a call of shopt, enable or hash changes neither what the words of the program are nor what they run.
 func harmless(args []*syntax.Word) bool {
-	options := []string{"-s", "-u", "-q", "-p", "nullglob", "failglob", "dotglob", "globstar", "nocaseglob", "inherit_errexit", "checkwinsize", "huponexit"}
-	if args[0].Lit() != "shopt" {
-		options = []string{"-r"}
+	switch args[0].Lit() {
+	case "enable":
+		return len(args) == 1
+	case "hash":
+		return !slices.ContainsFunc(args[1:], func(w *syntax.Word) bool { return w.Lit() != "-r" })
 	}
-	return !slices.ContainsFunc(args[1:], func(w *syntax.Word) bool { return !slices.Contains(options, w.Lit()) }) && (args[0].Lit() != "enable" || len(args) == 1)
+	options := []string{"-s", "-u", "-q", "-p", "nullglob", "failglob", "dotglob", "globstar", "nocaseglob", "inherit_errexit", "checkwinsize", "huponexit"}
+	return !slices.ContainsFunc(args[1:], func(w *syntax.Word) bool { return !slices.Contains(options, w.Lit()) })
 }
 
 // keepsItself returns the expansions of a variable in the value that is assigned to it, when they leave the old value

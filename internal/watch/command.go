@@ -6,16 +6,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -25,6 +21,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/klog/v2"
+
+	"debuggable.dev/debuggable/internal/terminal"
 )
 
 // usageError is a command line that makes no sense: whoever runs the command tells it by the method Usage.
@@ -45,8 +43,8 @@ type options struct {
 	portForward   bool
 }
 
-// NewCommand returns the command "watch". It writes events to out and all else to errw, and runs until its context ends or the
-// process is told to stop (SIGINT, SIGTERM), which is no error.
+// NewCommand returns the command "watch". It writes events to out and all else to errw, and runs until its context ends, which is
+// no error.
 func NewCommand(out, errw io.Writer) *cobra.Command {
 	var o options
 	cmd := &cobra.Command{
@@ -66,12 +64,8 @@ It needs the right to list and watch pods and, for --port-forward, to create pod
   debuggable watch -A --listen 127.0.0.1:50052 -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-			defer stop()
-			// A second Ctrl-C ends the program at once, should the first take too long.
-			context.AfterFunc(ctx, stop)
 			o.serve = cmd.Flags().Changed("listen")
-			return o.run(ctx, out, errw)
+			return o.run(cmd.Context(), out, errw)
 		},
 	}
 	f := cmd.Flags()
@@ -269,8 +263,7 @@ func describeNamespaces(namespaces []string) string {
 
 // format returns how events are written to stdout, and whether that is for people.
 func (o options) format(out io.Writer) (_ func(record) []byte, people bool) {
-	terminal := isTerminal(out)
-	if o.output == "json" || o.output == "" && !terminal {
+	if o.output == "json" || o.output == "" && !terminal.Is(out) {
 		return func(r record) []byte { return r.json }, false
 	}
 	kubectl := []string{"kubectl"}
@@ -281,17 +274,12 @@ func (o options) format(out io.Writer) (_ func(record) []byte, people bool) {
 		kubectl = append(kubectl, "--context", o.context)
 	}
 	t := &text{
-		colour:   terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		colour:   terminal.Colours(out),
 		location: time.Local,
 		kubectl:  kubectl,
 		forwards: o.portForward,
 	}
 	return t.format, true
-}
-
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // changes applies the tracker's changes to the hub and to the forwarder.

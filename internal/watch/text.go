@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"debuggable.dev/debuggable/internal/terminal"
 )
 
 // text formats events for people: a line per event in columns that line up, and below it what to type to attach.
@@ -63,21 +65,21 @@ func (t *text) format(r record) []byte {
 }
 
 func (t *text) row(b *strings.Builder, at, verb, colour string, c *containerEvent, rest string) {
-	pod := printable(c.Namespace + "/" + c.PodName)
-	name := printable(c.ContainerName)
+	pod := terminal.Line(c.Namespace + "/" + c.PodName)
+	name := terminal.Line(c.ContainerName)
 	if c.RestartCount > 0 {
 		rest = strings.TrimLeft(fmt.Sprintf("%s  (restart %d)", rest, c.RestartCount), " ")
 	}
-	runtime := printable(c.Runtime)
+	runtime := terminal.Line(c.Runtime)
 	t.podWidth = max(t.podWidth, usualPod, len([]rune(pod)))
 	t.containerWidth = max(t.containerWidth, usualContainer, len([]rune(name)))
 	t.runtimeWidth = max(t.runtimeWidth, usualRuntime, len([]rune(runtime)))
-	tail := fmt.Sprintf("  %-*s  %-*s  %-*s  %s", t.podWidth, pod, t.containerWidth, name, t.runtimeWidth, runtime, printable(rest))
+	tail := fmt.Sprintf("  %-*s  %-*s  %-*s  %s", t.podWidth, pod, t.containerWidth, name, t.runtimeWidth, runtime, terminal.Line(rest))
 	fmt.Fprintf(b, "%s  %s%s\n", t.paint(faint, at), t.paint(colour, fmt.Sprintf("%-*s", verbWidth, verb)), strings.TrimRight(tail, " "))
 }
 
 func (t *text) hint(b *strings.Builder, hint string) {
-	fmt.Fprintf(b, "%*s%s\n", len("15:04:05")+4, "", t.paint(faint, printable(hint)))
+	fmt.Fprintf(b, "%*s%s\n", len("15:04:05")+4, "", t.paint(faint, terminal.Line(hint)))
 }
 
 func (t *text) paint(colour, s string) string {
@@ -157,14 +159,4 @@ func shellQuote(w string) string {
 		return w
 	}
 	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-}
-
-// printable replaces what could move a terminal's cursor or change its state: annotations are written by others.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
 }

@@ -12,10 +12,8 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/match"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/partial"
 )
 
 // TestArm64Runs installs an arm64 image's files by its own installer and starts what it installed, under an emulator.
@@ -36,7 +34,11 @@ func TestArm64Runs(t *testing.T) {
 	if err := run(t.Context(), []string{"-o", out, "-only", "nodejs"}, &stdout, &stderr); err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}
-	unpack(t, arm64Image(t, filepath.Join(out, "nodejs")), root)
+	images := layoutImages(t, filepath.Join(out, "nodejs"), match.Platforms(v1.Platform{OS: "linux", Architecture: "arm64"}))
+	if len(images) != 1 {
+		t.Fatalf("the index holds %d images for arm64", len(images))
+	}
+	unpack(t, images[0], root)
 
 	// What the wrapper finds as the image's own node, for this machine: the emulator leaves starting it to the kernel.
 	source := filepath.Join(t.TempDir(), "main.go")
@@ -62,24 +64,6 @@ PATH=/dbg/nodejs/bin:/bin NODE_OPTIONS=--inspect=0.0.0.0:9229 /usr/sbin/chroot R
 	if want := "/dbg/nodejs installed\n[--inspect=0.0.0.0:9229 app.js x]\n"; err != nil || said != want {
 		t.Errorf("got %v, %q, want %q", err, said, want)
 	}
-}
-
-// arm64Image returns the arm64 image of a layout that holds one index.
-func arm64Image(t *testing.T, dir string) v1.Image {
-	t.Helper()
-	l, err := layout.ImageIndexFromPath(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	indexes, err := partial.FindIndexes(l, func(v1.Descriptor) bool { return true })
-	if err != nil || len(indexes) != 1 {
-		t.Fatalf("the layout holds %d indexes: %v", len(indexes), err)
-	}
-	images, err := partial.FindImages(indexes[0], match.Platforms(v1.Platform{OS: "linux", Architecture: "arm64"}))
-	if err != nil || len(images) != 1 {
-		t.Fatalf("the index holds %d images for arm64: %v", len(images), err)
-	}
-	return images[0]
 }
 
 // unpack writes an image's folders and files.

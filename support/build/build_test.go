@@ -25,6 +25,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/match"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -263,8 +264,8 @@ func TestNetcore(t *testing.T) {
 	}
 }
 
-// checkNetcore looks into both platforms' images of a layout; the first of the files is the program.
-func checkNetcore(t *testing.T, dir, label string, files []string) {
+// layoutImages returns those images that match of a layout that holds one index.
+func layoutImages(t *testing.T, dir string, matches match.Matcher) []v1.Image {
 	t.Helper()
 	l, err := layout.ImageIndexFromPath(dir)
 	if err != nil {
@@ -274,9 +275,19 @@ func checkNetcore(t *testing.T, dir, label string, files []string) {
 	if err != nil || len(indexes) != 1 {
 		t.Fatalf("the layout holds %d indexes: %v", len(indexes), err)
 	}
-	images, err := partial.FindImages(indexes[0], func(v1.Descriptor) bool { return true })
-	if err != nil || len(images) != 2 {
-		t.Fatalf("the index holds %d images: %v", len(images), err)
+	images, err := partial.FindImages(indexes[0], matches)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return images
+}
+
+// checkNetcore looks into both platforms' images of a layout; the first of the files is the program.
+func checkNetcore(t *testing.T, dir, label string, files []string) {
+	t.Helper()
+	images := layoutImages(t, dir, func(v1.Descriptor) bool { return true })
+	if len(images) != 2 {
+		t.Fatalf("the index holds %d images", len(images))
 	}
 	for _, img := range images {
 		cf, err := img.ConfigFile()

@@ -113,9 +113,8 @@ func (s *session) program() (pid int) {
 	return pid
 }
 
-// client connects once Delve let the program go, and a little later: stock Delve, too, loses a request to halt the
-// program that comes while it lets the program go.
-func (s *session) client() *rpc2.RPCClient {
+// connection is one to Delve, once it listens.
+func (s *session) connection() net.Conn {
 	s.t.Helper()
 	address, err := ownAddress(s.address)
 	if err != nil {
@@ -126,7 +125,14 @@ func (s *session) client() *rpc2.RPCClient {
 		s.t.Fatal("nobody listens")
 	}
 	s.t.Cleanup(func() { conn.Close() })
-	client := rpc2.NewClientFromConn(conn)
+	return conn
+}
+
+// client connects once Delve let the program go, and a little later: stock Delve, too, loses a request to halt the
+// program that comes while it lets the program go.
+func (s *session) client() *rpc2.RPCClient {
+	s.t.Helper()
+	client := rpc2.NewClientFromConn(s.connection())
 	s.await(client, "running", func(state *api.DebuggerState) bool { return state.Running })
 	time.Sleep(200 * time.Millisecond)
 	return client
@@ -240,15 +246,7 @@ func TestClientThatIsThereLearnsTheEnd(t *testing.T) {
 func TestDelveEndsWithTheSuspendedProgram(t *testing.T) {
 	t.Parallel()
 	s := startDelve(t, "seven")
-	address, err := ownAddress(s.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn := connect(address)
-	if conn == nil {
-		t.Fatal("nobody listens")
-	}
-	client := rpc2.NewClientFromConn(conn)
+	client := rpc2.NewClientFromConn(s.connection())
 	time.Sleep(3 * lookEvery) // in which nothing lets it go
 	state, err := client.GetState()
 	if err != nil || state.Running || state.Exited {
@@ -268,15 +266,7 @@ func TestDelveEndsWithTheSuspendedProgram(t *testing.T) {
 func TestSignalEndsTheSuspendedProgram(t *testing.T) {
 	t.Parallel()
 	s := startDelve(t, "count")
-	address, err := ownAddress(s.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn := connect(address)
-	if conn == nil {
-		t.Fatal("nobody listens")
-	}
-	conn.Close()
+	s.connection().Close()
 	time.Sleep(time.Second) // for Delve to ask for its signals
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

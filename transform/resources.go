@@ -1,0 +1,97 @@
+package transform
+
+import (
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+const mebi = 1 << 20
+
+// installerResources gives the init container requests and limits where the pod's containers have any, so that a
+// ResourceQuota admits it: the least that a container has, if that is not much. Much less could be below the minimum of
+// a LimitRange, which the manifest does not show; more would raise the pod's share of the node, for which an init container
+// counts by the maximum, or change its quality of service.
+func (p *Pod) installerResources() *yaml.Node {
+	resources := &yaml.Node{Kind: yaml.MappingNode}
+	limits := map[string]least{}
+	for _, kind := range []string{"limits", "requests"} {
+		amounts := &yaml.Node{Kind: yaml.MappingNode}
+		for _, r := range []struct{ name, most string }{{"cpu", "500m"}, {"ephemeral-storage", "1Gi"}, {"memory", "512Mi"}} {
+			l, found := p.leastOf(kind, r.name)
+			if !found {
+				continue
+			}
+			if most := resource.MustParse(r.most); most.Cmp(l.amount) < 0 {
+				l = least{most, r.most}
+			}
+			// The limits may be another container's: a request above its limit is refused.
+			if limit, ok := limits[r.name]; ok && limit.amount.Cmp(l.amount) < 0 {
+				l = limit
+			}
+			if kind == "limits" {
+				limits[r.name] = l
+			}
+			set(amounts, r.name, str(l.written))
+		}
+		if len(amounts.Content) > 0 {
+			set(resources, kind, amounts)
+		}
+	}
+	if len(resources.Content) == 0 {
+		return nil
+	}
+	return resources
+}
+
+// least is the smallest amount of a resource that a container of a pod has, and how the manifest writes it.
+type least struct {
+	amount  resource.Quantity
+	written string
+}
+
+// leastOf finds the smallest amount in the containers' limits or requests, if any has one.
+func (p *Pod) leastOf(kind, name string) (l least, found bool) {
+	for _, c := range p.Containers {
+		written := text(get(c.Node, "resources", kind, name))
+		amount, err := resource.ParseQuantity(written)
+		if err == nil && (!found || amount.Cmp(l.amount) < 0) {
+			l, found = least{amount, written}, true
+		}
+	}
+	return l, found
+}
+
+// limit is the container's limit of a resource, if it has one; 0 is none.
+func (c *Container) limit(name string) (resource.Quantity, bool) {
+	q, err := resource.ParseQuantity(text(get(c.Node, "resources", "limits", name)))
+	return q, err == nil && !q.IsZero()
+}
+
+// storageLimit is how much its containers, their logs and its emptyDir volumes may store before the kubelet evicts the pod: the
+// sum of the containers' limits (podEphemeralStorageLimitEviction in the kubelet's eviction_manager.go).
+func (p *Pod) storageLimit() (sum resource.Quantity, limited bool) {
+	for _, c := range p.Containers {
+		if q, ok := c.limit("ephemeral-storage"); ok && !c.Init {
+			sum.Add(q)
+			limited = true
+		}
+	}
+	return sum, limited
+}
+
+// tight warns of limits that leave the debugger no room.
+func (a *attachment) tight() fn.Results {
+	name := a.Detection.Runtime.Name()
+	var rs fn.Results
+	if limit, ok := a.limit("memory"); ok && limit.Value() < int64(a.plan.Memory)*mebi {
+		rs = append(rs, a.result(fn.Warning, TightMemory, name,
+			"the debugger takes some %dMi of the container's memory limit of %s, and the container is killed above that: raise it", a.plan.Memory, limit.String()))
+	}
+	// Half of the storage is left to the application.
+	if limit, ok := a.Pod.storageLimit(); ok && limit.Value() < 2*int64(a.plan.Storage)*mebi {
+		rs = append(rs, a.result(fn.Warning, TightStorage, name,
+			"the support files take up to %dMi of the pod's ephemeral-storage limit of %s, and the pod is evicted above that: raise it", a.plan.Storage, limit.String()))
+	}
+	return rs
+}
