@@ -155,10 +155,10 @@ func (s *Scope) Apply(images map[image.Want]image.Result) fn.Results {
 }
 
 func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Result, host map[int32]bool) fn.Results {
-	if len(w.Kind.Template) == 0 {
-		return fn.Results{w.result(fn.Warning, DeprecatedAPI, "left alone: "+w.apiVersion+" is gone from Kubernetes; use apps/v1")}
+	if w.instead != "" {
+		return fn.Results{w.result(fn.Warning, DeprecatedAPI, "left alone: "+w.apiVersion+" is gone from Kubernetes; use "+w.instead)}
 	}
-	var results fn.Results
+	results := w.strangeAnnotations()
 	debugged, edited := false, false
 	for i, p := range w.pods {
 		results = append(results, p.results...)

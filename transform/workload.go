@@ -59,11 +59,17 @@ var (
 	replicas = []string{"spec.replicas"}
 )
 
-// deprecated are the API versions that Kubernetes removed in 1.16, and the kinds that were in them.
-var deprecated = map[string][]string{
-	"extensions/v1beta1": {"Deployment", "DaemonSet", "ReplicaSet"},
-	"apps/v1beta1":       {"Deployment", "StatefulSet"},
-	"apps/v1beta2":       {"Deployment", "DaemonSet", "ReplicaSet", "StatefulSet"},
+// deprecated are the API versions of workloads that Kubernetes removed, in 1.16 and in 1.25, the kinds that were in them, and where
+// these are now.
+var deprecated = []struct {
+	apiVersion, instead string
+	kinds               []string
+}{
+	{"extensions/v1beta1", "apps/v1", []string{"Deployment", "DaemonSet", "ReplicaSet"}},
+	{"apps/v1beta1", "apps/v1", []string{"Deployment", "StatefulSet"}},
+	{"apps/v1beta2", "apps/v1", []string{"Deployment", "DaemonSet", "ReplicaSet", "StatefulSet"}},
+	{"batch/v2alpha1", "batch/v1", []string{"CronJob"}},
+	{"batch/v1beta1", "batch/v1", []string{"CronJob"}},
 }
 
 // Object is one document of the input, as the transform needs it.
@@ -86,6 +92,7 @@ type Workload struct {
 	Pods []*Pod
 
 	apiVersion, kind string
+	instead          string // the API version to use, where this one is gone from Kubernetes; "" otherwise
 }
 
 // Pod is a pod template of a workload, or a Pod itself.
@@ -141,8 +148,11 @@ func find(object Object, node *yaml.Node, path, defaultAPIVersion, defaultKind s
 		group, version = apiVersion[:i], apiVersion[i+1:]
 	}
 	w := &Workload{Object: object, Node: node, Path: path, apiVersion: apiVersion, kind: kind}
-	if slices.Contains(deprecated[apiVersion], kind) {
-		return []*Workload{w}
+	for _, d := range deprecated {
+		if d.apiVersion == apiVersion && slices.Contains(d.kinds, kind) {
+			w.instead = d.instead
+			return []*Workload{w}
+		}
 	}
 	for _, k := range table {
 		if k.Group != group || k.Kind != kind || k.Versions != nil && !slices.Contains(k.Versions, version) {
