@@ -68,9 +68,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 	return statusFailed
 }
 
-// complain prints an error.
+// complain prints an error, or the errors that it joins, each on a line of its own.
 func complain(errw io.Writer, err error) {
-	fmt.Fprintf(errw, "debuggable: %s\n", printable(err.Error()))
+	for line := range strings.Lines(printable(err.Error())) {
+		fmt.Fprintf(errw, "debuggable: %s\n", strings.TrimSuffix(line, "\n"))
+	}
 }
 
 // newRoot builds the command tree. Without a subcommand the program transforms manifests.

@@ -41,12 +41,12 @@ func (c *Container) commandLine(cfg image.Config, e environment) (commandLine, e
 			continue
 		}
 		if node.Kind != yaml.SequenceNode {
-			return l, &runtimes.Refusal{Reason: "InvalidField", Message: fmt.Sprintf("%s is not a list of strings", p.field)}
+			return l, &runtimes.Refusal{Reason: InvalidField, Message: fmt.Sprintf("%s is not a list of strings", p.field)}
 		}
 		p.node = node
 		for i, n := range node.Content {
 			if n.Kind != yaml.ScalarNode || n.Tag != yaml.NodeTagString {
-				return l, &runtimes.Refusal{Reason: "InvalidField", Message: notAString(fmt.Sprintf("%s[%d]", p.field, i), n)}
+				return l, &runtimes.Refusal{Reason: InvalidField, Message: notAString(fmt.Sprintf("%s[%d]", p.field, i), n)}
 			}
 			w := word{raw: n.Value, node: n, unknown: -1}
 			w.text, w.segments = expandAt(n.Value, func(name string, at int) (string, bool) {

@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,21 +24,23 @@ type Kind struct {
 	// Knative says that Knative's rules hold: containers may not declare a port more and need no name, and annotations
 	// say how many pods there may be.
 	Knative bool
+	// Complete says that an object of the kind has a pod template, or is a mistake.
+	Complete bool
 }
 
 var v1 = []string{"v1"}
 
 // kinds is the table of kinds; a user's own come before it.
 var kinds = []Kind{
-	{Group: "", Versions: v1, Kind: "Pod", Template: []string{""}},
-	{Group: "", Versions: v1, Kind: "PodTemplate", Template: []string{"template"}},
-	{Group: "", Versions: v1, Kind: "ReplicationController", Template: template, Replicas: replicas},
-	{Group: "apps", Versions: v1, Kind: "Deployment", Template: template, Replicas: replicas, Deadlines: []string{"spec.progressDeadlineSeconds"}},
-	{Group: "apps", Versions: v1, Kind: "StatefulSet", Template: template, Replicas: replicas},
-	{Group: "apps", Versions: v1, Kind: "DaemonSet", Template: template},
-	{Group: "apps", Versions: v1, Kind: "ReplicaSet", Template: template, Replicas: replicas},
-	{Group: "batch", Versions: v1, Kind: "Job", Template: template, Replicas: []string{"spec.parallelism"}, Deadlines: []string{"spec.activeDeadlineSeconds"}},
-	{Group: "batch", Versions: v1, Kind: "CronJob", Template: []string{"spec.jobTemplate.spec.template"},
+	{Group: "", Versions: v1, Kind: "Pod", Complete: true, Template: []string{""}},
+	{Group: "", Versions: v1, Kind: "PodTemplate", Complete: true, Template: []string{"template"}},
+	{Group: "", Versions: v1, Kind: "ReplicationController", Complete: true, Template: template, Replicas: replicas},
+	{Group: "apps", Versions: v1, Kind: "Deployment", Complete: true, Template: template, Replicas: replicas, Deadlines: []string{"spec.progressDeadlineSeconds"}},
+	{Group: "apps", Versions: v1, Kind: "StatefulSet", Complete: true, Template: template, Replicas: replicas},
+	{Group: "apps", Versions: v1, Kind: "DaemonSet", Complete: true, Template: template},
+	{Group: "apps", Versions: v1, Kind: "ReplicaSet", Complete: true, Template: template, Replicas: replicas},
+	{Group: "batch", Versions: v1, Kind: "Job", Complete: true, Template: template, Replicas: []string{"spec.parallelism"}, Deadlines: []string{"spec.activeDeadlineSeconds"}},
+	{Group: "batch", Versions: v1, Kind: "CronJob", Complete: true, Template: []string{"spec.jobTemplate.spec.template"},
 		Replicas: []string{"spec.jobTemplate.spec.parallelism"}, Deadlines: []string{"spec.jobTemplate.spec.activeDeadlineSeconds"}},
 
 	{Group: "argoproj.io", Kind: "Rollout", Template: template, Replicas: replicas, Deadlines: []string{"spec.progressDeadlineSeconds"}},
@@ -93,6 +96,7 @@ type Workload struct {
 
 	apiVersion, kind string
 	instead          string // the API version to use, where this one is gone from Kubernetes; "" otherwise
+	problem          string // why the object can have no pod template that Kubernetes would read; "" otherwise
 }
 
 // Pod is a pod template of a workload, or a Pod itself.
@@ -164,7 +168,28 @@ func find(object Object, node *yaml.Node, path, defaultAPIVersion, defaultKind s
 				w.addPod(at.node, join(path, at.path))
 			}
 		}
+		if k.Complete && len(w.Pods) == 0 {
+			w.problem = "it has no " + join(strings.Join(k.Template, ", "), "spec")
+		}
 		return []*Workload{w}
+	}
+	if k := meant(group, kind); k != nil {
+		w.problem = fmt.Sprintf("there is no %s of apiVersion %q; want %s of %s", kind, apiVersion, k.Kind, strings.TrimPrefix(k.Group+"/"+k.Versions[0], "/"))
+		return []*Workload{w}
+	}
+	return nil
+}
+
+// meant is the built-in kind that an object under another API version of Kubernetes's own, or in other letters, stands for; nil where
+// it may well be what it says.
+func meant(group, kind string) *Kind {
+	if !slices.ContainsFunc(kinds, func(k Kind) bool { return k.Group == group && k.Versions != nil }) {
+		return nil // somebody else's group
+	}
+	for i, k := range kinds {
+		if k.Versions != nil && strings.EqualFold(k.Kind, kind) {
+			return &kinds[i]
+		}
 	}
 	return nil
 }
