@@ -276,6 +276,10 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host m
 	}
 	options := runtimes.Options{Suspend: p.suspend, Protocols: s.cfg.Protocols}
 	for i, c := range p.containers {
+		if err := p.pod.checkName(c.Name); err != nil {
+			refuse(i, "", err)
+			continue
+		}
 		if c.Image == "" {
 			refuse(i, "", &runtimes.Refusal{Reason: NoImage, Message: "it has no image"})
 			continue

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"debuggable.dev/debuggable/runtimes"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -244,6 +245,23 @@ func (p *Pod) nameUnnamed() {
 			c.Name, numbered = "user-container-"+strconv.Itoa(next), false
 		}
 	}
+}
+
+// checkName refuses a container whose name the annotation could not stand for; Kubernetes refuses such pods.
+func (p *Pod) checkName(name string) error {
+	if name == "" {
+		return &runtimes.Refusal{Reason: InvalidField, Message: "it has no name"}
+	}
+	count := 0
+	for _, c := range p.Containers {
+		if c.Name == name {
+			count++
+		}
+	}
+	if count > 1 {
+		return &runtimes.Refusal{Reason: InvalidField, Message: "the pod has another container of that name"}
+	}
+	return nil
 }
 
 // annotation returns the value of a per-workload annotation: the pod template's or, where it has none, the object's.
