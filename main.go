@@ -58,8 +58,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 		return statusDone
 	case errors.Is(err, errReported):
 		return statusFailed
-	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "if any flags in the group"):
-		// The last two are cobra's own, which have no type.
+	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"):
+		// The last one is cobra's own, which has no type.
 		complain(errw, err)
 		fmt.Fprintf(errw, "Run '%s --help' for usage.\n", root.CommandPath())
 		return statusUsage
