@@ -59,8 +59,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 		return statusDone
 	case errors.Is(err, errReported):
 		return statusFailed
-	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "if any flags in the group"):
-		// The last two are cobra's own, which have no type.
+	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"):
+		// The last one is cobra's own, which has no type.
 		complain(errw, err)
 		fmt.Fprintf(errw, "Run '%s --help' for usage.\n", root.CommandPath())
 		return statusUsage
@@ -69,9 +69,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 	return statusFailed
 }
 
-// complain prints an error.
+// complain prints an error, or the errors that it joins, each on a line of its own.
 func complain(errw io.Writer, err error) {
-	fmt.Fprintf(errw, "debuggable: %s\n", terminal.Text(err.Error()))
+	for line := range strings.Lines(terminal.Text(err.Error())) {
+		fmt.Fprintf(errw, "debuggable: %s\n", strings.TrimSuffix(line, "\n"))
+	}
 }
 
 // newRoot builds the command tree. Without a subcommand the program transforms manifests.

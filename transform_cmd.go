@@ -60,7 +60,7 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		if err != nil {
 			return err
 		}
-		results, err := transformSet(cmd.Context(), set, flags)
+		results, missed, err := transformSet(cmd.Context(), set, flags)
 		if stop := interrupted(cmd.Context()); stop != nil {
 			return stop
 		}
@@ -75,6 +75,9 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 			newReporter(errw, report, quiet).print(results)
 			if report == "text" && !quiet {
 				noteLocal(errw, set)
+				if missed {
+					fmt.Fprintln(errw, "note     nothing was made debuggable: no container's image matches an artifact")
+				}
 			}
 		} else if failed {
 			// Orchestrators show the results, but some show standard error alone.
@@ -131,23 +134,23 @@ func readManifests(ctx context.Context, files []string, in io.Reader) (*manifest
 }
 
 // transformSet makes the objects of a set debuggable. An error is one of the settings, or of the sources that they name;
-// nothing has been edited then.
-func transformSet(ctx context.Context, set *manifest.Set, flags *functionconfig.Flags) (fn.Results, error) {
+// nothing has been edited then. missed says that the artifacts match no container.
+func transformSet(ctx context.Context, set *manifest.Set, flags *functionconfig.Flags) (results fn.Results, missed bool, err error) {
 	cfg, err := functionconfig.Load(set.FunctionConfig, flags)
 	if err != nil {
-		return nil, fmt.Errorf("reading settings: %w", err)
+		return nil, false, fmt.Errorf("reading settings: %w", err)
 	}
 	listed, err := itemEntries(set)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	source, err := newSource(ctx, cfg, listed)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	scope := transform.Find(objects(set), cfg)
 	images, _ := resolve(ctx, source, scope)
-	return scope.Apply(images), nil
+	return scope.Apply(images), scope.Missed(), nil
 }
 
 // interrupted is an error when the program was told to stop: what it has found out by then is not all, and must not pass for it.

@@ -41,12 +41,12 @@ func (c *Container) commandLine(cfg image.Config, e environment) (commandLine, e
 			continue
 		}
 		if node.Kind != yaml.SequenceNode {
-			return l, &runtimes.Refusal{Reason: "InvalidField", Message: fmt.Sprintf("%s is not a list of strings", p.field)}
+			return l, &runtimes.Refusal{Reason: InvalidField, Message: fmt.Sprintf("%s is not a list of strings", p.field)}
 		}
 		p.node = node
-		for _, n := range node.Content {
+		for i, n := range node.Content {
 			if n.Kind != yaml.ScalarNode || n.Tag != yaml.NodeTagString {
-				return l, &runtimes.Refusal{Reason: "InvalidField", Message: fmt.Sprintf("%s has an element that is not a string", p.field)}
+				return l, &runtimes.Refusal{Reason: InvalidField, Message: notAString(fmt.Sprintf("%s[%d]", p.field, i), n)}
 			}
 			w := word{raw: n.Value, node: n, unknown: -1}
 			w.text, w.segments = expandAt(n.Value, func(name string, at int) (string, bool) {
@@ -65,6 +65,14 @@ func (c *Container) commandLine(cfg image.Config, e environment) (commandLine, e
 		}
 	}
 	return l, nil
+}
+
+// notAString words that an element of command or args is no string, which Kubernetes refuses.
+func notAString(path string, n *yaml.Node) string {
+	if n.Kind != yaml.ScalarNode || n.Tag == yaml.NodeTagNull {
+		return path + " is not a string"
+	}
+	return fmt.Sprintf("%s is %s, which is not a string: put it in quotes", path, n.Value)
 }
 
 func imageWords(texts []string) []word {

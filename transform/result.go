@@ -30,6 +30,7 @@ const (
 	KnativeFeatures     = "KnativeFeatures"     // Knative admits the pod only with some of its features enabled
 	TightMemory         = "TightMemory"         // the debugger may not fit into the container's memory limit
 	TightStorage        = "TightStorage"        // the support files may not fit into the pod's ephemeral-storage limit
+	InvalidField        = "InvalidField"        // a field is not what Kubernetes expects there
 	BadAnnotation       = "BadAnnotation"       // an annotation's value makes no sense
 	AnnotationRenamed   = "AnnotationRenamed"   // an annotation was written out under its valid name
 	UnknownContainer    = "UnknownContainer"    // an annotation names a container that the pod does not have

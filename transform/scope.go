@@ -10,6 +10,7 @@ import (
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/debuginfo"
+	"debuggable.dev/debuggable/internal/fields"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
@@ -21,10 +22,12 @@ const (
 	probeAnnotation = "debug.cloud.google.com/probe-timeouts"
 	// probeAnnotationDocumented is how the documentation of "skaffold debug" spells it; Kubernetes refuses two slashes.
 	probeAnnotationDocumented = "debug.cloud.google.com/probe/timeouts"
-	skipAnnotation            = "debuggable.dev/skip"
-	containersAnnotation      = "debuggable.dev/containers"
-	runtimeAnnotation         = "debuggable.dev/runtime"
-	suspendAnnotation         = "debuggable.dev/suspend"
+
+	ownDomain            = "debuggable.dev"
+	skipAnnotation       = ownDomain + "/skip"
+	containersAnnotation = ownDomain + "/containers"
+	runtimeAnnotation    = ownDomain + "/runtime"
+	suspendAnnotation    = ownDomain + "/suspend"
 )
 
 // podScope is what the settings and annotations say about one pod template.
@@ -61,6 +64,9 @@ func (s *podScope) open() []*containerScope {
 func (c *containerScope) analyse(images map[image.Want]image.Result, known sources) (Analysis, error) {
 	if c.analysis == nil {
 		c.analysis = sync.OnceValues(func() (Analysis, error) {
+			if err := c.Pod.checkName(c.Name); err != nil {
+				return Analysis{}, err
+			}
 			if c.Image == "" {
 				return Analysis{}, &runtimes.Refusal{Reason: NoImage, Message: "it has no image"}
 			}
@@ -214,6 +220,46 @@ func (s *podScope) told() (map[string]runtimes.Runtime, error) {
 		told[container] = runtimes.ByName(canonical)
 	}
 	return told, nil
+}
+
+// strangeAnnotations warns of annotations that were meant for this program, but that it does not know: a misspelt
+// debuggable.dev/skip is not what its author may rely on.
+func (w *Workload) strangeAnnotations() fn.Results {
+	objects := []*yaml.Node{w.Node}
+	for _, p := range w.Pods {
+		objects = append(objects, p.Template)
+	}
+	known := []string{skipAnnotation, containersAnnotation, runtimeAnnotation, suspendAnnotation, debuginfo.Annotation, probeAnnotation, probeAnnotationDocumented}
+	seen := slices.Clone(known)
+	var results fn.Results
+	for _, o := range objects {
+		annotations := get(o, "metadata", "annotations")
+		if !isMapping(annotations) {
+			continue
+		}
+		for i := 0; i+1 < len(annotations.Content); i += 2 {
+			key := annotations.Content[i].Value
+			domain, name, _ := strings.Cut(key, "/")
+			var beside []string
+			for _, k := range known {
+				if rest, ok := strings.CutPrefix(k, domain+"/"); ok {
+					beside = append(beside, rest)
+				}
+			}
+			meant := fields.Nearest(name, beside)
+			// debug.cloud.google.com is not ours alone: there, only what looks like an annotation that counts is a mistake.
+			if len(beside) == 0 || slices.Contains(seen, key) || meant == "" && domain != ownDomain {
+				continue
+			}
+			seen = append(seen, key)
+			message := "annotation " + key + " means nothing"
+			if meant != "" {
+				message += ", did you mean " + domain + "/" + meant + "?"
+			}
+			results = append(results, w.result(fn.Warning, BadAnnotation, message))
+		}
+	}
+	return results
 }
 
 func badAnnotation(key, value, problem string) error {

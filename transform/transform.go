@@ -47,7 +47,7 @@ func Find(objects []Object, cfg functionconfig.Config) *Scope {
 	s := &Scope{cfg: cfg, sources: sources{}}
 	var table []Kind
 	for _, k := range cfg.Workloads {
-		kind := Kind{Group: k.Group, Kind: k.Kind, Template: []string{k.Template}}
+		kind := Kind{Group: k.Group, Kind: k.Kind, Template: []string{k.Template}, Complete: true}
 		if k.Replicas != "" {
 			kind.Replicas = []string{k.Replicas}
 		}
@@ -119,6 +119,24 @@ func (s *Scope) SupportImages(images map[image.Want]image.Result) []image.Want {
 	return wants
 }
 
+// Missed says whether the artifacts of the settings are the reason that there is no result: there are containers, and none has an
+// image that matches.
+func (s *Scope) Missed() bool {
+	if len(s.cfg.Artifacts) == 0 {
+		return false
+	}
+	some := false
+	for _, w := range s.workloads {
+		for _, p := range w.pods {
+			some = some || len(p.pod.Containers) > 0
+			if len(p.containers) > 0 {
+				return false
+			}
+		}
+	}
+	return some
+}
+
 // eachContainer calls f for each container that is to be made debuggable, in document order.
 func (s *Scope) eachContainer(f func(*containerScope)) {
 	for _, w := range s.workloads {
@@ -152,10 +170,13 @@ func (s *Scope) Apply(images map[image.Want]image.Result) fn.Results {
 }
 
 func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Result, host map[int32]bool) fn.Results {
-	if len(w.Kind.Template) == 0 {
-		return fn.Results{w.result(fn.Warning, DeprecatedAPI, "left alone: "+w.apiVersion+" is gone from Kubernetes; use apps/v1")}
+	if w.instead != "" {
+		return fn.Results{w.result(fn.Warning, DeprecatedAPI, "left alone: "+w.apiVersion+" is gone from Kubernetes; use "+w.instead)}
 	}
-	var results fn.Results
+	if w.problem != "" {
+		return fn.Results{w.result(fn.Warning, InvalidField, "left alone: "+w.problem)}
+	}
+	results := w.strangeAnnotations()
 	debugged, edited := false, false
 	for _, p := range w.pods {
 		results = append(results, p.results...)

@@ -1,10 +1,12 @@
 package transform
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"debuggable.dev/debuggable/runtimes"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -23,21 +25,23 @@ type Kind struct {
 	// Knative says that Knative's rules hold: containers may not declare a port more and need no name, and annotations
 	// say how many pods there may be.
 	Knative bool
+	// Complete says that an object of the kind has a pod template, or is a mistake.
+	Complete bool
 }
 
 var v1 = []string{"v1"}
 
 // kinds is the table of kinds; a user's own come before it.
 var kinds = []Kind{
-	{Group: "", Versions: v1, Kind: "Pod", Template: []string{""}},
-	{Group: "", Versions: v1, Kind: "PodTemplate", Template: []string{"template"}},
-	{Group: "", Versions: v1, Kind: "ReplicationController", Template: template, Replicas: replicas},
-	{Group: "apps", Versions: v1, Kind: "Deployment", Template: template, Replicas: replicas, Deadlines: []string{"spec.progressDeadlineSeconds"}},
-	{Group: "apps", Versions: v1, Kind: "StatefulSet", Template: template, Replicas: replicas},
-	{Group: "apps", Versions: v1, Kind: "DaemonSet", Template: template},
-	{Group: "apps", Versions: v1, Kind: "ReplicaSet", Template: template, Replicas: replicas},
-	{Group: "batch", Versions: v1, Kind: "Job", Template: template, Replicas: []string{"spec.parallelism"}, Deadlines: []string{"spec.activeDeadlineSeconds"}},
-	{Group: "batch", Versions: v1, Kind: "CronJob", Template: []string{"spec.jobTemplate.spec.template"},
+	{Group: "", Versions: v1, Kind: "Pod", Complete: true, Template: []string{""}},
+	{Group: "", Versions: v1, Kind: "PodTemplate", Complete: true, Template: []string{"template"}},
+	{Group: "", Versions: v1, Kind: "ReplicationController", Complete: true, Template: template, Replicas: replicas},
+	{Group: "apps", Versions: v1, Kind: "Deployment", Complete: true, Template: template, Replicas: replicas, Deadlines: []string{"spec.progressDeadlineSeconds"}},
+	{Group: "apps", Versions: v1, Kind: "StatefulSet", Complete: true, Template: template, Replicas: replicas},
+	{Group: "apps", Versions: v1, Kind: "DaemonSet", Complete: true, Template: template},
+	{Group: "apps", Versions: v1, Kind: "ReplicaSet", Complete: true, Template: template, Replicas: replicas},
+	{Group: "batch", Versions: v1, Kind: "Job", Complete: true, Template: template, Replicas: []string{"spec.parallelism"}, Deadlines: []string{"spec.activeDeadlineSeconds"}},
+	{Group: "batch", Versions: v1, Kind: "CronJob", Complete: true, Template: []string{"spec.jobTemplate.spec.template"},
 		Replicas: []string{"spec.jobTemplate.spec.parallelism"}, Deadlines: []string{"spec.jobTemplate.spec.activeDeadlineSeconds"}},
 
 	{Group: "argoproj.io", Kind: "Rollout", Template: template, Replicas: replicas, Deadlines: []string{"spec.progressDeadlineSeconds"}},
@@ -59,11 +63,17 @@ var (
 	replicas = []string{"spec.replicas"}
 )
 
-// deprecated are the API versions that Kubernetes removed in 1.16, and the kinds that were in them.
-var deprecated = map[string][]string{
-	"extensions/v1beta1": {"Deployment", "DaemonSet", "ReplicaSet"},
-	"apps/v1beta1":       {"Deployment", "StatefulSet"},
-	"apps/v1beta2":       {"Deployment", "DaemonSet", "ReplicaSet", "StatefulSet"},
+// deprecated are the API versions of workloads that Kubernetes removed, in 1.16 and in 1.25, the kinds that were in them, and where
+// these are now.
+var deprecated = []struct {
+	apiVersion, instead string
+	kinds               []string
+}{
+	{"extensions/v1beta1", "apps/v1", []string{"Deployment", "DaemonSet", "ReplicaSet"}},
+	{"apps/v1beta1", "apps/v1", []string{"Deployment", "StatefulSet"}},
+	{"apps/v1beta2", "apps/v1", []string{"Deployment", "DaemonSet", "ReplicaSet", "StatefulSet"}},
+	{"batch/v2alpha1", "batch/v1", []string{"CronJob"}},
+	{"batch/v1beta1", "batch/v1", []string{"CronJob"}},
 }
 
 // Object is one document of the input, as the transform needs it.
@@ -86,6 +96,8 @@ type Workload struct {
 	Pods []*Pod
 
 	apiVersion, kind string
+	instead          string // the API version to use, where this one is gone from Kubernetes; "" otherwise
+	problem          string // why the object can have no pod template that Kubernetes would read; "" otherwise
 }
 
 // Pod is a pod template of a workload, or a Pod itself.
@@ -141,8 +153,11 @@ func find(object Object, node *yaml.Node, path, defaultAPIVersion, defaultKind s
 		group, version = apiVersion[:i], apiVersion[i+1:]
 	}
 	w := &Workload{Object: object, Node: node, Path: path, apiVersion: apiVersion, kind: kind}
-	if slices.Contains(deprecated[apiVersion], kind) {
-		return []*Workload{w}
+	for _, d := range deprecated {
+		if d.apiVersion == apiVersion && slices.Contains(d.kinds, kind) {
+			w.instead = d.instead
+			return []*Workload{w}
+		}
 	}
 	for _, k := range table {
 		if k.Group != group || k.Kind != kind || k.Versions != nil && !slices.Contains(k.Versions, version) {
@@ -154,7 +169,28 @@ func find(object Object, node *yaml.Node, path, defaultAPIVersion, defaultKind s
 				w.addPod(at.node, join(path, at.path))
 			}
 		}
+		if k.Complete && len(w.Pods) == 0 {
+			w.problem = "it has no " + join(strings.Join(k.Template, ", "), "spec")
+		}
 		return []*Workload{w}
+	}
+	if k := meant(group, kind); k != nil {
+		w.problem = fmt.Sprintf("there is no %s of apiVersion %q; want %s of %s", kind, apiVersion, k.Kind, strings.TrimPrefix(k.Group+"/"+k.Versions[0], "/"))
+		return []*Workload{w}
+	}
+	return nil
+}
+
+// meant is the built-in kind that an object under another API version of Kubernetes's own, or in other letters, stands for; nil where
+// it may well be what it says.
+func meant(group, kind string) *Kind {
+	if !slices.ContainsFunc(kinds, func(k Kind) bool { return k.Group == group && k.Versions != nil }) {
+		return nil // somebody else's group
+	}
+	for i, k := range kinds {
+		if k.Versions != nil && strings.EqualFold(k.Kind, kind) {
+			return &kinds[i]
+		}
 	}
 	return nil
 }
@@ -209,6 +245,23 @@ func (p *Pod) nameUnnamed() {
 			c.Name, numbered = "user-container-"+strconv.Itoa(next), false
 		}
 	}
+}
+
+// checkName refuses a container whose name the annotation could not stand for; Kubernetes refuses such pods.
+func (p *Pod) checkName(name string) error {
+	if name == "" {
+		return &runtimes.Refusal{Reason: InvalidField, Message: "it has no name"}
+	}
+	count := 0
+	for _, c := range p.Containers {
+		if c.Name == name {
+			count++
+		}
+	}
+	if count > 1 {
+		return &runtimes.Refusal{Reason: InvalidField, Message: "the pod has another container of that name"}
+	}
+	return nil
 }
 
 // annotation returns the value of a per-workload annotation: the pod template's or, where it has none, the object's.

@@ -76,8 +76,8 @@ func (r *Reader) Mapping(n *yaml.Node, path string, known []Field) bool {
 	return r.mapping(n, path, known, false)
 }
 
-// OpenMapping reads a mapping that may have further fields, which are ignored. One that differs from a known field in
-// case alone is a problem all the same: to ignore it is never what its author meant.
+// OpenMapping reads a mapping that may have further fields, which are ignored. One that is
+// nearly a known field is a problem all the same: to ignore it is never what its author meant.
 func (r *Reader) OpenMapping(n *yaml.Node, path string, known []Field) bool {
 	return r.mapping(n, path, known, true)
 }
@@ -99,7 +99,7 @@ func (r *Reader) mapping(n *yaml.Node, path string, known []Field, open bool) bo
 		switch {
 		case open && strings.EqualFold(name, meant):
 			r.Errorf(at, "case matters in field names: write %s", meant)
-		case open:
+		case open && meant == "":
 		case meant != "":
 			r.Errorf(at, "unknown field, did you mean %s?", meant)
 		default:

@@ -43,6 +43,7 @@ func TestReader(t *testing.T) {
 		"key is no scalar":    {"? [a]\n: b", `a field's name must be a string, got a list`},
 		"no mapping":          {"[a]", `want a mapping, got a list`},
 		"case in open":        {"open: {cmd: [a], Cmd: [b]}", `open.cmd: case matters in field names: write Cmd`},
+		"near in open":        {"open: {Cmds: [a], Cmd: [b]}", `open.Cmds: unknown field, did you mean Cmd?`},
 		"missing":             {"open: {Cmd: }", `open.Cmd: is missing`},
 		"all, document order": {"switch: 1\nfoobar: 1\ntext: 2", "switch: want true or false, got the integer \"1\"\nfoobar: unknown field; known are text, number, switch, list, open\ntext: want a string, got the integer \"2\"; put it in quotes"},
 	}

@@ -40,7 +40,7 @@ func (s *splicer) flow(o, n *yaml.Node, st style) bool {
 			continue
 		}
 		if len(fresh) > 0 {
-			if !s.beforeFlow(o, o.Content[j*step], fresh) {
+			if !s.beforeFlow(o, o.Content[j*step], s.comma(o, step), fresh) {
 				return false
 			}
 			fresh = nil
@@ -92,7 +92,7 @@ func (st style) inFlow(kind yaml.Kind, content []*yaml.Node) (string, bool) {
 }
 
 // beforeFlow puts new entries or items before one that is there, in flow collection o.
-func (s *splicer) beforeFlow(o, there *yaml.Node, fresh []string) bool {
+func (s *splicer) beforeFlow(o, there *yaml.Node, comma string, fresh []string) bool {
 	if there.Line > len(s.lines) || there.Anchor != "" || there.Style&yaml.TaggedStyle != 0 {
 		return false
 	}
@@ -101,7 +101,7 @@ func (s *splicer) beforeFlow(o, there *yaml.Node, fresh []string) bool {
 	if !ok {
 		return false
 	}
-	text := strings.Join(fresh, ", ") + ","
+	text := strings.Join(fresh, comma) + ","
 	if there.Line > o.Line && strings.TrimLeft(line[:at], " \t") == "" {
 		above := there.Line - 1
 		for above > o.Line && isComment([]byte(s.lines[above-1])) {
@@ -110,7 +110,7 @@ func (s *splicer) beforeFlow(o, there *yaml.Node, fresh []string) bool {
 		s.changes = append(s.changes, change{above, above, []string{line[:at] + text}})
 		return true
 	}
-	s.swaps = append(s.swaps, swap{there.Line - 1, at, at, text + " "})
+	s.swaps = append(s.swaps, swap{there.Line - 1, at, at, text + comma[1:]})
 	return true
 }
 
@@ -121,7 +121,8 @@ func (s *splicer) endOfFlow(o *yaml.Node, step int, fresh []string) bool {
 	if !ok {
 		return false
 	}
-	text := strings.Join(fresh, ", ")
+	between := s.comma(o, step)
+	text := strings.Join(fresh, between)
 	if len(o.Content) == 0 {
 		s.swaps = append(s.swaps, swap{last.line, last.at, last.at, text})
 		return true
@@ -144,9 +145,20 @@ func (s *splicer) endOfFlow(o *yaml.Node, step int, fresh []string) bool {
 			return true
 		}
 	}
-	text = ", " + text
+	text = between + text
 	s.swaps = append(s.swaps, swap{last.line, last.at, last.at, text})
 	return true
+}
+
+// comma is what stands between the entries or items of flow collection o, when they are on one line.
+func (s *splicer) comma(o *yaml.Node, step int) string {
+	if len(o.Content) > step && o.Content[step].Line <= len(s.lines) {
+		line := s.lines[o.Content[step].Line-1]
+		if at, ok := byteOffset(line, o.Content[step].Column-1); ok && at > 0 && line[at-1] == ',' {
+			return ","
+		}
+	}
+	return ", "
 }
 
 // position is a byte in a line; both count from 0.

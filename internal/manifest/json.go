@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -152,8 +153,8 @@ func (p *jsonParser) value(depth int) (*yaml.Node, *problem) {
 	return n, nil
 }
 
-// emitJSON writes the edited tree root the way text, the document as read, is written: unchanged values as their
-// bytes, changed ones with text's indentation, key order and spacing.
+// emitJSON writes the edited tree root the way text, the document as read, is written: unchanged values and what is between them
+// as their bytes, changed ones with text's indentation, key order and spacing.
 func emitJSON(text []byte, root *yaml.Node) ([]byte, error) {
 	spans := map[*yaml.Node]span{}
 	orig, p := parseJSON(text, spans)
@@ -164,8 +165,8 @@ func emitJSON(text []byte, root *yaml.Node) ([]byte, error) {
 	if bytes.Contains(text, []byte("\r\n")) {
 		e.newline = "\r\n"
 	}
-	e.detectStyle(orig)
-	if err := e.value(orig, root, 0); err != nil {
+	multiline := e.detectStyle(orig)
+	if err := e.value(orig, root, jsonPlace{e.margin(spans[orig].start), multiline}); err != nil {
 		return nil, err
 	}
 	return e.out.Bytes(), nil
@@ -176,33 +177,37 @@ type jsonEmitter struct {
 	spans map[*yaml.Node]span
 	out   bytes.Buffer
 
-	multiline bool   // whether new mappings and sequences take several lines
-	indent    string // of one level
-	newline   string
-	colon     string // between key and value
-	comma     string // between values on one line
+	indent  string // of one level
+	newline string
+	colon   string // between key and value
+	comma   string // between values on one line
 }
 
-// detectStyle learns from the outermost mapping that has entries.
-func (e *jsonEmitter) detectStyle(n *yaml.Node) {
+// jsonPlace is where a value goes, and how a new one is written there.
+type jsonPlace struct {
+	margin    string // what the line begins with on which a new mapping or sequence ends
+	multiline bool   // whether a new one takes several lines
+}
+
+// detectStyle learns from the outermost mapping that has entries, and says whether it takes several lines.
+func (e *jsonEmitter) detectStyle(n *yaml.Node) (multiline bool) {
 	if n.Kind != yaml.MappingNode || len(n.Content) < 2 {
 		e.colon, e.comma = ": ", ", "
-		return
+		return false
 	}
 	e.colon = string(e.text[e.spans[n.Content[0]].end:e.spans[n.Content[1]].start])
 	if !strings.HasPrefix(strings.TrimSpace(e.colon), ":") || strings.ContainsAny(e.colon, "\r\n") {
 		e.colon = ": "
 	}
-	e.multiline = e.isMultiline(n)
-	if e.multiline {
-		before := e.text[e.spans[n].start+1 : e.spans[n.Content[0]].start]
-		e.indent = string(before[bytes.LastIndexAny(before, "\r\n")+1:])
+	multiline = e.isMultiline(n)
+	if multiline {
+		// The root itself may be indented, as a part of something else: only the difference counts.
+		e.indent = strings.TrimPrefix(e.margin(e.spans[n.Content[0]].start), strings.Repeat(" ", n.Column-1))
 	}
-	if e.multiline || e.colon != ":" {
+	if multiline || e.colon != ":" {
 		e.comma = ", "
 	}
-	// The root itself may be indented, as a part of something else: only the difference counts.
-	e.indent = strings.TrimPrefix(e.indent, strings.Repeat(" ", n.Column-1))
+	return multiline
 }
 
 // isMultiline tells whether a mapping or sequence with content breaks the line before its first entry.
@@ -210,7 +215,13 @@ func (e *jsonEmitter) isMultiline(n *yaml.Node) bool {
 	return bytes.ContainsAny(e.text[e.spans[n].start:e.spans[n.Content[0]].start], "\r\n")
 }
 
-func (e *jsonEmitter) value(orig, n *yaml.Node, depth int) error {
+// margin is the white space that the line around a byte of the text begins with.
+func (e *jsonEmitter) margin(at int) string {
+	line := e.text[bytes.LastIndexAny(e.text[:at], "\r\n")+1:]
+	return string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
+}
+
+func (e *jsonEmitter) value(orig, n *yaml.Node, at jsonPlace) error {
 	if orig != nil {
 		if s, ok := e.spans[orig]; ok && sameTree(orig, n) {
 			e.out.Write(e.text[s.start:s.end])
@@ -227,56 +238,83 @@ func (e *jsonEmitter) value(orig, n *yaml.Node, depth int) error {
 	if n.Kind == yaml.SequenceNode {
 		opening, closing, step = '[', ']', 1
 	}
-	e.out.WriteByte(opening)
-	multiline := e.multiline
-	if orig != nil && orig.Kind == n.Kind && len(orig.Content) > 0 {
-		multiline = e.isMultiline(orig)
-	} else {
+	if orig == nil || orig.Kind != n.Kind || len(orig.Content) == 0 {
 		orig = nil
 	}
+	g := e.gaps(orig, step, at)
+	e.out.WriteByte(opening)
 	pairs := pairItems(orig, n)
+	last := -1 // the index in orig of what was written last; -1: it was not there
 	for i := 0; i+step <= len(n.Content); i += step {
+		was := -1
+		if step == 1 {
+			was = pairs[i]
+		} else if wasKey, _ := entry(orig, n.Content[i].Value); wasKey != nil {
+			was = slices.Index(orig.Content, wasKey)
+		}
 		switch {
-		case multiline:
-			if i > 0 {
-				e.out.WriteByte(',')
-			}
-			e.breakLine(depth + 1)
-		case i > 0:
-			e.out.WriteString(e.comma)
+		case i == 0:
+			e.out.WriteString(g.first)
+		case last >= 0 && was == last+step:
+			e.out.Write(e.text[e.spans[orig.Content[was-1]].end:e.spans[orig.Content[was]].start])
+		default:
+			e.out.WriteString(g.between)
 		}
-		value := n.Content[i+step-1]
-		var was *yaml.Node
 		if step == 2 {
-			key := n.Content[i]
-			wasKey, wasValue := entry(orig, key.Value)
-			was = wasValue
-			if wasKey != nil {
-				s := e.spans[wasKey]
-				e.out.Write(e.text[s.start:s.end])
+			if was >= 0 {
+				e.out.Write(e.text[e.spans[orig.Content[was]].start:e.spans[orig.Content[was+1]].start])
 			} else {
-				e.out.Write(jsonString(key.Value))
+				e.out.Write(jsonString(n.Content[i].Value))
+				e.out.WriteString(e.colon)
 			}
-			e.out.WriteString(e.colon)
-		} else if pairs[i] >= 0 {
-			was = orig.Content[pairs[i]]
 		}
-		if err := e.value(was, value, depth+1); err != nil {
+		var wasValue *yaml.Node
+		if was >= 0 {
+			wasValue = orig.Content[was+step-1]
+		}
+		if err := e.value(wasValue, n.Content[i+step-1], g.inside); err != nil {
 			return err
 		}
+		last = was
 	}
-	if multiline && len(n.Content) > 0 {
-		e.breakLine(depth)
+	if len(n.Content) > 0 {
+		e.out.WriteString(g.last)
 	}
 	e.out.WriteByte(closing)
 	return nil
 }
 
-func (e *jsonEmitter) breakLine(depth int) {
-	e.out.WriteString(e.newline)
-	for range depth {
-		e.out.WriteString(e.indent)
+// jsonGaps is what is written between the values of a mapping or sequence.
+type jsonGaps struct {
+	first, between, last string    // in front of the first one, before a new one, behind the last one
+	inside               jsonPlace // for new ones
+}
+
+// gaps finds out what to write between the values of a mapping or sequence: what orig has there or, where that is nil, what suits its place.
+func (e *jsonEmitter) gaps(orig *yaml.Node, step int, at jsonPlace) jsonGaps {
+	if orig == nil {
+		if !at.multiline {
+			return jsonGaps{between: e.comma, inside: at}
+		}
+		inside := jsonPlace{at.margin + e.indent, true}
+		line := e.newline + inside.margin
+		return jsonGaps{line, "," + line, e.newline + at.margin, inside}
 	}
+	s, first, last := e.spans[orig], e.spans[orig.Content[0]], e.spans[orig.Content[len(orig.Content)-1]]
+	g := jsonGaps{
+		first: string(e.text[s.start+1 : first.start]), between: e.comma, last: string(e.text[last.end : s.end-1]),
+		inside: jsonPlace{e.margin(first.start), e.isMultiline(orig)},
+	}
+	if g.inside.multiline {
+		g.between = "," + e.newline + g.inside.margin
+	} else if len(orig.Content) > step {
+		g.between = string(e.text[e.spans[orig.Content[step-1]].end:e.spans[orig.Content[step]].start])
+	}
+	// A new item of a list is written like the one before it.
+	if sibling := orig.Content[len(orig.Content)-1]; orig.Kind == yaml.SequenceNode && len(sibling.Content) > 0 {
+		g.inside = jsonPlace{e.margin(e.spans[sibling].end - 1), e.isMultiline(sibling)}
+	}
+	return g
 }
 
 // scalar writes a scalar as the JSON value that YAML resolves it to.

@@ -3,6 +3,7 @@ package watch
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -77,7 +78,6 @@ It needs the right to list and watch pods and, for --port-forward, to create pod
 	f.StringVarP(&o.output, "output", "o", "", "text or json (default: text on a terminal, else json)")
 	f.StringVar(&o.listen, "listen", "", "serve events and state over HTTP on this `address`; :PORT is loopback only")
 	f.BoolVar(&o.portForward, "port-forward", false, "forward each debug port to a free local port, the same number where possible")
-	cmd.MarkFlagsMutuallyExclusive("namespace", "all-namespaces")
 	return cmd
 }
 
@@ -88,6 +88,9 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 
 	if !slices.Contains([]string{"", "text", "json"}, o.output) {
 		return usageError{fmt.Errorf("unknown output %q: want text or json", o.output)}
+	}
+	if o.allNamespaces && len(o.namespaces) > 0 {
+		return usageError{errors.New("--all-namespaces leaves nothing for --namespace to choose: want one of them")}
 	}
 	if _, err := labels.Parse(o.selector); err != nil {
 		return fmt.Errorf("reading selector %q: %w", o.selector, err)
