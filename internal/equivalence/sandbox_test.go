@@ -234,6 +234,10 @@ func (s *sandbox) run(c start) (outcome, error) {
 			return o, err
 		}
 	}
+	// What runs in the background and writes elsewhere may still be at it.
+	for end := time.Now().Add(2 * time.Second); syscall.Kill(-cmd.Process.Pid, 0) == nil && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
 	o.output["stdout"], o.output["stderr"] = stdout.String(), stderr.String()
 	data, _ := os.ReadFile(s.root + "/log")
 	for _, line := range strings.Split(strings.TrimSuffix(string(data), "\n"), "\n") {

@@ -407,7 +407,16 @@ func differ(was, is outcome, u unit, hidden bool) string {
 		return fmt.Sprintf("program found on PATH: before %v, after %v", !was.notFound, !is.notFound)
 	}
 	a, b := was.entries, is.entries
-	key := func(e entry) string { return strings.Join(append([]string{e.path, e.dir}, e.argv...), "\x00") }
+	key := func(e entry) string {
+		level := slices.IndexFunc(e.env, func(v string) bool { return strings.HasPrefix(v, "SHLVL=") }) // tells two of one program apart
+		return strings.Join(append([]string{e.path, e.dir, strings.Join(e.env[max(level, 0):level+1], "")}, e.argv...), "\x00")
+	}
+	lines := func(text string) string { // of programs that run at the same time come in any order
+		if !u.Unordered {
+			return text
+		}
+		return strings.Join(slices.Sorted(strings.Lines(text)), "")
+	}
 	if u.Unordered {
 		a, b = slices.Clone(a), slices.Clone(b)
 		sort.SliceStable(a, func(i, j int) bool { return key(a[i]) < key(a[j]) })
@@ -432,7 +441,7 @@ func differ(was, is outcome, u unit, hidden bool) string {
 		switch {
 		case x.dir != y.dir:
 			return fmt.Sprintf("%s: directory %q, was %q", x.path, y.dir, x.dir)
-		case x.stdin != y.stdin && !u.Trace:
+		case lines(x.stdin) != lines(y.stdin) && !u.Trace:
 			return fmt.Sprintf("%s: standard input %q, was %q", x.path, y.stdin, x.stdin)
 		case x.kind != "launch" && !sameArgv(x, y):
 			return fmt.Sprintf("%s: arguments %q, were %q", x.path, y.argv, x.argv)
