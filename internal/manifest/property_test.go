@@ -69,19 +69,25 @@ func FuzzRead(f *testing.F) {
 		if err := s.Write(&out, fn.Results{{Message: "m", Severity: fn.Error}}); err != nil {
 			t.Fatal(err)
 		}
-		again, err := Read(Input{Name: "again", Data: out.Bytes()})
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out.Bytes())
-		}
-		if len(again.objects) != len(s.objects) {
-			t.Fatalf("%d objects of %d come out:\n%s", len(again.objects), len(s.objects), out.Bytes())
-		}
-		for i, o := range again.objects {
-			if !sameTree(o.node.YNode(), s.objects[i].node.YNode()) {
-				t.Fatalf("object %d changed:\n%s", i, out.Bytes())
-			}
-		}
+		checkReadsBack(t, s, out.Bytes())
 	})
+}
+
+// checkReadsBack reads what was written of s: the same objects.
+func checkReadsBack(t *testing.T, s *Set, written []byte) {
+	t.Helper()
+	again, err := Read(Input{Name: "again", Data: written})
+	if err != nil {
+		t.Fatalf("%v\n%q", err, written)
+	}
+	if len(again.objects) != len(s.objects) {
+		t.Fatalf("%d objects of %d come out: %q", len(again.objects), len(s.objects), written)
+	}
+	for i, o := range again.objects {
+		if !sameTree(o.node.YNode(), s.objects[i].node.YNode()) {
+			t.Fatalf("object %d changed: %q", i, written)
+		}
+	}
 }
 
 // FuzzJoin: two inputs become one stream of the same objects.
@@ -103,18 +109,7 @@ func FuzzJoin(f *testing.F) {
 		if err := s.Write(&out, nil); err != nil {
 			t.Fatal(err)
 		}
-		again, err := Read(Input{Name: "again", Data: out.Bytes()})
-		if err != nil {
-			t.Fatalf("%v\n%q", err, out.Bytes())
-		}
-		if len(again.objects) != len(s.objects) {
-			t.Fatalf("%d objects of %d come out: %q", len(again.objects), len(s.objects), out.Bytes())
-		}
-		for i, o := range again.objects {
-			if !sameTree(o.node.YNode(), s.objects[i].node.YNode()) {
-				t.Fatalf("object %d changed: %q", i, out.Bytes())
-			}
-		}
+		checkReadsBack(t, s, out.Bytes())
 	})
 }
 
