@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
-	"debuggable.dev/debuggable/internal/terminal"
 	"debuggable.dev/debuggable/transform"
 )
 
@@ -115,10 +115,10 @@ func explanationText(e transform.Explanation) string {
 	var b strings.Builder
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(&b, "  %-12s %s\n", name, terminal.Line(value))
+			fmt.Fprintf(&b, "  %-12s %s\n", name, foreign.Line(value))
 		}
 	}
-	fmt.Fprintln(&b, terminal.Line(e.Image))
+	fmt.Fprintln(&b, foreign.Line(e.Image))
 	line("source", e.Source)
 	line("digest", e.Digest)
 	line("platform", e.Platform)

@@ -18,7 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"debuggable.dev/debuggable/internal/fields"
-	"debuggable.dev/debuggable/internal/terminal"
+	"debuggable.dev/debuggable/internal/foreign"
 )
 
 func main() {
@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 
 // complain prints an error, or the errors that it joins, each on a line of its own.
 func complain(errw io.Writer, err error) {
-	for line := range strings.Lines(terminal.Text(err.Error())) {
+	for line := range strings.Lines(foreign.Text(err.Error())) {
 		fmt.Fprintf(errw, "debuggable: %s\n", strings.TrimSuffix(line, "\n"))
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"github.com/fatih/color"
 
+	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/terminal"
 )
 
@@ -42,7 +43,7 @@ func (r reporter) print(results fn.Results) {
 		}
 		row := [3]string{workload(result), result.Tags["container"], strings.TrimPrefix(result.Message, "container "+result.Tags["container"]+": ")}
 		for i := range row {
-			row[i] = terminal.Line(row[i])
+			row[i] = foreign.Line(row[i])
 		}
 		for i := range widths {
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))

@@ -13,6 +13,7 @@ import (
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/fields"
+	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/manifest"
 	"debuggable.dev/debuggable/internal/terminal"
@@ -115,7 +116,7 @@ func noteLocal(errw io.Writer, set *manifest.Set) {
 			}
 			if instead != "" {
 				fmt.Fprintf(errw, "note     %s/%s passes through, but kubectl apply refuses it: keep it out of what is applied, and %s (%s)\n",
-					r.Kind, terminal.Line(r.Name), instead, o.Where())
+					r.Kind, foreign.Line(r.Name), instead, o.Where())
 			}
 		}
 	}
