@@ -49,29 +49,27 @@ func (j JVM) Attach(p Process, o Options) (Plan, error) {
 	}
 	agent := "-agentlib:jdwp=transport=dt_socket,server=y,address=" + itoa(port) + ",suspend=" + suspend + ",quiet=y"
 	plan := Plan{Ports: []Port{{"jdwp", port}}}
-	shared := slices.ContainsFunc(p.Beside, startsJVM)
-	switch direct := len(p.Argv) > 0 && programName(p.Argv[0]) == "java"; {
-	case direct && (shared || p.EnvFixed || p.Hidden["JAVA_TOOL_OPTIONS"]):
+	direct := len(p.Argv) > 0 && programName(p.Argv[0]) == "java"
+	others := p.others(j)
+	shared := slices.ContainsFunc(others, func(c Command) bool { return c.AtOnce || o.Suspend || c.stays() || c.mentions(debugAgent) })
+	switch {
+	case direct && !p.LineFixed && (len(others) > 0 || p.EnvFixed || p.Hidden["JAVA_TOOL_OPTIONS"]):
 		plan.Insert = []Insertion{{1, []string{agent}}}
 	case p.starts(jvmBuildTools):
 		return Plan{}, &Refusal{"EnvShared", "a build tool has JVMs of its own beside the application's, which would get the same debug agent and fail on its port"}
 	case shared:
-		return Plan{}, &Refusal{"EnvShared", "a probe, a hook or the script starts another JVM, which would get the same debug agent and fail on its port"}
+		return Plan{}, &Refusal{"EnvShared", "a probe, a hook or the script starts another program, which may be a JVM: it would get the same debug agent, and fail on its port or wait for a debugger"}
 	default:
+		if err := p.managed(); err != nil {
+			return Plan{}, err
+		}
 		plan.Env = []EnvChange{{Name: "JAVA_TOOL_OPTIONS", Value: agent, How: Append, Sep: " "}}
 	}
 	return plan, nil
 }
 
-// jvmTool matches the names of programs that start a JVM of their own.
-var jvmTool = regexp.MustCompile(`(^|[^\w-])(java|jcmd|jps|jstat|jstack|jmap|jinfo|keytool|nodetool|zkServer\.sh|zkCli\.sh|kafka-[\w-]+(\.sh)?)($|[^\w.-])`)
-
 // debugAgent matches what asks for a debug agent.
 var debugAgent = regexp.MustCompile("jdwp")
-
-// startsJVM says whether a command starts a JVM that must not get a debug agent by a variable: one that runs at the same
-// time, and so would find the port taken, or one that has an agent of its own.
-func startsJVM(c Command) bool { return c.mentions(jvmTool) && (c.AtOnce || c.mentions(debugAgent)) }
 
 // jvmBuildTools run the application in a JVM that they start from another one, which stays (Gradle: from a daemon's). There
 // JAVA_TOOL_OPTIONS reaches all of them at once.

@@ -78,9 +78,13 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 			at = end
 		}
 		plan.Insert, plan.Sets = []Insertion{{at, []string{"--node-options=" + inspect}}}, []string{"NODE_OPTIONS"}
-	case slices.ContainsFunc(p.Beside, func(c Command) bool { return c.AtOnce && c.mentions(nodeTool) && (o.Suspend || !c.Brief) }):
-		return Plan{}, &Refusal{"EnvShared", "a probe, a hook or the script starts another Node program, which would get the same inspector and take its port"}
+	case slices.ContainsFunc(p.others(n), func(c Command) bool { return o.Suspend || c.AtOnce && !c.Brief || c.stays() }):
+		// A probe finds the port taken, says so, and goes on (Node 20), unless it is to wait for a debugger.
+		return Plan{}, &Refusal{"EnvShared", "a probe, a hook or the script starts another program, which may be Node: it would get the same inspector, and take its port or wait for a debugger"}
 	default:
+		if err := p.managed(); err != nil {
+			return Plan{}, err
+		}
 		plan.Env = append(plan.Env, options)
 	}
 	if p.EnvFixed && len(plan.Insert) > 0 {
@@ -129,9 +133,6 @@ func (n NodeJS) attachToTool(p Process, o Options, tool string, at int) (Plan, e
 	}
 	return plan, nil
 }
-
-// nodeTool matches the names of programs that start Node.
-var nodeTool = regexp.MustCompile(`(^|[^\w-])(node|nodejs|nodemon|npm|npx|yarn|pnpm|ts-node|tsx|next)($|[^\w.-])`)
 
 var inspectOption = regexp.MustCompile(`--inspect(-brk|-wait|-port)?($|[^\w-])`)
 

@@ -55,6 +55,8 @@ type Process struct {
 // Command is a program that a container starts besides the one that matters.
 type Command struct {
 	Argv []string // its words; shells and scripts are not looked into
+	// Starts holds the command lines of the programs that it starts, behind shells and launchers; nil: its words are that.
+	Starts [][]string
 	// AtOnce says that it may run while the program does, Brief that it does not stay: a probe, say.
 	AtOnce, Brief bool
 }

@@ -120,6 +120,7 @@ func (a Analysis) lookBehind() (*behindScript, error) {
 	process := a.Process
 	process.Argv, process.Script, process.Dynamic = found.Argv, found.Script, nil
 	process.Env = reaching(found, a.Process.Env)
+	process.Beside = slices.Concat(a.Process.Beside, commandsOf(found.Rest))
 	return &behindScript{found, process}, nil
 }
 
@@ -209,7 +210,7 @@ func (c *Container) noTemp() bool {
 }
 
 // beside lists the other programs that get the container's environment: those of its probes and hooks, and the rest of its
-// script.
+// script. What postStart runs may take its time.
 func (c *Container) beside(rest []launch.Command) []runtimes.Command {
 	var commands []runtimes.Command
 	for _, at := range [][]string{{"livenessProbe"}, {"readinessProbe"}, {"startupProbe"}, {"lifecycle", "postStart"}, {"lifecycle", "preStop"}} {
@@ -218,11 +219,17 @@ func (c *Container) beside(rest []launch.Command) []runtimes.Command {
 			argv = append(argv, text(w))
 		}
 		if argv != nil {
-			commands = append(commands, runtimes.Command{Argv: argv, AtOnce: true, Brief: true})
+			brief := !slices.Contains(at, "postStart")
+			commands = append(commands, runtimes.Command{Argv: argv, Starts: launch.Programs(argv), AtOnce: true, Brief: brief})
 		}
 	}
+	return append(commands, commandsOf(rest)...)
+}
+
+// commandsOf returns a script's commands as a runtime sees them.
+func commandsOf(rest []launch.Command) (commands []runtimes.Command) {
 	for _, r := range rest {
-		commands = append(commands, runtimes.Command{Argv: r.Argv, AtOnce: r.Background})
+		commands = append(commands, runtimes.Command{Argv: r.Argv, Starts: r.Starts, AtOnce: r.Background})
 	}
 	return commands
 }

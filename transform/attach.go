@@ -30,7 +30,7 @@ func (a Analysis) planned(o runtimes.Options) (runtimes.Plan, error) {
 		if plan, err := a.Detection.Runtime.Attach(a.behind.process, o); err == nil && plan.Existing {
 			return plan, nil
 		}
-		process.Env = a.behind.process.Env
+		process.Env, process.Beside = a.behind.process.Env, a.behind.process.Beside
 	}
 	return a.Detection.Runtime.Attach(process, o)
 }

@@ -93,6 +93,8 @@ type Assignment struct {
 type Command struct {
 	// Argv holds the command's words: a word's value where it is known, else its source text.
 	Argv []string
+	// Starts holds the command lines of the programs that it starts; see Programs.
+	Starts [][]string
 	// Background says that it runs beside the program: "cmd &", or a part of the same pipeline.
 	Background bool
 }

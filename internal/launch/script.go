@@ -348,39 +348,69 @@ func (s *script) execOptions(words []word) ([]word, error) {
 	return words, nil
 }
 
-// others records the script's commands other than the one that counts.
+// others records the script's commands other than the one that counts. A function's commands run where it is called, which may be in the
+// background.
 func (s *script) others(call *syntax.CallExpr) {
-	background := 0
-	var open []bool
+	background, function, parallel := 0, 0, false
+	var inFunctions []int
+	var leave []func()
+	from := len(s.rest)
 	syntax.Walk(s.file, func(n syntax.Node) bool {
 		if n == nil {
-			if open[len(open)-1] {
-				background--
-			}
-			open = open[:len(open)-1]
+			leave[len(leave)-1]()
+			leave = leave[:len(leave)-1]
 			return true
 		}
-		beside := false
-		switch n := n.(type) {
-		case *syntax.Stmt:
-			beside = n.Background || n.Coprocess || n.Disown
-		case *syntax.BinaryCmd:
-			beside = n.Op == syntax.Pipe || n.Op == syntax.PipeAll
-		case *syntax.ProcSubst, *syntax.CoprocClause:
-			beside = true
-		case *syntax.CallExpr:
-			if n != call && len(n.Args) > 0 {
-				c := Command{Background: background > 0}
-				for _, w := range n.Args {
-					c.Argv = append(c.Argv, s.textOf(w))
-				}
-				s.rest = append(s.rest, c)
-			}
-		}
-		open = append(open, beside)
-		if beside {
+		done := func() {}
+		if besides(n) {
 			background++
+			done = func() { background-- }
 		}
+		switch n := n.(type) {
+		case *syntax.FuncDecl:
+			function++
+			done = func() { function-- }
+		case *syntax.CallExpr:
+			if n == call || len(n.Args) == 0 {
+				break
+			}
+			if function > 0 {
+				inFunctions = append(inFunctions, len(s.rest))
+			}
+			c := Command{Argv: s.wordsOf(n), Background: background > 0}
+			parallel = parallel || c.Background && s.functions[c.Argv[0]]
+			c.Starts = s.starts(c.Argv)
+			s.rest = append(s.rest, c)
+		}
+		leave = append(leave, done)
 		return true
 	})
+	if !parallel {
+		return
+	}
+	for _, i := range inFunctions {
+		if i >= from {
+			s.rest[i].Background = true
+		}
+	}
+}
+
+// starts lists what a command of the script starts; never nil.
+func (s *script) starts(argv []string) [][]string {
+	p := programs{found: [][]string{}}
+	p.call(argv, s.functions, s.depth)
+	return p.found
+}
+
+// besides reports whether what is in a node runs beside what follows.
+func besides(n syntax.Node) bool {
+	switch n := n.(type) {
+	case *syntax.Stmt:
+		return n.Background || n.Coprocess || n.Disown
+	case *syntax.BinaryCmd:
+		return n.Op == syntax.Pipe || n.Op == syntax.PipeAll
+	case *syntax.ProcSubst, *syntax.CoprocClause:
+		return true
+	}
+	return false
 }
