@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -81,10 +80,7 @@ func writeExplanations(out io.Writer, format string, explanations []transform.Ex
 	for i, e := range explanations {
 		switch format {
 		case "json":
-			enc := json.NewEncoder(out)
-			enc.SetEscapeHTML(false)
-			enc.SetIndent("", "  ")
-			if err := enc.Encode(e); err != nil {
+			if err := writeJSON(out, e, "  "); err != nil {
 				return err
 			}
 		case "yaml":

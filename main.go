@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -22,6 +23,8 @@ import (
 )
 
 func main() {
+	// The HTTP client of the standard library says what it finds strange to this logger, and cannot be told another.
+	log.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // whoever asks twice does not want to wait
 	status := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
@@ -71,8 +74,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 
 // complain prints an error, or the errors that it joins, each on a line of its own.
 func complain(errw io.Writer, err error) {
-	for line := range strings.Lines(foreign.Text(err.Error())) {
-		fmt.Fprintf(errw, "debuggable: %s\n", strings.TrimSuffix(line, "\n"))
+	const longest = 4000 // bytes of a line
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(errw, "debuggable: %s\n", foreign.Line(foreign.Cut(strings.TrimSuffix(line, "\n"), longest)))
 	}
 }
 

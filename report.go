@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -27,6 +28,8 @@ func newReporter(w io.Writer, format string, quiet bool) reporter {
 }
 
 func (r reporter) print(results fn.Results) {
+	// A name has at most 63 or 253 characters; what Kubernetes would refuse must not pad every other row.
+	longest := [3]int{100, 63, 4000}
 	var rows [][3]string // workload, container, message
 	var severities []fn.Severity
 	var widths [2]int
@@ -35,15 +38,13 @@ func (r reporter) print(results fn.Results) {
 			continue
 		}
 		if r.json {
-			enc := json.NewEncoder(r.w)
-			enc.SetEscapeHTML(false)
 			// A result is made of strings and cannot fail to encode; a closed stream concerns nobody.
-			_ = enc.Encode(result)
+			_ = writeJSON(r.w, result, "")
 			continue
 		}
 		row := [3]string{workload(result), result.Tags["container"], strings.TrimPrefix(result.Message, "container "+result.Tags["container"]+": ")}
 		for i := range row {
-			row[i] = foreign.Line(row[i])
+			row[i] = foreign.Line(foreign.Cut(row[i], longest[i]))
 		}
 		for i := range widths {
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
@@ -53,6 +54,19 @@ func (r reporter) print(results fn.Results) {
 	for i, row := range rows {
 		fmt.Fprintf(r.w, "%s  %s  %s  %s\n", r.mark(severities[i]), pad(row[0], widths[0]), pad(row[1], widths[1]), row[2])
 	}
+}
+
+// writeJSON writes a value for programs, such that it may be shown on a terminal as well.
+func writeJSON(w io.Writer, value any, indent string) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", indent)
+	if err := enc.Encode(value); err != nil {
+		return err
+	}
+	_, err := w.Write(foreign.JSON(b.Bytes()))
+	return err
 }
 
 // mark is the severity, coloured on a terminal.

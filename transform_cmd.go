@@ -116,7 +116,7 @@ func noteLocal(errw io.Writer, set *manifest.Set) {
 			}
 			if instead != "" {
 				fmt.Fprintf(errw, "note     %s/%s passes through, but kubectl apply refuses it: keep it out of what is applied, and %s (%s)\n",
-					r.Kind, foreign.Line(r.Name), instead, o.Where())
+					r.Kind, foreign.Short(r.Name), instead, o.Where())
 			}
 		}
 	}
@@ -217,7 +217,7 @@ func settingsResults(err error) fn.Results {
 			}
 			return
 		}
-		r := &fn.Result{Severity: fn.Error, Message: where + err.Error(), ResourceRef: ref, File: file, Tags: map[string]string{"reason": reason}}
+		r := &fn.Result{Severity: fn.Error, Message: foreign.Line(foreign.Cut(where+err.Error(), 4000)), ResourceRef: ref, File: file, Tags: map[string]string{"reason": reason}}
 		var field *fields.Error
 		if errors.As(err, &field) && field.Path != "" {
 			r.Field = &fn.Field{Path: field.Path}

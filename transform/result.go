@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 )
@@ -44,27 +45,33 @@ const (
 
 // container makes a result about a container.
 func (c *Container) result(severity fn.Severity, reason, runtime, format string, args ...any) *fn.Result {
-	r := c.Pod.Workload.result(severity, reason, fmt.Sprintf("container %s: ", c.Name)+fmt.Sprintf(format, args...))
+	name := foreign.Short(c.Name)
+	r := c.Pod.Workload.result(severity, reason, fmt.Sprintf("container %s: ", name)+fmt.Sprintf(format, args...))
 	r.Field = &fn.Field{Path: c.Path}
-	r.Tags["container"] = c.Name
+	r.Tags["container"] = name
 	if runtime != "" {
 		r.Tags["runtime"] = runtime
 	}
 	return r
 }
 
-// result makes a result about a workload as a whole.
+// longest is how many bytes of a message are shown. What messages quote is cut where it is quoted; this is for the sum.
+const longest = 4000
+
+// result makes a result about a workload as a whole. What others have written, its names among them, is escaped and cut: results
+// are shown on terminals and committed to packages.
 func (w *Workload) result(severity fn.Severity, reason, message string) *fn.Result {
 	r := &fn.Result{
-		Message:  message,
+		Message:  foreign.Line(foreign.Cut(message, longest)),
 		Severity: severity,
 		ResourceRef: &fn.ResourceRef{
-			APIVersion: w.apiVersion, Kind: w.kind, Name: text(get(w.Node, "metadata", "name")), Namespace: namespace(w.Node),
+			APIVersion: foreign.Short(w.apiVersion), Kind: foreign.Short(w.kind),
+			Name: foreign.Short(text(get(w.Node, "metadata", "name"))), Namespace: foreign.Short(namespace(w.Node)),
 		},
 		Tags: map[string]string{"reason": reason},
 	}
 	if r.ResourceRef.Name == "" {
-		r.ResourceRef.Name = text(get(w.Node, "metadata", "generateName"))
+		r.ResourceRef.Name = foreign.Short(text(get(w.Node, "metadata", "generateName")))
 	}
 	if path, index := w.Object.File(); path != "" {
 		r.File = &fn.File{Path: path, Index: index}

@@ -11,6 +11,7 @@ import (
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/debuginfo"
 	"debuggable.dev/debuggable/internal/fields"
+	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
@@ -263,7 +264,7 @@ func (w *Workload) strangeAnnotations() fn.Results {
 }
 
 func badAnnotation(key, value, problem string) error {
-	return &runtimes.Refusal{Reason: BadAnnotation, Message: fmt.Sprintf("annotation %s is %q: %s", key, value, problem)}
+	return &runtimes.Refusal{Reason: BadAnnotation, Message: fmt.Sprintf("annotation %s is %s: %s", key, foreign.Quote(value), foreign.Short(problem))}
 }
 
 // probeAnnotation returns the annotation for probes in whichever spelling: the pod template's or, where it has neither, the

@@ -14,6 +14,8 @@ import (
 
 	"github.com/agnivade/levenshtein"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/foreign"
 )
 
 // Error is one problem of one field.
@@ -297,13 +299,7 @@ func describe(n *yaml.Node) string {
 }
 
 // Quote quotes a value for a message and cuts it where it is very long.
-func Quote(s string) string {
-	const most = 120
-	if runes := []rune(s); len(runes) > most {
-		s = string(runes[:most]) + "…"
-	}
-	return strconv.Quote(s)
-}
+func Quote(s string) string { return foreign.Quote(s) }
 
 var simple = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 

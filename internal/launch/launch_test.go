@@ -752,3 +752,13 @@ func TestBuildpacks(t *testing.T) {
 		t.Errorf("inserting nothing: %v, %v", edits, err)
 	}
 }
+
+// TestUnknownOptionsKeepTheirValues: what an option is given may be a secret, and results may be committed.
+func TestUnknownOptionsKeepTheirValues(t *testing.T) {
+	for _, words := range []string{"tini --token=hunter2 app", "tini -qhunter2 app", "tini -sxhunter2 app", "gosu --x=hunter2 app", "env --y=hunter2 app", "sh -c ⟨exec --z=hunter2 app⟩", "sh -c ⟨tini -$A=hunter2 app⟩"} {
+		_, err := Find(Input{Argv: argv(words)})
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: got error %v", words, err)
+		}
+	}
+}

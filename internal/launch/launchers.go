@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // launcher is a program that runs the rest of its command line. Its options end at the first word that is no option, or
@@ -184,7 +185,7 @@ func (l launcher) options(f *finder, name string, words []word) ([]word, error) 
 			if w.one() && (w.known > 0 && w.text[0] != '-' || l.short == "" && l.long == "" && l.operands > 0) {
 				return words, nil
 			}
-			return nil, refuse(LauncherUnknownOption, "whether %s is an option of %s is only known when it runs", quote(w.text), name)
+			return nil, refuse(LauncherUnknownOption, "whether %s is an option of %s is only known when it runs", quote(w.option()), name)
 		}
 		switch {
 		case w.text == "--":
@@ -274,7 +275,17 @@ func (l launcher) tell(f *finder, opt string, val *word) error {
 }
 
 func unknownOption(name string, w word) error {
-	return refuse(LauncherUnknownOption, "the option %s of %s is not known", quote(w.text), name)
+	return refuse(LauncherUnknownOption, "the option %s of %s is not known", quote(w.option()), name)
+}
+
+// option is an option without its value, which may be a secret: --token of --token=…, -t of -t….
+func (w word) option() string {
+	if !strings.HasPrefix(w.text, "--") {
+		_, size := utf8.DecodeRuneInString(strings.TrimPrefix(w.text, "-"))
+		return w.text[:min(1+size, len(w.text))]
+	}
+	option, _, _ := strings.Cut(w.text, "=")
+	return option
 }
 
 // suffix is the part of a static word from a byte on, as a word of its own.

@@ -338,7 +338,7 @@ func (s *script) execOptions(words []word) ([]word, error) {
 					words = words[1:]
 				}
 			default:
-				return nil, refuse(LauncherUnknownOption, "the option %s of exec is not known", quote(w.text))
+				return nil, refuse(LauncherUnknownOption, "the option %s of exec is not known", quote(w.option()))
 			}
 			if c == 'a' {
 				break
