@@ -22,8 +22,8 @@ help: ## this list
 	@printf '\nVariables: FUZZTIME=%s (fuzz, for each target), BENCH=%s (bench), IMAGE=reference (image), REGISTRY=prefix (push), VERSION=tag (support-images, push)\n' '$(FUZZTIME)' '$(BENCH)'
 
 .PHONY: build
-build: ## the program, as bin/debuggable and bin/kubectl-debuggable
-	$(GO) build -trimpath -o bin/debuggable .
+build: ## the program, as bin/debuggable and bin/kubectl-debuggable; static, so that it starts on any libc
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/debuggable .
 	ln -sf debuggable bin/kubectl-debuggable
 
 .PHONY: test
@@ -55,6 +55,13 @@ lint: ## gofmt, go vet, go mod tidy, golangci-lint (.golangci.yaml), for every m
 		if [ -z "$$(cd $$m && $(GO) list ./... 2> /dev/null)" ]; then continue; fi; \
 		echo "$$m: go vet, golangci-lint"; (cd $$m && $(GO) vet ./... && $$lint run); \
 	done
+
+.PHONY: vuln
+vuln: ## known vulnerabilities that the program can reach, by govulncheck and its database as of vuln.mod (offline, once they are in the module cache)
+	mkdir -p dist/vulndb
+	$(GO) mod download -modfile=vuln.mod golang.org/x/vulndb
+	$(GO) tool -modfile=vuln.mod indexdb -out dist/vulndb -vulns "$$($(GO) list -modfile=vuln.mod -m -f '{{.Dir}}' golang.org/x/vulndb)/data/osv"
+	$(GO) tool -modfile=vuln.mod govulncheck -db "file://$(CURDIR)/dist/vulndb" ./...
 
 .PHONY: bench
 bench: ## benchmarks of all packages; BENCH=regexp chooses

@@ -362,7 +362,7 @@ func TestArchiveMemory(t *testing.T) {
 
 // TestHostileIndexes: indexes that lead to themselves, deep or wide, end.
 func TestHostileIndexes(t *testing.T) {
-	deep := v1.ImageIndex(newIndex(t, "linux/amd64"))
+	deep := newIndex(t, "linux/amd64")
 	for range maxDepth + 2 {
 		deep = mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: deep})
 	}

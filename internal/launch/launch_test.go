@@ -304,7 +304,7 @@ func TestFind(t *testing.T) {
 		in := Input{Argv: argv(c.in), Env: testEnv, Unknown: map[string]bool{"SECRET": true}}
 		in.UnknownFrom = unknownFrom(in.Argv, in.Unknown)
 		f, err := Find(in)
-		got := ""
+		var got string
 		if err != nil {
 			got = reasonOf(t, err)
 		} else {

@@ -478,7 +478,7 @@ func (s *splicer) remove(parts []part, i int, withComment bool) bool {
 
 // insert puts lines behind part prev; -1 stands for before the first part.
 func (s *splicer) insert(parts []part, prev int, lines []string) bool {
-	at := 0
+	var at int
 	if prev >= 0 {
 		p := parts[prev]
 		at = p.end

@@ -49,7 +49,7 @@ func readShebang(file string) ([]string, error) {
 	// A binary has no lines: what does not begin within this many bytes is not looked for.
 	r := bufio.NewReader(io.LimitReader(f, 8<<10))
 	first, err := r.ReadString('\n')
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("reading %s: %w", file, err)
 	}
 	line, ok := strings.CutPrefix(strings.TrimRight(first, "\r\n"), "#!")
