@@ -45,8 +45,8 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	if plan, found := n.existing(p); found {
 		return plan, nil
 	}
-	if tool, at := toolByPath(p); tool != "" {
-		return n.attachToTool(p, o, tool, at)
+	if name, at := toolByPath(p); name != "" {
+		return n.attachToTool(p, o, name, at)
 	}
 	if inspectors(p.Line) > inspectors(p.Argv) {
 		return Plan{}, &Refusal{"OtherDebugger", "another program of the script is started with --inspect, and the node wrapper would take that for the application's"}
@@ -61,7 +61,7 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	}
 	plan := Plan{Ports: []Port{{"devtools", port}}, Support: "nodejs", Storage: 16}
 	options := EnvChange{Name: "NODE_OPTIONS", Value: inspect, How: Append, Sep: " "}
-	program := ""
+	program, tool := "", false
 	if len(p.Argv) > 0 && !p.Script {
 		program = programName(p.Argv[0])
 	}
@@ -85,14 +85,22 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 		if err := p.managed(); err != nil {
 			return Plan{}, err
 		}
+		// Its own node gets the variable, and takes the port, where the wrapper does not come first on PATH.
+		tool = slices.Contains(forkingTools, program)
+		if tool && slices.ContainsFunc(p.Via, func(via string) bool { return strings.HasPrefix(via, "/cnb/") }) {
+			return Plan{}, &Refusal{"NodeByPath", "the buildpacks launcher puts the image's own node first on PATH, so that NODE_OPTIONS would have " + program + " inspected and not the application: call node by its name"}
+		}
 		plan.Env = append(plan.Env, options)
 	}
 	if p.EnvFixed && len(plan.Insert) > 0 {
 		return plan, nil // the wrapper on PATH is a help for tools that start node
 	}
-	plan.Env = append(plan.Env, EnvChange{Name: "PATH", Value: nodeBin, How: Prepend, Sep: ":", Default: containerPath})
+	plan.Env = append(plan.Env, EnvChange{Name: "PATH", Value: nodeBin, How: Prepend, Sep: ":", Default: containerPath, Needed: tool})
 	return plan, nil
 }
+
+// forkingTools run in a node of their own and start the application in another.
+var forkingTools = []string{"npm", "npx", "yarn", "pnpm", "tsx", "nodemon"}
 
 // toolByPath finds the tool that a node called by its path runs, and the word that names it: /usr/bin/node
 // node_modules/.bin/nodemon app.js. A node that is looked up on PATH is the wrapper, which knows what is a tool and what is the

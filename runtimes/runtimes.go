@@ -124,6 +124,8 @@ type EnvChange struct {
 	Sep         string // between the two values
 	// Default counts as the existing value where none is known to exist: "" for none.
 	Default string
+	// Needed says that the program's tool would be debugged in place of the application if this did not reach it.
+	Needed bool
 }
 
 // Port is a port that a debugger listens on.

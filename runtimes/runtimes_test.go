@@ -124,6 +124,7 @@ func TestAttach(t *testing.T) {
 		"nodemon by node's path":               {runtime: NodeJS{}, process: proc("/usr/bin/node -r dotenv/config node_modules/.bin/nodemon app.js"), argv: "/usr/bin/node -r dotenv/config node_modules/.bin/nodemon --inspect=0.0.0.0:9229 app.js", env: []string{path}, port: "devtools:9229"},
 		"nodemon by node's path, inspected":    {runtime: NodeJS{}, process: proc("/usr/bin/node node_modules/.bin/nodemon --inspect=9300 app.js"), port: "devtools:9300", keeps: true},
 		"npm by node's path":                   {runtime: NodeJS{}, process: proc("/usr/bin/node /usr/lib/node_modules/npm/bin/npm-cli.js start -- x"), argv: "/usr/bin/node /usr/lib/node_modules/npm/bin/npm-cli.js start --node-options=--inspect=0.0.0.0:9229 -- x", env: []string{path}, port: "devtools:9229"},
+		"yarn behind buildpacks":               {runtime: NodeJS{}, process: Process{Argv: []string{"yarn", "start"}, Via: []string{"/cnb/process/web"}}, refused: "NodeByPath"},
 		"yarn by node's path":                  {runtime: NodeJS{}, process: proc("/usr/bin/node .yarn/releases/yarn-4.1.0.cjs start"), refused: "NodeByPath"},
 		"jvm, by a build tool":                 {runtime: JVM{}, process: proc("./mvnw spring-boot:run"), refused: "EnvShared"},
 		"jvm, by a build tool behind a script": {runtime: JVM{}, process: Process{Argv: []string{"/usr/local/bin/mvn-entrypoint.sh", "mvn", "quarkus:dev"}, Script: true}, refused: "EnvShared"},

@@ -118,7 +118,7 @@ func (a *attachment) assign() (edits []launch.Edit, rest []runtimes.EnvChange, e
 			}
 		}
 		rest = append(rest, change)
-		if change.How == runtimes.Prepend && !(isHidden && len(edits) > 0) {
+		if change.How == runtimes.Prepend && !(isHidden && (len(edits) > 0 || change.Needed)) {
 			continue // PATH is a help; but without it, a variable that reaches a tool may stay with the tool
 		}
 		if isHidden {

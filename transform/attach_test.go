@@ -84,6 +84,12 @@ func TestVariablesOnTheWay(t *testing.T) {
 		"a PATH that something refers to": {
 			"name: web\nimage: web\ncommand: [node, a.js]\nenv:\n- name: PATH\n  value: /bin\n- name: COPY\n  value: $(PATH)", ociv1.Config{}, Debuggable, "--inspect", "/dbg/nodejs/bin",
 		},
+		"a login shell that sets PATH, in front of a tool that needs the wrapper": {
+			"name: web\nimage: web\ncommand: [bash, -lc, yarn start]", ociv1.Config{Env: []string{"NODE_VERSION=20"}}, EnvHidden, "PATH", "NODE_OPTIONS",
+		},
+		"a login shell that sets PATH, in front of node": {
+			"name: web\nimage: web\ncommand: [bash, -lc, node app.js]", ociv1.Config{Env: []string{"NODE_VERSION=20"}}, Debuggable, "node --inspect", "NODE_OPTIONS",
+		},
 		"another JVM at the same time": {
 			"name: web\nimage: web\ncommand: [sh, -c, java -jar agent.jar & exec java -jar a.jar]", ociv1.Config{}, Debuggable, "exec java -agentlib", "name: JAVA_TOOL_OPTIONS",
 		},

@@ -24,7 +24,8 @@ type unit struct {
 	// AppUnknown says that nobody could tell by the command line which program is the application: "server; notify".
 	AppUnknown bool
 
-	inScript string // why it may be left alone once the command is in a script
+	needsWrapper bool   // a tool of Node's that starts the application in another node
+	inScript     string // why it may be left alone once the command is in a script
 }
 
 // testCase is a pod, and what is in the cluster around it.
@@ -57,7 +58,7 @@ func (g *generator) legit(why string) {
 
 func generate(seed uint64) testCase {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 7))}
-	tc := testCase{Seed: seed, Shell: g.one("dash", "bash"), JSON: g.chance(20), Function: g.chance(20), Annotations: map[string]string{}}
+	tc := testCase{Seed: seed, Shell: g.one(shellNames()...), JSON: g.chance(20), Function: g.chance(20), Annotations: map[string]string{}}
 	g.tc = &tc
 	tc.Suspend = g.chance(8)
 	if g.chance(10) {
@@ -134,7 +135,22 @@ func (g *generator) container() {
 		}
 	}
 	g.place(argv)
+	g.shared()
 	g.finish()
+}
+
+// shared says where a person accepts that variables would reach others: suspended, or beside Node in another process.
+func (g *generator) shared() {
+	u := g.u
+	beside := slices.ContainsFunc(u.Class, func(c string) bool { return strings.HasPrefix(c, "script:background") || c == "script:pipe" })
+	script := slices.ContainsFunc(u.Class, func(c string) bool { return strings.HasPrefix(c, "script:") })
+	byVariable := u.Runtime == "jvm" && slices.Contains(u.Class, "file") || u.Runtime == "nodejs" && (u.App == "node" || slices.Contains(u.Class, "file"))
+	if byVariable && !u.Existing && (beside || script && g.tc.Suspend) {
+		g.legit("variables that others would get")
+	}
+	if u.needsWrapper && !u.Existing && slices.Contains(u.Class, "login") {
+		g.legit("login shell that sets PATH")
+	}
 }
 
 // layers says what is put around the program, from the inside out.
@@ -269,6 +285,9 @@ func (g *generator) program() []string {
 		default:
 			line = [][]string{{"next", "start"}, {"ts-node", "src/server.ts"}}[g.IntN(2)]
 			g.class("next")
+		}
+		if slices.Contains([]string{"npm", "yarn", "pnpm", "npx", "tsx", "nodemon"}, line[0][strings.LastIndexByte(line[0], '/')+1:]) {
+			u.needsWrapper = true
 		}
 		if path := line[0]; !strings.HasSuffix(path, "node") && !strings.HasSuffix(path, "docker-entrypoint.sh") {
 			u.App = "node"
@@ -440,7 +459,7 @@ func (g *generator) launcher() []string {
 		{"stdbuf", "-oL"}, {"stdbuf", "-o", "L", "-e0"}, {"stdbuf", "--output=L"}, {"chpst", "-u", "app"}, {"chpst", "-u", "app:app", "-P"}, {"su-exec", "app:app"}, {"/sbin/su-exec", "1000"}, {"gosu", "app"}, {"/usr/local/bin/gosu", "1000:1000"},
 		{"setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "--"}, {"setpriv", "--reuid", "1000", "--init-groups"}, {"docker-entrypoint.sh"}, {"/usr/local/bin/docker-entrypoint.sh"}, {"/docker-entrypoint.sh"}, {"bundle", "exec"},
 		{"wait-for-it", "db:5432", "--"}, {"/app/wait-for-it.sh", "db:5432", "-t", "30", "--"},
-		{"env", "NODE_ENV=production"}, {"env", "JAVA_TOOL_OPTIONS=-Xmx2g"}, {"env", "NODE_OPTIONS=--no-warnings"}, {"catatonit", "-g", "--"}, {"catatonit"}, {"nice", "nohup"},
+		{"env", "NODE_ENV=production"}, {"env", "JAVA_TOOL_OPTIONS=-Xmx2g"}, {"env", "NODE_OPTIONS=--no-warnings"}, {"catatonit", "-g", "--"}, {"catatonit"}, {"nice", "nohup"}, {"timeout", "60"}, {"timeout", "-s", "INT", "60"}, {"ionice", "-c2"}, {"busybox", "nice"}, {"/bin/busybox", "env", "A=B"},
 	}
 	if g.u.Runtime == "python" {
 		lines = append(lines, []string{"opentelemetry-instrument"}, []string{"opentelemetry-instrument", "--traces_exporter", "console"}, []string{"opentelemetry-instrument", "--traces_exporter=console"},
@@ -611,6 +630,7 @@ func (g *generator) script(argv []string) []string {
 	case 5:
 		if bash {
 			line = append(line, "-lc")
+			g.class("login")
 		} else {
 			line = append(line, "-c")
 		}
@@ -777,6 +797,9 @@ func (g *generator) place(argv []string) {
 func (g *generator) buildpack(argv []string) {
 	u := g.u
 	g.class("buildpack")
+	if u.needsWrapper && !u.Existing {
+		g.legit("buildpacks put their own node first")
+	}
 	for i, w := range argv { // a process id would differ
 		argv[i] = strings.ReplaceAll(w, "$$", "$ ")
 	}

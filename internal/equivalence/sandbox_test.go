@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,7 +15,7 @@ import (
 	"time"
 )
 
-// program paths of the sandbox, all of them the stub.
+// program paths of the sandbox: the stub, where real has no program for them.
 var stubPaths = strings.Split(`/app/server /usr/local/bin/gosrv /app/my server /ko-app/web /workspace/main /manager
 /usr/bin/java /opt/java/openjdk/bin/java
 /usr/local/bin/node /usr/bin/dotnet /app/MyApp
@@ -28,6 +27,7 @@ var stubPaths = strings.Split(`/app/server /usr/local/bin/gosrv /app/my server /
 /sbin/tini /usr/bin/tini /usr/bin/dumb-init /sbin/docker-init /usr/bin/catatonit /usr/bin/env /usr/bin/nice /usr/bin/nohup /usr/bin/setsid
 /usr/bin/stdbuf /usr/bin/chpst /sbin/su-exec /usr/local/bin/gosu /usr/bin/setpriv /usr/local/bin/opentelemetry-instrument
 /usr/local/bin/poetry /usr/local/bin/pipenv /usr/local/bin/uv /usr/local/bin/bundle /bin/busybox
+/usr/bin/timeout /usr/bin/ionice /usr/bin/taskset /usr/bin/numactl /usr/bin/sudo
 /usr/local/bin/dlv /dbg/go/bin/dlv /dbg/python/launcher /dbg/nodejs/bin/node
 /cnb/lifecycle/launcher /cnb/process/web /cnb/process/worker /cnb/process/task /layers/bin/node /layers/bin/gunicorn`, "\n")
 
@@ -84,8 +84,6 @@ func buildStub(t testing.TB, dir string) string {
 	return stub
 }
 
-var library = regexp.MustCompile(`(/\S+) \(0x`)
-
 // newSandbox makes a root directory in which /bin/sh is the shell named.
 func newSandbox(t testing.TB, root, stub, shell string) *sandbox {
 	t.Helper()
@@ -95,36 +93,22 @@ func newSandbox(t testing.TB, root, stub, shell string) *sandbox {
 			t.Fatalf("making the sandbox: %v", err)
 		}
 	}
-	copyFile := func(from, to string) {
-		data, err := os.ReadFile(from)
-		must(err)
-		must(os.MkdirAll(filepath.Dir(root+to), 0o755))
-		must(os.WriteFile(root+to, data, 0o755))
-	}
-	for _, d := range []string{"/tmp", "/app", "/srv", "/workspace", "/ports", "/dev", "/root", "/my dir", "/app/sub"} {
+	for _, d := range append(writable, "/ports", "/dev", "/root", "/home/app") {
 		must(os.MkdirAll(root+d, 0o777))
+		must(os.Chmod(root+d, 0o777)) // programs may run as another user
 	}
-	if syscall.Mknod(root+"/dev/null", syscall.S_IFCHR|0o666, 1<<8|3) != nil {
+	must(os.WriteFile(root+"/dev/null", nil, 0o666))
+	if os.Remove(root+"/dev/null") != nil || syscall.Mknod(root+"/dev/null", syscall.S_IFCHR|0o666, 1<<8|3) != nil {
 		must(os.WriteFile(root+"/dev/null", nil, 0o666))
 	}
-	for _, s := range []string{"dash", "bash"} {
-		file, err := exec.LookPath(s)
-		must(err)
-		copyFile(file, "/bin/"+s)
-		if s == shell {
-			copyFile(file, "/bin/sh")
-		}
-		out, err := exec.Command("ldd", file).Output()
-		must(err)
-		for _, m := range library.FindAllStringSubmatch(string(out), -1) {
-			copyFile(m[1], m[1])
-		}
-	}
-	must(os.Link(root+"/bin/dash", root+"/bin/ash"))
-	copyFile(stub, "/stub")
+	must(os.Chmod(root+"/dev/null", 0o666))
+	b := builder{t, root, map[string]bool{}}
+	b.shells(shell)
+	b.programs()
+	must(copyFile(stub, root+"/stub"))
 	for _, line := range stubPaths {
 		for _, p := range strings.Split(strings.ReplaceAll(line, "/app/my server", "/app/my\x00server"), " ") {
-			if p = strings.ReplaceAll(p, "\x00", " "); p == "" {
+			if p = strings.ReplaceAll(p, "\x00", " "); p == "" || b.real[p] {
 				continue
 			}
 			must(os.MkdirAll(filepath.Dir(root+p), 0o755))
@@ -211,10 +195,23 @@ func (s *sandbox) run(c start) (outcome, error) {
 	if err := os.WriteFile(s.root+"/cnb.txt", []byte(c.cnb), 0o644); err != nil {
 		return o, err
 	}
-	os.Remove(s.root + "/log")
+	if err := os.WriteFile(s.root+"/log", nil, 0o666); err != nil {
+		return o, err
+	}
+	if err := os.Chmod(s.root+"/log", 0o666); err != nil {
+		return o, err
+	}
 	s.launches++
+	// What runs in the background, in a session of its own (setsid) even, holds a file open that is no use to anybody.
+	alive, held, err := os.Pipe()
+	if err != nil {
+		return o, err
+	}
+	defer alive.Close()
+	defer held.Close()
 	var stdout, stderr bytes.Buffer
 	cmd := &exec.Cmd{Path: file, Args: c.argv, Dir: c.dir, Stdout: &stdout, Stderr: &stderr, SysProcAttr: &syscall.SysProcAttr{Chroot: s.root, Setpgid: true}}
+	cmd.ExtraFiles = append(make([]*os.File, 60), held)
 	cmd.Env = []string{}
 	for k, v := range c.env {
 		cmd.Env = append(cmd.Env, k+"="+v)
@@ -223,7 +220,8 @@ func (s *sandbox) run(c start) (outcome, error) {
 		return o, fmt.Errorf("starting %q in %s: %w", c.argv, c.dir, err)
 	}
 	timer := time.AfterFunc(20*time.Second, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
-	err := cmd.Wait()
+	held.Close()
+	err = cmd.Wait()
 	if !timer.Stop() {
 		return o, fmt.Errorf("%q did not end", c.argv)
 	}
@@ -234,10 +232,8 @@ func (s *sandbox) run(c start) (outcome, error) {
 			return o, err
 		}
 	}
-	// What runs in the background and writes elsewhere may still be at it.
-	for end := time.Now().Add(2 * time.Second); syscall.Kill(-cmd.Process.Pid, 0) == nil && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
-	}
+	alive.SetReadDeadline(time.Now().Add(2 * time.Second))
+	alive.Read(make([]byte, 1))
 	o.output["stdout"], o.output["stderr"] = stdout.String(), stderr.String()
 	data, _ := os.ReadFile(s.root + "/log")
 	for _, line := range strings.Split(strings.TrimSuffix(string(data), "\n"), "\n") {

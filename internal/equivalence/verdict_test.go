@@ -331,7 +331,8 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 		if n := len(was.entries); was.exit != 0 && len(is.entries) > n { // a variable that is set now: set -u
 			is.entries, i = is.entries[:n], n
 		}
-		if i >= 0 || was.exit != 0 && is.exit != 0 {
+		nothing := len(was.entries) == 0 && len(is.entries) == 0 // a launcher refused its options, behind setsid even
+		if nothing || i >= 0 || was.exit != 0 && is.exit != 0 {
 			was.exit, was.output, is.exit, is.output = 0, nil, 0, nil
 		}
 	}
@@ -396,6 +397,9 @@ var (
 	// shellMessage is how bash begins a message: with $0, which may be another program's name, and the line.
 	shellMessage = regexp.MustCompile(`^.*: line \d+: `)
 
+	// tiniMessage is what tini says of itself, and of the name and number of what it starts.
+	tiniMessage = regexp.MustCompile(`(?m)^\[[A-Z]+ +tini \(\d+\)\].*$|^Zombie processes will not.*$|^To fix the problem, use the -s.*$`)
+
 	jdwp     = regexp.MustCompile(`^-agentlib:jdwp=transport=dt_socket,server=y,address=\d+,suspend=[ny],quiet=y$`)
 	inspect  = regexp.MustCompile(`^--inspect(-brk)?=0\.0\.0\.0:\d+$`)
 	nodeOpts = regexp.MustCompile(`^--node-options=--inspect(-brk)?=0\.0\.0\.0:\d+$`)
@@ -409,12 +413,14 @@ func differ(was, is outcome, u unit, hidden bool) string {
 	a, b := was.entries, is.entries
 	key := func(e entry) string {
 		level := slices.IndexFunc(e.env, func(v string) bool { return strings.HasPrefix(v, "SHLVL=") }) // tells two of one program apart
-		return strings.Join(append([]string{e.path, e.dir, strings.Join(e.env[max(level, 0):level+1], "")}, e.argv...), "\x00")
+		own := slices.DeleteFunc(slices.Clone(e.argv), debuggers)
+		return strings.Join(append([]string{e.path, e.dir, strings.Join(e.env[max(level, 0):level+1], "")}, own...), "\x00")
 	}
 	lines := func(text string) string { // of programs that run at the same time come in any order
 		if !u.Unordered {
 			return text
 		}
+		text = tiniMessage.ReplaceAllString(text, "")
 		return strings.Join(slices.Sorted(strings.Lines(text)), "")
 	}
 	if u.Unordered {
@@ -462,7 +468,7 @@ func differ(was, is outcome, u unit, hidden bool) string {
 			var lines []string
 			for _, line := range strings.Split(text, "\n") {
 				line = shellMessage.ReplaceAllString(line, "")
-				if !u.AppUnknown || line != "launcher: started without a debugger" {
+				if (!u.AppUnknown || line != "launcher: started without a debugger") && !tiniMessage.MatchString(line) {
 					lines = append(lines, line)
 				}
 			}
@@ -477,6 +483,11 @@ func differ(was, is outcome, u unit, hidden bool) string {
 		return fmt.Sprintf("output %q, was %q", y, x)
 	}
 	return ""
+}
+
+// debuggers reports whether a word is one that starts a debugger.
+func debuggers(w string) bool {
+	return jdwp.MatchString(w) || inspect.MatchString(w) || nodeOpts.MatchString(w)
 }
 
 func sameArgv(x, y entry) bool {
@@ -496,7 +507,7 @@ func sameArgv(x, y entry) bool {
 		return true
 	}
 	for i, w := range argv {
-		if jdwp.MatchString(w) || inspect.MatchString(w) || nodeOpts.MatchString(w) {
+		if debuggers(w) {
 			if slices.Equal(x.argv, slices.Delete(slices.Clone(argv), i, i+1)) {
 				return true
 			}
@@ -515,8 +526,10 @@ func envDiffer(was, is []string, hidden bool) string {
 		k, v, _ := strings.Cut(kv, "=")
 		y[k] = v
 	}
-	delete(x, "_")
-	delete(y, "_")
+	for _, k := range []string{"_", "SUDO_COMMAND"} { // the command line, which has words more
+		delete(x, k)
+		delete(y, k)
+	}
 	if hidden {
 		// The result warns that what an unknown object sets these to is hidden.
 		for _, k := range []string{"JAVA_TOOL_OPTIONS", "NODE_OPTIONS", "PATH"} {

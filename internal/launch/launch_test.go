@@ -84,10 +84,10 @@ func TestFind(t *testing.T) {
 		{"/usr/local/bin/python3 -m app", "/usr/local/bin/python3 -m app", "/d/dlv /usr/local/bin/python3 -m app"},
 
 		// Launchers and their options.
-		{"tini node a.js", "node a.js", "tini /d/dlv node a.js"},
+		{"tini node a.js", "node a.js", "tini -- /d/dlv node a.js"},
 		{"/sbin/tini -- node a.js", "node a.js", "/sbin/tini -- /d/dlv node a.js"},
 		{"/usr/bin/tini -g -vv -p SIGTERM -e 143 -- node", "node", "/usr/bin/tini -g -vv -p SIGTERM -e 143 -- /d/dlv node"},
-		{"tini -svg -eSIG node", "node", "tini -svg -eSIG /d/dlv node"},
+		{"tini -svg -eSIG node", "node", "tini -svg -eSIG -- /d/dlv node"},
 		{"tini --version", LauncherUnknownOption, ""},
 		{"tini -h", LauncherUnknownOption, ""},
 		{"tini --", LauncherNoCommand, ""},

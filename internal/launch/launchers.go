@@ -9,7 +9,7 @@ import (
 )
 
 // launcher is a program that runs the rest of its command line. Its options end at the first word that is no option, or
-// behind "--", as getopt does it with a leading "+" in the option string, which all but one of these have.
+// behind "--", as getopt does it with a leading "+" in the option string, which most of these have.
 type launcher struct {
 	names []string
 	// short holds the option letters as getopt writes them: a colon behind those that take a value.
@@ -43,7 +43,8 @@ type launcher struct {
 // getopt strings in their main file.
 func launchers() []launcher {
 	return []launcher{
-		{names: []string{"tini", "tini-static", "docker-init"}, short: "svwgp:e:"},
+		// tini's option string has no "+": where it is linked with glibc (Debian's package), it permutes.
+		{names: []string{"tini", "tini-static", "docker-init"}, short: "svwgp:e:", permutes: true},
 		{names: []string{"dumb-init"}, short: "cvr:", long: "single-child verbose rewrite="},
 		{names: []string{"catatonit"}, short: "g", permutes: true},
 		{names: []string{"env"}, system: true, short: "iu:C:S:va:", long: "ignore-environment unset= chdir= split-string= debug argv0= " +

@@ -355,6 +355,7 @@ func (s *script) others(call *syntax.CallExpr) {
 	var inFunctions []int
 	var leave []func()
 	from := len(s.rest)
+	piped := map[*syntax.Stmt]bool{} // the other parts of the program's pipeline
 	syntax.Walk(s.file, func(n syntax.Node) bool {
 		if n == nil {
 			leave[len(leave)-1]()
@@ -362,11 +363,21 @@ func (s *script) others(call *syntax.CallExpr) {
 			return true
 		}
 		done := func() {}
-		if besides(n) {
+		if besides(n, call) {
 			background++
 			done = func() { background-- }
 		}
 		switch n := n.(type) {
+		case *syntax.Stmt:
+			if piped[n] {
+				background++
+				end := done
+				done = func() { background--; end() }
+			}
+		case *syntax.BinaryCmd:
+			if n.Op == syntax.Pipe || n.Op == syntax.PipeAll {
+				piped[n.X], piped[n.Y] = !contains(n.X, call), !contains(n.Y, call)
+			}
 		case *syntax.FuncDecl:
 			function++
 			done = func() { function-- }
@@ -402,13 +413,14 @@ func (s *script) starts(argv []string) [][]string {
 	return p.found
 }
 
-// besides reports whether what is in a node runs beside what follows.
-func besides(n syntax.Node) bool {
+// besides reports whether what is in a node runs beside the program: a job in the background, or a pipeline that the program is no part
+// of. Of its own pipeline the program's part runs in order.
+func besides(n syntax.Node, call *syntax.CallExpr) bool {
 	switch n := n.(type) {
 	case *syntax.Stmt:
 		return n.Background || n.Coprocess || n.Disown
 	case *syntax.BinaryCmd:
-		return n.Op == syntax.Pipe || n.Op == syntax.PipeAll
+		return (n.Op == syntax.Pipe || n.Op == syntax.PipeAll) && !contains(n, call)
 	case *syntax.ProcSubst, *syntax.CoprocClause:
 		return true
 	}
