@@ -13,9 +13,6 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// resolveJobs is how many images are resolved at a time: enough to hide latency, few enough for a registry's limits.
-const resolveJobs = 8
-
 // itemEntries reads the ImageConfigs resources among the objects.
 func itemEntries(set *manifest.Set) ([]image.Entry, error) {
 	var listed []image.Entry

@@ -164,9 +164,9 @@ func interrupted(ctx context.Context) error {
 
 // resolve finds the configurations of the images that a scope needs, and then of the support images, which it lists.
 func resolve(ctx context.Context, source image.Source, scope *transform.Scope) (images map[image.Want]image.Result, support []image.Want) {
-	images = image.ResolveAll(ctx, source, scope.Images(), resolveJobs)
+	images = image.ResolveAll(ctx, source, scope.Images())
 	support = scope.SupportImages(images)
-	maps.Copy(images, image.ResolveAll(ctx, source, support, resolveJobs))
+	maps.Copy(images, image.ResolveAll(ctx, source, support))
 	return images, support
 }
 

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The benchmarks resolve 1 and 100 distinct images, with 8 jobs.
+// The benchmarks resolve 1 and 100 distinct images, Jobs at a time.
 
 func benchmark(b *testing.B, n int, image func(i int) string, source func() Source) {
 	wants := make([]Want, n)
@@ -15,7 +15,7 @@ func benchmark(b *testing.B, n int, image func(i int) string, source func() Sour
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		for w, r := range ResolveAll(context.Background(), source(), wants, 8) {
+		for w, r := range ResolveAll(context.Background(), source(), wants) {
 			if r.Err != nil {
 				b.Fatalf("%v: %v", w, r.Err)
 			}

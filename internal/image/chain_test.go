@@ -79,7 +79,7 @@ func TestChainStopsAtErrors(t *testing.T) {
 func Example() {
 	lock := NewEntries("images.lock.yaml", []Entry{{Image: "gcr.io/acme/web:v1", Config: v1.Config{Entrypoint: []string{"/app"}}}})
 	source := Chain(lock, Offline())
-	results := ResolveAll(context.Background(), source, []Want{{Image: "gcr.io/acme/web:v1"}, {Image: "nginx"}}, 4)
+	results := ResolveAll(context.Background(), source, []Want{{Image: "gcr.io/acme/web:v1"}, {Image: "nginx"}})
 	for _, image := range []string{"gcr.io/acme/web:v1", "nginx"} {
 		r := results[Want{Image: image}]
 		fmt.Println(image, r.Config.Entrypoint, r.Config.From, r.Err)

@@ -27,26 +27,27 @@ type files interface {
 // fileStore is a store over the blobs/ of files.
 type fileStore struct{ files files }
 
-func (s fileStore) blob(ctx context.Context, d v1.Descriptor) ([]byte, error) {
-	b, err := s.files.read(ctx, "blobs/"+d.Digest.Algorithm+"/"+d.Digest.Hex)
+func (s fileStore) blob(ctx context.Context, h v1.Hash) ([]byte, error) {
+	b, err := s.files.read(ctx, "blobs/"+h.Algorithm+"/"+h.Hex)
 	if errors.Is(err, errMissing) {
-		return nil, fmt.Errorf("blob %s is %w", d.Digest, errMissing)
+		return nil, fmt.Errorf("blob %s is %w", h, errMissing)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("blob %s: %w", d.Digest, err)
+		return nil, fmt.Errorf("blob %s: %w", h, err)
 	}
-	if err := verify(d.Digest, b); err != nil {
+	if err := verify(h, b); err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
-func (s fileStore) manifest(ctx context.Context, d v1.Descriptor) ([]byte, error) {
-	return s.blob(ctx, d)
-}
-
-func (s fileStore) config(ctx context.Context, d v1.Descriptor) ([]byte, error) {
-	return s.blob(ctx, d)
+// document implements store.
+func (s fileStore) document(ctx context.Context, _ kind, h v1.Hash, use func([]byte) error) error {
+	b, err := s.blob(ctx, h)
+	if err != nil {
+		return err
+	}
+	return use(b)
 }
 
 // folder is the files of a folder.
@@ -75,22 +76,12 @@ func (f folder) read(ctx context.Context, name string) ([]byte, error) {
 	return readDocument(file, name)
 }
 
-// readDocument reads r to its end, or fails where that is beyond maxDocument.
-func readDocument(r io.Reader, name string) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	if len(b) > maxDocument {
-		return nil, fmt.Errorf("%s has more than %d MiB, which no image manifest or configuration has", name, maxDocument>>20)
-	}
-	return b, nil
-}
-
 // Bounds on what is kept of an archive.
 const (
 	maxMembers = 1 << 18  // members, of which only name, offset and size are kept
-	maxKept    = 64 << 20 // bytes of the JSON members of a compressed archive
+	maxName    = 4096     // bytes of a member's name that is kept: those of images have a hundred
+	maxNames   = 32 << 20 // bytes of the names of members
+	maxKept    = 32 << 20 // bytes of the JSON members of a compressed archive
 	maxPasses  = 16       // readings of a compressed archive from its start
 )
 
@@ -106,7 +97,8 @@ type archive struct {
 	path       string
 	compressed bool
 	members    map[string]*member
-	kept       int64
+	kept       int64 // bytes of content
+	names      int   // bytes of names
 	passes     int
 }
 
@@ -181,7 +173,15 @@ func (a *archive) scan(ctx context.Context, want string) error {
 		if count >= maxMembers {
 			return fmt.Errorf("it has more than %d members", maxMembers)
 		}
+		if len(h.Name) > maxName || len(h.Linkname) > maxName {
+			continue // nothing that counts has such a name
+		}
 		name := path.Clean("/" + h.Name)[1:]
+		if want == "" {
+			if a.names += len(name) + len(h.Linkname); a.names > maxNames {
+				return fmt.Errorf("the names of its members have more than %d MiB", maxNames>>20)
+			}
+		}
 		switch h.Typeflag {
 		case tar.TypeReg:
 		case tar.TypeLink, tar.TypeSymlink:
@@ -210,8 +210,7 @@ func (a *archive) scan(ctx context.Context, want string) error {
 			}
 			continue
 		}
-		const small = 4 << 20
-		if h.Size == 0 || h.Size > small || a.kept+h.Size > maxKept {
+		if h.Size == 0 || h.Size > maxDocument || a.kept+h.Size > maxKept {
 			continue
 		}
 		start := make([]byte, 1)
@@ -254,7 +253,7 @@ func (a *archive) read(ctx context.Context, name string) ([]byte, error) {
 	case m.content != nil:
 		return m.content, nil
 	case m.size > maxDocument:
-		return nil, fmt.Errorf("%s has more than %d MiB, which no image manifest or configuration has", name, maxDocument>>20)
+		return nil, tooLarge(name)
 	case a.compressed:
 		if a.passes++; a.passes > maxPasses {
 			return nil, fmt.Errorf("%s is one document too many for a compressed archive; decompress it first", name)

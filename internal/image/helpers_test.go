@@ -253,3 +253,12 @@ func helmChart(t testing.TB) v1.Image {
 	t.Helper()
 	return mutate.ConfigMediaType(mutate.MediaType(newImage(t, ""), types.OCIManifestSchema1), "application/vnd.cncf.helm.config.v1+json")
 }
+
+func mustRef(t testing.TB, s string) name.Reference {
+	t.Helper()
+	ref, err := name.ParseReference(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}

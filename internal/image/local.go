@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"debuggable.dev/debuggable/internal/foreign"
 )
 
 // Local is a source of the images in an OCI image layout or in an archive on this machine. It is opened when it is first
@@ -36,12 +39,13 @@ type Local struct {
 	roots  []root       // of index.json
 	whole  v1.Hash      // the digest of index.json
 	saved  []savedImage // of manifest.json
-	cache  map[v1.Hash][]v1.Descriptor
+	cache  map[v1.Hash][]descriptor
+	listed int // images in cache
 }
 
 // root is an image or an index that a layout's index.json lists.
 type root struct {
-	desc     v1.Descriptor
+	desc     descriptor
 	names    []string // normalised references
 	tag      string   // a bare tag: a name without the image's
 	artifact bool     // not an image: an attestation, a chart
@@ -64,7 +68,7 @@ func NewLayout(spec string) *Local { return newLocal("layout", spec) }
 func NewArchive(spec string) *Local { return newLocal("archive", spec) }
 
 func newLocal(kind, spec string) *Local {
-	return &Local{kind: kind, spec: spec, gate: make(chan struct{}, 1), cache: map[v1.Hash][]v1.Descriptor{}}
+	return &Local{kind: kind, spec: spec, gate: make(chan struct{}, 1), cache: map[v1.Hash][]descriptor{}}
 }
 
 // String names the source for people, like `layout build/oci`.
@@ -203,18 +207,15 @@ func (l *Local) loadIndex(ctx context.Context) (bool, error) {
 		return true, err
 	}
 	var index struct {
-		Manifests []v1.Descriptor `json:"manifests"`
+		Manifests descriptors `json:"manifests"`
 	}
 	if err := json.Unmarshal(b, &index); err != nil {
 		return true, fmt.Errorf("index.json: %w", err)
 	}
-	if len(index.Manifests) > maxImages {
-		return true, fmt.Errorf("index.json lists more than %d images", maxImages)
-	}
-	l.whole, _, _ = v1.SHA256(strings.NewReader(string(b)))
+	l.whole, _, _ = v1.SHA256(bytes.NewReader(b))
 	for _, d := range index.Manifests {
 		r := root{desc: d, artifact: !runnable(d)}
-		for _, key := range []string{"io.containerd.image.name", "org.opencontainers.image.ref.name"} {
+		for _, key := range []string{containerdName, refNameKey} {
 			n := d.Annotations[key]
 			if n == "" {
 				continue
@@ -264,7 +265,7 @@ func (l *Local) find(ctx context.Context, ref name.Reference, platform v1.Platfo
 	var config Config
 	err = ErrNotFound
 	if len(roots) > 0 {
-		config, err = picker{l.store, l.sparse}.pick(ctx, roots, platform)
+		config, err = (&picker{store: l.store, sparse: l.sparse}).pick(ctx, roots, platform)
 		if err == nil {
 			return config, nil
 		}
@@ -304,13 +305,13 @@ func (l *Local) nameless() bool {
 }
 
 // rootsOf returns the descriptors that ref names; none if the layout has no such image.
-func (l *Local) rootsOf(ctx context.Context, ref name.Reference) ([]v1.Descriptor, error) {
+func (l *Local) rootsOf(ctx context.Context, ref name.Reference) ([]descriptor, error) {
 	if l.tie != nil && ref.Name() == l.tie.Name() {
 		if roots, err := l.tied(); len(roots) > 0 || err != nil {
 			return roots, err
 		}
 	}
-	var named []v1.Descriptor
+	var named []descriptor
 	for _, r := range l.roots {
 		if slices.Contains(r.names, ref.Name()) {
 			named = append(named, r.desc)
@@ -334,11 +335,11 @@ func (l *Local) rootsOf(ctx context.Context, ref name.Reference) ([]v1.Descripto
 	if err != nil || d == nil {
 		return nil, err
 	}
-	return []v1.Descriptor{*d}, nil
+	return []descriptor{*d}, nil
 }
 
-func (l *Local) all() []v1.Descriptor {
-	var ds []v1.Descriptor
+func (l *Local) all() []descriptor {
+	var ds []descriptor
 	for _, r := range l.roots {
 		if !r.artifact {
 			ds = append(ds, r.desc)
@@ -349,7 +350,7 @@ func (l *Local) all() []v1.Descriptor {
 
 // byDigest searches ds and the indexes among them for the digest h. An index that cannot be read hides nothing that is
 // asked for elsewhere, so that it is an error only when h is not found.
-func (l *Local) byDigest(ctx context.Context, ds []v1.Descriptor, h v1.Hash, depth int, seen map[v1.Hash]bool) (*v1.Descriptor, error) {
+func (l *Local) byDigest(ctx context.Context, ds []descriptor, h v1.Hash, depth int, seen map[v1.Hash]bool) (*descriptor, error) {
 	for _, d := range ds {
 		if d.Digest == h {
 			return &d, nil
@@ -366,7 +367,7 @@ func (l *Local) byDigest(ctx context.Context, ds []v1.Descriptor, h v1.Hash, dep
 		seen[d.Digest] = true
 		children, err := l.children(ctx, d)
 		if err == nil {
-			var found *v1.Descriptor
+			var found *descriptor
 			if found, err = l.byDigest(ctx, children, h, depth+1, seen); found != nil {
 				return found, nil
 			}
@@ -378,11 +379,11 @@ func (l *Local) byDigest(ctx context.Context, ds []v1.Descriptor, h v1.Hash, dep
 	return nil, unread
 }
 
-func (l *Local) children(ctx context.Context, d v1.Descriptor) ([]v1.Descriptor, error) {
+func (l *Local) children(ctx context.Context, d descriptor) ([]descriptor, error) {
 	if ds, ok := l.cache[d.Digest]; ok {
 		return ds, nil
 	}
-	b, err := l.store.manifest(ctx, d)
+	b, err := l.store.blob(ctx, d.Digest)
 	if err != nil {
 		return nil, err
 	}
@@ -390,13 +391,16 @@ func (l *Local) children(ctx context.Context, d v1.Descriptor) ([]v1.Descriptor,
 	if err != nil {
 		return nil, err
 	}
-	l.cache[d.Digest] = doc.Manifests
+	const most = 1 << 16 // images that are kept in mind
+	if l.listed += len(doc.Manifests); l.listed <= most {
+		l.cache[d.Digest] = doc.Manifests
+	}
 	return doc.Manifests, nil
 }
 
 // tied returns what IMAGE=PATH stands for.
-func (l *Local) tied() ([]v1.Descriptor, error) {
-	var tagged, named []v1.Descriptor
+func (l *Local) tied() ([]descriptor, error) {
+	var tagged, named []descriptor
 	var names []string
 	for _, r := range l.roots {
 		if r.artifact {
@@ -472,6 +476,12 @@ func (l *Local) loadSaved(ctx context.Context, saved []savedImage, platform v1.P
 		return *cs[0].config, nil
 	}
 	if c := best(cs, platform); c != nil {
+		for i, other := range cs {
+			if other.platform != nil && rank(platform, *other.platform) == rank(platform, *c.platform) && !sameSettings(*c.config, *other.config) {
+				return Config{}, fmt.Errorf("manifest.json has two images of this name, %s and %s, which differ: remove one of them",
+					foreign.Short(saved[slices.Index(cs, c)].Config), foreign.Short(saved[i].Config))
+			}
+		}
 		return *c.config, nil
 	}
 	var have []*v1.Platform

@@ -1,22 +1,23 @@
 package image
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
+	"debuggable.dev/debuggable/internal/foreign"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
 // RegistryOptions say how registries are reached. The zero value is a good start: standard keychains, proxies from the
@@ -32,10 +33,13 @@ type RegistryOptions struct {
 	Transport http.RoundTripper
 	// Keychain finds credentials; nil for those of Docker and Podman (auth files, credential helpers).
 	Keychain authn.Keychain
-	// Timeout bounds the time for one image, with all its requests and retries; 30 seconds where it is 0.
+	// Timeout bounds the time for one image, with all its requests and retries; 30 seconds where it is 0. A host that has taken all
+	// of it several times is given a little of it for its other images.
 	Timeout time.Duration
+	// Total bounds the time for all images, from the first on; 2 minutes where it is 0.
+	Total time.Duration
 	// Backoff is the wait ahead of the first retry, four times as long ahead of the next; 250 milliseconds where it is
-	// 0. A registry's Retry-After is waited for where it is longer, up to 10 seconds.
+	// 0. A registry's Retry-After is waited for where it is longer; beyond 10 seconds there is no retry.
 	Backoff time.Duration
 	// CacheDir is where indexes, manifests and configurations are kept by digest, "" for nowhere. It is created when
 	// there is something to keep. See DefaultCacheDir.
@@ -44,9 +48,11 @@ type RegistryOptions struct {
 
 const (
 	defaultTimeout = 30 * time.Second
+	defaultTotal   = 2 * time.Minute
 	defaultBackoff = 250 * time.Millisecond
-	attempts       = 3 // for each request, the first included
-	maxRetryAfter  = 10 * time.Second
+
+	small     = 64 << 10 // bytes: many more than most manifests and configurations have
+	manyLarge = 4        // documents of more than that are read at a time, since decoding takes a multiple
 )
 
 // Registry is a source that asks the registry that a reference names. It fetches indexes, manifests and configurations,
@@ -55,10 +61,12 @@ const (
 type Registry struct {
 	opts  RegistryOptions
 	cache *cache
-
-	mu    sync.Mutex
+	large chan struct{}     // holds a token for each large document that is read
 	base  http.RoundTripper // opts.Transport or the default one
 	loose http.RoundTripper // base for insecure hosts
+
+	mu    sync.Mutex
+	end   time.Time // of all requests; zero until the first image
 	hosts map[string]*host
 }
 
@@ -73,61 +81,109 @@ func NewRegistry(o RegistryOptions) *Registry {
 	if o.Keychain == nil {
 		o.Keychain = authn.DefaultKeychain
 	}
-	return &Registry{opts: o, cache: &cache{dir: o.CacheDir}, hosts: map[string]*host{}}
+	if o.Total <= 0 {
+		o.Total = defaultTotal
+	}
+	r := &Registry{opts: o, cache: &cache{dir: o.CacheDir}, hosts: map[string]*host{}, large: make(chan struct{}, manyLarge)}
+	r.base = o.Transport
+	if r.base == nil {
+		r.base = &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			TLSHandshakeTimeout:    10 * time.Second,
+			ResponseHeaderTimeout:  20 * time.Second,
+			MaxResponseHeaderBytes: 256 << 10,
+			ForceAttemptHTTP2:      true,
+			MaxIdleConnsPerHost:    Jobs,
+			IdleConnTimeout:        90 * time.Second,
+		}
+	}
+	r.loose = r.base
+	if t, ok := r.base.(*http.Transport); ok && len(o.Insecure) > 0 {
+		t = t.Clone()
+		if t.TLSClientConfig == nil {
+			t.TLSClientConfig = &tls.Config{}
+		}
+		t.TLSClientConfig.InsecureSkipVerify = true // #nosec G402: the user lists these hosts
+		r.loose = t
+	}
+	return r
 }
 
 func (r *Registry) String() string { return "registry" }
 
 // Config implements Source.
 func (r *Registry) Config(ctx context.Context, ref name.Reference, platform v1.Platform) (Config, error) {
-	timeout := r.opts.Timeout
-	if r.host(ref).givesUp() {
-		timeout = 0 // only the cache may know it
-	}
-	limited, cancel := context.WithTimeout(ctx, timeout)
+	h := r.host(ref)
+	limited, cancel := context.WithTimeout(ctx, min(h.timeLimit(), r.left()))
 	defer cancel()
-	config, err := r.find(limited, ref, platform)
+	start := time.Now()
+	config, err := r.find(limited, h, ref, platform)
 	if err == nil {
 		config.From = r.String()
 		return config, nil
 	}
-	reg := ref.Context().Registry.RegistryStr()
+	if limited.Err() != nil && ctx.Err() == nil && time.Since(start) >= r.opts.Timeout {
+		h.ranOutOfTime()
+	}
+	return Config{}, r.explain(ctx, limited, h, ref, err)
+}
+
+// left is how much time there is for an image because of all the others.
+func (r *Registry) left() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.end.IsZero() {
+		r.end = time.Now().Add(r.opts.Total)
+	}
+	return time.Until(r.end)
+}
+
+// explain says what an error means, and what to do. What the registry says comes into it without secrets and cut.
+func (r *Registry) explain(ctx, limited context.Context, h *host, ref name.Reference, err error) error {
+	reg := h.name()
 	doing := fmt.Sprintf("asking registry %s for %s", reg, ref)
 	switch {
 	case ctx.Err() != nil:
-		return Config{}, &sourceError{doing, ctx.Err()}
+		return &sourceError{doing, ctx.Err()}
+	case limited.Err() != nil && r.left() <= 0:
+		return &sourceError{doing, fmt.Errorf("no answer within the %s that there are for all images: %w", r.opts.Total, limited.Err())}
 	case limited.Err() != nil:
-		r.host(ref).ranOutOfTime()
-		return Config{}, &sourceError{doing, fmt.Errorf("no answer within %s: %w", r.opts.Timeout, limited.Err())}
+		return &sourceError{doing, fmt.Errorf("no answer within %s: %w", r.opts.Timeout, limited.Err())}
 	}
 	if nf := new(notFound); errors.As(err, &nf) {
-		return Config{}, &notFound{"registry " + reg + ": " + nf.detail}
+		return &notFound{"registry " + reg + ": " + foreign.Message(nf.detail, h.secrets)}
 	}
-	var te *transport.Error
-	if errors.As(err, &te) {
-		switch te.StatusCode {
-		case http.StatusNotFound:
-			return Config{}, &notFound{"registry " + reg + " does not have it"}
-		case http.StatusUnauthorized, http.StatusForbidden:
-			login := "docker login " + reg
-			if reg == name.DefaultRegistry {
-				login = "docker login"
-			}
-			help := fmt.Sprintf("the image does not exist, or needs credentials: log in with `%s`", login)
-			if kerr := r.host(ref).keychainError(); kerr != nil {
-				help += fmt.Sprintf(" (credentials could not be read: %v)", kerr)
-			}
-			return Config{}, &sourceError{doing, fmt.Errorf("%w; %s", err, help)}
+	said := error(&foreignError{err, foreign.Message(err.Error(), h.secrets)})
+	switch status(err) {
+	case http.StatusNotFound:
+		return &notFound{"registry " + reg + " does not have it"}
+	case http.StatusUnauthorized, http.StatusForbidden:
+		login := "docker login " + reg
+		if reg == name.DefaultRegistry {
+			login = "docker login"
 		}
-	}
-	if status(err) == http.StatusTooManyRequests {
-		err = fmt.Errorf("%w; wait, log in, or write a lock file once and use that", err)
+		said = fmt.Errorf("%w; the image does not exist, or needs credentials: log in with `%s`", said, login)
+		if kerr := h.keys.err(); kerr != nil {
+			said = fmt.Errorf("%w (credentials could not be read: %s)", said, foreign.Message(kerr.Error(), h.secrets))
+		}
+	case http.StatusTooManyRequests:
+		said = fmt.Errorf("%w; wait, log in, or write a lock file once and use that", said)
 	}
 	if untrusted(err) {
-		err = fmt.Errorf("%w; add %s to insecureRegistries if this is intended", err, reg)
+		said = fmt.Errorf("%w; add %s to insecureRegistries if this is intended", said, reg)
 	}
-	return Config{}, &sourceError{doing, err}
+	return &sourceError{doing, said}
 }
+
+// foreignError is an error whose text is somebody else's, made fit to be shown.
+type foreignError struct {
+	error
+	text string
+}
+
+func (e *foreignError) Error() string { return e.text }
+func (e *foreignError) Unwrap() error { return e.error }
 
 // untrusted reports whether err is about a server that does not prove who it is.
 func untrusted(err error) bool {
@@ -140,62 +196,23 @@ func untrusted(err error) bool {
 		errors.Is(err, errPlain) || speaksPlain(err)
 }
 
-func (r *Registry) find(ctx context.Context, ref name.Reference, platform v1.Platform) (Config, error) {
-	s, err := r.store(ref)
+func (r *Registry) find(ctx context.Context, h *host, ref name.Reference, platform v1.Platform) (Config, error) {
+	s := &repoStore{access: &access{host: h, repo: ref.Context()}, cache: r.cache, large: r.large}
+	root, err := s.root(ctx, ref)
 	if err != nil {
 		return Config{}, err
 	}
-	d, err := s.root(ctx, ref)
-	if err != nil {
-		return Config{}, err
-	}
-	return picker{store: s}.pick(ctx, []v1.Descriptor{d}, platform)
-}
-
-// store returns the store of the repository that ref is in.
-func (r *Registry) store(ref name.Reference) (*repoStore, error) {
-	h := r.host(ref)
-	repo := ref.Context()
-	if h.plain { // lets the library try plain http
-		var err error
-		if repo, err = name.NewRepository(repo.Name(), name.Insecure); err != nil {
-			return nil, err
-		}
-	}
-	return &repoStore{host: h, repo: repo, cache: r.cache, first: map[v1.Hash][]byte{}}, nil
+	return (&picker{store: s}).pick(ctx, []descriptor{{Digest: root}}, platform)
 }
 
 func (r *Registry) host(ref name.Reference) *host {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.base == nil {
-		r.base = r.opts.Transport
-		if r.base == nil {
-			r.base = &http.Transport{
-				Proxy:                 http.ProxyFromEnvironment,
-				DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-				TLSHandshakeTimeout:   10 * time.Second,
-				ResponseHeaderTimeout: 20 * time.Second,
-				ForceAttemptHTTP2:     true,
-				MaxIdleConnsPerHost:   16, // about as many as images are resolved at a time
-				IdleConnTimeout:       90 * time.Second,
-			}
-		}
-		r.loose = r.base
-		if t, ok := r.base.(*http.Transport); ok && len(r.opts.Insecure) > 0 {
-			t = t.Clone()
-			if t.TLSClientConfig == nil {
-				t.TLSClientConfig = &tls.Config{}
-			}
-			t.TLSClientConfig.InsecureSkipVerify = true // #nosec G402: the user lists these hosts
-			r.loose = t
-		}
-	}
-	reg := ref.Context().Registry.RegistryStr()
-	h := r.hosts[reg]
+	reg := ref.Context().Registry
+	h := r.hosts[reg.RegistryStr()]
 	if h == nil {
 		h = newHost(reg, r)
-		r.hosts[reg] = h
+		r.hosts[reg.RegistryStr()] = h
 	}
 	return h
 }
@@ -218,123 +235,96 @@ func (r *Registry) insecure(hostport string) bool {
 	return false
 }
 
-// loopback reports whether hostport is this machine.
-func loopback(hostport string) bool {
-	h := hostport
-	if bare, _, err := net.SplitHostPort(hostport); err == nil {
-		h = bare
-	}
-	if h == "localhost" || strings.HasSuffix(h, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(strings.Trim(h, "[]"))
-	return ip != nil && ip.IsLoopback()
-}
-
 // repoStore is the store of one repository, for one image: what the registry has, with the cache in front.
 type repoStore struct {
-	host  *host
-	repo  name.Repository
-	cache *cache
-	first map[v1.Hash][]byte // what root has read already
-	asked v1.Hash            // the digest that the reference has, if it has one
+	access *access
+	cache  *cache
+	large  chan struct{}
+	asked  v1.Hash // what the reference names
+	first  []byte  // its content, where that was read already and is small
 }
 
-// root returns the descriptor that ref stands for.
-func (s *repoStore) root(ctx context.Context, ref name.Reference) (v1.Descriptor, error) {
+// root returns the digest that ref stands for.
+func (s *repoStore) root(ctx context.Context, ref name.Reference) (v1.Hash, error) {
+	var err error
 	if d, ok := ref.(name.Digest); ok {
-		var err error
 		s.asked, err = v1.NewHash(d.DigestStr())
-		return v1.Descriptor{Digest: s.asked}, err
+		return s.asked, err
 	}
-	tag := s.repo.Tag(ref.Identifier())
-	if s.cache.dir != "" {
-		var d *v1.Descriptor
-		err := s.host.do(ctx, s.repo, func(ctx context.Context, p *remote.Puller) (err error) {
-			d, err = p.Head(ctx, tag)
+	// Registries bound how often manifests are read, but not how often they are asked for a digest. Where the cache has not seen the
+	// tag it is all the same: the manifest has to be read.
+	if s.cache.knows(ref.Name()) {
+		var h v1.Hash
+		err := s.access.ask(ctx, http.MethodHead, manifests, ref.Identifier(), func(resp *http.Response) (err error) {
+			h, err = v1.NewHash(resp.Header.Get("Docker-Content-Digest"))
 			return err
 		})
-		if err == nil {
-			return v1.Descriptor{Digest: d.Digest}, nil
-		}
-		if code := status(err); code == http.StatusNotFound || code == http.StatusTooManyRequests || code == 0 && transient(err) || ctx.Err() != nil {
-			return v1.Descriptor{}, err
+		code := status(err)
+		if err == nil || code == http.StatusNotFound || code == http.StatusTooManyRequests || code == 0 && transient(err) || ctx.Err() != nil {
+			return h, err
 		}
 		// Not every registry answers HEAD in full, and those that refuse say why only to GET.
 	}
-	var got *remote.Descriptor
-	err := s.host.do(ctx, s.repo, func(ctx context.Context, p *remote.Puller) (err error) {
-		got, err = p.Get(ctx, tag)
-		return err
+	err = s.fetch(ctx, manifests, ref.Identifier(), func(b []byte) (err error) {
+		// The digest is that of the bytes, whatever Docker-Content-Digest says.
+		if s.asked, _, err = v1.SHA256(bytes.NewReader(b)); err != nil {
+			return err
+		}
+		if len(b) <= small {
+			s.first = b
+		}
+		s.cache.put(s.asked, b)
+		s.cache.see(ref.Name(), s.asked)
+		return nil
 	})
-	if err != nil {
-		return v1.Descriptor{}, err
-	}
-	s.first[got.Digest] = got.Manifest
-	s.cache.put(got.Digest, got.Manifest)
-	return v1.Descriptor{Digest: got.Digest}, nil
+	return s.asked, err
 }
 
-func (s *repoStore) manifest(ctx context.Context, d v1.Descriptor) ([]byte, error) {
-	if b := s.first[d.Digest]; b != nil {
-		return b, nil
+// document implements store.
+func (s *repoStore) document(ctx context.Context, kind kind, h v1.Hash, use func([]byte) error) error {
+	if s.first != nil && h == s.asked {
+		return use(s.first)
 	}
-	return s.cached(ctx, d, func(ctx context.Context, p *remote.Puller) ([]byte, error) {
-		got, err := p.Get(ctx, s.repo.Digest(d.Digest.String()))
-		if err != nil {
-			return nil, err
-		}
-		return got.Manifest, nil
-	})
-}
-
-// config fetches a configuration. To the library any blob is a layer.
-func (s *repoStore) config(ctx context.Context, d v1.Descriptor) ([]byte, error) {
-	return s.cached(ctx, d, func(ctx context.Context, p *remote.Puller) ([]byte, error) {
-		blob, err := p.Layer(ctx, s.repo.Digest(d.Digest.String()))
-		if err != nil {
-			return nil, err
-		}
-		r, err := blob.Compressed()
-		if err != nil {
-			return nil, err
-		}
-		defer r.Close()
-		b, err := readDocument(r, "blob "+d.Digest.String())
-		if err != nil && otherContent(err) {
-			err = errors.Unwrap(err) // the caller names the blob
-		}
-		return b, err
-	})
-}
-
-func (s *repoStore) cached(ctx context.Context, d v1.Descriptor, fetch func(context.Context, *remote.Puller) ([]byte, error)) ([]byte, error) {
-	if b := s.cache.get(d.Digest); b != nil {
-		return b, nil
+	if b := s.cache.get(h); b != nil {
+		return use(b)
 	}
-	var b []byte
-	err := s.host.do(ctx, s.repo, func(ctx context.Context, p *remote.Puller) (err error) {
-		b, err = fetch(ctx, p)
-		return err
+	err := s.fetch(ctx, kind, h.String(), func(b []byte) error {
+		if err := verify(h, b); err != nil {
+			return err
+		}
+		s.cache.put(h, b)
+		return use(b)
 	})
-	switch {
-	case status(err) == http.StatusNotFound && d.Digest != s.asked:
+	if status(err) == http.StatusNotFound && h != s.asked {
 		// The registry has the image, but not all of it.
-		return nil, fmt.Errorf("blob %s is %w", d.Digest, errMissing)
-	case err != nil && otherContent(err):
-		return nil, fmt.Errorf("blob %s is corrupt: %w", d.Digest, err)
-	case err != nil:
-		return nil, err
+		return fmt.Errorf("blob %s is %w", h, errMissing)
 	}
-	if err := verify(d.Digest, b); err != nil {
-		return nil, err
-	}
-	s.cache.put(d.Digest, b)
-	return b, nil
+	return err
 }
 
-// otherContent reports whether the library has found content that is not what its digest says. Its errors for that have no type
-// that others can name.
-func otherContent(err error) bool {
-	return strings.Contains(err.Error(), "error verifying") || strings.Contains(err.Error(), "does not match requested digest")
+// fetch reads a document and hands it over.
+func (s *repoStore) fetch(ctx context.Context, kind kind, id string, use func([]byte) error) error {
+	return s.access.ask(ctx, http.MethodGet, kind, id, func(resp *http.Response) error {
+		what := string(kind) + "/" + id
+		if resp.ContentLength > maxDocument {
+			return tooLarge(what)
+		}
+		b, err := io.ReadAll(io.LimitReader(resp.Body, small+1))
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", what, err)
+		}
+		if len(b) <= small {
+			return use(b)
+		}
+		select {
+		case s.large <- struct{}{}:
+			defer func() { <-s.large }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if b, err = readDocument(io.MultiReader(bytes.NewReader(b), resp.Body), what); err != nil {
+			return err
+		}
+		return use(b)
+	})
 }

@@ -29,11 +29,21 @@ func ParseReference(s string) (name.Reference, error) {
 	return nil, fmt.Errorf("%s is not an image reference: %s", fields.Quote(s), why)
 }
 
-// ResolveAll resolves wants, at most jobs at a time (1 where jobs is less), and returns a Result for each. Wants that
+// Jobs is how many images of one registry are resolved at a time: enough to hide latency, few enough for a registry's limits.
+// maxJobs is how many of all: a host that hangs must not hold up the others, and files that may be open are few.
+const (
+	Jobs    = 32
+	maxJobs = 256
+)
+
+// maxConfigs is the most bytes that the configurations of all images take.
+const maxConfigs = 256 << 20
+
+// ResolveAll resolves wants, at most Jobs of one registry at a time, and returns a Result for each. Wants that
 // come to the same normalised reference and platform are resolved once: nginx is docker.io/library/nginx:latest. An
 // image that cannot be resolved, or whose reference or platform cannot be read, has the error in its Result; it does
 // not keep others from being resolved. An empty Platform is DefaultPlatform.
-func ResolveAll(ctx context.Context, src Source, wants []Want, jobs int) map[Want]Result {
+func ResolveAll(ctx context.Context, src Source, wants []Want) map[Want]Result {
 	type job struct {
 		ref      name.Reference
 		platform v1.Platform
@@ -73,24 +83,65 @@ func ResolveAll(ctx context.Context, src Source, wants []Want, jobs int) map[Wan
 	}
 
 	var mu sync.Mutex
-	var g errgroup.Group
-	g.SetLimit(max(jobs, 1))
-	for _, j := range todo {
-		g.Go(func() error {
-			var r Result
-			if err := ctx.Err(); err != nil {
-				r.Err = fmt.Errorf("resolving %s: %w", j.ref, err)
-			} else {
-				r.Config, r.Err = src.Config(ctx, j.ref, j.platform)
+	size := 0
+	all := make(chan struct{}, maxJobs)
+	resolve := func(j *job) {
+		all <- struct{}{}
+		defer func() { <-all }()
+		var r Result
+		if err := ctx.Err(); err != nil {
+			r.Err = fmt.Errorf("resolving %s: %w", j.ref, err)
+		} else {
+			r.Config, r.Err = src.Config(ctx, j.ref, j.platform)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if size += r.Config.size(); size > maxConfigs {
+			r = Result{}
+		}
+		for _, w := range j.wants {
+			results[w] = r
+		}
+	}
+	var groups sync.WaitGroup
+	for _, jobs := range byRegistry(todo, func(j *job) string { return j.ref.Context().RegistryStr() }) {
+		groups.Go(func() {
+			var g errgroup.Group
+			g.SetLimit(Jobs)
+			for _, j := range jobs {
+				g.Go(func() error {
+					resolve(j)
+					return nil // the results have the errors
+				})
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			for _, w := range j.wants {
-				results[w] = r
-			}
-			return nil
+			_ = g.Wait()
 		})
 	}
-	_ = g.Wait() // the jobs keep their errors in the results
+	groups.Wait()
+	if size > maxConfigs {
+		// Which images these are must not depend on which were first.
+		err := fmt.Errorf("the configurations of all images take more than %d MiB", maxConfigs>>20)
+		for w, r := range results {
+			if r.Err == nil {
+				results[w] = Result{Err: err}
+			}
+		}
+	}
 	return results
+}
+
+// byRegistry groups jobs in the order of their first ones.
+func byRegistry[J any](jobs []J, registry func(J) string) [][]J {
+	var groups [][]J
+	at := map[string]int{}
+	for _, j := range jobs {
+		i, ok := at[registry(j)]
+		if !ok {
+			i = len(groups)
+			at[registry(j)] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], j)
+	}
+	return groups
 }

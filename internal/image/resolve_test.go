@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,7 +37,7 @@ func TestResolveAll(t *testing.T) {
 		{"nginx", "linux/arm64"}, {"nginx", "linux/arm64/v8"}, {"none", "linux/amd64"},
 		{"Bad Ref", "linux/amd64"}, {"nginx", "amd64"}, {"", "linux/amd64"}, {"web@sha256:12", ""},
 	}
-	got := ResolveAll(context.Background(), src, wants, 2)
+	got := ResolveAll(context.Background(), src, wants)
 	if len(got) != 10 {
 		t.Errorf("got %d results, want 10: %v", len(got), got)
 	}
@@ -71,13 +70,10 @@ func TestResolveAll(t *testing.T) {
 			t.Errorf("%s was resolved %d times", what, n)
 		}
 	}
-	if most.Load() > 2 {
-		t.Errorf("%d were resolved at a time, want at most 2", most.Load())
+	if most.Load() > Jobs {
+		t.Errorf("%d were resolved at a time, want at most %d", most.Load(), Jobs)
 	}
-	if got := ResolveAll(context.Background(), src, wants[:1], 0); got[wants[0]].Err != nil {
-		t.Errorf("without jobs: %v", got)
-	}
-	if got := ResolveAll(context.Background(), nil, nil, 1); len(got) != 0 {
+	if got := ResolveAll(context.Background(), nil, nil); len(got) != 0 {
 		t.Errorf("got %v for nothing", got)
 	}
 }
@@ -86,7 +82,7 @@ func TestResolveAllCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	wants := []Want{{"web", ""}, {"api", ""}}
-	for w, r := range ResolveAll(ctx, NewEntries("images", []Entry{entry("web", "", "web")}), wants, 4) {
+	for w, r := range ResolveAll(ctx, NewEntries("images", []Entry{entry("web", "", "web")}), wants) {
 		if !errors.Is(r.Err, context.Canceled) || !strings.Contains(r.Err.Error(), w.Image) {
 			t.Errorf("%v: got error %v", w, r.Err)
 		}
@@ -142,8 +138,7 @@ func TestResolveAllIsDeterministic(t *testing.T) {
 			}
 			local = append(local, w)
 		}
-		jobs := 1 + r.IntN(2*runtime.NumCPU()+2)
-		got := render(ResolveAll(context.Background(), src, local, jobs))
+		got := render(ResolveAll(context.Background(), src, local))
 		if first == nil {
 			first = got
 		} else if !reflect.DeepEqual(got, first) {

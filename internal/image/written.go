@@ -3,16 +3,19 @@ package image
 import (
 	"context"
 	"fmt"
+	"reflect"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"debuggable.dev/debuggable/internal/foreign"
 )
 
 // NewEntries returns a source of configurations that somebody wrote down; from says where, for people: `images`,
 // `images.lock.yaml`. An entry matches a reference that is equal to its image when both are normalised, and a digest
 // reference of its repository that its image or its digest carries. Of several entries that match, the one whose
-// platform serves best wins, then one that has no platform, then the first; an entry that alone matches serves
-// whatever the platform.
+// platform serves best wins, then one that has no platform; an entry that alone matches serves whatever the platform.
+// Entries that serve equally well have to be equal: of two that differ, nobody knows which is meant.
 func NewEntries(from string, entries []Entry) Source {
 	s := &written{from: from, byName: make(map[string][]writtenEntry, len(entries))}
 	for i, e := range entries {
@@ -21,7 +24,7 @@ func NewEntries(from string, entries []Entry) Source {
 			s.bad = append(s.bad, fmt.Sprintf("entry %d of %s: %v", i+1, from, err))
 			continue
 		}
-		w := writtenEntry{config: Config{Config: e.Config, Author: e.Author, From: from}}
+		w := writtenEntry{label: fmt.Sprintf("entry %d (%s)", i+1, foreign.Short(e.Image)), config: Config{Config: e.Config, Author: e.Author, From: from}}
 		if e.Platform != "" {
 			p, err := ParsePlatform(e.Platform)
 			if err != nil {
@@ -53,7 +56,10 @@ type written struct {
 	bad    []string // entries that cannot match anything, and why
 }
 
-type writtenEntry struct{ config Config }
+type writtenEntry struct {
+	label  string // for errors
+	config Config
+}
 
 func (s *written) String() string { return s.from }
 
@@ -68,30 +74,48 @@ func (s *written) Config(_ context.Context, ref name.Reference, platform v1.Plat
 	if len(found) == 1 {
 		return found[0].result(), nil
 	}
-	best, bestRank, anywhere := -1, noMatch, -1
-	for i, e := range found {
-		switch {
-		case e.config.Platform == nil:
-			if anywhere < 0 {
-				anywhere = i
-			}
-		default:
-			if r := rank(platform, *e.config.Platform); r != noMatch && (bestRank == noMatch || r < bestRank) {
-				best, bestRank = i, r
-			}
+	var best, anywhere []writtenEntry // that serve equally well
+	bestRank := noMatch
+	for _, e := range found {
+		if e.config.Platform == nil {
+			anywhere = append(anywhere, e)
+			continue
+		}
+		switch r := rank(platform, *e.config.Platform); {
+		case r == noMatch:
+		case bestRank == noMatch || r < bestRank:
+			best, bestRank = []writtenEntry{e}, r
+		case r == bestRank:
+			best = append(best, e)
 		}
 	}
-	if best < 0 {
+	if len(best) == 0 {
 		best = anywhere
 	}
-	if best < 0 {
+	if len(best) == 0 {
 		var have []*v1.Platform
 		for _, e := range found {
 			have = append(have, e.config.Platform)
 		}
 		return Config{}, &notFound{fmt.Sprintf("%s has it only for %s", s.from, platformList(have))}
 	}
-	return found[best].result(), nil
+	for _, e := range best[1:] {
+		if !sameImage(best[0].config, e.config) {
+			return Config{}, &sourceError{"looking in " + s.from, fmt.Errorf("%s and %s are about the same image, %s, and differ: remove one of them",
+				best[0].label, e.label, ref)}
+		}
+	}
+	return best[0].result(), nil
+}
+
+// sameImage reports whether two configurations say the same of an image, as far as both say it.
+func sameImage(a, b Config) bool {
+	return sameSettings(a, b) && (a.Digest == b.Digest || a.Digest.Hex == "" || b.Digest.Hex == "")
+}
+
+// sameSettings is sameImage but for the digest.
+func sameSettings(a, b Config) bool {
+	return a.Author == b.Author && reflect.DeepEqual(a.Config, b.Config)
 }
 
 // result is a copy, so that a caller who appends to Env cannot change what another one sees.

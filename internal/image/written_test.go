@@ -32,8 +32,6 @@ func TestEntries(t *testing.T) {
 		entry("gcr.io/acme/two:v1", "linux/s390x", "s390x"),
 		withDigest(entry("gcr.io/acme/web:v1", "linux/amd64", "web"), digestA),
 		entry("gcr.io/acme/pinned:v2@"+digestB, "", "pinned"),
-		entry("gcr.io/acme/twice", "linux/amd64", "first"),
-		entry("gcr.io/acme/twice:latest", "linux/amd64", "second"),
 	}
 	s := NewEntries("images.lock.yaml", entries)
 	for _, c := range []struct{ ref, platform, want string }{
@@ -56,7 +54,6 @@ func TestEntries(t *testing.T) {
 		{"gcr.io/acme/pinned@" + digestB, "linux/amd64", "pinned"},
 		{"gcr.io/acme/pinned:v3@" + digestB, "linux/amd64", "pinned"},
 		{"gcr.io/acme/pinned:v2", "linux/amd64", ""},
-		{"gcr.io/acme/twice", "linux/amd64", "first"},
 	} {
 		got, err := ask(t, s, c.ref, c.platform)
 		switch {
@@ -81,6 +78,39 @@ func TestEntries(t *testing.T) {
 	}
 	if _, err := ask(t, s, "gcr.io/acme/two:v1", "linux/riscv64"); err == nil || !strings.Contains(err.Error(), "linux/amd64, linux/s390x") {
 		t.Errorf("got error %v, want one that names the platforms", err)
+	}
+}
+
+// TestEntriesThatDiffer: of two entries for one image, whatever they call it, none is taken without a word.
+func TestEntriesThatDiffer(t *testing.T) {
+	at := func(e Entry, d string) Entry {
+		e.Digest = d
+		return e
+	}
+	for _, c := range []struct {
+		a, b Entry
+		ref  string
+		want string // how the error names the second; "" for none
+	}{
+		{entry("nginx", "", "a"), entry("docker.io/library/nginx:latest", "", "b"), "nginx", "entry 2 (docker.io/library/nginx:latest)"},
+		{entry("nginx", "linux/amd64", "a"), entry("nginx", "linux/amd64", "b"), "nginx", "entry 2 (nginx)"},
+		{entry("nginx", "linux/arm64", "a"), entry("nginx", "linux/arm64/v8", "b"), "nginx", ""}, // for amd64 none serves
+		{entry("nginx", "linux/amd64", "a"), entry("nginx", "linux/arm64", "b"), "nginx", ""},
+		{entry("nginx", "linux/amd64", "a"), entry("nginx", "", "b"), "nginx", ""},
+		{entry("nginx", "", "a"), entry("nginx:latest", "", "a"), "nginx", ""},
+		{at(entry("nginx", "", "a"), digestA), entry("nginx:latest", "", "a"), "nginx", ""},
+		{at(entry("nginx", "", "a"), digestA), at(entry("nginx:latest", "", "a"), digestB), "nginx", "entry 2 (nginx:latest)"},
+		{at(entry("nginx@"+digestA, "", "a"), digestB), entry("nginx@"+digestB, "", "b"), "nginx@" + digestB, "entry 2 (nginx@" + digestB + ")"},
+		{at(entry("nginx:1", "", "a"), digestA), at(entry("nginx:2", "", "b"), digestA), "nginx@" + digestA, "entry 2 (nginx:2)"},
+		{at(entry("nginx:1", "", "a"), digestA), at(entry("nginx:2", "", "b"), digestA), "nginx:1", ""},
+	} {
+		_, err := ask(t, Chain(NewEntries("lock.yaml", []Entry{c.a, c.b}), Offline()), c.ref, "linux/amd64")
+		switch {
+		case c.want == "" && err != nil && !errors.Is(err, ErrNotFound):
+			t.Errorf("%s: got error %v", c.ref, err)
+		case c.want != "" && (err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "entry 1 ("+c.a.Image+")") || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%s: got error %v, want one that names %s", c.ref, err, c.want)
+		}
 	}
 }
 
