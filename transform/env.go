@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/scalar"
 	"debuggable.dev/debuggable/runtimes"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -273,7 +274,7 @@ func (c *Container) applyEnv(edits []envEdit) {
 			_, old := field(edit.entry, "value")
 			value := str(edit.value)
 			if old != nil {
-				value.Style = old.Style
+				value.Style = scalar.Like(edit.value, old.Style)
 			}
 			set(edit.entry, "value", value, "name")
 		}

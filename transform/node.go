@@ -2,8 +2,8 @@ package transform
 
 import (
 	"strconv"
-	"strings"
 
+	"debuggable.dev/debuggable/internal/scalar"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -104,45 +104,16 @@ func ensure(node *yaml.Node, name string, kind yaml.Kind, after ...string) *yaml
 	return v
 }
 
-// str is a string scalar. Where a plain one would read as something else, it is quoted: the emitter sees to that for
-// YAML 1.2, while kubectl reads YAML 1.1, for which yes, on and 010 are no strings either.
+// str is a string scalar that every reader reads as that string.
 func str(value string) *yaml.Node {
-	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Value: value}
-	if isWord(value) {
-		return n
-	}
-	if yaml.IsValueNonString(value) || strings.Contains(value, "\n") && !survives(n) {
-		n.Style = yaml.DoubleQuotedStyle
-	}
-	return n
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Style: scalar.Style(value), Value: value}
 }
 
-// isWord says whether a text is a string in YAML 1.1 at first sight: names, paths, options, addresses, by far most of what is added.
-// It saves asking the library, which parses a document to find out.
-func isWord(value string) bool {
-	const longest = len("false") // of the words that are no strings, such as yes, null, true, off
-	word := strings.TrimPrefix(value, "--")
-	for i := range len(word) {
-		c := word[i]
-		switch {
-		case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '/':
-			if i == 0 && len(value) <= longest && strings.IndexByte("yYnNtTfFoO", c) >= 0 {
-				return false
-			}
-		case i > 0 && ('0' <= c && c <= '9' || strings.IndexByte("-_.=,@+", c) >= 0 || c == ':' && i+1 < len(word)):
-		default:
-			return false
-		}
+// setText gives a string scalar another value.
+func setText(n *yaml.Node, value string) {
+	if n.Value != value {
+		n.Value, n.Style = value, scalar.Like(value, n.Style)
 	}
-	return word != ""
-}
-
-// survives says whether the emitter's way of writing a text of several lines, as a block, reads back as the same: blocks
-// that begin with blanks may not.
-func survives(n *yaml.Node) bool {
-	var back []string
-	text, err := yaml.Marshal(sequence(n))
-	return err == nil && yaml.Unmarshal(text, &back) == nil && len(back) == 1 && back[0] == n.Value
 }
 
 // strLike is a string scalar in the style of its neighbours: quoted as the first of them that is one line.
@@ -150,7 +121,7 @@ func strLike(value string, neighbours []*yaml.Node) *yaml.Node {
 	n := str(value)
 	for _, other := range neighbours {
 		if style := other.Style & (yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle); style != 0 {
-			n.Style = style
+			n.Style = scalar.Like(value, style)
 			break
 		}
 	}

@@ -205,7 +205,7 @@ func (c *Container) writePart(p part, after ...string) {
 		case w.node == nil:
 			content[i] = strLike(w.raw, neighbours)
 		default:
-			w.node.Value = w.raw
+			setText(w.node, w.raw)
 			content[i] = w.node
 		}
 	}

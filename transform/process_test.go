@@ -100,7 +100,7 @@ func TestWriteBack(t *testing.T) {
 		},
 		"words that YAML 1.1 reads as something else are quoted": {
 			"name: web\n", nil, []string{"node", "yes", "on", "1:30", "0o7", "~", "null", "1e3"}, []launch.Edit{words(1, "x")},
-			"name: web\nargs:\n- node\n- x\n- \"yes\"\n- \"on\"\n- 1:30\n- \"0o7\"\n- \"~\"\n- \"null\"\n- \"1e3\"\n",
+			"name: web\nargs:\n- node\n- x\n- \"yes\"\n- \"on\"\n- \"1:30\"\n- \"0o7\"\n- \"~\"\n- \"null\"\n- \"1e3\"\n",
 		},
 		"an insertion into a script": {
 			"name: web\nargs:\n- -c\n- |\n  # $$(A) $(B)\n  exec node a.js\n", []string{"sh"}, nil, []launch.Edit{{Word: 2, Offset: len("# $(A) $(B)\nexec node"), Text: " --inspect"}},

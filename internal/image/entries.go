@@ -7,15 +7,14 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"debuggable.dev/debuggable/internal/fields"
+	"debuggable.dev/debuggable/internal/scalar"
 )
 
 // The type of the resource that holds image configurations.
@@ -231,30 +230,7 @@ func (w *writer) text(s string) *yaml.Node {
 	if !utf8.ValidString(s) && w.err == nil {
 		w.err = fmt.Errorf("%q is not valid UTF-8", s)
 	}
-	n := &yaml.Node{}
-	n.SetString(s)
-	if ambiguous(s) {
-		n.Style = yaml.DoubleQuotedStyle
-	}
-	return n
-}
-
-// ambiguous says that s has to be quoted: another reader may take its plain form for something else than a string, or
-// its characters do not survive other styles. (The encoder itself quotes what YAML 1.2 asks for.)
-func ambiguous(s string) bool {
-	if s == "" || strings.TrimSpace(s) != s {
-		return true
-	}
-	if slices.Contains([]string{"y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "=", "<<"}, strings.ToLower(s)) {
-		return true
-	}
-	if strings.ContainsFunc(s, func(c rune) bool { return c == '\uFEFF' || !unicode.IsPrint(c) }) {
-		return true
-	}
-	// Numbers and dates of either version hold nothing else than this: 1_000, 0o17, 0x1F, 1:20:30, 1e3, .inf, 2020-01-01.
-	return strings.ContainsAny(s[:1], "0123456789.+-") && !strings.ContainsFunc(s, func(c rune) bool {
-		return !strings.ContainsRune("0123456789abcdefABCDEFxo_.:+-TZinfINF ", c)
-	})
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Style: scalar.Style(s), Value: s}
 }
 
 // configKey is one key of the OCI image configuration's "config".

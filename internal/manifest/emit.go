@@ -5,11 +5,13 @@ import (
 	"errors"
 	"strings"
 
+	"debuggable.dev/debuggable/internal/scalar"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // emit returns the chunk's body for the edited tree root.
 func (c *chunk) emit(root *yaml.Node) ([]byte, error) {
+	quoteNew(root)
 	if c.format == jsonFormat {
 		out, err := emitJSON(c.body, root)
 		if err != nil {
@@ -25,6 +27,17 @@ func (c *chunk) emit(root *yaml.Node) ([]byte, error) {
 		return out, nil
 	}
 	return c.emitWhole(c.orig, root, bytes.HasSuffix(c.body, []byte("\n")) || bytes.HasSuffix(c.body, []byte("\r")))
+}
+
+// quoteNew quotes the strings that were not read, but are new, where a reader would take them for something else. What was read is left as
+// it is, for that is what it means to its readers.
+func quoteNew(n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode && n.Line == 0 && n.Style == 0 && n.ShortTag() == yaml.NodeTagString {
+		n.Style = scalar.Style(n.Value)
+	}
+	for _, child := range n.Content {
+		quoteNew(child)
+	}
 }
 
 var errNotFaithful = errors.New("the edited document does not survive being written and read again: write the document in a simpler style (without anchors, tags or unusual comments)")
@@ -215,6 +228,9 @@ func sameTree(a, b *yaml.Node) bool {
 		return a.Value == b.Value || sameNonString(a, b)
 	}
 	for i := range a.Content {
+		if a.Kind == yaml.MappingNode && i%2 == 0 && isMerge(a.Content[i]) != isMerge(b.Content[i]) {
+			return false
+		}
 		if !sameTree(a.Content[i], b.Content[i]) {
 			return false
 		}
@@ -224,14 +240,12 @@ func sameTree(a, b *yaml.Node) bool {
 
 // tagOf is the short tag that says what JSON value a node is.
 func tagOf(n *yaml.Node) string {
-	if isMerge(n) {
-		return yaml.MergeTag // the library resolves it only while it parses
+	switch tag := n.ShortTag(); tag {
+	case "!!timestamp", yaml.MergeTag:
+		return yaml.NodeTagString // so is a date in a manifest, and << where it is no key
+	default:
+		return tag
 	}
-	tag := n.ShortTag()
-	if tag == "!!timestamp" {
-		return yaml.NodeTagString // a date in a manifest is a string
-	}
-	return tag
 }
 
 // sameNonString compares two scalars of the same tag that are spelled differently.

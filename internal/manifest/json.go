@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -352,11 +353,29 @@ func jsonNumber(s string) (string, error) {
 	return strconv.FormatFloat(f, 'g', -1, 64), nil
 }
 
-// jsonString quotes s without escaping <, > and &, which JSON does not ask for.
+// jsonString quotes s without escaping <, > and &, which JSON does not ask for. JSON is YAML, too: what no reader of YAML accepts as it is, or
+// what is not to be seen, is escaped.
 func jsonString(s string) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(s) // a string always encodes, and a Buffer always accepts
-	return bytes.TrimRight(b.Bytes(), "\n")
+	quoted := bytes.TrimRight(b.Bytes(), "\n")
+	if !bytes.ContainsFunc(quoted, isHidden) {
+		return quoted
+	}
+	var out []byte
+	for _, r := range string(quoted) {
+		if isHidden(r) {
+			out = fmt.Appendf(out, "\\u%04x", r)
+		} else {
+			out = utf8.AppendRune(out, r)
+		}
+	}
+	return out
+}
+
+// isHidden reports whether r is a control character, a byte order mark or one of the two that end the basic plane, which are none.
+func isHidden(r rune) bool {
+	return r >= 0x7f && r <= 0x9f || r == 0xfeff || r == 0xfffe || r == 0xffff
 }

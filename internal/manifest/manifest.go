@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"debuggable.dev/debuggable/internal/scalar"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -274,6 +275,17 @@ func (c *chunk) emitBody(root *yaml.Node) emitted {
 
 func isNotEmpty(chunks []*chunk) bool { return len(chunks) > 0 }
 
+// asNew makes n look like what is not read but written by us: its strings get the style for that.
+func asNew(n *yaml.Node) {
+	n.Line = 0
+	if n.Kind == yaml.ScalarNode && tagOf(n) == yaml.NodeTagString {
+		n.Tag, n.Style = yaml.NodeTagString, scalar.Style(n.Value)
+	}
+	for _, child := range n.Content {
+		asNew(child)
+	}
+}
+
 // withResults returns a copy of the ResourceList root with ours behind the results that are there.
 func withResults(root *yaml.Node, ours fn.Results) (*yaml.Node, error) {
 	data, err := yaml.Marshal(ours)
@@ -285,6 +297,7 @@ func withResults(root *yaml.Node, ours fn.Results) (*yaml.Node, error) {
 		return nil, p
 	}
 	added := doc.Content[0].Content
+	asNew(doc)
 
 	list := *root
 	list.Content = append([]*yaml.Node(nil), root.Content...)

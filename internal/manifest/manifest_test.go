@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -575,5 +576,24 @@ func TestBlockText(t *testing.T) {
 				t.Error("what was written is not what was meant")
 			}
 		})
+	}
+}
+
+// TestJSONString: what readers of YAML refuse, or nobody sees, is escaped; all else stands as it is.
+func TestJSONString(t *testing.T) {
+	for r := rune(0); r <= 0x10ffff; r++ {
+		if r >= 0xd800 && r < 0xe000 {
+			continue
+		}
+		quoted := jsonString(string(r))
+		var back string
+		if err := json.Unmarshal(quoted, &back); err != nil || back != string(r) {
+			t.Fatalf("%U is written %s, which is read as %q: %v", r, quoted, back, err)
+		}
+		// The characters that YAML 1.1 calls printable, but for U+0085 and U+FEFF.
+		printable := r >= 0x20 && r <= 0x7e || r >= 0xa0 && r <= 0xfffd && r != 0xfeff || r > 0xffff
+		if escaped := quoted[1] == '\\'; escaped == printable && !strings.ContainsRune("\"\\\u2028\u2029", r) {
+			t.Errorf("%U is written %s", r, quoted)
+		}
 	}
 }

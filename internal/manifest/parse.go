@@ -236,6 +236,10 @@ func check(root *yaml.Node, offset int) (hasAliases bool, p *problem) {
 		switch n.Kind {
 		case yaml.AliasNode:
 			hasAliases = true
+		case yaml.ScalarNode:
+			if n.Tag == yaml.MergeTag && n.Style&yaml.TaggedStyle == 0 && (top.node.Kind != yaml.MappingNode || top.next%2 == 0) {
+				n.Tag = yaml.NodeTagString // << is a word where it is no key
+			}
 		case yaml.MappingNode, yaml.SequenceNode:
 			if len(stack) >= maxDepth {
 				return false, &problem{n.Line, tooDeep}
