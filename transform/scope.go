@@ -126,6 +126,11 @@ func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 			s.containers = append(s.containers, scope)
 		}
 	}
+	if configured || len(s.containers) > 0 {
+		if err := p.checkShape(); err != nil {
+			return s, err
+		}
+	}
 	if configured {
 		return s, nil
 	}

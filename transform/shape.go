@@ -1,0 +1,120 @@
+package transform
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"debuggable.dev/debuggable/internal/foreign"
+	"debuggable.dev/debuggable/runtimes"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// shape is what Kubernetes expects in a field that is read or edited here. Without the check, an edit would put what is ours in the
+// place of what it cannot add to, and a manifest that the API server refuses would become one that it takes, with a part lost.
+type shape struct {
+	kind   yaml.Kind // 0: anything
+	tag    string    // of a scalar, where it matters
+	name   string    // for the message: "a list"
+	fields []shaped  // of a mapping
+	each   *shape    // of a list's elements, or of a mapping's values
+}
+
+// shaped is a field and its shape.
+type shaped struct {
+	field string
+	shape shape
+}
+
+func record(fields ...shaped) shape {
+	return shape{kind: yaml.MappingNode, name: "a mapping", fields: fields}
+}
+
+func mapOf(values shape) shape {
+	return shape{kind: yaml.MappingNode, name: "a mapping", each: &values}
+}
+
+func listOf(elements shape) shape {
+	return shape{kind: yaml.SequenceNode, name: "a list", each: &elements}
+}
+
+// metadataShape and podShape are the shapes of a pod template's two fields.
+var metadataShape, podShape = podShapes()
+
+func podShapes() (metadata, pod shape) {
+	text := shape{kind: yaml.ScalarNode, name: "a string"}
+	number := shape{kind: yaml.ScalarNode, tag: yaml.NodeTagInt, name: "an integer"}
+	any := record()
+	probe := record(shaped{"exec", any}, shaped{"timeoutSeconds", number}, shaped{"periodSeconds", number}, shaped{"failureThreshold", number})
+	resources := record(shaped{"limits", mapOf(text)}, shaped{"requests", mapOf(text)})
+	security := record(shaped{"capabilities", record(shaped{"add", listOf(text)}, shaped{"drop", listOf(text)})})
+	mount := record(shaped{"name", text}, shaped{"mountPath", text})
+	container := record(
+		shaped{"name", text}, shaped{"image", text}, shaped{"workingDir", text}, shaped{"command", listOf(shape{})}, shaped{"args", listOf(shape{})},
+		shaped{"env", listOf(record(shaped{"name", text}, shaped{"value", text}, shaped{"valueFrom", any}))},
+		shaped{"envFrom", listOf(any)},
+		shaped{"ports", listOf(record(shaped{"name", text}, shaped{"containerPort", number}))},
+		shaped{"volumeMounts", listOf(mount)}, shaped{"volumeDevices", listOf(any)},
+		shaped{"resources", resources}, shaped{"securityContext", security},
+		shaped{"livenessProbe", probe}, shaped{"readinessProbe", probe}, shaped{"startupProbe", probe}, shaped{"lifecycle", any},
+	)
+	pod = record(
+		shaped{"initContainers", listOf(container)}, shaped{"containers", listOf(container)},
+		shaped{"volumes", listOf(record(shaped{"name", text}))}, shaped{"securityContext", any}, shaped{"resources", resources},
+	)
+	return record(shaped{"annotations", mapOf(text)}, shaped{"labels", mapOf(text)}), pod
+}
+
+// check returns a *runtimes.Refusal for the first value, in the document's order, that is not of the shape. A null counts as missing.
+func (s shape) check(node *yaml.Node, path string) error {
+	if node == nil || node.Kind == yaml.ScalarNode && node.ShortTag() == yaml.NodeTagNull {
+		return nil
+	}
+	if s.kind != 0 && node.Kind != s.kind || s.tag != "" && node.ShortTag() != s.tag {
+		return &runtimes.Refusal{Reason: InvalidField, Message: fmt.Sprintf("%s is not %s, which Kubernetes expects there", foreign.Short(path), s.name)}
+	}
+	for i, child := range node.Content {
+		switch {
+		case node.Kind == yaml.SequenceNode && s.each != nil:
+			if err := s.each.check(child, path+"["+strconv.Itoa(i)+"]"); err != nil {
+				return err
+			}
+		case node.Kind == yaml.MappingNode && i%2 == 1:
+			of := shape{}
+			if s.each != nil {
+				of = *s.each
+			} else if at := slices.IndexFunc(s.fields, func(f shaped) bool { return f.field == node.Content[i-1].Value }); at >= 0 {
+				of = s.fields[at].shape
+			} else {
+				continue
+			}
+			if err := of.check(child, join(path, node.Content[i-1].Value)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkShape refuses a pod with a field that is not what Kubernetes expects there. Paths in the message begin at the document's root.
+func (p *Pod) checkShape() error {
+	if err := metadataShape.check(get(p.Template, "metadata"), join(p.Path, "metadata")); err != nil {
+		return err
+	}
+	if err := podShape.check(p.Spec, join(p.Path, "spec")); err != nil {
+		return err
+	}
+	w := p.Workload
+	if err := metadataShape.check(get(w.Node, "metadata"), join(w.Path, "metadata")); err != nil {
+		return err
+	}
+	number := shape{kind: yaml.ScalarNode, tag: yaml.NodeTagInt, name: "an integer"}
+	for _, path := range slices.Concat(w.Kind.Replicas, w.Kind.Deadlines) {
+		for _, at := range lookup(w.Node, path) {
+			if err := number.check(at.node, join(w.Path, at.path)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
