@@ -1,24 +1,27 @@
 # Runs a Python program under debugpy or pydevd. The launcher calls it:
 #
-#     python OPTIONS... bootstrap.py MODE PORT run|wait file|module|code TARGET ARGS...
+#     python OPTIONS... bootstrap.py MODE PORT run|wait AFTER file|module|code TARGET ARGS...
 #
+# AFTER is the process id of the adapter that debugged the program whose place this one takes, 0 for the first.
 # The program finds sys.argv, sys.path and __main__ as it would without a debugger. When the debugger cannot be
 # started, the program runs without it: this file therefore has to be read by every Python, however old.
 import os
+import re
 import sys
+import time
 
 
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
-    mode, port, start, kind, target = sys.argv[1:6]
+    mode, port, start, after, kind, target = sys.argv[1:7]
     # Python put this file's folder in front of sys.path, unless told not to (-I, -P). It is none of the program's.
     if not safe_path() and sys.path and os.path.abspath(sys.path[0]) == here:
         del sys.path[0]
     program = {"file": [target], "module": ["-m", target], "code": ["-c", target]}[kind]
     if hasattr(sys, "orig_argv"):
         # Servers that watch their files start themselves again with it (werkzeug).
-        sys.orig_argv[len(sys.orig_argv) - len(sys.argv) :] = program + sys.argv[6:]
-    sys.argv[:] = program[:1] + sys.argv[6:]
+        sys.orig_argv[len(sys.orig_argv) - len(sys.argv) :] = program + sys.argv[7:]
+    sys.argv[:] = program[:1] + sys.argv[7:]
 
     # What Python itself puts in front. Debuggers find out from it and from sys.argv[0] what the program is.
     if not safe_path():
@@ -30,11 +33,14 @@ def main():
         else:
             sys.path.insert(0, "")
     environ = dict(os.environ)
+    execs = dict((name, getattr(os, name)) for name in EXECS)
     try:
+        wait_for_end(int(after), port)
         attach(here, mode, int(port), start == "wait")
     except Exception as e:
         sys.stderr.write("launcher: started without a debugger: %s\n" % (e,))
         sys.stderr.flush()
+    follow_exec([os.path.join(here, "launcher"), "--mode", mode, "--port", port] + ["--wait"] * (start == "wait"), port, execs)
     # The debugger's own variables are not for the program's children.
     for name in set(os.environ) - set(environ):
         del os.environ[name]
@@ -47,8 +53,10 @@ def safe_path():
 
 
 def is_archive(target):
-    import zipfile
-
+    try:
+        import zipfile
+    except ImportError:  # compiled parts of the standard library are missing: Python under another program's name
+        return False
     return zipfile.is_zipfile(target)
 
 
@@ -67,6 +75,9 @@ def attach(here, mode, port, wait):
         sys.path.remove(folder)
 
     if mode == "debugpy":
+        if not sys.executable:
+            # A process whose name is not that of its file cannot find itself.
+            debugpy.configure(python=os.path.realpath("/proc/self/exe"))
         debugpy.listen(("0.0.0.0", port))
         if wait:
             debugpy.wait_for_client()
@@ -93,6 +104,104 @@ def wait_for_pydevd_client(debugger):
     """Waits until a client has connected, set its breakpoints and sent its command to run."""
     debugger.ready_to_run = False
     debugger.wait_for_ready_to_run()
+
+
+# All functions with which Python replaces its program.
+EXECS = ("execv", "execve", "execl", "execle", "execlp", "execlpe", "execvp", "execvpe")
+
+
+def follow_exec(launcher, port, execs):
+    """Makes a program that replaces itself with another Python program (launchers, reloaders, Bazel's stub) start that
+    one under a debugger, too. execs has os.exec* as Python brings them.
+
+    Debuggers replace them with functions that make the new program connect to the old one's adapter. But an adapter
+    that has no client ends with the program that it debugs, and the new program fails. They are right for a forked
+    process, though, whose adapter is its parent's.
+    """
+    pid = os.getpid()
+
+    def in_place(execute, forked):
+        def start(path, *rest):
+            if os.getpid() != pid:
+                return forked(path, *rest)
+            try:
+                words = through(launcher, port, path, rest[0])
+                if words:
+                    execute(launcher[0], words, *rest[1:])
+            except Exception:
+                pass  # The same call without the launcher fails in the way that the program expects.
+            return execute(path, *rest)
+
+        return start
+
+    def of_process(execute, forked):
+        return lambda *args, **kwargs: (execute if os.getpid() == pid else forked)(*args, **kwargs)
+
+    for name in EXECS:
+        # The others call these two.
+        wrap = in_place if name in ("execv", "execve") else of_process
+        setattr(os, name, wrap(execs[name], getattr(os, name)))
+
+
+def through(launcher, port, path, args):
+    """The launcher's command line for a program that takes this one's place, None where that is not Python."""
+    path = getattr(os, "fsdecode", str)(path)
+    if not isinstance(args, (list, tuple)) or not args or not is_python(path):
+        return None
+    if os.path.realpath(os.path.dirname(path)).startswith("/proc/"):
+        path = os.path.realpath(path)  # /proc/self/exe is another file in the launcher.
+    return launcher + ["--after", str(adapter(port)), "--file", path, "--"] + list(args)
+
+
+def is_python(path):
+    """Whether a file may be a Python interpreter or a script for one. The launcher knows, and runs what is not as it is."""
+    if not os.path.isfile(path) or not os.access(path, os.X_OK):
+        return False
+    if any(PYTHON.search(os.path.basename(f)) for f in (path, os.path.realpath(path))):
+        return True
+    with open(path, "rb") as f:
+        head = f.read(1024).decode("latin-1")
+    return head.startswith("#!") and PYTHON.search(head) is not None
+
+
+PYTHON = re.compile("python|pypy")
+
+
+def adapter(port):
+    """The process id of debugpy's adapter, which listens on the port; 0 if there is none. It is a process of its own, and
+    debugpy does not know its id."""
+    for pid in os.listdir("/proc"):
+        if pid.isdigit() and is_adapter(pid, port):
+            return int(pid)
+    return 0
+
+
+def is_adapter(pid, port):
+    try:
+        with open("/proc/%s/cmdline" % (pid,), "rb") as f:
+            words = f.read().decode("utf-8", "replace").split("\0")
+    except (IOError, OSError):
+        return False
+    return os.path.join("debugpy", "adapter") in "".join(words[1:2]) and ["--port", port] in [words[i : i + 2] for i in range(len(words))]
+
+
+def wait_for_end(pid, port):
+    """Waits until the adapter of the program that was here before has let go of the port. It ends by itself, unless a
+    client stays."""
+    start = time.time()
+    while pid and is_adapter(pid, port) and time.time() < start + 5:
+        if time.time() > start + 2:
+            ignore_errors(os.kill, pid, 9)
+        time.sleep(0.01)
+    if pid and not is_adapter(pid, port):
+        ignore_errors(os.waitpid, pid, 0)  # It is this process's child where nothing else adopts orphans.
+
+
+def ignore_errors(function, *args):
+    try:
+        function(*args)
+    except OSError:
+        pass
 
 
 def choose(here, mode):

@@ -2,10 +2,12 @@ package main
 
 import (
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -137,7 +139,7 @@ func TestFindInterpreter(t *testing.T) {
 	}
 	for line, want := range tests {
 		t.Run(line, func(t *testing.T) {
-			got, err := findInterpreter(strings.Split(strings.ReplaceAll(line, "DIR", dir), " "), exec.LookPath)
+			_, got, err := findInterpreter(options{command: strings.Split(strings.ReplaceAll(line, "DIR", dir), " ")}, exec.LookPath)
 			if want == "" {
 				if err == nil {
 					t.Errorf("got %q", got)
@@ -149,14 +151,13 @@ func TestFindInterpreter(t *testing.T) {
 			}
 		})
 	}
-	if _, err := findInterpreter([]string{"nowhere"}, exec.LookPath); !errors.Is(err, exec.ErrNotFound) {
+	if _, _, err := findInterpreter(options{command: []string{"nowhere"}}, exec.LookPath); !errors.Is(err, exec.ErrNotFound) {
 		t.Errorf("a missing program: %v", err)
 	}
 }
 
-// TestSameProgram runs programs with and without the real launcher and bootstrap.py, but for the debugger, and
-// compares all that a program can see of how it was started. (With the debuggers, e2e/debuggers does.)
-func TestSameProgram(t *testing.T) {
+// realPython returns the path of this machine's interpreter, which a version manager may have hidden behind a script.
+func realPython(t *testing.T) string {
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("python3 is missing")
@@ -164,6 +165,13 @@ func TestSameProgram(t *testing.T) {
 	if real, err := exec.Command(python, "-c", "import sys; print(sys.executable)").Output(); err == nil {
 		python = strings.TrimSpace(string(real))
 	}
+	return python
+}
+
+// TestSameProgram runs programs with and without the real launcher and bootstrap.py, but for the debugger, and
+// compares all that a program can see of how it was started. (With the debuggers, e2e/debuggers does.)
+func TestSameProgram(t *testing.T) {
+	python := realPython(t)
 	dbg, app := t.TempDir(), t.TempDir()
 	if out, err := exec.Command("go", "build", "-o", filepath.Join(dbg, "launcher"), ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -182,7 +190,37 @@ atexit.register(lambda: print("end", sys.modules["__main__"] is main, f.__name__
 if "fail" in sys.argv: sys.exit(5)
 if "raise" in sys.argv: raise ValueError("x")
 `
-	for name, content := range map[string]string{"app.py": program, "pkg/__init__.py": "", "pkg/__main__.py": program, "pkg/mod.py": program, "dir/__main__.py": program, "script": "#!" + python + "\n" + program} {
+	const replaces = `import os, sys
+way, args, python = sys.argv[1], sys.argv[2:], sys.executable
+sys.stdout.flush()
+if way == "again":
+  if "AGAIN" not in os.environ:
+    os.environ["AGAIN"] = "1"
+    os.execv(python, [python] + sys.argv)
+  sys.argv[1:] = args
+  with open("app.py") as f: exec(f.read())
+if way == "hashseed": os.execve(python, [python, "-u", "app.py"] + args, dict(os.environ, PYTHONHASHSEED="0"))
+if way == "execl": os.execl(python, "python", "-I", "app.py", *args)
+if way == "execlp": os.execlp("script", "of any name", *args)
+if way == "execlpe": os.execlpe("script", "script", *(args + [{"PATH": os.environ["PATH"], "ONLY": "this"}]))
+if way == "execvp": os.execvp("python3", ("python3", "-m", "pkg.mod") + tuple(args))
+if way == "bytes": os.execv(os.fsencode(python), [os.fsencode(python), b"-Eu", "app.py"] + args)
+if way == "bound": os.execv(python, ["/usr/bin/other", "-S", "app.py"] + args)
+if way == "self": os.execv("/proc/self/exe", [python, "-B", "app.py"] + args)
+if way == "sh": os.execvp("sh", ["sh", "-c", "echo $0 $1; exit 4", "x", *args])
+if way == "nothing":
+  for path, words in ("nowhere", ["x"]), ("/etc/passwd", ["x"]), ("/", ["x"]), (python, []), (python, 5), (python, [5]), (3.5, ["x"]):
+    try: os.execv(path, words)
+    except Exception as e: print(type(e), e)
+  try: os.execvp("nowhere", ["x"])
+  except Exception as e: print(type(e), e)
+if way == "forked":
+  if os.fork() == 0: os.execv(python, [python, "app.py"] + args)
+  print(os.wait()[1])
+  sys.stdout.flush()
+  print(os.spawnv(os.P_WAIT, python, [python, "app.py"] + args))
+`
+	for name, content := range map[string]string{"app.py": program, "exec.py": replaces, "pkg/__init__.py": "", "pkg/__main__.py": program, "pkg/mod.py": program, "dir/__main__.py": program, "script": "#!" + python + "\n" + program} {
 		file := filepath.Join(app, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
@@ -214,6 +252,8 @@ if "raise" in sys.argv: raise ValueError("x")
 	for _, line := range []string{
 		"PY app.py a -u --x", "PY -u -X dev -W ignore app.py", "PY -m pkg a", "PY -um pkg.mod fail", "PY -I app.py", "PY -I -m json.tool --help",
 		"PY dir a", "PY ./app.pyz a", "./app.pyz a", "PY app.py raise", "PY nowhere.py", "PY ./app.py", "PY " + app + "/app.py", "script a", "PY -c import,sys;print(sys.argv,sys.path,__name__) a", "PY -B -E -s app.py",
+		"PY exec.py again a", "PY exec.py hashseed a b", "PY exec.py execl fail", "PY exec.py execlp a", "PY exec.py execlpe a", "PY exec.py execvp a",
+		"PY exec.py bytes a", "PY exec.py bound a", "PY exec.py self a", "PY exec.py sh a", "PY exec.py nothing", "PY exec.py forked a", "PY -I exec.py hashseed a",
 	} {
 		t.Run(line, func(t *testing.T) {
 			argv := strings.Split(strings.ReplaceAll(line, "PY", python), " ")
@@ -225,8 +265,12 @@ if "raise" in sys.argv: raise ValueError("x")
 			}
 			out1, _, code1 := run(t, argv)
 			out2, err2, code2 := run(t, append([]string{dbg + "/launcher", "--mode", "debugpy", "--port", "5678", "--"}, argv...))
-			if !strings.Contains(err2, without) {
-				t.Fatalf("the launcher did not get to the debugger: %s", err2)
+			want := 1
+			if _, way, ok := strings.Cut(line, "exec.py "); ok && !slices.Contains([]string{"sh", "nothing", "forked"}, strings.Fields(way)[0]) {
+				want = 2 // what takes the program's place is debugged, too
+			}
+			if strings.Count(err2, without) != want {
+				t.Fatalf("the launcher did not get to the debugger %d times: %s", want, err2)
 			}
 			out1 = strings.Replace(out1, `"-um"`, `"-u", "-m"`, 1) // takes the cluster apart, which is the same
 			if out1 != out2 || code1 != code2 {
@@ -275,8 +319,90 @@ func TestApplicationWithDebugpy(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out, err := exec.CommandContext(t.Context(), python, filepath.Join(dir, "bootstrap.py"), "debugpy", "7", "run", "file", filepath.Join(dir, "app.py")).Output()
+	out, err := exec.CommandContext(t.Context(), python, filepath.Join(dir, "bootstrap.py"), "debugpy", "7", "run", "0", "file", filepath.Join(dir, "app.py")).Output()
 	if want := "('0.0.0.0', 7) [('0.0.0.0', 7)]\n"; err != nil || string(out) != want {
 		t.Errorf("got %q, %v, want %q", out, err, want)
+	}
+}
+
+// TestReplaced runs programs that replace themselves, with a stand-in for debugpy whose adapter keeps the port for as long as
+// the program is connected to it (or, with a client, for good), as debugpy's does.
+func TestReplaced(t *testing.T) {
+	python := realPython(t)
+	dbg := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(dbg, "launcher"), ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	bootstrap, err := os.ReadFile("../bootstrap.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{
+		"bootstrap.py":                  string(bootstrap),
+		"versions":                      "debugpy 3.0 debugpy-1\n",
+		"debugpy-1/debugpy/__init__.py": "",
+		"debugpy-1/debugpy/server/__init__.py": `import os, subprocess, sys
+import debugpy
+def configure(**kw): pass
+def listen(address):
+  read, debugpy.kept = os.pipe()
+  adapter = os.path.join(os.path.dirname(os.path.dirname(__file__)), "adapter")
+  p = subprocess.Popen([sys.executable, adapter, "--for-server", "1", "--port", str(address[1])], stdin=read, stdout=subprocess.PIPE)
+  os.close(read)
+  said = p.stdout.readline().decode().strip()
+  p.stdout.close()
+  if said != "listens": raise RuntimeError(said)
+  os.execv = os.execve = os.execvp = None  # the debugger's are of no use here
+debugpy.listen, debugpy.connect, debugpy.configure = listen, listen, configure
+`,
+		"debugpy-1/debugpy/server/api.py": "",
+		"debugpy-1/debugpy/adapter/__main__.py": `import os, socket, sys, time
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+try: s.bind(("127.0.0.1", int(sys.argv[4])))
+except OSError as e: sys.exit(print(e))
+print("listens")
+sys.stdout.close()
+os.close(1)
+os.close(2)
+sys.stdin.read()
+time.sleep(60 if "CLIENT" in os.environ else 0.2)
+`,
+		"app.py": `import os, sys
+print(sys.argv[1:], sorted(os.environ))
+sys.stdout.flush()
+if len(sys.argv) > 1: os.execvp(sys.executable, [sys.executable, "app.py"] + sys.argv[2:])
+try: print(os.waitpid(-1, os.WNOHANG)[0])  # this one's adapter runs, those before it are gone
+except OSError as e: print(e)
+`,
+	} {
+		file := filepath.Join(dbg, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, env := range []string{"A=1", "CLIENT=1"} {
+		t.Run(env, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			port := l.Addr().(*net.TCPAddr).Port
+			l.Close()
+			cmd := exec.CommandContext(t.Context(), filepath.Join(dbg, "launcher"), "--mode", "debugpy", "--port", strconv.Itoa(port), "--", python, "app.py", "x", "y")
+			cmd.Dir, cmd.Env = dbg, []string{"PATH=/usr/bin:/bin", "LC_CTYPE=C.UTF-8", env}
+			var out, errs strings.Builder
+			cmd.Stdout, cmd.Stderr = &out, &errs
+			err = cmd.Run()
+			name, _, _ := strings.Cut(env, "=")
+			vars := " ['" + name + "', 'LC_CTYPE', 'PATH']\n"
+			want := "['x', 'y']" + vars + "['y']" + vars + "[]" + vars + "0\n"
+			if err != nil || out.String() != want || errs.Len() > 0 {
+				t.Errorf("got %v\n%s%s\nwant\n%s", err, out.String(), errs.String(), want)
+			}
+		})
 	}
 }

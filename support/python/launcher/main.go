@@ -5,11 +5,16 @@
 // COMMAND is whatever the container ran before: a Python interpreter with its options, or a program that names one in
 // its #! line, as gunicorn does. The launcher finds the interpreter, keeps its options, and replaces itself (execve) with
 //
-//	PYTHON OPTIONS... /dbg/python/bootstrap.py MODE PORT run|wait file|module|code TARGET ARGS...
+//	PYTHON OPTIONS... /dbg/python/bootstrap.py MODE PORT run|wait AFTER file|module|code TARGET ARGS...
 //
 // so that process id, signals and exit code are the application's own, and so are its environment and working
 // directory. A COMMAND that is no Python program, or does not run one, is run as it is, with a warning: an application
 // without a debugger is better than none.
+//
+// A Python program that replaces itself with another one (os.exec*) calls the launcher again, which then also gets
+//
+//	--file FILE   the file to execute, where COMMAND's first word may be anything
+//	--after PID   the adapter of the debugger that was there before, which is to let go of the port first
 package main
 
 import (
@@ -35,16 +40,22 @@ func main() {
 	if err != nil {
 		fail(fmt.Errorf("finding this program: %w", err))
 	}
-	argv, err := debugged(opts, filepath.Join(filepath.Dir(self), "bootstrap.py"), exec.LookPath)
+	lookPath := func(name string) (string, error) {
+		if name == opts.file {
+			return name, nil // execve(2) looks nothing up
+		}
+		return exec.LookPath(name)
+	}
+	program, argv, err := debugged(opts, filepath.Join(filepath.Dir(self), "bootstrap.py"), lookPath)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "launcher: started without a debugger: %v\n", err)
-		argv = opts.command
+		program, argv = opts.program(), opts.command
 	}
-	program, err := exec.LookPath(argv[0])
+	found, err := lookPath(program)
 	if err != nil && !errors.Is(err, exec.ErrDot) {
 		fail(err)
 	}
-	fail(fmt.Errorf("running %s: %w", program, syscall.Exec(program, argv, os.Environ())))
+	fail(fmt.Errorf("running %s: %w", found, syscall.Exec(found, argv, os.Environ())))
 }
 
 // fail ends the program with the exit codes that shells use.
@@ -60,39 +71,42 @@ func fail(err error) {
 type options struct {
 	mode    string // debugpy or pydevd
 	port    int
-	wait    bool // for a client, before the program starts
+	wait    bool   // for a client, before the program starts
+	file    string // to execute, where it is not the command's first word
+	after   int    // the process id of the adapter that was there before
 	command []string
+}
+
+// program returns what is to be executed.
+func (o options) program() string {
+	if o.file != "" {
+		return o.file
+	}
+	return o.command[0]
 }
 
 func parseArgs(args []string) (options, error) {
 	var o options
-	for i := 0; i < len(args); i++ {
-		name, value, hasValue := strings.Cut(args[i], "=")
+	for len(args) > 0 && o.command == nil {
+		name, value, hasValue := strings.Cut(args[0], "=")
+		args = args[1:]
 		switch name {
-		case "--mode", "--port":
+		case "--mode", "--port", "--file", "--after":
 			if !hasValue {
-				i++
-				if i == len(args) {
+				if len(args) == 0 {
 					return o, fmt.Errorf("%s needs a value", name)
 				}
-				value = args[i]
+				value, args = args[0], args[1:]
 			}
-			if name == "--mode" {
-				o.mode = value
-				continue
+			if err := o.set(name, value); err != nil {
+				return o, err
 			}
-			port, err := strconv.ParseUint(value, 10, 16)
-			if err != nil || port == 0 {
-				return o, fmt.Errorf("--port %q is not a port number", value)
-			}
-			o.port = int(port)
 		case "--wait":
 			o.wait = true
 		case "--":
-			o.command = args[i+1:]
-			i = len(args)
+			o.command, args = args, nil
 		default:
-			return o, fmt.Errorf("unknown option %q (the command comes after --)", args[i])
+			return o, fmt.Errorf("unknown option %q (the command comes after --)", name)
 		}
 	}
 	switch {
@@ -106,24 +120,48 @@ func parseArgs(args []string) (options, error) {
 	return o, nil
 }
 
-// debugged returns the command line that runs the options' command under the debugger. An error says why the command cannot be.
-func debugged(o options, bootstrap string, lookPath func(string) (string, error)) ([]string, error) {
-	if _, err := os.Stat(bootstrap); err != nil {
-		return nil, fmt.Errorf("the debugger's files are not there: %w", err)
+// set sets an option that has a value.
+func (o *options) set(name, value string) error {
+	switch name {
+	case "--mode":
+		o.mode = value
+	case "--file":
+		o.file = value
+	case "--port":
+		port, err := strconv.ParseUint(value, 10, 16)
+		if err != nil || port == 0 {
+			return fmt.Errorf("--port %q is not a port number", value)
+		}
+		o.port = int(port)
+	case "--after":
+		pid, err := strconv.ParseUint(value, 10, 31)
+		if err != nil {
+			return fmt.Errorf("--after %q is not a process id", value)
+		}
+		o.after = int(pid)
 	}
-	interpreter, err := findInterpreter(o.command, lookPath)
+	return nil
+}
+
+// debugged returns the program and the command line that run the options' command under the debugger. An error says why the
+// command cannot be.
+func debugged(o options, bootstrap string, lookPath func(string) (string, error)) (string, []string, error) {
+	if _, err := os.Stat(bootstrap); err != nil {
+		return "", nil, fmt.Errorf("the debugger's files are not there: %w", err)
+	}
+	program, interpreter, err := findInterpreter(o, lookPath)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	python, err := parsePython(interpreter)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	start := "run"
 	if o.wait {
 		start = "wait"
 	}
 	argv := append([]string{interpreter[0]}, python.options...)
-	argv = append(argv, bootstrap, o.mode, strconv.Itoa(o.port), start, python.kind, python.target)
-	return append(argv, python.args...), nil
+	argv = append(argv, bootstrap, o.mode, strconv.Itoa(o.port), start, strconv.Itoa(o.after), python.kind, python.target)
+	return program, append(argv, python.args...), nil
 }

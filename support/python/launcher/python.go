@@ -15,24 +15,28 @@ import (
 // interpreterName matches the file names of Python interpreters: python, python3, python3.12, python3.13t, pypy3.10.
 var interpreterName = regexp.MustCompile(`^(python|pypy)(\d+(\.\d+)?t?)?$`)
 
-// findInterpreter returns the command line with a Python interpreter in front. For a program that is a script, that is
-// the interpreter of its #! line and the script's path, as the kernel would have made of it (execve(2)).
-func findInterpreter(command []string, lookPath func(string) (string, error)) ([]string, error) {
-	if interpreterName.MatchString(filepath.Base(command[0])) {
-		return command, nil
+// findInterpreter returns the program and the command line with a Python interpreter in front. For a program that is a
+// script, that is the interpreter of its #! line and the script's path, as the kernel would have made of it (execve(2)).
+func findInterpreter(o options, lookPath func(string) (string, error)) (string, []string, error) {
+	if interpreterName.MatchString(filepath.Base(o.program())) {
+		return o.program(), o.command, nil
 	}
-	file, err := lookPath(command[0])
+	file, err := lookPath(o.program())
 	if err != nil && !errors.Is(err, exec.ErrDot) {
-		return nil, err
+		return "", nil, err
+	}
+	// A program that executes a link of another name.
+	if target, err := filepath.EvalSymlinks(file); err == nil && o.file != "" && interpreterName.MatchString(filepath.Base(target)) {
+		return file, o.command, nil
 	}
 	interpreter, err := readShebang(file)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	if interpreter == nil || !interpreterName.MatchString(filepath.Base(interpreter[0])) {
-		return nil, fmt.Errorf("%s is not run by a Python interpreter", file)
+		return "", nil, fmt.Errorf("%s is not run by a Python interpreter", file)
 	}
-	return append(append(interpreter, file), command[1:]...), nil
+	return interpreter[0], append(append(interpreter, file), o.command[1:]...), nil
 }
 
 // readShebang returns the program and the options of a script's #! line, nil if the file has none. It sees through
