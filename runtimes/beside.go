@@ -3,6 +3,7 @@ package runtimes
 import (
 	"path"
 	"slices"
+	"strings"
 )
 
 // others lists the commands beside the program that may start a program of a language: all but those that are known not to.
@@ -84,10 +85,17 @@ var clients = []string{
 // managed refuses programs that run several others, each of which would get the debugger's variables.
 func (p Process) managed() error {
 	init := len(p.Argv) > 0 && slices.Contains([]string{"/init", "/sbin/init"}, p.Argv[0]) // s6-overlay's, systemd's
-	if !init && !p.starts(processManagers) {
+	if !init && !p.starts(processManagers) && !(p.Script && slices.ContainsFunc(p.Argv, mentionsManager)) {
 		return nil
 	}
 	return &Refusal{"EnvShared", "a process manager starts several programs, which would all get the debugger's variables and want its port"}
+}
+
+// mentionsManager reports whether a word, a shell's script, has the name of a process manager in it.
+func mentionsManager(script string) bool {
+	return slices.ContainsFunc(strings.FieldsFunc(script, func(r rune) bool { return strings.ContainsRune(" \t\n;&|()`\"'{}\\", r) }), func(w string) bool {
+		return slices.Contains(processManagers, programName(w))
+	})
 }
 
 // processManagers run several programs at the same time, or may.

@@ -113,6 +113,9 @@ func TestLaunchEquivalence(t *testing.T) {
 
 // kindOf is what failures of one kind have in common.
 func kindOf(broken string) string {
+	if strings.HasPrefix(broken, "hook ") {
+		return "hook"
+	}
 	kind, _, _ := strings.Cut(broken, ":")
 	if i := strings.LastIndexByte(kind, '/'); i >= 0 {
 		kind = kind[i+1:]

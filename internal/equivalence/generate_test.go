@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,7 @@ type unit struct {
 	AppUnknown bool
 
 	needsWrapper bool   // a tool of Node's that starts the application in another node
+	variable     bool   // its debugger is started by a variable
 	inScript     string // why it may be left alone once the command is in a script
 }
 
@@ -102,6 +104,12 @@ func (g *generator) container() {
 	u.Runtime = g.one("go", "go", "jvm", "jvm", "nodejs", "nodejs", "nodejs", "python", "python", "netcore", "other")
 	u.Image.WorkingDir = g.one("", "/app", "/srv", "/app")
 	argv := g.program()
+	if g.chance(5) {
+		u.Image.Env, u.Container.Env, u.Legit, u.Class = nil, nil, "", nil
+		u.Image.Author = ""
+		delete(g.tc.Annotations, "debuggable.dev/runtime")
+		argv = g.server()
+	}
 	if g.chance(25) {
 		u.Container.WorkingDir = g.one("/app", "/srv", "/", "/my dir")
 		if strings.HasPrefix(argv[0], "./") {
@@ -111,7 +119,7 @@ func (g *generator) container() {
 		u.Image.WorkingDir = "/app"
 	}
 	g.environment()
-	if g.chance(7) && u.Runtime != "other" {
+	if g.chance(7) && u.Runtime != "other" && !slices.Contains(u.Class, "server") {
 		if strings.HasPrefix(argv[0], "./") { // it is not in /workspace
 			argv[0] = u.App
 		}
@@ -136,6 +144,9 @@ func (g *generator) container() {
 	}
 	g.place(argv)
 	g.shared()
+	if g.chance(12) {
+		g.hooks()
+	}
 	g.finish()
 }
 
@@ -144,8 +155,7 @@ func (g *generator) shared() {
 	u := g.u
 	beside := slices.ContainsFunc(u.Class, func(c string) bool { return strings.HasPrefix(c, "script:background") || c == "script:pipe" })
 	script := slices.ContainsFunc(u.Class, func(c string) bool { return strings.HasPrefix(c, "script:") })
-	byVariable := u.Runtime == "jvm" && slices.Contains(u.Class, "file") || u.Runtime == "nodejs" && (u.App == "node" || slices.Contains(u.Class, "file"))
-	if byVariable && !u.Existing && (beside || script && g.tc.Suspend) {
+	if g.byVariable() && !u.Existing && (beside || script && g.tc.Suspend) {
 		g.legit("variables that others would get")
 	}
 	if u.needsWrapper && !u.Existing && slices.Contains(u.Class, "login") {
@@ -289,6 +299,7 @@ func (g *generator) program() []string {
 		if slices.Contains([]string{"npm", "yarn", "pnpm", "npx", "tsx", "nodemon"}, line[0][strings.LastIndexByte(line[0], '/')+1:]) {
 			u.needsWrapper = true
 		}
+		u.variable = path.Base(line[len(line)-1]) != "node" && !slices.Contains([]string{"node", "nodemon"}, path.Base(line[0])) && line[0] != "env"
 		if path := line[0]; !strings.HasSuffix(path, "node") && !strings.HasSuffix(path, "docker-entrypoint.sh") {
 			u.App = "node"
 		}
@@ -574,6 +585,10 @@ func (g *generator) script(argv []string) []string {
 		{"if-around", "if ! " + c + "; then exit 1; fi", conditional, false}, {"builtin", "command exec " + c, "", false}, {"sequence", "wait; exec " + c, "", false}, {"sequence", "[ -f /app/env.sh ] && . /app/env.sh; exec " + c, "", false}, {"sequence", "mkdir -p /tmp/a && chmod 700 /tmp/a && exec " + c, "", false},
 		{"loop-before", "while read -r line; do migrate \"$line\"; done < /tmp/in; exec " + c, "", false}, {"loop-before", "i=0; while [ $i -lt 2 ]; do i=$((i+1)); setup $i; done; " + c, "", false}, {"background-before", "notify & wait; exec " + c, "", false}, {"background-before", "while false; do notify; sleep 1; done & exec " + c, "", false},
 		{"subst", "V=\"$(migrate; echo x)\" " + c + " \"$V\"", "", false}, {"function-before", "log() { echo \"$@\"; }; log start; log 'go'; exec " + c, "", false}, {"function-before", "wait_for() { until waitfor \"$1\"; do sleep 1; done; }\nwait_for db\n\nexec " + c + "\n", "", false},
+		{"earlier", "keytool -importcert -file x && exec " + c, "", false}, {"earlier", "java -jar migrate.jar; exec " + c, "", false}, {"earlier", "node migrate.js && " + c, "", false},
+		{"earlier", "npm run build && exec " + c, "", false}, {"earlier", "healthcheck; " + c, "", false}, {"earlier", "{ keytool -list; node migrate.js; } && exec " + c, "", false}, {"earlier", "X=$(java -cp /app Health) " + c, "", false},
+		{"background-other", "java -jar worker.jar & exec " + c, "", true}, {"background-other", "node worker.js & exec " + c, "", true}, {"background-other", "healthcheck & " + c, "", true}, {"background-other", "w() { node worker.js; }; w & exec " + c, "", true},
+		{"later", c + "; rc=$?; exit $rc", "", false},
 		{"readonly", "readonly X=1; " + c, "", false}, {"local", "X=$(hostname) exec " + c, "", false}, {"subst", "X=`migrate`; exec " + c, "", false}, {"dot", "true; : ; exec " + c, "", false},
 	}
 	if g.u.inScript != "" {

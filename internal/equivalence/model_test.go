@@ -63,6 +63,9 @@ type container struct {
 	Env        []envVar   `json:"env,omitempty"`
 	Ports      []portRef  `json:"ports,omitempty"`
 	Mounts     []mountRef `json:"volumeMounts,omitempty"`
+
+	Liveness  *execAction `json:"livenessProbe,omitempty"`
+	Lifecycle *lifecycle  `json:"lifecycle,omitempty"`
 }
 
 // store is a ConfigMap or Secret in the cluster.

@@ -17,13 +17,13 @@ import (
 
 // program paths of the sandbox: the stub, where real has no program for them.
 var stubPaths = strings.Split(`/app/server /usr/local/bin/gosrv /app/my server /ko-app/web /workspace/main /manager
-/usr/bin/java /opt/java/openjdk/bin/java
+/usr/bin/java /opt/java/openjdk/bin/java /usr/bin/keytool /usr/bin/jcmd
 /usr/local/bin/node /usr/bin/dotnet /app/MyApp
 /usr/local/bin/python /usr/local/bin/python3 /usr/local/bin/python3.12 /usr/bin/python3 /venv/bin/python /venv/bin/gunicorn
 /usr/local/bin/gunicorn /usr/local/bin/uvicorn /usr/local/bin/flask /usr/local/bin/celery
 /usr/sbin/nginx /usr/local/bin/ruby /usr/local/bin/puma /usr/local/bin/php-fpm
 /usr/local/bin/migrate /usr/local/bin/waitfor /usr/local/bin/setup /usr/local/bin/fails /bin/sleep /bin/cat /bin/tee /bin/hostname /bin/date
-/bin/mkdir /bin/chmod /bin/id /bin/true /bin/false /usr/local/bin/notify
+/usr/bin/curl /bin/grpc_health_probe /bin/mkdir /bin/chmod /bin/id /bin/true /bin/false /usr/local/bin/notify
 /sbin/tini /usr/bin/tini /usr/bin/dumb-init /sbin/docker-init /usr/bin/catatonit /usr/bin/env /usr/bin/nice /usr/bin/nohup /usr/bin/setsid
 /usr/bin/stdbuf /usr/bin/chpst /sbin/su-exec /usr/local/bin/gosu /usr/bin/setpriv /usr/local/bin/opentelemetry-instrument
 /usr/local/bin/poetry /usr/local/bin/pipenv /usr/local/bin/uv /usr/local/bin/bundle /bin/busybox
@@ -116,6 +116,10 @@ func newSandbox(t testing.TB, root, stub, shell string) *sandbox {
 		}
 	}
 	files := maps.Clone(scripts)
+	maps.Copy(files, otherFiles)
+	for _, manager := range managers {
+		files[manager] = otherFiles["/usr/bin/supervisord"]
+	}
 	for _, tool := range []string{"/usr/local/bin/npm", "/usr/local/bin/npx", "/usr/local/bin/yarn", "/usr/local/bin/pnpm"} {
 		files[tool] = "#!/usr/bin/env node\n"
 	}
@@ -134,7 +138,8 @@ type start struct {
 	argv []string
 	env  map[string]string
 	dir  string
-	cnb  string // what /cnb.txt holds
+	cnb  string   // what /cnb.txt holds
+	busy []string // ports that another program has
 }
 
 // entry is one program that was started.
@@ -200,6 +205,11 @@ func (s *sandbox) run(c start) (outcome, error) {
 	}
 	if err := os.Chmod(s.root+"/log", 0o666); err != nil {
 		return o, err
+	}
+	for _, port := range c.busy {
+		if err := os.WriteFile(s.root+"/ports/"+port, nil, 0o644); err != nil {
+			return o, err
+		}
 	}
 	s.launches++
 	// What runs in the background, in a session of its own (setsid) even, holds a file open that is no use to anybody.

@@ -312,7 +312,7 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 		return v, nil
 	}
 	app := func(e entry) bool {
-		if e.kind != "app" {
+		if e.kind != "app" || isHelper(e) {
 			return false
 		}
 		p, _, _ := strings.Cut(e.path, "+")
@@ -336,15 +336,27 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 			was.exit, was.output, is.exit, is.output = 0, nil, 0, nil
 		}
 	}
+	if u.Unordered && slices.Contains(u.Class, "launcher:dumb-init") {
+		// It stops what runs in the background when its own program ends, which may be sooner or later.
+		other := func(e entry) bool { return !app(e) }
+		was.entries, is.entries, was.output, is.output = slices.DeleteFunc(was.entries, other), slices.DeleteFunc(is.entries, other), nil, nil
+	}
 	if diff := differ(was, is, u, v.hidden); diff != "" {
 		v.broken = diff
 		return v, nil
+	}
+	if broken := tc.beside(u, is); broken != "" {
+		v.broken = broken
+		return v, nil
+	}
+	if v.broken, err = tc.judgeHooks(u, before, after, is, box); v.broken != "" || err != nil {
+		return v, err
 	}
 	if u.Unordered {
 		listening := map[debugger]bool{}
 		for _, d := range is.debuggers {
 			d.pid = ""
-			if listening[d] && d.protocol != "devtools" { // node goes on without a port
+			if listening[d] && d.protocol != "devtools" && !u.Existing { // node goes on without a port
 				v.broken = fmt.Sprintf("two debuggers at the same time on port %s", d.port)
 				return v, nil
 			}
@@ -370,7 +382,8 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 				}
 			}
 		}
-		if !found {
+		// Which of several programs gets a debugger that the user's own variable starts is a matter of luck.
+		if !found && !(u.Existing && u.Unordered) {
 			v.broken = fmt.Sprintf("%s does not listen on %d for %s", protocol, port, u.App)
 			if wrong != "" {
 				v.broken += ", but for " + wrong
@@ -379,6 +392,59 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 		}
 	}
 	return v, nil
+}
+
+// beside says what is wrong with a debugger that another program than the application got.
+func (tc testCase) beside(u unit, is outcome) string {
+	apps := map[string]int{}
+	for _, d := range is.debuggers {
+		for _, e := range is.entries {
+			if e.pid != d.pid || e.kind == "launch" {
+				continue
+			}
+			switch {
+			case u.Existing:
+			case isHelper(e) && (tc.Suspend || u.Unordered):
+				return fmt.Sprintf("another program is debugged: %s %q", e.path, e.argv)
+			case slices.Contains(u.Class, "manager"):
+				if apps[d.port]++; apps[d.port] > 1 {
+					return "several programs are debugged on port " + d.port
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// judgeHooks runs the commands of probes and hooks, before and after, with the ports taken that the program's debuggers have.
+func (tc testCase) judgeHooks(u unit, before, after start, is outcome, box *sandbox) (broken string, err error) {
+	var busy []string
+	for _, d := range is.debuggers {
+		busy = append(busy, d.port)
+	}
+	for _, h := range u.Container.hooks() {
+		before.argv, after.argv, after.busy = h.command, h.command, busy
+		if h.early {
+			after.busy = nil
+		}
+		was, err := box.run(before)
+		if err != nil {
+			return "", err
+		}
+		got, err := box.run(after)
+		if err != nil {
+			return "", err
+		}
+		quiet := u // what a hook prints is nobody's business but the kubelet's, which does not look
+		quiet.Trace = true
+		if diff := differ(was, got, quiet, true); diff != "" {
+			return fmt.Sprintf("hook %q: %s", h.command, diff), nil
+		}
+		if len(got.debuggers) > len(was.debuggers) && (h.early || tc.Suspend) {
+			return fmt.Sprintf("hook %q is debugged", h.command), nil
+		}
+	}
+	return "", nil
 }
 
 // same says whether two containers are the same, whether an empty list is there or not.
@@ -397,8 +463,9 @@ var (
 	// shellMessage is how bash begins a message: with $0, which may be another program's name, and the line.
 	shellMessage = regexp.MustCompile(`^.*: line \d+: `)
 
-	// tiniMessage is what tini says of itself, and of the name and number of what it starts.
-	tiniMessage = regexp.MustCompile(`(?m)^\[[A-Z]+ +tini \(\d+\)\].*$|^Zombie processes will not.*$|^To fix the problem, use the -s.*$`)
+	// launcherMessage is what tini says of itself, and of the name and number of what it starts, and which of its options a launcher does
+	// not know.
+	launcherMessage = regexp.MustCompile(`(?m)^\[[A-Z]+ +tini \(\d+\)\].*$|^Zombie processes will not.*$|^To fix the problem, use the -s.*$|^(?:tini|catatonit): (?:invalid|unrecognized) option.*$`)
 
 	jdwp     = regexp.MustCompile(`^-agentlib:jdwp=transport=dt_socket,server=y,address=\d+,suspend=[ny],quiet=y$`)
 	inspect  = regexp.MustCompile(`^--inspect(-brk)?=0\.0\.0\.0:\d+$`)
@@ -420,7 +487,7 @@ func differ(was, is outcome, u unit, hidden bool) string {
 		if !u.Unordered {
 			return text
 		}
-		text = tiniMessage.ReplaceAllString(text, "")
+		text = launcherMessage.ReplaceAllString(text, "")
 		return strings.Join(slices.Sorted(strings.Lines(text)), "")
 	}
 	if u.Unordered {
@@ -468,7 +535,7 @@ func differ(was, is outcome, u unit, hidden bool) string {
 			var lines []string
 			for _, line := range strings.Split(text, "\n") {
 				line = shellMessage.ReplaceAllString(line, "")
-				if (!u.AppUnknown || line != "launcher: started without a debugger") && !tiniMessage.MatchString(line) {
+				if (!u.AppUnknown || line != "launcher: started without a debugger") && !launcherMessage.MatchString(line) {
 					lines = append(lines, line)
 				}
 			}

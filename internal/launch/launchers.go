@@ -29,6 +29,9 @@ type launcher struct {
 	// permutes says that it looks for options behind the first word that is none, unless there is a "--": words with dashes
 	// can only be put behind one.
 	permutes bool
+	// stops says that one that permutes does so only where it is linked with glibc, so that a command line with a word that is known when
+	// it runs was written for one that stops.
+	stops bool
 	// system says that it is one of the system's own tools.
 	system bool
 	// noOptions hands all its words to rest.
@@ -44,7 +47,7 @@ type launcher struct {
 func launchers() []launcher {
 	return []launcher{
 		// tini's option string has no "+": where it is linked with glibc (Debian's package), it permutes.
-		{names: []string{"tini", "tini-static", "docker-init"}, short: "svwgp:e:", permutes: true},
+		{names: []string{"tini", "tini-static", "docker-init"}, short: "svwgp:e:", permutes: true, stops: true},
 		{names: []string{"dumb-init"}, short: "cvr:", long: "single-child verbose rewrite="},
 		{names: []string{"catatonit"}, short: "g", permutes: true},
 		{names: []string{"env"}, system: true, short: "iu:C:S:va:", long: "ignore-environment unset= chdir= split-string= debug argv0= " +
@@ -162,7 +165,7 @@ func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 		// A mere "-" is no option.
 		late := slices.IndexFunc(rest, func(w word) bool { return !w.static && w.known == 0 })
 		switch i := slices.IndexFunc(rest, func(w word) bool { return len(w.text) > 1 && w.text[0] == '-' }); {
-		case i < 0 && late >= 0:
+		case i < 0 && late >= 0 && !l.stops:
 			f.noInsert = refuse(LauncherUnknownOption, "whether %s takes %s of its command for an option is only known when it runs", name, quote(rest[late].text))
 		case i < 0:
 			f.guards = append(f.guards, rest[0].at)

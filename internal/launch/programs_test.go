@@ -41,6 +41,7 @@ func TestRestOfScripts(t *testing.T) {
 		"sh -c ⟨f() { java w; }; f & exec java a⟩":   "java w&",
 		"sh -c ⟨f() { java w; }; f; exec java a⟩":    "java w",
 		"sh -c ⟨{ keytool x; java a; } | svlogd l⟩":  "keytool x svlogd l&",
+		"sh -c ⟨keytool x | tee l; java a⟩":          "keytool x tee l",
 		"sh -c ⟨keytool x && exec java a⟩":           "keytool x",
 		"sh -c ⟨(sleep 1; jcmd) & exec java a⟩":      "sleep 1& jcmd&",
 		"sh -c ⟨cd /app; export A=$(id); exec java⟩": "id",

@@ -363,7 +363,7 @@ func (s *script) others(call *syntax.CallExpr) {
 			return true
 		}
 		done := func() {}
-		if besides(n, call) {
+		if besides(n) {
 			background++
 			done = func() { background-- }
 		}
@@ -375,7 +375,7 @@ func (s *script) others(call *syntax.CallExpr) {
 				done = func() { background--; end() }
 			}
 		case *syntax.BinaryCmd:
-			if n.Op == syntax.Pipe || n.Op == syntax.PipeAll {
+			if (n.Op == syntax.Pipe || n.Op == syntax.PipeAll) && contains(n, call) {
 				piped[n.X], piped[n.Y] = !contains(n.X, call), !contains(n.Y, call)
 			}
 		case *syntax.FuncDecl:
@@ -413,14 +413,11 @@ func (s *script) starts(argv []string) [][]string {
 	return p.found
 }
 
-// besides reports whether what is in a node runs beside the program: a job in the background, or a pipeline that the program is no part
-// of. Of its own pipeline the program's part runs in order.
-func besides(n syntax.Node, call *syntax.CallExpr) bool {
+// besides reports whether what is in a node runs beside the program. Of pipelines that is only the program's own.
+func besides(n syntax.Node) bool {
 	switch n := n.(type) {
 	case *syntax.Stmt:
 		return n.Background || n.Coprocess || n.Disown
-	case *syntax.BinaryCmd:
-		return (n.Op == syntax.Pipe || n.Op == syntax.PipeAll) && !contains(n, call)
 	case *syntax.ProcSubst, *syntax.CoprocClause:
 		return true
 	}

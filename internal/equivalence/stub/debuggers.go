@@ -205,7 +205,18 @@ func take(port string) bool {
 		return false
 	}
 	syscall.Close(fd)
+	taken = port
 	return true
+}
+
+// taken is the port that this process has.
+var taken string
+
+// release gives it back: what runs later may have it.
+func release() {
+	if taken != "" {
+		syscall.Unlink("/ports/" + taken)
+	}
 }
 
 func java(argv, env []string) {
@@ -246,10 +257,7 @@ func java(argv, env []string) {
 		}
 		debugs("jdwp", port)
 	}
-	if agents == 1 {
-		// app ends the process, so the port is given back first: what runs later may have it.
-		syscall.Unlink("/ports/" + port)
-	}
+	release() // app ends the process
 	app("app", argv, env)
 }
 
@@ -380,6 +388,7 @@ func node(argv, env []string) {
 		record("tool", self, argv, env, "")
 		nodeTool(path.Base(rest[0]), rest[1:], env)
 	}
+	release()
 	app("app", argv, env)
 }
 

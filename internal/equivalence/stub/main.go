@@ -139,6 +139,7 @@ func spawn(argv, env []string) {
 			break
 		}
 	}
+	release()
 	if status.Signaled() {
 		os.Exit(128 + int(status.Signal()))
 	}
@@ -203,7 +204,7 @@ func main() {
 		buildpack(argv, env)
 	case name == "node" || name == "nodejs":
 		node(argv, env)
-	case name == "java":
+	case name == "java" || name == "keytool" || name == "jcmd":
 		java(argv, env)
 	case strings.HasPrefix(name, "python"):
 		python(argv, env)
