@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
@@ -69,6 +70,21 @@ type itemError struct {
 
 func (e *itemError) Unwrap() error { return e.error }
 
+// readConfigs reads a file of image configurations. It may be a pipe, but it ends.
+func readConfigs(path string) ([]byte, error) {
+	const most = 64 << 20 // bytes: more than 100,000 images
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, most+1))
+	if err == nil && len(data) > most {
+		err = fmt.Errorf("%q has more than %d MiB", path, most>>20)
+	}
+	return data, err
+}
+
 // newSource chains the sources in the order in which they are asked.
 func newSource(ctx context.Context, cfg functionconfig.Config, listed []image.Entry) (image.Source, error) {
 	var sources []image.Source
@@ -79,7 +95,7 @@ func newSource(ctx context.Context, cfg functionconfig.Config, listed []image.En
 		sources = append(sources, image.NewEntries("ImageConfigs among the manifests", listed))
 	}
 	for _, file := range cfg.ImageConfigs {
-		data, err := os.ReadFile(file)
+		data, err := readConfigs(file)
 		if err != nil {
 			return nil, fmt.Errorf("reading image configurations: %w", err)
 		}

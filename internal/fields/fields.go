@@ -47,19 +47,32 @@ const withoutQuotes = "; write it without quotes"
 // Reader reads nodes and collects problems. The zero value is ready for use; a Reader is not for concurrent use.
 type Reader struct {
 	problems []error
-	values   int // read so far
+	visited  map[*yaml.Node]bool // mappings and lists
+	repeated int                 // values read again
 }
 
-// maxValues bounds what one Reader reads. No file that people write comes near, but a few lines with aliases can.
-const maxValues = 1_000_000
+// maxRepeated bounds what one Reader reads more than once, which only aliases can make it do: a few lines of them can stand for
+// more than fits into memory. What a file holds itself is as much as its bytes.
+const maxRepeated = 1_000_000
 
-// tooMany counts a value, and records a problem, once, when there are more than maxValues.
-func (r *Reader) tooMany(path string) bool {
-	r.values++
-	if r.values == maxValues+1 {
-		r.Errorf(path, "there are more than %d values up to here: do aliases (*name) multiply?", maxValues)
+// tooMany counts the values of a mapping or a list that was read before, and records a problem, once, when there are more than
+// maxRepeated of them.
+func (r *Reader) tooMany(n *yaml.Node, path string) bool {
+	if !r.visited[n] {
+		if r.visited == nil {
+			r.visited = map[*yaml.Node]bool{}
+		}
+		r.visited[n] = true
+		return false
 	}
-	return r.values > maxValues
+	if r.repeated > maxRepeated {
+		return true
+	}
+	if r.repeated += 1 + len(n.Content); r.repeated > maxRepeated {
+		r.Errorf(path, "there are more than %d values up to here: do aliases (*name) multiply?", maxRepeated)
+		return true
+	}
+	return false
 }
 
 // Errorf records a problem of the field at path.
@@ -127,11 +140,11 @@ func (r *Reader) Pairs(n *yaml.Node, path string, f func(key string, value *yaml
 		r.wrong(n, path, "a mapping", "")
 		return false
 	}
+	if r.tooMany(n, path) {
+		return false
+	}
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if r.tooMany(path) {
-			return false
-		}
 		key := resolve(n.Content[i])
 		switch at := Join(path, key.Value); {
 		case key.Kind != yaml.ScalarNode:
@@ -159,10 +172,10 @@ func (r *Reader) items(n *yaml.Node, path, want string, f func(n *yaml.Node, pat
 		r.wrong(n, path, want, "")
 		return false
 	}
+	if r.tooMany(n, path) {
+		return false
+	}
 	for i, item := range n.Content {
-		if r.tooMany(path) {
-			return false
-		}
 		f(resolve(item), Index(path, i))
 	}
 	return true

@@ -1,6 +1,7 @@
 package fields
 
 import (
+	"slices"
 	"testing"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -91,5 +92,30 @@ func TestNearest(t *testing.T) {
 		if got := Nearest(test.word, test.candidates); got != test.want {
 			t.Errorf("Nearest(%q) = %q, want %q", test.word, got, test.want)
 		}
+	}
+}
+
+// TestReaderBounds: what a file holds itself is not too much, however much it is; what aliases make of little is.
+func TestReaderBounds(t *testing.T) {
+	word := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "x"}
+	list := func(items ...*yaml.Node) *yaml.Node { return &yaml.Node{Kind: yaml.SequenceNode, Content: items} }
+	var lists []*yaml.Node
+	for range 3000 {
+		lists = append(lists, list(slices.Repeat([]*yaml.Node{word}, 500)...))
+	}
+	read := func(n *yaml.Node) (values int, err error) {
+		r := &Reader{}
+		r.Items(n, "", func(n *yaml.Node, path string) {
+			words, _ := r.Strings(n, path)
+			values += len(words)
+		})
+		return values, r.Err()
+	}
+	if values, err := read(list(lists...)); err != nil || values != 3000*500 {
+		t.Errorf("got %d values, error %v", values, err)
+	}
+	alias := &yaml.Node{Kind: yaml.AliasNode, Alias: lists[0]}
+	if values, err := read(list(slices.Repeat([]*yaml.Node{alias}, 1_000_000)...)); err == nil || values > maxRepeated+1000 {
+		t.Errorf("got %d values, error %v", values, err)
 	}
 }

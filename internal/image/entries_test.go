@@ -159,7 +159,7 @@ func TestImageConfigsAreBounded(t *testing.T) {
 	const many = 5000
 	in := head + "images:\n- &image {image: a, config: {Env: [&env A=b" + strings.Repeat(", *env", many) + "]}}\n" + strings.Repeat("- *image\n", many)
 	got, err := ParseImageConfigs([]byte(in), "f.yaml")
-	checkEntries(t, got, err, nil, `reading image configurations "f.yaml": document 1: images[199].config.Env: there are more than 1000000 values up to here: do aliases (*name) multiply?`)
+	checkEntries(t, got, err, nil, `reading image configurations "f.yaml": document 1: images[200].config.Env: there are more than 1000000 values up to here: do aliases (*name) multiply?`)
 }
 
 func TestParseImageConfigsResource(t *testing.T) {

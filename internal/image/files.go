@@ -94,12 +94,18 @@ type member struct {
 
 // archive is the files of a tar file, plain or gzip-compressed. Layers are skipped, never kept.
 type archive struct {
-	path       string
+	open       func() (archiveFile, error)
 	compressed bool
 	members    map[string]*member
 	kept       int64 // bytes of content
 	names      int   // bytes of names
 	passes     int
+}
+
+// archiveFile is what an archive is read from: a file or, in tests, memory.
+type archiveFile interface {
+	io.ReadSeekCloser
+	io.ReaderAt
 }
 
 // openArchive reads the headers of the tar file at path. Of a compressed one, whose members cannot be reached without
@@ -112,7 +118,11 @@ func openArchive(ctx context.Context, file string) (*archive, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("it is not a regular file")
 	}
-	a := &archive{path: file, members: map[string]*member{}}
+	return readArchive(ctx, func() (archiveFile, error) { return os.Open(file) })
+}
+
+func readArchive(ctx context.Context, open func() (archiveFile, error)) (*archive, error) {
+	a := &archive{open: open, members: map[string]*member{}}
 	if err := a.scan(ctx, ""); err != nil {
 		return nil, err
 	}
@@ -122,7 +132,7 @@ func openArchive(ctx context.Context, file string) (*archive, error) {
 // scan reads the archive from its start. Without want it lists the members; with want it stops at the member of this
 // name and keeps its content.
 func (a *archive) scan(ctx context.Context, want string) error {
-	file, err := os.Open(a.path)
+	file, err := a.open()
 	if err != nil {
 		return err
 	}
@@ -269,7 +279,7 @@ func (a *archive) read(ctx context.Context, name string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	file, err := os.Open(a.path)
+	file, err := a.open()
 	if err != nil {
 		return nil, err
 	}

@@ -175,6 +175,10 @@ func (l *Local) loadArchive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return l.useArchive(ctx, a)
+}
+
+func (l *Local) useArchive(ctx context.Context, a *archive) error {
 	l.store, l.sparse = fileStore{a}, true
 	found, err := l.loadIndex(ctx)
 	if err != nil {
