@@ -28,6 +28,9 @@ const (
 	EnvHidden           = "EnvHidden"           // a variable would not reach the program
 	EnvReferenced       = "EnvReferenced"       // something else depends on a variable that would change
 	OutlivesProgram     = "OutlivesProgram"     // the debugger stays when the program of a job or an init container ends
+	ReplicasKept        = "ReplicasKept"        // fewer replicas would do harm
+	RolloutHeld         = "RolloutHeld"         // pods that run already do not get the new template by themselves
+	BudgetBlocks        = "BudgetBlocks"        // a PodDisruptionBudget cannot be kept with fewer replicas
 	KnativeFeatures     = "KnativeFeatures"     // Knative admits the pod only with some of its features enabled
 	TightMemory         = "TightMemory"         // the debugger may not fit into the container's memory limit
 	TightStorage        = "TightStorage"        // the support files may not fit into the pod's ephemeral-storage limit

@@ -12,9 +12,6 @@ import (
 // scaleDown brings a workload with a debugged container down to the wanted number of replicas, so that requests meet
 // the process that the debugger is attached to. It says whether anything changed.
 func (w *Workload) scaleDown(cfg functionconfig.Config) bool {
-	if cfg.Replicas == 0 {
-		return false
-	}
 	changed := false
 	for _, path := range w.Kind.Replicas {
 		for _, at := range lookup(w.Node, path) {
@@ -120,13 +117,7 @@ func withKind(item, list *yaml.Node) *yaml.Node {
 
 // pinAutoscalers makes what scales a workload keep the wanted number of replicas.
 func (s *Scope) pinAutoscalers(t target) {
-	if s.cfg.Replicas == 0 {
-		return
-	}
-	for _, a := range s.autoscalers {
-		if a.target != t {
-			continue
-		}
+	for _, a := range s.autoscalers[t] {
 		if a.pin(s.cfg.Replicas) {
 			a.object.MarkEdited()
 		}
@@ -139,6 +130,11 @@ func (s *Scope) pinAutoscalers(t target) {
 // pin makes the autoscaler keep one number of replicas: the wanted one, or its own maximum where that is less.
 func (a autoscaler) pin(replicas int) bool {
 	spec := get(a.node, "spec")
+	for _, name := range []string{a.min, a.max} {
+		if _, ok := integer(get(spec, name)); !ok && get(spec, name) != nil {
+			return false // Kubernetes refuses it as it is; what stands there is not ours to replace
+		}
+	}
 	if a.min == "" {
 		return lower(get(spec, a.max), replicas)
 	}

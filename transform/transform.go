@@ -34,7 +34,9 @@ type Scope struct {
 	cfg         functionconfig.Config
 	workloads   []*workloadScope
 	sources     sources
-	autoscalers []autoscaler
+	autoscalers map[target][]autoscaler
+	services    selectors // Services
+	budgets     selectors // PodDisruptionBudgets
 }
 
 type workloadScope struct {
@@ -44,7 +46,7 @@ type workloadScope struct {
 
 // Find lists what there is to do, in document order.
 func Find(objects []Object, cfg functionconfig.Config) *Scope {
-	s := &Scope{cfg: cfg, sources: sources{}}
+	s := &Scope{cfg: cfg, sources: sources{}, autoscalers: map[target][]autoscaler{}, services: selectors{}, budgets: selectors{}}
 	var table []Kind
 	for _, k := range cfg.Workloads {
 		kind := Kind{Group: k.Group, Kind: k.Kind, Template: []string{k.Template}, Complete: true}
@@ -57,7 +59,9 @@ func Find(objects []Object, cfg functionconfig.Config) *Scope {
 	for _, o := range objects {
 		node := o.Node().YNode()
 		s.addSources(node, "", "", 0)
-		s.autoscalers = append(s.autoscalers, findAutoscalers(o, node, 0)...)
+		for _, a := range findAutoscalers(o, node, 0) {
+			s.autoscalers[a.target] = append(s.autoscalers[a.target], a)
+		}
 		for _, w := range find(o, node, "", "", "", table) {
 			scope := &workloadScope{Workload: w}
 			for _, p := range w.Pods {
@@ -71,8 +75,8 @@ func Find(objects []Object, cfg functionconfig.Config) *Scope {
 	return s
 }
 
-// addSources records the ConfigMaps and Secrets of a document, in lists too. The elements of a typed list may leave out
-// what the list says.
+// addSources records what says something about the pods of others: ConfigMaps and Secrets, Services, PodDisruptionBudgets; in lists
+// too. The elements of a typed list may leave out what the list says.
 func (s *Scope) addSources(node *yaml.Node, defaultAPIVersion, defaultKind string, depth int) {
 	apiVersion, kind := text(get(node, "apiVersion")), text(get(node, "kind"))
 	if apiVersion == "" && kind == "" {
@@ -80,7 +84,15 @@ func (s *Scope) addSources(node *yaml.Node, defaultAPIVersion, defaultKind strin
 	}
 	element, isList := strings.CutSuffix(kind, "List")
 	if !isList || depth > maxListDepth {
-		s.sources.add(node, apiVersion, kind)
+		group, _, _ := strings.Cut(apiVersion, "/")
+		switch {
+		case apiVersion == "v1" && kind == "Service":
+			s.services.add(node, get(node, "spec", "selector"))
+		case group == "policy" && kind == "PodDisruptionBudget":
+			s.budgets.add(node, get(node, "spec", "selector", "matchLabels"))
+		default:
+			s.sources.add(node, apiVersion, kind)
+		}
 		return
 	}
 	for _, item := range items(get(node, "items")) {
@@ -207,8 +219,9 @@ func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Resu
 		}
 	}
 	if debugged {
-		edited = w.scaleDown(s.cfg) || edited
-		s.pinAutoscalers(w.target())
+		outcome, changed := s.scale(w)
+		results = append(results, outcome...)
+		edited = changed || edited
 	}
 	if edited {
 		w.Object.MarkEdited()

@@ -20,6 +20,8 @@ type Kind struct {
 	Template []string
 	// Replicas are the paths of the counts that become one.
 	Replicas []string
+	// Partitions are the paths of counts or percentages of pods that keep the old template when it changes.
+	Partitions []string
 	// Deadlines are the paths of limits in seconds on how long the workload may take.
 	Deadlines []string
 	// Knative says that Knative's rules hold: containers may not declare a port more and need no name, and annotations
@@ -37,7 +39,7 @@ var kinds = []Kind{
 	{Group: "", Versions: v1, Kind: "PodTemplate", Complete: true, Template: []string{"template"}},
 	{Group: "", Versions: v1, Kind: "ReplicationController", Complete: true, Template: template, Replicas: replicas},
 	{Group: "apps", Versions: v1, Kind: "Deployment", Complete: true, Template: template, Replicas: replicas, Deadlines: []string{"spec.progressDeadlineSeconds"}},
-	{Group: "apps", Versions: v1, Kind: "StatefulSet", Complete: true, Template: template, Replicas: replicas},
+	{Group: "apps", Versions: v1, Kind: "StatefulSet", Complete: true, Template: template, Replicas: replicas, Partitions: partition},
 	{Group: "apps", Versions: v1, Kind: "DaemonSet", Complete: true, Template: template},
 	{Group: "apps", Versions: v1, Kind: "ReplicaSet", Complete: true, Template: template, Replicas: replicas},
 	{Group: "batch", Versions: v1, Kind: "Job", Complete: true, Template: template, Replicas: []string{"spec.parallelism"}, Deadlines: []string{"spec.activeDeadlineSeconds"}},
@@ -47,20 +49,22 @@ var kinds = []Kind{
 	{Group: "argoproj.io", Kind: "Rollout", Template: template, Replicas: replicas, Deadlines: []string{"spec.progressDeadlineSeconds"}},
 	{Group: "serving.knative.dev", Kind: "Service", Template: template, Knative: true},
 	{Group: "serving.knative.dev", Kind: "Configuration", Template: template, Knative: true},
-	{Group: "apps.kruise.io", Kind: "CloneSet", Template: template, Replicas: replicas},
-	{Group: "apps.kruise.io", Kind: "StatefulSet", Template: template, Replicas: replicas},
-	{Group: "apps.kruise.io", Kind: "DaemonSet", Template: template},
+	{Group: "apps.kruise.io", Kind: "CloneSet", Template: template, Replicas: replicas, Partitions: []string{"spec.updateStrategy.partition"}},
+	{Group: "apps.kruise.io", Kind: "StatefulSet", Template: template, Replicas: replicas, Partitions: partition},
+	{Group: "apps.kruise.io", Kind: "DaemonSet", Template: template, Partitions: partition},
 	{Group: "apps.openshift.io", Kind: "DeploymentConfig", Template: template, Replicas: replicas},
 	{Group: "batch.volcano.sh", Kind: "Job", Template: []string{"spec.tasks[].template"}, Replicas: []string{"spec.tasks[].replicas", "spec.tasks[].minAvailable", "spec.minAvailable"}},
 	{Group: "jobset.x-k8s.io", Kind: "JobSet", Template: []string{"spec.replicatedJobs[].template.spec.template"},
 		Replicas:  []string{"spec.replicatedJobs[].replicas", "spec.replicatedJobs[].template.spec.parallelism"},
 		Deadlines: []string{"spec.replicatedJobs[].template.spec.activeDeadlineSeconds"}},
-	{Group: "leaderworkerset.x-k8s.io", Kind: "LeaderWorkerSet", Template: []string{"spec.leaderWorkerTemplate.leaderTemplate", "spec.leaderWorkerTemplate.workerTemplate"}, Replicas: replicas},
+	{Group: "leaderworkerset.x-k8s.io", Kind: "LeaderWorkerSet", Template: []string{"spec.leaderWorkerTemplate.leaderTemplate", "spec.leaderWorkerTemplate.workerTemplate"}, Replicas: replicas,
+		Partitions: []string{"spec.rolloutStrategy.rollingUpdateConfiguration.partition"}},
 }
 
 var (
-	template = []string{"spec.template"}
-	replicas = []string{"spec.replicas"}
+	template  = []string{"spec.template"}
+	replicas  = []string{"spec.replicas"}
+	partition = []string{"spec.updateStrategy.rollingUpdate.partition"}
 )
 
 // deprecated are the API versions of workloads that Kubernetes removed, in 1.16 and in 1.25, the kinds that were in them, and where

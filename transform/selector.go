@@ -1,0 +1,63 @@
+package transform
+
+import (
+	"sort"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// selectors finds the objects that select a pod by its labels: Services, PodDisruptionBudgets. They are kept by namespace and one
+// pair of what they select, so that a pod asks few of many.
+type selectors map[[3]string][]selecting
+
+// selecting is an object and the labels that it selects.
+type selecting struct {
+	object *yaml.Node
+	labels *yaml.Node
+}
+
+// add records an object that selects pods with these labels. One that selects nothing in particular is left out.
+func (s selectors) add(object, labels *yaml.Node) {
+	if !isMapping(labels) || len(labels.Content) == 0 {
+		return
+	}
+	key := [3]string{namespace(object), labels.Content[0].Value, text(labels.Content[1])}
+	s[key] = append(s[key], selecting{object, labels})
+}
+
+// matching lists the objects that select a pod, in an order of their own that is always the same.
+func (s selectors) matching(p *Pod) (found []*yaml.Node) {
+	if len(s) == 0 {
+		return nil
+	}
+	labels := map[string]string{}
+	node := get(p.Template, "metadata", "labels")
+	if !isMapping(node) {
+		return nil
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		labels[node.Content[i].Value] = text(node.Content[i+1])
+	}
+	keys := make([]string, 0, len(labels))
+	for k := range labels {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	for _, k := range keys {
+		for _, c := range s[[3]string{namespace(p.Workload.Node), k, labels[k]}] {
+			if selects(c.labels, labels) {
+				found = append(found, c.object)
+			}
+		}
+	}
+	return found
+}
+
+func selects(selector *yaml.Node, labels map[string]string) bool {
+	for i := 0; i+1 < len(selector.Content); i += 2 {
+		if v, ok := labels[selector.Content[i].Value]; !ok || v != text(selector.Content[i+1]) {
+			return false
+		}
+	}
+	return true
+}
