@@ -45,11 +45,47 @@ func Detect(p Process) Detection {
 			d.Tied = append(d.Tied, r)
 		}
 	}
-	// A shell that runs a script stands for whatever the script starts.
-	if d.Sign.Strength <= Weak && len(p.Argv) > 0 && !p.Script && KnownOther(p.Argv[0]) {
+	if d.Sign.Strength < Program && p.startsAnother(d) {
 		return Detection{}
 	}
 	return d
+}
+
+// startsAnother reports whether a process is known to be no program of a runtime that only its surroundings show.
+func (p Process) startsAnother(d Detection) bool {
+	// A shell that runs a script stands for whatever the script starts.
+	if len(p.Argv) == 0 || p.Script {
+		return false
+	}
+	if _, jruby := p.ImageEnv["JRUBY_VERSION"]; KnownOther(p.Argv[0]) && !jruby {
+		return d.Sign.Strength <= Weak || !slices.Contains(starters, programName(p.Argv[0]))
+	}
+	// Behind a launcher that is not known stands what its arguments name.
+	for _, w := range p.Argv[1:] {
+		if strings.HasPrefix(w, "-") {
+			continue
+		}
+		name := programName(w)
+		if slices.Contains(servers, name) {
+			return true
+		}
+		if (Python{}).Detect(Process{Argv: []string{w}}).Strength == Program && !strings.HasSuffix(name, ".py") {
+			return d.Runtime.Name() != "jvm" && d.Runtime.Name() != "nodejs"
+		}
+	}
+	return false
+}
+
+// starters are those of the programs that are known to be something else that start others, which may be anything.
+var starters = []string{
+	"air", "bundle", "cargo", "compiledaemon", "execlineb", "flock", "go", "ltrace", "make", "mix", "nsenter", "prlimit", "rake", "runsvdir",
+	"s6-svscan", "strace", "supervisord", "unshare", "valgrind", "with-contenv", "xvfb-run",
+}
+
+// servers are programs that no other takes for a plain word among its arguments.
+var servers = []string{
+	"apache2-foreground", "bun", "bunx", "bundle", "clickhouse-server", "httpd-foreground", "mariadbd", "mongod", "mysqld", "nats-server", "php-fpm",
+	"puma", "rackup", "redis-sentinel", "redis-server", "ruby", "sidekiq", "unicorn", "uwsgi", "valkey-server",
 }
 
 // programName is the last path element of a program.
@@ -82,15 +118,17 @@ func strongest(signs ...Sign) Sign {
 
 // KnownOther says whether a program is known to belong to none of the runtimes here, going by its name.
 func KnownOther(program string) bool {
-	_, found := slices.BinarySearch(knownOthers, strings.ToLower(programName(program)))
-	return found
+	name := strings.ToLower(programName(program))
+	_, found := slices.BinarySearch(knownOthers, name)
+	// A PEX starts itself anew, with another interpreter.
+	return found || strings.HasSuffix(name, ".pex")
 }
 
 // knownOthers are programs that people run in containers and that are no application of a runtime here: servers and
 // interpreters written in other languages, shells, tools that start others, and those that keep a container busy. Sorted.
 var knownOthers = []string{
 	"[", "air", "apache2", "apache2-foreground", "apachectl", "ash", "awk", "aws-vault", "bash", "beam.smp",
-	"bundle", "busybox", "caddy", "cargo", "cat", "chamber", "chmod", "chown", "chroot", "clickhouse",
+	"bun", "bundle", "bunx", "busybox", "caddy", "cargo", "cat", "chamber", "chmod", "chown", "chroot", "clickhouse",
 	"clickhouse-server", "compiledaemon", "confd", "consul", "coredns", "cp", "cron", "crond", "curl", "dash",
 	"date", "deno", "doas", "dockerd", "dockerize", "doppler", "echo", "elixir", "envconsul", "envoy", "erl", "etcd",
 	"execlineb", "false", "flock", "fluent-bit", "fluentd", "gdb", "gdbserver", "git", "go", "grafana",

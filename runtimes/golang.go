@@ -1,7 +1,6 @@
 package runtimes
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -30,13 +29,16 @@ func (Go) Detect(p Process) Sign {
 	if p.Author == "github.com/google/ko" {
 		return Sign{Strong, "image built by ko"}
 	}
-	for _, id := range buildpackIDs(p.Labels) {
-		switch id {
-		case "google.go.build", "paketo-buildpacks/go-dist", "heroku/go":
-			return Sign{Strong, "image built with buildpack " + id}
-		}
+	if sign := buildpackSign(p, "go"); sign.Strength != None {
+		return sign
 	}
-	return strongest(envSign(p, true, "KO_DATA_PATH"), envSign(p, false, "GODEBUG", "GOGC", "GOMAXPROCS", "GOTRACEBACK", "GOMEMLIMIT"))
+	weak := envSign(p, false, "GODEBUG", "GOGC", "GOMAXPROCS", "GOTRACEBACK", "GOMEMLIMIT")
+	// Delve starts nothing but a Go program, so a weak sign has to be one of what is started: not of the system's own tools, and
+	// where the manifest alone sets the variable, not of what the image does not start by itself.
+	if len(p.Argv) > 0 && (harmless(p.Argv[0]) || weak.Strength == WeakManifest && p.Foreign) {
+		weak = Sign{}
+	}
+	return strongest(envSign(p, true, "KO_DATA_PATH"), weak)
 }
 
 // DebugPorts implements Runtime.
@@ -101,25 +103,6 @@ func (Go) existing(p Process) (Plan, error) {
 		return Plan{Existing: true}, nil
 	}
 	return Plan{Existing: true, Ports: listening("dlv", address, delvePort)}, nil
-}
-
-// buildpackIDs returns the ids of the buildpacks that built an image, from the label that the buildpacks platform
-// specification defines (io.buildpacks.build.metadata).
-func buildpackIDs(labels map[string]string) []string {
-	var metadata struct {
-		Buildpacks []struct {
-			ID string `json:"id"`
-		} `json:"buildpacks"`
-	}
-	// A label that is no JSON holds no sign.
-	if json.Unmarshal([]byte(labels["io.buildpacks.build.metadata"]), &metadata) != nil {
-		return nil
-	}
-	var ids []string
-	for _, b := range metadata.Buildpacks {
-		ids = append(ids, b.ID)
-	}
-	return ids
 }
 
 func itoa(n int32) string { return strconv.Itoa(int(n)) }

@@ -26,7 +26,7 @@ func (JVM) Detect(p Process) Sign {
 	if len(p.Argv) > 0 && programName(p.Argv[0]) == "java" {
 		return Sign{Program, "program java"}
 	}
-	return strongest(envSign(p, true, "JAVA_VERSION", "JAVA_TOOL_OPTIONS"), envSign(p, false, "JAVA_HOME"))
+	return strongest(buildpackSign(p, "jvm"), envSign(p, true, "JAVA_VERSION", "JAVA_TOOL_OPTIONS"), envSign(p, false, "JAVA_HOME"))
 }
 
 // DebugPorts implements Runtime.
@@ -73,25 +73,18 @@ var debugAgent = regexp.MustCompile("jdwp")
 
 // jvmBuildTools run the application in a JVM that they start from another one, which stays (Gradle: from a daemon's). There
 // JAVA_TOOL_OPTIONS reaches all of them at once.
-var jvmBuildTools = []string{"mvn", "mvnw", "mvnd", "gradle", "gradlew", "sbt", "mill", "lein", "scala-cli"}
+var jvmBuildTools = []string{
+	"mvn", "mvnw", "mvnd", "mvnDebug", "gradle", "gradlew", "grails", "grailsw", "quarkus", "jbang", "sbt", "activator", "mill", "lein",
+	"scala-cli",
+}
 
-// existing looks for the agent where people put it. A JVM that is given the agent twice does not start, so variables that
-// start scripts hand to it (JAVA_OPTS, CATALINA_OPTS, …) count as well, unless nothing can hand them over: the program is
-// java itself, and its command line has no variables in it.
-func (JVM) existing(p Process) (Plan, bool, error) {
-	texts := append([]string(nil), p.Argv...)
-	var names []string
-	direct := len(p.Argv) > 0 && programName(p.Argv[0]) == "java" && !p.anyDynamic()
-	for n := range p.Env {
-		if !direct || slices.Contains(javaVariables, n) {
-			names = append(names, n)
-		}
+// existing looks for the agent where people put it, and for switches by which start scripts add it themselves. A JVM that is given
+// the agent twice does not start.
+func (j JVM) existing(p Process) (Plan, bool, error) {
+	if plan, found := p.switched("jdwp", jvmSwitches()); found {
+		return plan, true, nil
 	}
-	sort.Strings(names)
-	for _, n := range names {
-		texts = append(texts, strings.Fields(p.Env[n])...)
-	}
-	for _, t := range texts {
+	for _, t := range j.options(p) {
 		options, ok := jdwpOptions(t)
 		if !ok {
 			continue
@@ -112,21 +105,44 @@ func (JVM) existing(p Process) (Plan, bool, error) {
 		}
 		return Plan{Existing: true, Ports: ports}, true, nil
 	}
-	for _, script := range []struct{ enable, port string }{{"BPL_DEBUG_ENABLED", "BPL_DEBUG_PORT"}, {"JAVA_ENABLE_DEBUG", "JAVA_DEBUG_PORT"}, {"JAVA_DEBUG", "JAVA_DEBUG_PORT"}} {
-		// Paketo's and Red Hat's start scripts add the agent themselves; theirs listens on 8000 or 5005 by default.
-		if v := strings.ToLower(p.Env[script.enable]); v != "true" && v != "1" && v != "yes" {
-			continue
-		}
-		port := int32(jdwpPort)
-		if script.enable == "BPL_DEBUG_ENABLED" {
-			port = 8000
-		}
-		if n, ok := portOf(p.Env[script.port]); ok {
-			port = n
-		}
-		return Plan{Existing: true, Ports: []Port{{"jdwp", port}}}, true, nil
-	}
 	return Plan{}, false, nil
+}
+
+// options lists the words that may become options of the JVM: of variables that start scripts hand to it (JAVA_OPTS, CATALINA_OPTS, …)
+// as well, unless nothing can hand them over: the program is java itself, and its command line has no variables in it.
+func (JVM) options(p Process) []string {
+	java := len(p.Argv) > 0 && programName(p.Argv[0]) == "java"
+	direct := java && !p.anyDynamic()
+	texts := slices.Clone(p.Argv)
+	if direct {
+		texts = leadingOptions(p.Argv[1:], javaValueOptions)
+		if end := slices.Index(texts, "-jar"); end >= 0 {
+			texts = texts[:end]
+		}
+	}
+	tomcat := slices.ContainsFunc(append(slices.Clone(p.Via), p.Argv...), func(w string) bool { return programName(w) == "catalina.sh" })
+	var names []string
+	for n := range p.Env {
+		// catalina.sh uses JPDA_OPTS when it is told jpda, which is a switch.
+		if (!direct || slices.Contains(javaVariables, n)) && !(n == "JPDA_OPTS" && tomcat) {
+			names = append(names, n)
+		}
+	}
+	sort.Strings(names)
+	texts = slices.Clip(texts)
+	for _, n := range names {
+		texts = append(texts, strings.Fields(p.Env[n])...)
+	}
+	if !java {
+		return texts
+	}
+	return slices.DeleteFunc(slices.Clone(texts), func(w string) bool { return strings.HasPrefix(strings.Trim(w, `"'`), "-D") }) // a property is just text
+}
+
+// javaValueOptions take the next word as their value. Source: the java command's manual page, JDK 21.
+var javaValueOptions = []string{
+	"-cp", "-classpath", "--class-path", "-p", "--module-path", "--upgrade-module-path", "--add-modules", "--limit-modules", "--add-exports",
+	"--add-opens", "--add-reads", "--patch-module", "--enable-native-access", "--source",
 }
 
 // javaVariables are the variables that the JVM and its launcher read options from.

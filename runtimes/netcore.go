@@ -17,6 +17,7 @@ func (NetCore) Detect(p Process) Sign {
 		return Sign{Program, "program dotnet"}
 	}
 	return strongest(
+		buildpackSign(p, "netcore"),
 		envSign(p, true, "DOTNET_RUNNING_IN_CONTAINER", "DOTNET_VERSION", "ASPNET_VERSION"),
 		envSign(p, false, "ASPNETCORE_URLS", "ASPNETCORE_HTTP_PORTS", "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"))
 }

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"debuggable.dev/debuggable/internal/nodeoptions"
 )
 
 // NodeJS starts Node's inspector.
@@ -32,7 +34,7 @@ func (NodeJS) Detect(p Process) Sign {
 			return Sign{Program, "program " + name}
 		}
 	}
-	return strongest(envSign(p, true, "NODE_VERSION", "NODEJS_VERSION"), envSign(p, false, "NODE_ENV"))
+	return strongest(buildpackSign(p, "nodejs"), envSign(p, true, "NODE_VERSION", "NODEJS_VERSION"), envSign(p, false, "NODE_ENV"))
 }
 
 // DebugPorts implements Runtime.
@@ -43,6 +45,9 @@ var devtools = listener{"devtools", inspectOption, regexp.MustCompile(`--(?:insp
 // Attach implements Runtime.
 func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	if plan, found := n.existing(p); found {
+		return plan, nil
+	}
+	if plan, found := nodeTool(p).switched("devtools", nodeSwitches()); found {
 		return plan, nil
 	}
 	if name, at := toolByPath(p); name != "" {
@@ -99,6 +104,27 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	return plan, nil
 }
 
+// nodeTool is the process as if the tool that node, npx and the like run had been started by its own name.
+func nodeTool(p Process) Process {
+	for len(p.Argv) > 0 {
+		end := 1 + len(nodeOptions(p.Argv[1:]))
+		switch programName(p.Argv[0]) {
+		case "npx", "yarn", "pnpm", "npm":
+			if end < len(p.Argv) && slices.Contains([]string{"exec", "x", "dlx", "run"}, p.Argv[end]) {
+				end++
+			}
+			if end < len(p.Argv) && p.Argv[end] == "--" {
+				end++
+			}
+		case "node", "nodejs":
+		default:
+			return p
+		}
+		p.Argv = p.Argv[end:]
+	}
+	return p
+}
+
 // forkingTools run in a node of their own and start the application in another.
 var forkingTools = []string{"npm", "npx", "yarn", "pnpm", "tsx", "nodemon"}
 
@@ -109,7 +135,7 @@ func toolByPath(p Process) (tool string, at int) {
 	if len(p.Argv) == 0 || p.Script || !strings.Contains(p.Argv[0], "/") || programName(p.Argv[0]) != "node" && programName(p.Argv[0]) != "nodejs" {
 		return "", 0
 	}
-	at = 1 + len(leadingOptions(p.Argv[1:], nodeValueOptions))
+	at = 1 + len(nodeOptions(p.Argv[1:]))
 	if at >= len(p.Argv) {
 		return "", 0
 	}
@@ -164,15 +190,15 @@ func (NodeJS) existing(p Process) (Plan, bool) {
 	if len(p.Argv) > 0 && (!p.Script || programName(p.Argv[0]) == "docker-entrypoint.sh") {
 		switch programName(p.Argv[0]) {
 		case "node", "nodejs", "docker-entrypoint.sh": // the official image's hands options to node
-			words = append(words, leadingOptions(p.Argv[1:], nodeValueOptions)...)
+			words = append(words, nodeOptions(p.Argv[1:])...)
 		case "nodemon":
 			options := leadingOptions(p.Argv[1:], nodemonValueOptions)
 			words = append(words, options...)
 			if exec, ok := optionValue(options, "--exec", "-x"); ok {
 				words = append(words, strings.Fields(exec)...)
 			}
-		case "ts-node", "tsx", "next", "npx", "yarn", "pnpm":
-			words = append(words, leadingOptions(p.Argv[1:], nodeValueOptions)...)
+		case "npx", "yarn", "pnpm":
+			words = append(words, nodeOptions(p.Argv[1:])...)
 		case "npm":
 			args := p.Argv[1:]
 			if end := slices.Index(args, "--"); end >= 0 {
@@ -230,29 +256,31 @@ func nodemonRunsNode(p Process) bool {
 	return false
 }
 
+// nodeOptions returns node's own options at the beginning of its arguments.
+func nodeOptions(args []string) []string {
+	return args[:optionsEnd(args, nodeoptions.TakesValue)]
+}
+
 // leadingOptions returns the words up to the first that is neither an option nor the value of one.
 func leadingOptions(args []string, withValue []string) []string {
+	return args[:optionsEnd(args, func(name string) bool { return slices.Contains(withValue, name) })]
+}
+
+// optionsEnd is the index of the first word that is neither an option nor the value of one.
+func optionsEnd(args []string, takesValue func(string) bool) int {
 	for i := 0; i < len(args); i++ {
 		if !strings.HasPrefix(args[i], "-") || args[i] == "--" || args[i] == "-" {
-			return args[:i]
+			return i
 		}
-		if slices.Contains(withValue, args[i]) {
+		if takesValue(args[i]) {
 			i++
 		}
 	}
-	return args
+	return len(args)
 }
 
-// Options that take the next word as their value when they have no "=".
-var (
-	nodeValueOptions = []string{
-		"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions", "-e", "--eval", "-p", "--print",
-		"--env-file", "--env-file-if-exists", "--title", "--icu-data-dir", "--openssl-config", "--redirect-warnings", "--trace-event-categories",
-		"--inspect-port", "--debug-port", "--max-http-header-size", "--unhandled-rejections", "--input-type", "--watch-path", "--diagnostic-dir",
-		"--stack-trace-limit", "--max-old-space-size", "--dns-result-order", "--disable-warning", "--heapsnapshot-signal", "--report-dir", "--report-directory",
-	}
-	nodemonValueOptions = []string{
-		"-w", "--watch", "-e", "--ext", "-x", "--exec", "-d", "--delay", "-i", "--ignore", "--config", "-s", "--signal", "--cwd",
-		"-r", "--require", "--import", "-C", "--conditions", "--inspect-port",
-	}
-)
+// nodemonValueOptions take the next word as their value when they have no "=".
+var nodemonValueOptions = []string{
+	"-w", "--watch", "-e", "--ext", "-x", "--exec", "-d", "--delay", "-i", "--ignore", "--config", "-s", "--signal", "--cwd",
+	"-r", "--require", "--import", "-C", "--conditions", "--inspect-port",
+}

@@ -40,7 +40,7 @@ func (Python) Detect(p Process) Sign {
 			return Sign{Program, "program opentelemetry-instrument"}
 		}
 	}
-	return strongest(envSign(p, true, "PYTHON_VERSION"), envSign(p, false,
+	return strongest(buildpackSign(p, "python"), envSign(p, true, "PYTHON_VERSION"), envSign(p, false,
 		"PYTHONVERBOSE", "PYTHONINSPECT", "PYTHONOPTIMIZE", "PYTHONUSERSITE", "PYTHONUNBUFFERED", "PYTHONPATH", "PYTHONUSERBASE", "PYTHONWARNINGS",
 		"PYTHONHOME", "PYTHONCASEOK", "PYTHONIOENCODING", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE"))
 }

@@ -41,6 +41,8 @@ type Process struct {
 	// Script says that the program is, or is likely to be, a shell script (/entrypoint.sh): its command line means
 	// nothing to a debugger, but its environment reaches the program that it starts.
 	Script bool
+	// Foreign says that the manifest starts something else than the image does by itself.
+	Foreign bool
 	// NoTemp says that the process has no writable /tmp: its root file system is read-only and nothing is mounted there.
 	NoTemp bool
 	// Beside are the other programs that get the container's environment: what its probes and hooks run, and what its

@@ -53,7 +53,7 @@ func TestDetect(t *testing.T) {
 		"pythonx is no python":        {proc("pythonx"), "", ""},
 		"uwsgi is native":             {proc("uwsgi --http :8080", "PYTHONUNBUFFERED=1"), "", ""},
 		"nginx with a weak sign":      {proc("nginx -g x", "NODE_ENV=production"), "", ""},
-		"nginx with a strong sign":    {proc("nginx -g x", "NODE_VERSION=20"), "nodejs: image sets NODE_VERSION", ""},
+		"nginx with a strong sign":    {proc("nginx -g x", "NODE_VERSION=20"), "", ""}, // nothing would listen
 		"dotnet":                      {proc("dotnet app.dll"), "netcore: program dotnet", ""},
 		"nothing":                     {proc("/app"), "", ""},
 		"no command line, no signs":   {Process{}, "", ""},

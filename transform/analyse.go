@@ -73,6 +73,7 @@ func (a Analysis) process(c *Container) runtimes.Process {
 		Hidden:  hidden(a.Found, all, a.env.unknown),
 		Unset:   map[string]bool{},
 		Dynamic: make([]bool, len(a.Found.Argv)),
+		Foreign: notOwn(a.Image, a.Found.Argv[0]),
 		NoTemp:  c.noTemp(),
 		Beside:  c.beside(a.Found.Rest),
 	}
@@ -92,6 +93,12 @@ func (a Analysis) process(c *Container) runtimes.Process {
 		p.Dynamic[i] = !static || a.unresolved(a.Found.Argv[i])
 	}
 	return p
+}
+
+// notOwn reports whether a program is none that the image starts by itself.
+func notOwn(image image.Config, program string) bool {
+	words := slices.Concat(image.Entrypoint, image.Cmd)
+	return len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(w, program) })
 }
 
 // lookBehind finds what a script is likely to start, going by its arguments; nil where that cannot be told. Arguments
@@ -119,6 +126,7 @@ func (a Analysis) lookBehind() (*behindScript, error) {
 	}
 	process := a.Process
 	process.Argv, process.Script, process.Dynamic = found.Argv, found.Script, nil
+	process.Via = append(slices.Clone(process.Via), a.Process.Argv[0])
 	process.Env = reaching(found, a.Process.Env)
 	process.Beside = slices.Concat(a.Process.Beside, commandsOf(found.Rest))
 	return &behindScript{found, process}, nil

@@ -320,6 +320,8 @@ func IsScript(program string) bool {
 	switch path.Ext(name) {
 	case ".sh", ".bash", ".ash", ".dash", ".ksh", ".zsh":
 		return true
+	case ".py", ".js", ".mjs", ".cjs", ".ts", ".rb", ".pl", ".php", ".pex":
+		return false // another interpreter's, whatever it is called
 	}
 	if strings.Contains(name, "entrypoint") {
 		return true

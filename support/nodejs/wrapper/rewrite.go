@@ -4,6 +4,8 @@ import (
 	_ "embed"
 	"path"
 	"strings"
+
+	"debuggable.dev/debuggable/internal/nodeoptions"
 )
 
 const (
@@ -87,7 +89,7 @@ type commandLine struct {
 }
 
 // parse takes a command line apart by node's rules: options come first, each with its value behind "=" or, for those
-// of takesValue, in the next word.
+// of nodeoptions.TakesValue, in the next word.
 func parse(argv []string) commandLine {
 	var line commandLine
 	i := 1
@@ -98,7 +100,7 @@ func parse(argv []string) commandLine {
 		}
 		name, _, hasValue := strings.Cut(word, "=")
 		words := argv[i : i+1]
-		if !hasValue && takesValue(name) && i+1 < len(argv) {
+		if !hasValue && nodeoptions.TakesValue(name) && i+1 < len(argv) {
 			words = argv[i : i+2]
 			i++
 		}
@@ -161,37 +163,6 @@ func runsNoScript(name string) bool {
 	return false
 }
 
-// takesValue reports whether an option without "=" takes the next word as its value: the options of Node 18 to 25
-// that `node --help` shows with a value.
-func takesValue(name string) bool {
-	switch name {
-	case "-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions",
-		"-e", "--eval", "-p", "--print", "-pe", "--run", "--input-type", "--title",
-		"--env-file", "--env-file-if-exists", "--inspect-port", "--debug-port", "--inspect-publish-uid",
-		"--allow-fs-read", "--allow-fs-write", "--build-sea", "--build-snapshot-config",
-		"--cpu-prof-dir", "--cpu-prof-interval", "--cpu-prof-name",
-		"--diagnostic-dir", "--disable-proto", "--disable-warning", "--dns-result-order",
-		"--es-module-specifier-resolution", "--experimental-specifier-resolution",
-		"--experimental-config-file", "--experimental-default-config-file", "--experimental-default-type",
-		"--experimental-package-map", "--experimental-policy", "--experimental-sea-config",
-		"--experimental-test-isolation", "--test-isolation", "--experimental-test-tag-filter",
-		"--heap-prof-dir", "--heap-prof-interval", "--heap-prof-name",
-		"--heapsnapshot-near-heap-limit", "--heapsnapshot-signal", "--icu-data-dir", "--localstorage-file",
-		"--max-http-header-size", "--max-old-space-size-percentage", "--network-family-autoselection-attempt-timeout", "--openssl-config",
-		"--policy-integrity", "--redirect-warnings", "--report-directory", "--report-dir", "--report-filename",
-		"--report-signal", "--secure-heap", "--secure-heap-min", "--snapshot-blob",
-		"--test-concurrency", "--test-coverage-branches", "--test-coverage-exclude", "--test-coverage-functions",
-		"--test-coverage-include", "--test-coverage-lines", "--test-global-setup", "--test-name-pattern",
-		"--test-random-seed", "--test-reporter", "--test-reporter-destination", "--test-rerun-failures",
-		"--test-shard", "--test-skip-pattern", "--test-timeout",
-		"--tls-cipher-list", "--tls-keylog", "--trace-event-categories", "--trace-event-file-pattern",
-		"--trace-require-module", "--unhandled-rejections", "--use-largepages", "--v8-pool-size",
-		"--watch-kill-signal", "--watch-path":
-		return true
-	}
-	return false
-}
-
 // takeInspect takes the inspector's options, and the one that loads preload, out of a NODE_OPTIONS value. The other
 // options stay as they are written. The value is returned untouched where there is nothing to take.
 func takeInspect(options, preload string) (inspect []string, rest string) {
@@ -200,7 +171,7 @@ func takeInspect(options, preload string) (inspect []string, rest string) {
 	taken := false
 	for i := 0; i < len(words); i++ {
 		name, _, hasValue := strings.Cut(words[i].value, "=")
-		takes := !hasValue && takesValue(name) && i+1 < len(words)
+		takes := !hasValue && nodeoptions.TakesValue(name) && i+1 < len(words)
 		switch {
 		case isInspect(name):
 			taken = true
