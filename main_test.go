@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +19,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/runtimes"
@@ -121,6 +124,53 @@ func TestInterrupted(t *testing.T) {
 		status := run(ctx, append([]string{"debuggable", "--image-configs", lock}, c.args...), stdin, &out, &errw)
 		if status != statusFailed || out.Len() > 0 || !strings.HasSuffix(errw.String(), ": told to stop\n") || strings.Count(errw.String(), "\n") != 1 {
 			t.Errorf("%q: exit status %d, %d bytes written, and said %q", c.args, status, out.Len(), errw.String())
+		}
+	}
+}
+
+// TestOnlyOurWordsOnStderr: the standard library's HTTP client says by itself what it finds strange, such as an answer that it has
+// not asked for.
+func TestOnlyOurWordsOnStderr(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	const answer = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				req, err := http.ReadRequest(bufio.NewReader(conn))
+				if err != nil {
+					_, _ = io.WriteString(conn, "this is no TLS\n\n")
+					return
+				}
+				if strings.Contains(req.URL.Path, "slow") { // keeps the program waiting for a while
+					time.Sleep(500 * time.Millisecond)
+				}
+				_, _ = io.WriteString(conn, answer)
+				time.Sleep(50 * time.Millisecond) // until the connection is idle
+				_, _ = io.WriteString(conn, answer)
+			}()
+		}
+	}()
+	host := listener.Addr().String()
+	cmd := exec.Command(os.Args[0])
+	cmd.Args = []string{"debuggable", "inspect", host + "/a:v1", host + "/b:v1", host + "/slow:v1"}
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+t.TempDir(), "DOCKER_CONFIG="+t.TempDir())
+	var errw bytes.Buffer
+	cmd.Stderr = &errw
+	if err := cmd.Run(); err == nil {
+		t.Error("got no error")
+	}
+	for line := range strings.Lines(errw.String()) {
+		if !strings.HasPrefix(line, "debuggable: ") {
+			t.Errorf("stderr has %q", line)
 		}
 	}
 }

@@ -3,7 +3,9 @@ package image
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"testing"
+	"time"
 )
 
 // The benchmarks resolve 1 and 100 distinct images, Jobs at a time.
@@ -72,4 +74,22 @@ func BenchmarkRegistry(b *testing.B) {
 			benchmark(b, n, digest, func() Source { return NewRegistry(warm) })
 		})
 	}
+}
+
+// BenchmarkRegistryFarAway asks a registry that takes 50 milliseconds for each answer for 500 images, with nothing cached.
+func BenchmarkRegistryFarAway(b *testing.B) {
+	hub := newHub(b, false)
+	img := newImage(b, "linux/amd64")
+	for i := range 500 {
+		hub.push(b, img, fmt.Sprintf("app-%d:v1", i))
+	}
+	hub.behave(func(http.ResponseWriter, *http.Request) bool {
+		time.Sleep(50 * time.Millisecond)
+		return false
+	})
+	benchmark(b, 500, func(i int) string { return fmt.Sprintf("%s/app-%d:v1", hub.host, i) }, func() Source {
+		o := anonymous()
+		o.CacheDir = b.TempDir()
+		return NewRegistry(o)
+	})
 }

@@ -32,7 +32,7 @@ func ParseReference(s string) (name.Reference, error) {
 // Jobs is how many images of one registry are resolved at a time: enough to hide latency, few enough for a registry's limits.
 // maxJobs is how many of all: a host that hangs must not hold up the others, and files that may be open are few.
 const (
-	Jobs    = 32
+	Jobs    = 48
 	maxJobs = 256
 )
 

@@ -39,6 +39,10 @@ func NewEntries(from string, entries []Entry) Source {
 				s.bad = append(s.bad, fmt.Sprintf("entry %d of %s: digest: %v", i+1, from, err))
 				continue
 			}
+			if d, ok := ref.(name.Digest); ok && d.DigestStr() != e.Digest {
+				// An index's digest, and that of the image in it: nobody can tell here whether that is so.
+				w.config.From = fmt.Sprintf("%s, where %s stands for %s", from, d.DigestStr(), e.Digest)
+			}
 			if n := ref.Context().Digest(e.Digest).Name(); n != names[0] {
 				names = append(names, n)
 			}

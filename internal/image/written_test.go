@@ -122,3 +122,13 @@ func TestEntriesThatCannotMatchAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// TestEntryWithTwoDigests: the digest that an image is named by may be an index's; where the configuration is from says so.
+func TestEntryWithTwoDigests(t *testing.T) {
+	e := entry("web@"+digestA, "", "web")
+	e.Digest = digestB
+	got, err := ask(t, NewEntries("lock.yaml", []Entry{e}), "web@"+digestA, "linux/amd64")
+	if err != nil || got.From != "lock.yaml, where "+digestA+" stands for "+digestB {
+		t.Errorf("got %q, error %v", got.From, err)
+	}
+}
