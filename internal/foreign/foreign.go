@@ -25,7 +25,15 @@ func Line(s string) string { return escape(s, hidden) }
 // Message makes what somebody else has to say part of a message: without its secrets, in one line, and cut in the middle
 // where it has more than Most bytes. URLs lose what is secret in them, as far as one can know: user, password, query.
 func Message(s string, secrets *Secrets) string {
-	return Line(Cut(withoutQueries(secrets.Redact(s)), Most))
+	// Of a very long text the end is dropped: with it goes a secret that was cut in two.
+	const long = 8 << 10
+	if len(s) > 2*long {
+		redacted := secrets.Redact(s[:start(s, 2*long)])
+		s = redacted[:start(redacted, long)] + "…"
+	} else {
+		s = secrets.Redact(s)
+	}
+	return Line(Cut(withoutQueries(s), Most))
 }
 
 // Short is a name or a value in a message: Line, cut in the middle where it has more than Most bytes.

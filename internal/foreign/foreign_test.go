@@ -100,3 +100,15 @@ func TestMessage(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// TestMessageIsCheap: who sends much is not searched for every secret in all of it, and no half of a secret is left.
+func TestMessageIsCheap(t *testing.T) {
+	secrets := &Secrets{}
+	token := strings.Repeat("s3cr3t", 600)
+	secrets.Add(token)
+	for before := 16<<10 - len(token); before <= 16<<10; before += 50 {
+		if got := Message(strings.Repeat("x", before)+token+strings.Repeat("y", 1<<20), secrets); strings.Contains(got, "s3cr3t") {
+			t.Fatalf("%d: got %q", before, got)
+		}
+	}
+}

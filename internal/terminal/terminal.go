@@ -5,8 +5,6 @@ import (
 	"os"
 
 	"golang.org/x/term"
-
-	"debuggable.dev/debuggable/internal/foreign"
 )
 
 // Is reports whether a stream is a terminal.
@@ -19,9 +17,3 @@ func Is(stream any) bool {
 func Colours(stream any) bool {
 	return Is(stream) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
-
-// Text is foreign.Text.
-func Text(s string) string { return foreign.Text(s) }
-
-// Line is foreign.Line.
-func Line(s string) string { return foreign.Line(s) }

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"debuggable.dev/debuggable/internal/terminal"
+	"debuggable.dev/debuggable/internal/foreign"
 )
 
 // printer writes to stdout or stderr, at the pace at which it is read there. Whoever adds to it does not wait: a blocked terminal,
@@ -90,7 +90,7 @@ func (p *printer) take() [][]byte {
 
 // say adds a line of what is no event, from any goroutine.
 func (p *printer) say(format string, args ...any) {
-	p.add([]byte("debuggable watch: " + terminal.Line(fmt.Sprintf(format, args...)) + "\n"))
+	p.add([]byte("debuggable watch: " + foreign.Line(fmt.Sprintf(format, args...)) + "\n"))
 }
 
 // drainTime is how long the end of the program waits for a reader to take the last events.

@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode"
 
-	"debuggable.dev/debuggable/internal/terminal"
+	"debuggable.dev/debuggable/internal/foreign"
 )
 
 // text formats events for people: a line per event in columns that line up, and below it what to type to attach.
@@ -65,21 +65,21 @@ func (t *text) format(r record) []byte {
 }
 
 func (t *text) row(b *strings.Builder, at, verb, colour string, c *containerEvent, rest string) {
-	pod := terminal.Line(c.Namespace + "/" + c.PodName)
-	name := terminal.Line(c.ContainerName)
+	pod := foreign.Line(c.Namespace + "/" + c.PodName)
+	name := foreign.Line(c.ContainerName)
 	if c.RestartCount > 0 {
 		rest = strings.TrimLeft(fmt.Sprintf("%s  (restart %d)", rest, c.RestartCount), " ")
 	}
-	runtime := terminal.Line(c.Runtime)
+	runtime := foreign.Line(c.Runtime)
 	t.podWidth = max(t.podWidth, usualPod, len([]rune(pod)))
 	t.containerWidth = max(t.containerWidth, usualContainer, len([]rune(name)))
 	t.runtimeWidth = max(t.runtimeWidth, usualRuntime, len([]rune(runtime)))
-	tail := fmt.Sprintf("  %-*s  %-*s  %-*s  %s", t.podWidth, pod, t.containerWidth, name, t.runtimeWidth, runtime, terminal.Line(rest))
+	tail := fmt.Sprintf("  %-*s  %-*s  %-*s  %s", t.podWidth, pod, t.containerWidth, name, t.runtimeWidth, runtime, foreign.Line(rest))
 	fmt.Fprintf(b, "%s  %s%s\n", t.paint(faint, at), t.paint(colour, fmt.Sprintf("%-*s", verbWidth, verb)), strings.TrimRight(tail, " "))
 }
 
 func (t *text) hint(b *strings.Builder, hint string) {
-	fmt.Fprintf(b, "%*s%s\n", len("15:04:05")+4, "", t.paint(faint, terminal.Line(hint)))
+	fmt.Fprintf(b, "%*s%s\n", len("15:04:05")+4, "", t.paint(faint, foreign.Line(hint)))
 }
 
 func (t *text) paint(colour, s string) string {
