@@ -15,6 +15,7 @@ type unit struct {
 	Container container
 	Image     imageConfig
 	CNB       string // the launcher's /cnb.txt
+	Buildpack string // its id
 	Runtime   string // the one that a person would name; "" for none of ours
 	App       string // the path of the program that is to be debugged; "" where that does not matter
 	Class     []string
@@ -104,11 +105,18 @@ func (g *generator) container() {
 	u.Runtime = g.one("go", "go", "jvm", "jvm", "nodejs", "nodejs", "nodejs", "python", "python", "netcore", "other")
 	u.Image.WorkingDir = g.one("", "/app", "/srv", "/app")
 	argv := g.program()
-	if g.chance(5) {
+	if g.chance(9) {
 		u.Image.Env, u.Container.Env, u.Legit, u.Class = nil, nil, "", nil
 		u.Image.Author = ""
 		delete(g.tc.Annotations, "debuggable.dev/runtime")
-		argv = g.server()
+		switch k := g.IntN(5); {
+		case k < 2 || !*pending:
+			argv = g.server()
+		case k < 4:
+			argv = g.switches()
+		default:
+			argv = g.cases()
+		}
 	}
 	if g.chance(25) {
 		u.Container.WorkingDir = g.one("/app", "/srv", "/", "/my dir")
@@ -157,6 +165,9 @@ func (g *generator) shared() {
 	script := slices.ContainsFunc(u.Class, func(c string) bool { return strings.HasPrefix(c, "script:") })
 	if g.byVariable() && !u.Existing && (beside || script && g.tc.Suspend) {
 		g.legit("variables that others would get")
+	}
+	if u.Runtime == "jvm" && slices.Contains(u.Class, "server") && (slices.Contains(u.Class, "option:optional") || slices.Contains(u.Class, "option:missing")) {
+		g.legit("variable from an optional Secret")
 	}
 	if u.needsWrapper && !u.Existing && slices.Contains(u.Class, "login") {
 		g.legit("login shell that sets PATH")
@@ -475,6 +486,12 @@ func (g *generator) launcher() []string {
 	if g.u.Runtime == "python" {
 		lines = append(lines, []string{"opentelemetry-instrument"}, []string{"opentelemetry-instrument", "--traces_exporter", "console"}, []string{"opentelemetry-instrument", "--traces_exporter=console"},
 			[]string{"poetry", "run"}, []string{"poetry", "-q", "run"}, []string{"pipenv", "run"}, []string{"uv", "run"}, []string{"uv", "run", "--no-sync"}, []string{"uv", "run", "--"}, []string{"uv", "run", "--python", "3.12", "--"})
+	}
+	switch k := g.IntN(25); {
+	case k == 0 && *pending:
+		return g.unknown()
+	case k == 1 && *pending:
+		return g.sudo()
 	}
 	line := lines[g.IntN(len(lines))]
 	if g.u.Runtime == "nodejs" && g.u.App == "node" && len(line) > 1 && strings.HasPrefix(line[1], "NODE_OPTIONS=") {
@@ -837,6 +854,10 @@ func (g *generator) buildpack(argv []string) {
 	id := map[string]string{"go": "paketo-buildpacks/go-dist", "nodejs": "paketo-buildpacks/npm-start"}[u.Runtime]
 	if id == "" {
 		id = "example/" + u.Runtime
+	}
+	u.Buildpack = id
+	if u.App == "/usr/local/bin/node" { // the layers' comes first
+		u.App = "node"
 	}
 	target := g.one("web", "web", "worker", "task")
 	var lines []string

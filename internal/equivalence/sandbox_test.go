@@ -51,6 +51,8 @@ var scripts = map[string]string{
 type sandbox struct {
 	root, shell string
 	launches    int
+	launchers   map[string]bool // the real buildpacks launchers, by version
+	cnb, api    string          // what the buildpacks launcher in place is for
 }
 
 // requirements says what the sandbox lacks here, "" for nothing.
@@ -85,7 +87,7 @@ func buildStub(t testing.TB, dir string) string {
 }
 
 // newSandbox makes a root directory in which /bin/sh is the shell named.
-func newSandbox(t testing.TB, root, stub, shell string) *sandbox {
+func newSandbox(t testing.TB, root, stub, shell string, lifecycles map[string]string) *sandbox {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -117,6 +119,9 @@ func newSandbox(t testing.TB, root, stub, shell string) *sandbox {
 	}
 	files := maps.Clone(scripts)
 	maps.Copy(files, otherFiles)
+	maps.Copy(files, switchFiles)
+	maps.Copy(files, unknownFiles())
+	files["/app/docker-entrypoint.sh"] = caseFile
 	for _, manager := range managers {
 		files[manager] = otherFiles["/usr/bin/supervisord"]
 	}
@@ -130,16 +135,19 @@ func newSandbox(t testing.TB, root, stub, shell string) *sandbox {
 		must(os.MkdirAll(filepath.Dir(root+p), 0o755))
 		must(os.WriteFile(root+p, []byte(text), 0o755))
 	}
-	return &sandbox{root: root, shell: shell}
+	box := &sandbox{root: root, shell: shell}
+	must(box.lifecycles(lifecycles))
+	return box
 }
 
 // start is what a node starts.
 type start struct {
-	argv []string
-	env  map[string]string
-	dir  string
-	cnb  string   // what /cnb.txt holds
-	busy []string // ports that another program has
+	argv      []string
+	env       map[string]string
+	dir       string
+	cnb       string   // what /cnb.txt holds
+	buildpack string   // the id of the buildpack
+	busy      []string // ports that another program has
 }
 
 // entry is one program that was started.
@@ -204,6 +212,9 @@ func (s *sandbox) run(c start) (outcome, error) {
 		return o, err
 	}
 	if err := os.Chmod(s.root+"/log", 0o666); err != nil {
+		return o, err
+	}
+	if err := s.lifecycle(c); err != nil {
 		return o, err
 	}
 	for _, port := range c.busy {

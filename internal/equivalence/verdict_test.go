@@ -302,6 +302,7 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 		return v, nil
 	}
 	before.cnb, after.cnb = u.CNB, u.CNB
+	before.buildpack, after.buildpack = u.Buildpack, u.Buildpack
 	was, err := box.run(before)
 	if err != nil {
 		return v, err
@@ -336,6 +337,9 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 			was.exit, was.output, is.exit, is.output = 0, nil, 0, nil
 		}
 	}
+	if slices.Contains(u.Class, "launcher:dumb-init") && slices.Contains(u.Class, "launcher:setsid") {
+		return v, nil // setsid lets go of its program, and dumb-init stops that when setsid ends, sooner or later
+	}
 	if u.Unordered && slices.Contains(u.Class, "launcher:dumb-init") {
 		// It stops what runs in the background when its own program ends, which may be sooner or later.
 		other := func(e entry) bool { return !app(e) }
@@ -349,7 +353,7 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 		v.broken = broken
 		return v, nil
 	}
-	if v.broken, err = tc.judgeHooks(u, before, after, is, box); v.broken != "" || err != nil {
+	if v.broken, err = tc.judgeHooks(u, before, after, was, is, box); v.broken != "" || err != nil {
 		return v, err
 	}
 	if u.Unordered {
@@ -417,17 +421,19 @@ func (tc testCase) beside(u unit, is outcome) string {
 }
 
 // judgeHooks runs the commands of probes and hooks, before and after, with the ports taken that the program's debuggers have.
-func (tc testCase) judgeHooks(u unit, before, after start, is outcome, box *sandbox) (broken string, err error) {
-	var busy []string
-	for _, d := range is.debuggers {
-		busy = append(busy, d.port)
+func (tc testCase) judgeHooks(u unit, before, after start, was, is outcome, box *sandbox) (broken string, err error) {
+	ports := func(o outcome) (busy []string) {
+		for _, d := range o.debuggers {
+			busy = append(busy, d.port)
+		}
+		return busy
 	}
 	for _, h := range u.Container.hooks() {
-		before.argv, after.argv, after.busy = h.command, h.command, busy
+		before.argv, after.argv, before.busy, after.busy = h.command, h.command, ports(was), ports(is)
 		if h.early {
-			after.busy = nil
+			before.busy, after.busy = nil, nil
 		}
-		was, err := box.run(before)
+		had, err := box.run(before)
 		if err != nil {
 			return "", err
 		}
@@ -437,10 +443,10 @@ func (tc testCase) judgeHooks(u unit, before, after start, is outcome, box *sand
 		}
 		quiet := u // what a hook prints is nobody's business but the kubelet's, which does not look
 		quiet.Trace = true
-		if diff := differ(was, got, quiet, true); diff != "" {
+		if diff := differ(had, got, quiet, true); diff != "" {
 			return fmt.Sprintf("hook %q: %s", h.command, diff), nil
 		}
-		if len(got.debuggers) > len(was.debuggers) && (h.early || tc.Suspend) {
+		if len(got.debuggers) > len(had.debuggers) && (h.early || tc.Suspend) {
 			return fmt.Sprintf("hook %q is debugged", h.command), nil
 		}
 	}
