@@ -79,7 +79,7 @@ func (p Process) startsAnother(d Detection) bool {
 // starters are those of the programs that are known to be something else that start others, which may be anything.
 var starters = []string{
 	"air", "bundle", "cargo", "compiledaemon", "execlineb", "flock", "go", "ltrace", "make", "mix", "nsenter", "prlimit", "rake", "runsvdir",
-	"s6-svscan", "strace", "supervisord", "unshare", "valgrind", "with-contenv", "xvfb-run",
+	"runuser", "s6-svscan", "strace", "su", "supervisord", "unshare", "valgrind", "with-contenv", "xvfb-run",
 }
 
 // servers are programs that no other takes for a plain word among its arguments.

@@ -34,6 +34,7 @@ const (
 	UnknownText           = "UnknownText"           // a value from a Secret or the like becomes part of a script
 	LauncherUnknownOption = "LauncherUnknownOption" // a launcher has an option that the table does not have
 	LauncherNoCommand     = "LauncherNoCommand"     // a launcher without a command
+	LauncherNotFollowed   = "LauncherNotFollowed"   // a launcher that is known, but not looked behind
 	LauncherImplicit      = "LauncherImplicit"      // a launcher picks the program itself (uv run app.py)
 	LauncherChangesRoot   = "LauncherChangesRoot"   // the program sees another file system
 	ShellSyntax           = "ShellSyntax"           // the script cannot be parsed
@@ -136,6 +137,7 @@ type Found struct {
 	line       []string
 	argv0      string              // who sets the program's argv[0]; "" for nobody
 	noInsert   *runtimes.Refusal   // why nothing can be inserted at all
+	noFront    *runtimes.Refusal   // why nothing can be inserted in front of the program
 	noAssign   *runtimes.Refusal   // the same for assignments: other than for the program's sake
 	maxWords   int                 // how many words the line may have after insertions; 0: any number
 	guards     []place             // where a "--" has to go too when anything is inserted
@@ -201,6 +203,9 @@ func (f Found) Insert(at []runtimes.Insertion) ([]Edit, error) {
 			if ins.Before == 0 && i == 0 && !commandWord(w) {
 				return nil, refuse(WordNeedsQuoting, "the word %q would not be taken for a program", w)
 			}
+		}
+		if ins.Before == 0 && f.noFront != nil {
+			return nil, f.noFront
 		}
 		if ins.Before == 0 && f.argv0 != "" {
 			return nil, refuse(Argv0Fixed, "%s gives the program another name, which a debugger in front of it would get", f.argv0)
@@ -370,6 +375,7 @@ type finder struct {
 	guards     []place
 	atEnv      assignments
 	noInsert   *runtimes.Refusal
+	noFront    *runtimes.Refusal
 	checks     []func(string) bool
 }
 
@@ -427,6 +433,9 @@ func (f *finder) follow(words []word, end place, depth int) (Found, error) {
 		if isShell(name) {
 			return f.shell(words, end, depth)
 		}
+		if err := unfollowed(words); err != nil {
+			return Found{}, err
+		}
 		l, ok := launcherNamed(first.text)
 		if !ok {
 			return f.found(words, end, IsScript(first.text)), nil
@@ -451,7 +460,7 @@ func (f *finder) found(words []word, end place, script bool) Found {
 	r := Found{
 		DirKnown: f.dirKnown, Assigned: f.assigned, Cleared: f.cleared, Opaque: f.opaque, References: f.references,
 		Script: script, Via: f.via, Rest: f.rest, Base: f.base, BaseFrom: f.baseFrom, words: words, end: end, line: f.line, argv0: f.argv0,
-		assign: f.atEnv, noInsert: noInsert, noAssign: f.noInsert, guards: f.guards, maxWords: f.maxWords, wordChecks: f.checks, unknownFrom: f.in.UnknownFrom,
+		assign: f.atEnv, noInsert: noInsert, noFront: f.noFront, noAssign: f.noInsert, guards: f.guards, maxWords: f.maxWords, wordChecks: f.checks, unknownFrom: f.in.UnknownFrom,
 	}
 	if f.dirSet && f.dirKnown {
 		r.Dir = f.dir

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"debuggable.dev/debuggable/runtimes"
 )
 
 // launcher is a program that runs the rest of its command line. Its options end at the first word that is no option, or
@@ -101,6 +103,27 @@ func launchers() []launcher {
 			"only-dev only-group= package= preview preview-features= prerelease= project= python= python-platform= quiet refresh " +
 			"refresh-package= reinstall reinstall-package= resolution= system-certs trusted-host= upgrade upgrade-package= verbose " +
 			"with= with-editable= with-requirements=", option: dirOption("directory"), rest: uvRest},
+		{names: []string{"numactl"}, system: true, short: "abi:p:P:C:c:N:m:l", long: "all balancing interleave= preferred= preferred-many= physcpubind= cpubind= " +
+			"cpunodebind= membind= localalloc"},
+		{names: []string{"chrt"}, system: true, short: "bdfiorRT:P:D:v", long: "batch deadline fifo idle other rr reset-on-fork sched-runtime= " +
+			"sched-period= sched-deadline= verbose", operands: 1},
+		{names: []string{"prlimit"}, system: true, long: "core=? data=? nice=? fsize=? sigpending=? memlock=? rss=? nofile=? msgqueue=? rtprio=? stack=? " +
+			"cpu=? nproc=? as=? locks=? rttime=? verbose"},
+		{names: []string{"flock"}, system: true, short: "sxenw:E:oFv", long: "shared exclusive nonblock nb timeout= wait= conflict-exit-code= close " +
+			"no-fork verbose", operands: 1, rest: noOption},
+		{names: []string{"dbus-run-session"}, system: true, long: "dbus-daemon= config-file=", rest: sets("DBUS_SESSION_BUS_ADDRESS")},
+		{names: []string{"faketime"}, system: true, short: "mf", operands: 1, rest: sets("LD_PRELOAD")},
+		{names: []string{"authbind"}, system: true, long: "deep depth=", rest: sets("LD_PRELOAD")},
+		{names: []string{"xvfb-run"}, system: true, short: "ae:f:n:lp:s:w:", long: "auto-servernum error-file= auth-file= server-num= listen-tcp " +
+			"xauth-protocol= server-args= wait=", rest: sets("DISPLAY", "XAUTHORITY")},
+		{names: []string{"fixuid"}, short: "q", rest: userEnv},
+		{names: []string{"direnv"}, subcommand: "exec", operands: 1, rest: func(f *finder, words []word) ([]word, error) {
+			f.forget()
+			return words, nil
+		}},
+		{names: []string{"cross-env"}, noOptions: true, rest: crossEnv},
+		{names: []string{"op", "teller", "secrethub", "dapr", "dotenvx"}, noOptions: true, rest: secretsBehindDashes},
+		{names: []string{"pdm", "rye"}, subcommand: "run", rest: projectScript},
 		{names: []string{"bundle", "bundler"}, subcommand: "exec", long: "keep-file-descriptors no-color verbose gemfile="},
 	}
 }
@@ -435,18 +458,87 @@ func uvRest(f *finder, words []word) ([]word, error) {
 	return venv(f, words)
 }
 
-// entrypointRest: what follows runs, unless the image's script puts its own program in front, as the official images do
-// for options, for nothing at all, and (node) for what is no command. Then the script is the program.
-func entrypointRest(_ *finder, words []word) ([]word, error) {
+// entrypointRest: what follows runs, unless the image's script puts its own program in front, as the official images do for options,
+// for nothing at all, and (node) for what is no command, or takes the word for one of its cases (web). So only a path is taken for
+// what runs, and a program that is known to be one, with arguments. Then the script is the program.
+func entrypointRest(f *finder, words []word) ([]word, error) {
 	if len(words) == 0 || !words[0].static || words[0].text == "" || strings.HasPrefix(words[0].text, "-") {
 		return nil, nil
 	}
+	first := words[0].text
 	for _, ext := range []string{".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".json", ".py", ".rb", ".jar", ".conf"} {
-		if strings.HasSuffix(words[0].text, ext) {
+		if strings.HasSuffix(first, ext) {
 			return nil, nil
 		}
 	}
+	if strings.Contains(first, "/") {
+		return words, nil
+	}
+	if !knownProgram(first) || len(words) == 1 && !runtimes.KnownOther(first) {
+		return nil, nil
+	}
+	if strings.HasPrefix(first, "python") {
+		// Scripts test whether they are to run python, before they exec "$@".
+		f.noFront = refuse(ScriptProgram, "docker-entrypoint.sh may test whether its first argument is %s: give the path of %s, or the program in command", first, first)
+	}
 	return words, nil
+}
+
+// knownProgram reports whether a bare word is known to be a program's name.
+func knownProgram(name string) bool {
+	_, launches := launcherNamed(name)
+	return launches || isShell(name) || name == "busybox" || runtimes.KnownOther(name) ||
+		runtimes.Detect(runtimes.Process{Argv: []string{name}}).Sign.Strength == runtimes.Program
+}
+
+// sets says which variables a launcher sets.
+func sets(names ...string) func(*finder, []word) ([]word, error) {
+	return func(f *finder, words []word) ([]word, error) {
+		for _, name := range names {
+			f.assign(name, Assignment{})
+		}
+		return words, nil
+	}
+}
+
+// noOption: flock FILE -c SCRIPT is not followed.
+func noOption(_ *finder, words []word) ([]word, error) {
+	if len(words) > 0 && strings.HasPrefix(words[0].text, "-") {
+		return nil, refuse(LauncherUnknownOption, "the option %s is not known there", quote(words[0].option()))
+	}
+	return words, nil
+}
+
+// crossEnv: assignments, then the command. It is a Node program itself, so Node's variable does not get past it.
+func crossEnv(f *finder, words []word) ([]word, error) {
+	words, err := envRest(f, words)
+	f.assign("NODE_OPTIONS", Assignment{})
+	f.atEnv = assignments{}
+	for _, w := range words {
+		if err == nil && strings.ContainsAny(w.text, "$\\") { // it expands variables, and eats backslashes
+			return nil, refuse(LauncherImplicit, "cross-env changes %s on its way to the program", quote(w.text))
+		}
+	}
+	return words, err
+}
+
+// secretsBehindDashes: they bring variables, and what stands behind "--" runs.
+func secretsBehindDashes(f *finder, words []word) ([]word, error) {
+	f.forget()
+	f.assign("NODE_OPTIONS", Assignment{}) // dotenvx is a Node program
+	rest, err := behindDashes(f, words)
+	if rest == nil && err == nil {
+		return nil, refuse(LauncherNotFollowed, "what it starts cannot be told without a \"--\" in front of it")
+	}
+	return rest, err
+}
+
+// projectScript: the word may be a script of the project's, unless it is a known program.
+func projectScript(f *finder, words []word) ([]word, error) {
+	if len(words) == 0 || !words[0].static || !strings.Contains(words[0].text, "/") && !knownProgram(words[0].text) {
+		return nil, refuse(LauncherImplicit, "what follows run may be a script of the project's")
+	}
+	return venv(f, words)
 }
 
 // behindDashes: these run what follows "--", once what they wait for is there, or with variables of their own. Without it they are
