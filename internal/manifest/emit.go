@@ -160,8 +160,18 @@ type looks int
 const (
 	asIs         looks = iota
 	spelledNulls       // null for a value that is left out
-	plain              // and no comments, no flow collections, quotes only where needed
+	plain              // and no comments, no flow collections, all strings but ordinary words in double quotes
 )
+
+// plainStyle is the style in which n is written most safely. A string in quotes keeps them: its readers may need them.
+func plainStyle(n *yaml.Node) yaml.Style {
+	switch {
+	case n.Kind == yaml.ScalarNode && n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0,
+		n.Kind == yaml.ScalarNode && n.ShortTag() == yaml.NodeTagString && strings.ContainsAny(n.Value, "\n\r"):
+		return n.Style&yaml.TaggedStyle | yaml.DoubleQuotedStyle
+	}
+	return n.Style & yaml.TaggedStyle
+}
 
 // copyTree copies n. Aliases go on standing for the original's nodes.
 func copyTree(n *yaml.Node, how looks) *yaml.Node {
@@ -169,8 +179,9 @@ func copyTree(n *yaml.Node, how looks) *yaml.Node {
 	if how >= spelledNulls && n.Value == "" && isNull(n) {
 		c.Value = "null"
 	}
+	unfolded(&c)
 	if how >= plain {
-		c.Style &= yaml.TaggedStyle
+		c.Style = plainStyle(n)
 		c.HeadComment, c.LineComment, c.FootComment = "", "", ""
 	}
 	c.Content = make([]*yaml.Node, len(n.Content))
@@ -284,16 +295,16 @@ func sameComments(a, b *yaml.Node) bool {
 	return a.HeadComment == b.HeadComment && a.LineComment == b.LineComment && a.FootComment == b.FootComment
 }
 
-// entry returns the key and the value of an entry of mapping m; nil where there is none.
-func entry(m *yaml.Node, key string) (k, v *yaml.Node) {
-	if m != nil && m.Kind == yaml.MappingNode {
-		for i := 0; i+1 < len(m.Content); i += 2 {
-			if m.Content[i].Value == key {
-				return m.Content[i], m.Content[i+1]
-			}
-		}
+// keyIndex says where in the content of mapping m each key is; nil where m is no mapping.
+func keyIndex(m *yaml.Node) map[string]int {
+	if m == nil || m.Kind != yaml.MappingNode {
+		return nil
 	}
-	return nil, nil
+	at := make(map[string]int, len(m.Content)/2)
+	for i := 0; i+1 < len(m.Content); i += 2 {
+		at[m.Content[i].Value] = i
+	}
+	return at
 }
 
 // pairItems finds for each item of sequence n the item of sequence o that it was, in order; -1 for a new one.

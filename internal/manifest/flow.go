@@ -68,14 +68,12 @@ func (s *splicer) flow(o, n *yaml.Node, st style) bool {
 // pairKeys finds for each entry of mapping n the entry of mapping o with its key, in order; -1 for a new one.
 func pairKeys(o, n *yaml.Node) []int {
 	pairs := make([]int, len(n.Content)/2)
+	at := keyIndex(o)
 	from := 0
 	for i := range pairs {
 		pairs[i] = -1
-		for j := from; j < len(o.Content)/2; j++ {
-			if o.Content[2*j].Kind == yaml.ScalarNode && o.Content[2*j].Value == n.Content[2*i].Value {
-				pairs[i], from = j, j+1
-				break
-			}
+		if j, ok := at[n.Content[2*i].Value]; ok && j >= from && o.Content[j].Kind == yaml.ScalarNode {
+			pairs[i], from = j/2, j+1
 		}
 	}
 	return pairs
@@ -97,7 +95,7 @@ func (s *splicer) beforeFlow(o, there *yaml.Node, comma string, fresh []string) 
 		return false
 	}
 	line := s.lines[there.Line-1]
-	at, ok := byteOffset(line, there.Column-1)
+	at, ok := s.offset(there.Line-1, there.Column-1)
 	if !ok {
 		return false
 	}
@@ -130,7 +128,7 @@ func (s *splicer) endOfFlow(o *yaml.Node, step int, fresh []string) bool {
 	start := o.Content[len(o.Content)-step]
 	if start.Line > o.Line && start.Line-1 <= last.line && last.line < closing.line {
 		first := s.lines[start.Line-1]
-		if at, ok := byteOffset(first, start.Column-1); ok && strings.TrimLeft(first[:at], " \t") == "" {
+		if at, ok := s.offset(start.Line-1, start.Column-1); ok && strings.TrimLeft(first[:at], " \t") == "" {
 			lines := make([]string, len(fresh))
 			for i, text := range fresh {
 				lines[i] = first[:at] + text
@@ -154,7 +152,7 @@ func (s *splicer) endOfFlow(o *yaml.Node, step int, fresh []string) bool {
 func (s *splicer) comma(o *yaml.Node, step int) string {
 	if len(o.Content) > step && o.Content[step].Line <= len(s.lines) {
 		line := s.lines[o.Content[step].Line-1]
-		if at, ok := byteOffset(line, o.Content[step].Column-1); ok && at > 0 && line[at-1] == ',' {
+		if at, ok := s.offset(o.Content[step].Line-1, o.Content[step].Column-1); ok && at > 0 && line[at-1] == ',' {
 			return ","
 		}
 	}
@@ -174,7 +172,7 @@ func (s *splicer) flowEnd(o *yaml.Node) (last position, comma bool, closing posi
 		line := s.lines[l]
 		from := 0
 		if l == o.Line-1 {
-			if from, ok = byteOffset(line, o.Column-1); !ok || from >= len(line) || line[from] != '{' && line[from] != '[' {
+			if from, ok = s.offset(l, o.Column-1); !ok || from >= len(line) || line[from] != '{' && line[from] != '[' {
 				return last, comma, closing, false
 			}
 		}

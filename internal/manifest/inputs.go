@@ -46,7 +46,7 @@ func Expand(ctx context.Context, paths []string, stdin io.Reader) ([]Input, erro
 			return nil, err
 		}
 		for _, file := range files {
-			data, err := os.ReadFile(file)
+			data, err := ReadFile(file)
 			if err != nil {
 				return nil, fmt.Errorf("reading manifests: %w", err)
 			}
@@ -63,7 +63,7 @@ func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		data, err = io.ReadAll(r)
+		data, err = readBounded(r, maxFile, 0)
 	}()
 	select {
 	case <-done:

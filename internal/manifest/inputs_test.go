@@ -76,3 +76,30 @@ func TestExpand(t *testing.T) {
 		t.Errorf("a reader that never answers: %v", err)
 	}
 }
+
+// TestEndless: what never ends, or is larger than any manifests, is an error that names it.
+func TestEndless(t *testing.T) {
+	if _, err := os.Stat("/dev/zero"); err == nil {
+		_, err := Expand(t.Context(), []string{"/dev/zero"}, nil)
+		if want := "reading manifests: read /dev/zero: there is more than 1 MiB of it: split it, or name another file"; err == nil || err.Error() != want {
+			t.Errorf("got error %v, want %s", err, want)
+		}
+	}
+	large := filepath.Join(t.TempDir(), "large.yaml")
+	f, err := os.Create(large)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Truncate(maxFile+1), f.Close()); err != nil { // sparse: it takes no space
+		t.Fatal(err)
+	}
+	if _, err := ReadFile(large); err == nil || !strings.Contains(err.Error(), "more than 256 MiB") {
+		t.Errorf("got error %v of a file that is too large", err)
+	}
+	if data, err := readBounded(strings.NewReader("a: 1\n"), 5, 0); err != nil || string(data) != "a: 1\n" {
+		t.Errorf("got %q and error %v of what is as large as may be", data, err)
+	}
+	if _, err := readBounded(strings.NewReader("a: 1\n"), 4, 0); err == nil {
+		t.Error("what is larger than may be is no error")
+	}
+}

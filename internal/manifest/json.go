@@ -162,7 +162,10 @@ func emitJSON(text []byte, root *yaml.Node) ([]byte, error) {
 	if p != nil {
 		return nil, p
 	}
-	e := jsonEmitter{text: text, spans: spans, newline: "\n", colon: ":", comma: ","}
+	e := jsonEmitter{text: text, spans: spans, margins: map[int]string{}, newline: "\n", colon: ":", comma: ","}
+	for at := 0; at < len(text); at += lineLen(text[at:]) {
+		e.starts = append(e.starts, at)
+	}
 	if bytes.Contains(text, []byte("\r\n")) {
 		e.newline = "\r\n"
 	}
@@ -177,6 +180,9 @@ type jsonEmitter struct {
 	text  []byte
 	spans map[*yaml.Node]span
 	out   bytes.Buffer
+
+	starts  []int          // of text's lines
+	margins map[int]string // of lines that were asked for, by their start
 
 	indent  string // of one level
 	newline string
@@ -218,8 +224,18 @@ func (e *jsonEmitter) isMultiline(n *yaml.Node) bool {
 
 // margin is the white space that the line around a byte of the text begins with.
 func (e *jsonEmitter) margin(at int) string {
-	line := e.text[bytes.LastIndexAny(e.text[:at], "\r\n")+1:]
-	return string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
+	i, found := slices.BinarySearch(e.starts, at)
+	if !found {
+		i--
+	}
+	start := e.starts[i]
+	margin, ok := e.margins[start]
+	if !ok {
+		line := e.text[start:]
+		margin = string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
+		e.margins[start] = margin
+	}
+	return margin
 }
 
 func (e *jsonEmitter) value(orig, n *yaml.Node, at jsonPlace) error {
@@ -245,13 +261,14 @@ func (e *jsonEmitter) value(orig, n *yaml.Node, at jsonPlace) error {
 	g := e.gaps(orig, step, at)
 	e.out.WriteByte(opening)
 	pairs := pairItems(orig, n)
+	keys := keyIndex(orig)
 	last := -1 // the index in orig of what was written last; -1: it was not there
 	for i := 0; i+step <= len(n.Content); i += step {
 		was := -1
 		if step == 1 {
 			was = pairs[i]
-		} else if wasKey, _ := entry(orig, n.Content[i].Value); wasKey != nil {
-			was = slices.Index(orig.Content, wasKey)
+		} else if at, ok := keys[n.Content[i].Value]; ok {
+			was = at
 		}
 		switch {
 		case i == 0:

@@ -18,6 +18,9 @@ import (
 // below 100. All recursion over nodes relies on it.
 const maxDepth = 500
 
+// maxDirectives bounds how many lines that start with % a document may have. The library looks through all of them for each tag.
+const maxDirectives = 100
+
 // problem is something wrong at a line; 0 stands for an unknown line.
 type problem struct {
 	line int
@@ -68,6 +71,12 @@ func (c *chunk) parse() error {
 	if c.directive && !c.explicit {
 		return c.fail(&problem{c.line, "malformed YAML: a directive (a line that starts with %) needs a --- line behind it"})
 	}
+	if p := c.checkAround(); p != nil {
+		return c.fail(p)
+	}
+	if c.directives > maxDirectives {
+		return c.fail(&problem{c.line, fmt.Sprintf("there are %d directives (lines that start with %%) in front of the document: a manifest needs none", c.directives)})
+	}
 	var doc, root *yaml.Node
 	var p *problem
 	switch c.format {
@@ -112,6 +121,27 @@ func (c *chunk) parse() error {
 		c.orig = snapshot(root, c.line-1)
 	}
 	return nil
+}
+
+// checkAround refuses control characters in what is around the body, which nothing parses: no reader would accept what is written.
+func (c *chunk) checkAround() *problem {
+	line := c.line
+	if c.format != noDocument {
+		line -= countLines(c.head)
+	}
+	for _, text := range [][]byte{c.head, c.tail} {
+		if at := bytes.IndexFunc(text, isControl); at >= 0 {
+			r, _ := utf8.DecodeRune(text[at:])
+			return &problem{line + countLines(text[:at]), fmt.Sprintf("there is the control character %U in a comment: remove it", r)}
+		}
+		line += countLines(text) + countLines(c.body)
+	}
+	return nil
+}
+
+// isControl reports whether YAML, version 1.1 (section 5.1), does not allow r.
+func isControl(r rune) bool {
+	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r >= 0x7f && r <= 0x9f && r != 0x85 || r == 0xfffe || r == 0xffff
 }
 
 // expand makes the copy without aliases that callers edit. The budget is one for all documents.

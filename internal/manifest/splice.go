@@ -42,6 +42,7 @@ func splice(text []byte, orig, edited *yaml.Node) ([]byte, bool) {
 type splicer struct {
 	lines, eols []string // of the original text; an eol is "\n", "\r\n", "\r", or "" at the end
 	eol         string   // for new lines
+	columns     map[int][]int
 	changes     []change
 	swaps       []swap
 }
@@ -143,13 +144,12 @@ func (s *splicer) mapping(o, n *yaml.Node, bound int, st style) bool {
 		return false
 	}
 	st = st.of(o, false)
-	at := map[string]int{} // the entry's position in o.Content
 	for i := 0; i < len(o.Content); i += 2 {
 		if o.Content[i].Kind != yaml.ScalarNode {
 			return false
 		}
-		at[o.Content[i].Value] = i
 	}
+	at := keyIndex(o)
 	kept := map[string]bool{}
 	last := -1
 	for i := 0; i < len(n.Content); i += 2 {
@@ -241,8 +241,14 @@ func (s *splicer) sequence(o, n *yaml.Node, bound int, st style) bool {
 		parts = append(parts, p)
 	}
 	pairs := pairItems(o, n)
+	kept := make([]bool, len(o.Content))
+	for _, j := range pairs {
+		if j >= 0 {
+			kept[j] = true
+		}
+	}
 	for i, item := range o.Content {
-		if !slices.Contains(pairs, i) && !s.remove(parts, i, item.HeadComment != "") {
+		if !kept[i] && !s.remove(parts, i, item.HeadComment != "") {
 			return false
 		}
 	}
@@ -322,7 +328,7 @@ func (s *splicer) scalar(o, n *yaml.Node, st style, inFlow bool) bool {
 		return false
 	}
 	line := s.lines[o.Line-1]
-	start, ok := byteOffset(line, o.Column-1)
+	start, ok := s.offset(o.Line-1, o.Column-1)
 	if !ok {
 		return false
 	}
@@ -342,7 +348,7 @@ func (s *splicer) scalar(o, n *yaml.Node, st style, inFlow bool) bool {
 	if inFlow {
 		ends = " \t,]}"
 	}
-	if rest := line[start+length:]; strings.TrimRight(rest, " \t") != "" && strings.IndexByte(ends, rest[0]) < 0 {
+	if rest := line[start+length:]; rest != "" && strings.IndexByte(ends, rest[0]) < 0 {
 		return false
 	}
 	bare := *n
@@ -452,7 +458,7 @@ func lastScalar(n *yaml.Node) *yaml.Node {
 
 func (s *splicer) isDash(line, col int) bool {
 	text := s.lines[line]
-	at, ok := byteOffset(text, col)
+	at, ok := s.offset(line, col)
 	return ok && at < len(text) && text[at] == '-' && (at+1 == len(text) || text[at+1] == ' ' || text[at+1] == '\t')
 }
 
@@ -506,7 +512,7 @@ func (s *splicer) insert(parts []part, prev int, lines []string) bool {
 // replace puts lines in the place of a part, behind what stands before it in its first line.
 func (s *splicer) replace(p part, lines []string) {
 	first := s.lines[p.start]
-	at, ok := byteOffset(first, p.col)
+	at, ok := s.offset(p.start, p.col)
 	if !ok {
 		at = len(first)
 	}
@@ -570,6 +576,36 @@ func withoutLastFoot(n *yaml.Node) *yaml.Node {
 	}
 	c.Content[last] = withoutLastFoot(c.Content[last])
 	return &c
+}
+
+// offset turns a column of line l, which counts characters from 0, into an offset in bytes. Many nodes may stand in one long line, so where
+// characters and bytes differ it keeps where each stretch of characters starts.
+func (s *splicer) offset(l, col int) (int, bool) {
+	const short, stretch = 256, 64
+	line := s.lines[l]
+	if len(line) <= short {
+		return byteOffset(line, col)
+	}
+	starts, ok := s.columns[l]
+	if !ok {
+		chars := 0
+		for at := range line {
+			if chars%stretch == 0 {
+				starts = append(starts, at)
+			}
+			chars++
+		}
+		if s.columns == nil {
+			s.columns = map[int][]int{}
+		}
+		s.columns[l] = starts
+	}
+	if col < 0 || col/stretch >= len(starts) {
+		return len(line), col == utf8.RuneCountInString(line)
+	}
+	start := starts[col/stretch]
+	at, ok := byteOffset(line[start:], col%stretch)
+	return start + at, ok
 }
 
 // byteOffset turns a column, which counts characters from 0, into an offset.

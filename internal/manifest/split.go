@@ -27,6 +27,7 @@ type chunk struct {
 	format     format
 	explicit   bool     // there is a --- line
 	directive  bool     // there is a % line
+	directives int      // how many
 	jsonErr    *problem // why a body that looks like JSON is none
 	jsonValues int      // how many good values are before jsonErr
 	whole      bool     // body includes the --- line, and the directives where it cannot do without
@@ -89,6 +90,7 @@ func splitInput(in Input) []*chunk {
 		case p.content >= 0 || isBlank(text) || isComment(text):
 		case p.marker < 0 && text[0] == '%':
 			p.directive = true
+			p.directives++
 			p.tag = p.tag || bytes.HasPrefix(text, []byte("%TAG"))
 		default:
 			p.setContent(start, line)
@@ -108,6 +110,7 @@ type piece struct {
 	inline      bool // content starts on the --- line
 	directive   bool
 	tag         bool // there is a %TAG directive
+	directives  int
 }
 
 func (p *piece) setContent(pos, line int) { p.content, p.contentLine = pos, line }
@@ -116,7 +119,8 @@ func (p *piece) setContent(pos, line int) { p.content, p.contentLine = pos, line
 // returns the number of the last document, 0 where there is none.
 func (p *piece) appendChunks(chunks []*chunk, in Input, end, number int) (int, []*chunk) {
 	raw := in.Data[p.start:end]
-	c := &chunk{input: in.Name, number: number, line: p.line, explicit: p.marker >= 0, directive: p.directive}
+	c := &chunk{input: in.Name, number: number, line: p.line, explicit: p.marker >= 0, directive: p.directive,
+		directives: p.directives}
 	chunks = append(chunks, c)
 	if p.content < 0 {
 		c.head = raw
