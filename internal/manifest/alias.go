@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bytes"
 	"fmt"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -14,15 +15,17 @@ type aliasBudget struct{ left int }
 
 // expandAliases returns a copy of root without anchors, aliases and merge keys. Every alias becomes a copy of its own. Merge keys
 // follow https://yaml.org/type/merge.html: a mapping's own keys win, then the earlier of several merged mappings; what is
-// merged takes the place of the merge key.
-func expandAliases(root *yaml.Node, budget *aliasBudget) (*yaml.Node, *problem) {
-	e := expander{budget: budget, open: map[*yaml.Node]bool{}}
+// merged takes the place of the merge key. text is what root was read from, from line first.
+func expandAliases(root *yaml.Node, budget *aliasBudget, text []byte, first int) (*yaml.Node, *problem) {
+	e := expander{budget: budget, open: map[*yaml.Node]bool{}, lines: bytes.Split(text, []byte("\n")), first: first}
 	return e.copy(root, 0, false)
 }
 
 type expander struct {
 	budget *aliasBudget
 	open   map[*yaml.Node]bool // anchored nodes that are being copied: an alias to one would never end
+	lines  [][]byte
+	first  int // the number of the first of lines
 }
 
 // copy copies n; aliased says that an alias, not the document itself, led here.
@@ -54,16 +57,53 @@ func (e *expander) copy(n *yaml.Node, depth int, aliased bool) (*yaml.Node, *pro
 		defer delete(e.open, n)
 	}
 	if n.Kind == yaml.MappingNode {
-		return &c, e.copyMapping(&c, n, depth, aliased)
+		if p := e.copyMapping(&c, n, depth, aliased); p != nil {
+			return nil, p
+		}
 	}
 	for _, child := range n.Content {
+		if n.Kind == yaml.MappingNode {
+			break
+		}
 		cc, p := e.copy(child, depth+1, aliased)
 		if p != nil {
 			return nil, p
 		}
 		c.Content = append(c.Content, cc)
+		if isBlock(cc) && cc.HeadComment == "" {
+			cc.HeadComment, cc.LineComment = cc.LineComment, ""
+		}
+	}
+	if n.Anchor != "" {
+		e.takeComment(&c)
 	}
 	return &c, nil
+}
+
+// isBlock reports whether n is a block collection. The library does not write a comment that is in the line where one starts, but behind a key
+// it does, and above an item.
+func isBlock(n *yaml.Node) bool {
+	return (n.Kind == yaml.MappingNode || n.Kind == yaml.SequenceNode) && n.Style&yaml.FlowStyle == 0 && len(n.Content) > 0
+}
+
+// takeComment gives block collection n the comment behind its anchor, for which the library takes it to be behind the first scalar inside.
+func (e *expander) takeComment(n *yaml.Node) {
+	if !isBlock(n) || n.LineComment != "" {
+		return
+	}
+	leaf := n
+	for leaf.LineComment == "" && len(leaf.Content) > 0 {
+		leaf = leaf.Content[0]
+	}
+	if comment := leaf.LineComment; comment != "" && e.endsIn(n.Line, comment) && !e.endsIn(leaf.Line, comment) {
+		n.LineComment, leaf.LineComment = comment, ""
+	}
+}
+
+// endsIn reports whether a line ends in a comment.
+func (e *expander) endsIn(line int, comment string) bool {
+	i := line - e.first
+	return i >= 0 && i < len(e.lines) && bytes.HasSuffix(bytes.TrimRight(e.lines[i], " \t\r"), []byte(comment))
 }
 
 func (e *expander) copyMapping(c, n *yaml.Node, depth int, aliased bool) *problem {
@@ -86,6 +126,9 @@ func (e *expander) copyMapping(c, n *yaml.Node, depth int, aliased bool) *proble
 				return p
 			}
 			c.Content = append(c.Content, cc)
+		}
+		if key, value := c.Content[len(c.Content)-2], c.Content[len(c.Content)-1]; isBlock(value) && key.LineComment == "" {
+			key.LineComment, value.LineComment = value.LineComment, ""
 		}
 	}
 	return nil

@@ -150,7 +150,7 @@ func (c *chunk) expand(aliases *aliasBudget) error {
 		return nil
 	}
 	var p *problem
-	if c.expanded, p = expandAliases(c.tree, aliases); p != nil {
+	if c.expanded, p = expandAliases(c.tree, aliases, c.body, c.line); p != nil {
 		return c.fail(p)
 	}
 	return nil
