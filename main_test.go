@@ -161,7 +161,7 @@ func TestOnlyOurWordsOnStderr(t *testing.T) {
 	}()
 	host := listener.Addr().String()
 	cmd := exec.Command(os.Args[0])
-	cmd.Args = []string{"debuggable", "inspect", host + "/a:v1", host + "/b:v1", host + "/slow:v1"}
+	cmd.Args = []string{"kubectl-debuggable", "inspect", host + "/a:v1", host + "/b:v1", host + "/slow:v1"}
 	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+t.TempDir(), "DOCKER_CONFIG="+t.TempDir())
 	var errw bytes.Buffer
 	cmd.Stderr = &errw
