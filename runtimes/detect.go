@@ -54,7 +54,7 @@ func Detect(p Process) Detection {
 // startsAnother reports whether a process is known to be no program of a runtime that only its surroundings show.
 func (p Process) startsAnother(d Detection) bool {
 	// A shell that runs a script stands for whatever the script starts.
-	if len(p.Argv) == 0 || p.Script {
+	if len(p.Argv) == 0 || p.Script || d.Runtime == nil {
 		return false
 	}
 	if _, jruby := p.ImageEnv["JRUBY_VERSION"]; KnownOther(p.Argv[0]) && !jruby {

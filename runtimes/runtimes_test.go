@@ -292,3 +292,12 @@ func TestKnownOthersAreSorted(t *testing.T) {
 		t.Error("knownOthers is searched by halving and must be sorted")
 	}
 }
+
+// Behind a program that is not known, without a sign of a runtime anywhere, a word that names one of Python's programs shows nothing.
+func TestDetectNothing(t *testing.T) {
+	for _, line := range []string{"setarch /usr/local/bin/flask", "pdm python3", "nginx gunicorn"} {
+		if d := Detect(proc(line)); d.Runtime != nil {
+			t.Errorf("%s: %s (%s)", line, d.Runtime.Name(), d.Sign.Words)
+		}
+	}
+}
