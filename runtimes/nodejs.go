@@ -56,6 +56,9 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 	if inspectors(p.Line) > inspectors(p.Argv) {
 		return Plan{}, &Refusal{"OtherDebugger", "another program of the script is started with --inspect, and the node wrapper would take that for the application's"}
 	}
+	if o.Published && watches(p) {
+		return Plan{}, supportImageOld("leaves the program that " + programName(p.Argv[0]) + " starts without an inspector")
+	}
 	port, err := freePort(o, inspectorPort)
 	if err != nil {
 		return Plan{}, err
@@ -123,6 +126,13 @@ func nodeTool(p Process) Process {
 		p.Argv = p.Argv[end:]
 	}
 	return p
+}
+
+// watches reports whether the program starts the application by the path of the node that runs itself, where only a module that
+// NODE_OPTIONS loads reaches it.
+func watches(p Process) bool {
+	argv := nodeTool(p).Argv
+	return len(argv) > 1 && !p.Script && programName(argv[0]) == "tsx" && argv[1] == "watch"
 }
 
 // forkingTools run in a node of their own and start the application in another.

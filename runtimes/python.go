@@ -78,6 +78,9 @@ func (y Python) Attach(p Process, o Options) (Plan, error) {
 	case p.dynamic(0):
 		return Plan{}, refuseDynamic(program)
 	}
+	if err := y.published(p); o.Published && err != nil {
+		return Plan{}, err
+	}
 	port, err := freePort(o, pythonPort)
 	if err != nil {
 		return Plan{}, err
@@ -103,6 +106,28 @@ func (y Python) Attach(p Process, o Options) (Plan, error) {
 		Memory:  40, // measured: debugpy 1.8 in the program, and its adapter
 		Storage: 128,
 	}, nil
+}
+
+// published says what keeps the published support image from starting the program: its debuggers are for Python up to 3.11, and
+// its launcher puts "-m debugpy" right behind the interpreter, so that debugpy takes Python's own options for its own.
+// (Source: python/helper-image in github.com/GoogleContainerTools/container-debug-support.)
+func (Python) published(p Process) error {
+	name := programName(p.Argv[0])
+	version := strings.TrimPrefix(name, "python")
+	if !isPython(name) || !strings.Contains(version, ".") {
+		version = p.Env["PYTHON_VERSION"]
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err == nil && major == 3 && minor > 11 {
+		return supportImageOld(fmt.Sprintf("has no debugger for Python %d.%d", major, minor))
+	}
+	if isPython(name) && len(p.Argv) > 1 {
+		word := p.Argv[1]
+		if option := strings.HasPrefix(word, "-") && word != "-"; option && !strings.HasPrefix(word, "-m") && !strings.HasPrefix(word, "-c") {
+			return supportImageOld(fmt.Sprintf("takes Python's option %s for one of the debugger's", word))
+		}
+	}
+	return nil
 }
 
 // existing looks for debugpy, ptvsd or pydevd as the module that the interpreter runs.

@@ -77,6 +77,9 @@ type Options struct {
 	// LooksOnPath says that the support image's Delve looks a program without a slash up on PATH, as the container
 	// runtime does. Stock Delve takes it for a path relative to the working directory.
 	LooksOnPath bool
+	// Published says that the support images are those that are published for Skaffold, which cannot do all that the ones of
+	// this repository can.
+	Published bool
 	// FreePort returns the first port at or above the one given that nothing in the pod uses. The same call gives
 	// the same answer.
 	FreePort func(from int32) int32

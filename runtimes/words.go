@@ -18,6 +18,11 @@ func refuseScript(argv []string) error {
 	return &Refusal{"ScriptProgram", fmt.Sprintf("program %q is, or may be, a shell script, which the debugger cannot start; give the program that it starts in command", program)}
 }
 
+// supportImageOld refuses what the published support images would start wrongly, and names the way out.
+func supportImageOld(what string) error {
+	return &Refusal{"SupportImageOld", "the published support image " + what + "; build the current ones with make push and name them with --support-registry"}
+}
+
 func refuseDynamic(program string) error {
 	return &Refusal{"ProgramDynamic", fmt.Sprintf("program %s is known at run time only", program)}
 }

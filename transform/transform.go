@@ -17,6 +17,7 @@
 package transform
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -120,15 +121,39 @@ func (s *Scope) SupportImages(images map[image.Want]image.Result) []image.Want {
 	}
 	var wants []image.Want
 	s.eachContainer(func(c *containerScope) {
-		if slices.Contains(wants, s.delve(c.want.Platform)) {
+		a, err := c.analyse(images, s.sources)
+		if err != nil {
 			return
 		}
-		a, err := c.analyse(images, s.sources)
-		if err == nil && a.Detection.Runtime.Name() == "go" && (!strings.Contains(a.Process.Argv[0], "/") || c.completes()) {
-			wants = append(wants, s.delve(c.want.Platform))
+		var refusal *runtimes.Refusal
+		_, err = a.Detection.Runtime.Attach(a.Process, runtimes.Options{Published: true})
+		asks := errors.As(err, &refusal) && refusal.Reason == "SupportImageOld"
+		if a.Detection.Runtime.Name() == "go" {
+			asks = !strings.Contains(a.Process.Argv[0], "/") || c.completes()
+		}
+		if want := s.supportImage(a.Detection.Runtime, c.want.Platform); asks && !slices.Contains(wants, want) {
+			wants = append(wants, want)
 		}
 	})
 	return wants
+}
+
+// published reports whether the support image of a runtime is one of those published for Skaffold, as they are or under another
+// name. One that cannot be asked is taken for the user's own.
+func (s *Scope) published(r runtimes.Runtime, platform string, images map[image.Want]image.Result) bool {
+	if s.cfg.SupportRegistry == functionconfig.Default().SupportRegistry {
+		return true
+	}
+	support, asked := images[s.supportImage(r, platform)]
+	if !asked || support.Err != nil {
+		return false
+	}
+	for label := range support.Config.Labels {
+		if strings.HasPrefix(label, supportLabels) {
+			return false
+		}
+	}
+	return true
 }
 
 // Missed says whether the artifacts of the settings are the reason that there is no result: there are containers, and none has an
@@ -160,15 +185,16 @@ func (s *Scope) eachContainer(f func(*containerScope)) {
 	}
 }
 
-// delve is the support image that brings Delve.
-func (s *Scope) delve(platform string) image.Want {
-	return image.Want{Image: s.cfg.SupportRegistry + "/go", Platform: platform}
+// supportImage is the support image for a runtime.
+func (s *Scope) supportImage(r runtimes.Runtime, platform string) image.Want {
+	return image.Want{Image: s.cfg.SupportRegistry + "/" + r.Name(), Platform: platform}
 }
 
-// The labels by which a support image says what its Delve does and stock Delve does not.
+// The labels by which a support image says what is inside, and what its Delve does and stock Delve does not.
 const (
-	looksOnPath      = "dev.debuggable.support/exec-looks-on-path" // it looks a program without a slash up on PATH
-	exitsWithProgram = "dev.debuggable.support/exits-with-program" // it ends when the program ends
+	supportLabels    = "dev.debuggable.support/"
+	looksOnPath      = supportLabels + "exec-looks-on-path" // it looks a program without a slash up on PATH
+	exitsWithProgram = supportLabels + "exits-with-program" // it ends when the program ends
 )
 
 // Apply edits the objects and says what it did, container by container.
@@ -298,7 +324,8 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host m
 			continue
 		}
 		a := &attachment{containerScope: c, Analysis: analysis}
-		delve := images[s.delve(a.want.Platform)].Config.Labels
+		delve := images[s.supportImage(a.Detection.Runtime, a.want.Platform)].Config.Labels
+		options.Published = s.published(a.Detection.Runtime, a.want.Platform, images)
 		options.LooksOnPath = delve[looksOnPath] == "true"
 		if err := a.attach(options); err != nil {
 			refuse(i, a.Detection.Runtime.Name(), err)
