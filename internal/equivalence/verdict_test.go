@@ -131,6 +131,7 @@ func (tc testCase) rewrite(in []byte) (results fn.Results, out []byte, err error
 	}
 	cfg := functionconfig.Default()
 	cfg.Suspend, cfg.Protocols = tc.Suspend, tc.Protocols
+	cfg.SupportRegistry = "registry.example/debug" // the published support images cannot do all that the stand-ins here can
 	scope := transform.Find(objects, cfg)
 	images := map[image.Want]image.Result{}
 	for _, want := range scope.Images() {
