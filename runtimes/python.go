@@ -109,10 +109,14 @@ func (y Python) Attach(p Process, o Options) (Plan, error) {
 }
 
 // published says what keeps the published support image from starting the program: its debuggers are for Python up to 3.11, and
+// the program that takes a debugged one's place fails to connect to the debugger of the latter, which has ended with it, and
 // its launcher puts "-m debugpy" right behind the interpreter, so that debugpy takes Python's own options for its own.
 // (Source: python/helper-image in github.com/GoogleContainerTools/container-debug-support.)
 func (Python) published(p Process) error {
 	name := programName(p.Argv[0])
+	if slices.Contains([]string{"ddtrace-run", "newrelic-admin", "dotenv"}, name) {
+		return supportImageOld("does not outlast that " + name + " executes another Python")
+	}
 	version := strings.TrimPrefix(name, "python")
 	if !isPython(name) || !strings.Contains(version, ".") {
 		version = p.Env["PYTHON_VERSION"]
