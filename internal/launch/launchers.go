@@ -86,10 +86,14 @@ func launchers() []launcher {
 			f.forget() // they bring secrets as variables
 			return behindDashes(f, words)
 		}},
-		{names: []string{"opentelemetry-instrument"}, anyLong: true, rest: func(f *finder, words []word) ([]word, error) {
-			f.assign("PYTHONPATH", Assignment{})
-			return words, nil
-		}},
+		{names: []string{"opentelemetry-instrument"}, anyLong: true, rest: pythonPath},
+		{names: []string{"ddtrace-run"}, short: "dp", long: "debug profiling colorless", rest: pythonPath},
+		{names: []string{"newrelic-admin"}, subcommand: "run-program", rest: pythonPath},
+		{names: []string{"dotenv"}, subcommand: "run", short: "f:q:e:", long: "file= quote= export= override no-override", permutes: true,
+			rest: func(f *finder, words []word) ([]word, error) {
+				f.forget() // it brings variables
+				return words, nil
+			}},
 		{names: []string{"poetry"}, subcommand: "run", short: "qvnC:P:", long: "quiet verbose no-interaction ansi no-ansi no-plugins no-cache " +
 			"directory= project=", option: dirOption("C", "directory"), rest: venv},
 		{names: []string{"pipenv"}, subcommand: "run", short: "qv", long: "quiet verbose bare", rest: venv},
@@ -520,6 +524,12 @@ func crossEnv(f *finder, words []word) ([]word, error) {
 		}
 	}
 	return words, err
+}
+
+// pythonPath: they put a sitecustomize of their own on PYTHONPATH.
+func pythonPath(f *finder, words []word) ([]word, error) {
+	f.assign("PYTHONPATH", Assignment{})
+	return words, nil
 }
 
 // secretsBehindDashes: they bring variables, and what stands behind "--" runs.
