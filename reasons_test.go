@@ -15,6 +15,7 @@ import (
 // uncovered are the reasons that no script can have a result with, and why.
 var uncovered = map[string]string{
 	"NoFreePort":       "takes a pod that declares more than nine thousand ports; see TestNoFreePort of package transform",
+	"AnnotationsFull":  "takes annotations of 256 KiB; see TestAnnotationsFull of package transform",
 	"WordNeedsQuoting": "no runtime inserts a word that needs quotes; package launch tests it with words of its own",
 }
 

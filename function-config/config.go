@@ -50,6 +50,8 @@ type Config struct {
 	Replicas int
 	// ProbeTimeout is the least timeout of a debugged container's probes.
 	ProbeTimeout ProbeTimeout
+	// Memory says what becomes of the memory limits of debugged containers: raise or keep.
+	Memory string
 	// Strict makes it an error that a container in scope is not made debuggable.
 	Strict bool
 	// Workloads are further kinds that hold a pod template.
@@ -85,6 +87,7 @@ func Default() Config {
 		Platform:        "linux/amd64",
 		SupportRegistry: "gcr.io/k8s-skaffold/skaffold-debug-support",
 		Replicas:        1,
+		Memory:          "raise",
 		ProbeTimeout:    ProbeTimeout{Duration: 10 * time.Minute},
 	}
 }

@@ -3,6 +3,7 @@ package functionconfig
 import (
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -65,6 +66,18 @@ func ParseRuntime(s string) (string, error) {
 	return "", fmt.Errorf("%s is not a runtime%s", fields.Quote(s), fields.DidYouMean(s, runtimeNames()))
 }
 
+// maxProbeTimeout is the longest timeout that a probe can have: Kubernetes counts its seconds in 32 bits.
+const maxProbeTimeout = math.MaxInt32 * time.Second
+
+// parseMemory reads what becomes of memory limits.
+func parseMemory(s string) (string, error) {
+	known := []string{"raise", "keep"}
+	if !slices.Contains(known, s) {
+		return "", fmt.Errorf("%s is neither raise nor keep%s", fields.Quote(s), fields.DidYouMean(s, known))
+	}
+	return s, nil
+}
+
 // ParseProbeTimeout reads `skip` or a positive Go duration, such as 10m.
 func ParseProbeTimeout(s string) (ProbeTimeout, error) {
 	const want = "want a Go duration above zero, like 10m or 90s, or skip"
@@ -73,6 +86,8 @@ func ParseProbeTimeout(s string) (ProbeTimeout, error) {
 	}
 	d, err := time.ParseDuration(s)
 	switch {
+	case err == nil && d > maxProbeTimeout:
+		return ProbeTimeout{}, fmt.Errorf("%s is more than Kubernetes counts, %s; %s", fields.Quote(s), maxProbeTimeout, want)
 	case err == nil && d > 0:
 		return ProbeTimeout{Duration: d}, nil
 	case err == nil:

@@ -6,17 +6,22 @@ import (
 	"slices"
 	"strings"
 
+	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/launch"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // attachment is a container with everything that changes about it.
 type attachment struct {
 	*containerScope
 	Analysis
-	plan  runtimes.Plan
-	hides []string
+	index  int // of the container among those of its pod that are in scope
+	plan   runtimes.Plan
+	memory *memoryRaise // nil: the memory limit stays
+	hides  []string
 
 	edited        commandLine
 	command, args bool // which parts of the command line changed
@@ -43,7 +48,7 @@ func (a *attachment) attach(o runtimes.Options) error {
 		return nil
 	}
 	for _, fixed := range []struct{ env, line bool }{{env: len(a.plan.Env) > 0}, {line: len(a.plan.Insert) > 0}} {
-		b := &attachment{containerScope: a.containerScope, Analysis: a.Analysis}
+		b := &attachment{containerScope: a.containerScope, Analysis: a.Analysis, index: a.index}
 		b.Process.EnvFixed, b.Process.LineFixed = fixed.env, fixed.line
 		if (fixed.env || fixed.line) && b.attachOnce(o) == nil {
 			*a = *b
@@ -218,18 +223,54 @@ func (a *attachment) results() fn.Results {
 }
 
 // cautions words what the user should know beforehand: what Kubernetes or the debugger does with the pod from now on.
-func (a *attachment) cautions(delveEnds bool) fn.Results {
+func (a *attachment) cautions(delveEnds bool, storage resource.Quantity) fn.Results {
 	name := a.Detection.Runtime.Name()
 	var rs fn.Results
-	if a.plan.Support == "go" && a.completes() && !delveEnds {
+	if a.plan.Support == "go" && !delveEnds {
 		rs = append(rs, a.result(fn.Warning, OutlivesProgram, name,
-			"Delve stays when the program ends, so the container does not complete until a client detaches; the support images built from this project end with the program (supportRegistry)"))
+			"Delve stays when the program ends, so a program that crashes is not restarted; "+delveThatEnds))
+	}
+	if a.memory != nil {
+		rs = append(rs, a.result(fn.Info, MemoryRaised, name, "memory limit raised from %s to %s, to hold the debugger; the request stays", a.memory.from, a.memory.to))
 	}
 	if a.plan.Support != "" && a.Pod.Workload.Kind.Knative {
 		rs = append(rs, a.result(fn.Warning, KnativeFeatures, name,
 			"Knative admits the init container and the volume only where kubernetes.podspec-init-containers and kubernetes.podspec-volumes-emptydir are enabled in its config-features"))
 	}
-	return append(rs, a.tight()...)
+	return append(rs, a.tight(storage)...)
+}
+
+const delveThatEnds = "the support images built from this project end with the program (`make push`, then supportRegistry)"
+
+// checkDelve refuses what Delve as it is published would harm.
+func (a *attachment) checkDelve(delveEnds bool) error {
+	if a.plan.Support != "go" {
+		return nil
+	}
+	if a.completes() && !delveEnds {
+		return &runtimes.Refusal{Reason: OutlivesProgram, Message: "Delve stays when the program ends, so the container would never complete; " + delveThatEnds}
+	}
+	if added := items(get(a.Node, "securityContext", "capabilities", "add")); len(added) > 0 && a.nonRoot() {
+		return &runtimes.Refusal{Reason: FileCapabilities, Message: fmt.Sprintf(
+			"the container adds capability %s and does not run as root, so the program has it from its file, and would not get it under a debugger", foreign.Short(text(added[0])))}
+	}
+	return nil
+}
+
+// nonRoot says whether the container runs as another user than root, going by the manifest and the image.
+func (a *attachment) nonRoot() bool {
+	for _, security := range []*yaml.Node{get(a.Node, "securityContext"), get(a.Pod.Spec, "securityContext")} {
+		if user := text(get(security, "runAsUser")); user != "" {
+			return user != "0"
+		}
+	}
+	for _, security := range []*yaml.Node{get(a.Node, "securityContext"), get(a.Pod.Spec, "securityContext")} {
+		if v := get(security, "runAsNonRoot"); v != nil && isTrue(v) {
+			return true
+		}
+	}
+	user, _, _ := strings.Cut(a.Image.User, ":")
+	return user != "" && user != "0" && user != "root"
 }
 
 // completes says whether the container is meant to end: it belongs to a job, or the pod waits for it.

@@ -63,7 +63,7 @@ func Explain(ref string, resolved image.Result, cfg functionconfig.Config) Expla
 	}
 	a := &attachment{containerScope: scope, Analysis: analysis}
 	e.Runtime, e.Sign, e.WorkingDir = analysis.Detection.Runtime.Name(), analysis.Detection.Sign.Words, a.workingDir()
-	if err := a.attach(runtimes.Options{Suspend: cfg.Suspend, Protocols: cfg.Protocols, Published: cfg.SupportRegistry == functionconfig.Default().SupportRegistry, FreePort: freePorts(map[int32]bool{})}); err != nil {
+	if err := a.attach(runtimes.Options{Suspend: cfg.Suspend, Protocols: cfg.Protocols, Published: cfg.SupportRegistry == functionconfig.Default().SupportRegistry, FreePort: freePorts(func(int32) bool { return false })}); err != nil {
 		return refuse(err)
 	}
 	e.Debuggable, e.After = true, e.Before

@@ -59,10 +59,14 @@ func (p *Pod) checkSupport(attached []*attachment, registry string) error {
 				}
 			}
 		}
-		name := installer(a.plan.Support)
-		for _, c := range p.Containers {
-			if c.Name == name && !(c.Init && c.Image == registry+"/"+a.plan.Support && mountsSupport(c.Node)) {
-				return &runtimes.Refusal{Reason: InitContainerTaken, Message: fmt.Sprintf("the pod has a container %s of its own; rename it", name)}
+	}
+	for _, c := range p.Containers {
+		for _, r := range runtimes.All() {
+			if c.Name != installer(r.Name()) || !slices.ContainsFunc(supported, func(a *attachment) bool { return a.plan.Support == r.Name() }) {
+				continue
+			}
+			if !c.Init || c.Image != registry+"/"+r.Name() || !mountsSupport(c.Node) {
+				return &runtimes.Refusal{Reason: InitContainerTaken, Message: fmt.Sprintf("the pod has a container %s of its own; rename it", c.Name)}
 			}
 		}
 	}
@@ -191,8 +195,8 @@ func (a *attachment) installerSecurity() *yaml.Node {
 	return s
 }
 
-// relaxProbes raises the timeouts of a container's probes, and for a process that starts suspended the number of times
-// that it may fail to answer. It says whether anything changed.
+// relaxProbes raises the timeouts of a container's probes, and for a process that starts suspended, or is asked by a command, the
+// number of times that it may fail to answer. It says whether anything changed.
 func (c *Container) relaxProbes(timeout functionconfig.ProbeTimeout, suspended bool) bool {
 	changed := false
 	if timeout.Skip {
@@ -215,7 +219,8 @@ func (c *Container) relaxProbes(timeout functionconfig.ProbeTimeout, suspended b
 			set(probe, "periodSeconds", num(defaultPeriod))
 			changed = true
 		}
-		if !suspended || name == "readinessProbe" {
+		// What an exec probe starts may have a time limit of its own, which no timeout of the probe lifts: curl -m, grpc_health_probe.
+		if name == "readinessProbe" || !suspended && get(probe, "exec") == nil {
 			continue
 		}
 		if !ok || period < 1 {
@@ -247,6 +252,26 @@ func raise(node *yaml.Node, path string, timeout functionconfig.ProbeTimeout) bo
 
 // seconds rounds up: a probe's timeout is a whole number of seconds.
 func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
+
+// maxAnnotations is how many bytes an object's annotations may have together (TotalAnnotationSizeLimitB in Kubernetes'
+// apimachinery/pkg/api/validation/objectmeta.go).
+const maxAnnotations = 256 << 10
+
+// checkAnnotations refuses a pod whose annotations would be more than Kubernetes admits with ours.
+func (p *Pod) checkAnnotations(entries []debuginfo.Entry) error {
+	size := len(debuginfo.Annotation) + len(debuginfo.Encode(entries))
+	annotations := get(p.Template, "metadata", "annotations")
+	if isMapping(annotations) {
+		for _, n := range annotations.Content {
+			size += len(text(n))
+		}
+	}
+	if size <= maxAnnotations {
+		return nil
+	}
+	return &runtimes.Refusal{Reason: AnnotationsFull, Message: fmt.Sprintf(
+		"with the annotation %s, the pod's annotations would have %d bytes, and Kubernetes takes %d", debuginfo.Annotation, size, maxAnnotations)}
+}
 
 // annotate records where the debuggers listen.
 func (p *Pod) annotate(entries []debuginfo.Entry) {

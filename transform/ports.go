@@ -6,37 +6,106 @@ import (
 	"strconv"
 	"strings"
 
+	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/runtimes"
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// usedPorts lists the ports that a pod uses for itself: those that a container declares, that a probe asks, or that PORT
-// names.
-func (p *Pod) usedPorts() map[int32]bool {
-	used := map[int32]bool{}
-	mark := func(value string) {
-		if n, err := strconv.ParseUint(value, 10, 16); err == nil {
-			used[int32(n)] = true
+// portSet is a set of ports: some of a pod's own, and those of objects that many pods may share.
+type portSet struct {
+	own    map[int32]bool
+	shared []map[int32]bool
+}
+
+func (s portSet) has(port int32) bool {
+	return s.own[port] || slices.ContainsFunc(s.shared, func(m map[int32]bool) bool { return m[port] })
+}
+
+// mark adds a port that is written as a number.
+func (s portSet) mark(value string) {
+	if n, err := strconv.ParseUint(value, 10, 16); err == nil {
+		s.own[int32(n)] = true
+	}
+}
+
+// markIn adds each number in a text that may be a port: in `--listen=:5005`, `http://+:5005`, `-Dserver.port=5005` it is one. A number
+// that is none costs nothing but that a debugger takes the next.
+func markIn(ports map[int32]bool, text string) {
+	for i := 0; i < len(text); {
+		if text[i] < '0' || text[i] > '9' {
+			i++
+			continue
+		}
+		start := i
+		for i < len(text) && '0' <= text[i] && text[i] <= '9' {
+			i++
+		}
+		if n, err := strconv.ParseUint(text[start:i], 10, 16); err == nil && n > 1023 {
+			ports[int32(n)] = true
 		}
 	}
-	host := p.onHostNetwork()
+}
+
+// usedPorts lists the ports that a pod uses for itself, or may: those that a container declares, that a probe asks, that the command
+// lines, the variables and the configuration among the items name, and those that a Service sends to.
+func (s *Scope) usedPorts(p *Pod, images map[image.Want]image.Result) portSet {
+	used := portSet{own: map[int32]bool{}}
+	host, platform := p.onHostNetwork(), p.platform(s.cfg.Platform)
+	var configs []string // of ConfigMaps and Secrets
 	for _, c := range p.Containers {
 		for _, port := range items(get(c.Node, "ports")) {
-			mark(text(get(port, "containerPort")))
+			used.mark(text(get(port, "containerPort")))
 			if host {
-				mark(text(get(port, "hostPort")))
+				used.mark(text(get(port, "hostPort")))
 			}
 		}
 		for _, probe := range probes {
 			for _, kind := range []string{"httpGet", "tcpSocket", "grpc"} {
-				mark(text(get(c.Node, probe, kind, "port")))
+				used.mark(text(get(c.Node, probe, kind, "port")))
+			}
+		}
+		config := images[image.Want{Image: c.Image, Platform: platform}].Config
+		for _, words := range [][]string{config.Entrypoint, config.Cmd, config.Env} {
+			for _, w := range words {
+				markIn(used.own, w)
+			}
+		}
+		for _, list := range []string{"command", "args"} {
+			for _, w := range items(get(c.Node, list)) {
+				markIn(used.own, text(w))
 			}
 		}
 		for _, entry := range items(get(c.Node, "env")) {
-			if text(get(entry, "name")) == "PORT" {
-				mark(text(get(entry, "value")))
+			markIn(used.own, text(get(entry, "value")))
+			configs = append(configs, "ConfigMap/"+text(get(entry, "valueFrom", "configMapKeyRef", "name")),
+				"Secret/"+text(get(entry, "valueFrom", "secretKeyRef", "name")))
+		}
+		for _, from := range items(get(c.Node, "envFrom")) {
+			configs = append(configs, "ConfigMap/"+text(get(from, "configMapRef", "name")), "Secret/"+text(get(from, "secretRef", "name")))
+		}
+	}
+	for _, v := range items(get(p.Spec, "volumes")) {
+		configs = append(configs, "ConfigMap/"+text(get(v, "configMap", "name")), "Secret/"+text(get(v, "secret", "secretName")))
+		for _, source := range items(get(v, "projected", "sources")) {
+			configs = append(configs, "ConfigMap/"+text(get(source, "configMap", "name")), "Secret/"+text(get(source, "secret", "name")))
+		}
+	}
+	slices.Sort(configs)
+	for _, name := range slices.Compact(configs) {
+		kind, name, _ := strings.Cut(name, "/")
+		if ports := s.configPorts[[3]string{kind, namespace(p.Workload.Node), name}]; len(ports) > 0 {
+			used.shared = append(used.shared, ports)
+		}
+	}
+	for _, service := range s.services.matching(p) {
+		for _, port := range items(get(service, "spec", "ports")) {
+			target := get(port, "targetPort")
+			if target == nil {
+				target = get(port, "port")
 			}
+			used.mark(text(target))
 		}
 	}
 	return used
@@ -47,12 +116,17 @@ func (p *Pod) onHostNetwork() bool { return isTrue(get(p.Spec, "hostNetwork")) }
 
 // hostPorts lists what is taken in the pods that share their node's network. Two of them may meet on one node, where the
 // second to ask for a port does not get it: a JVM whose debug agent cannot listen does not start.
-func (s *Scope) hostPorts(images map[image.Want]image.Result) map[int32]bool {
-	host := map[int32]bool{}
+func (s *Scope) hostPorts(images map[image.Want]image.Result) portSet {
+	host := portSet{own: map[int32]bool{}}
 	for _, w := range s.workloads {
 		for _, p := range w.pods {
-			if p.pod.onHostNetwork() {
-				maps.Copy(host, s.takenPorts(p, images))
+			if !p.pod.onHostNetwork() {
+				continue
+			}
+			taken := s.takenPorts(p, images)
+			maps.Copy(host.own, taken.own)
+			for _, shared := range taken.shared {
+				maps.Copy(host.own, shared)
 			}
 		}
 	}
@@ -61,30 +135,32 @@ func (s *Scope) hostPorts(images map[image.Want]image.Result) map[int32]bool {
 
 // takenPorts lists the ports of a pod that a debugger to be added cannot have: those that the pod uses for itself, and those of
 // the debuggers that it has already.
-func (s *Scope) takenPorts(p *podScope, images map[image.Want]image.Result) map[int32]bool {
-	taken := p.pod.usedPorts()
+func (s *Scope) takenPorts(p *podScope, images map[image.Want]image.Result) portSet {
+	taken := s.usedPorts(p.pod, images)
 	for _, e := range p.configured {
 		for _, port := range e.Ports {
-			taken[port] = true
+			taken.own[port] = true
 		}
 	}
+	open := map[*Container]*containerScope{}
+	for _, c := range p.open() {
+		open[c.Container] = c
+	}
 	for _, c := range p.pod.Containers {
-		for _, port := range s.debugPorts(p, c, images) {
-			taken[port] = true
+		for _, port := range s.debugPorts(p, c, open[c], images) {
+			taken.own[port] = true
 		}
 	}
 	return taken
 }
 
 // debugPorts lists where a container has debuggers already. What its own program does is known; what runs beside it, or in
-// a container that is left alone, is likely.
-func (s *Scope) debugPorts(p *podScope, c *Container, images map[image.Want]image.Result) []int32 {
-	open := p.open()
-	i := slices.IndexFunc(open, func(o *containerScope) bool { return o.Container == c })
-	if i < 0 {
+// a container that is left alone (open is nil then), is likely.
+func (s *Scope) debugPorts(p *podScope, c *Container, open *containerScope, images map[image.Want]image.Result) []int32 {
+	if open == nil {
 		return s.likelyDebugPorts(c, images)
 	}
-	analysis, err := open[i].analyse(images, s.sources)
+	analysis, err := open.analyse(images, s.sources)
 	if err != nil {
 		return s.likelyDebugPorts(c, images)
 	}
@@ -120,15 +196,19 @@ func (s *Scope) likelyDebugPorts(c *Container, images map[image.Want]image.Resul
 	return runtimes.DebugPorts(strings.Join(words, " "))
 }
 
-// freePorts finds ports for one container after the other.
-func freePorts(used map[int32]bool) func(from int32) int32 {
+// freePorts finds ports for one container after the other. What is in use is never given back, so that it looks at each once.
+func freePorts(used func(port int32) bool) func(from int32) int32 {
+	next := map[int32]int{}
 	return func(from int32) int32 {
-		for port := int(from); port <= 65535; port++ {
-			if !used[int32(port)] {
-				return int32(port)
-			}
+		port := max(next[from], int(from))
+		for port <= 65535 && used(int32(port)) {
+			port++
 		}
-		return 0
+		next[from] = port
+		if port > 65535 {
+			return 0
+		}
+		return int32(port)
 	}
 }
 
@@ -156,23 +236,59 @@ func (p *Pod) declaredPorts() []declaredPort {
 
 // expose declares the debug ports of a pod's containers that they do not declare yet.
 func (p *Pod) expose(attached []*attachment) {
-	before := p.declaredPorts()
+	host := p.onHostNetwork()
+	// On the host's network a port is its host's as well, which Kubernetes lets one container of a pod declare.
+	type key struct {
+		container *Container
+		number    string
+	}
+	place := func(c *Container, number string) key {
+		if host {
+			c = nil
+		}
+		return key{c, number}
+	}
+	declared, names := map[key]bool{}, map[string]bool{}
+	for _, d := range p.declaredPorts() {
+		names[d.name] = true
+		if d.protocol == "TCP" {
+			declared[place(d.container, d.number)] = true
+		}
+	}
+	next := map[string]int{}
 	for _, a := range attached {
 		for _, port := range a.plan.Ports {
 			number := strconv.Itoa(int(port.Number))
-			if slices.ContainsFunc(p.declaredPorts(), func(d declaredPort) bool {
-				// On the host's network a port is its host's as well, which Kubernetes lets one container of a pod declare.
-				return d.number == number && d.protocol == "TCP" && (d.container == a.Container || p.onHostNetwork())
-			}) {
+			if declared[place(a.Container, number)] {
 				continue
 			}
-			// Names are unique within a container; and a Service that names a port means the one that was there before.
+			declared[place(a.Container, number)] = true
+			// A Service that names a port means the one that was there before, and the API server warns of two of one name.
 			name := port.Protocol
-			for i := 2; slices.ContainsFunc(before, func(d declaredPort) bool { return d.name == name }); i++ {
-				name = port.Protocol + "-" + strconv.Itoa(i)
+			for names[name] {
+				next[port.Protocol] = max(next[port.Protocol]+1, 2)
+				name = port.Protocol + "-" + strconv.Itoa(next[port.Protocol])
 			}
+			names[name] = true
 			list := ensure(a.Node, "ports", yaml.SequenceNode, "image", "imagePullPolicy", "command", "args", "workingDir")
 			list.Content = append(list.Content, mapping("name", str(name), "containerPort", num(int(port.Number))))
 		}
 	}
+}
+
+// sharedPorts warns of debuggers in two containers of a pod that are there already and listen on one port: a pod has one network, so
+// that only one of them can.
+func sharedPorts(attached []*attachment) (results fn.Results) {
+	first := map[int32]*attachment{}
+	for _, a := range attached {
+		for _, port := range a.plan.Ports {
+			if other, taken := first[port.Number]; taken && other != a {
+				results = append(results, a.result(fn.Warning, PortShared, a.Detection.Runtime.Name(),
+					"port %d is also that of the debugger of container %s, and only one of them can listen there", port.Number, foreign.Short(other.Name)))
+				continue
+			}
+			first[port.Number] = a
+		}
+	}
+	return results
 }

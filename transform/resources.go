@@ -69,29 +69,24 @@ func (c *Container) limit(name string) (resource.Quantity, bool) {
 }
 
 // storageLimit is how much its containers, their logs and its emptyDir volumes may store before the kubelet evicts the pod: the
-// sum of the containers' limits (podEphemeralStorageLimitEviction in the kubelet's eviction_manager.go).
-func (p *Pod) storageLimit() (sum resource.Quantity, limited bool) {
+// sum of the containers' limits (podEphemeralStorageLimitEviction in the kubelet's eviction_manager.go). 0 is no limit.
+func (p *Pod) storageLimit() (sum resource.Quantity) {
 	for _, c := range p.Containers {
 		if q, ok := c.limit("ephemeral-storage"); ok && !c.Init {
 			sum.Add(q)
-			limited = true
 		}
 	}
-	return sum, limited
+	return sum
 }
 
-// tight warns of limits that leave the debugger no room.
-func (a *attachment) tight() fn.Results {
+// tight warns of a limit of the pod's storage that leaves the support files no room.
+func (a *attachment) tight(storage resource.Quantity) fn.Results {
 	name := a.Detection.Runtime.Name()
 	var rs fn.Results
-	if limit, ok := a.limit("memory"); ok && limit.Value() < int64(a.plan.Memory)*mebi {
-		rs = append(rs, a.result(fn.Warning, TightMemory, name,
-			"the debugger takes some %dMi of the container's memory limit of %s, and the container is killed above that: raise it", a.plan.Memory, limit.String()))
-	}
 	// Half of the storage is left to the application.
-	if limit, ok := a.Pod.storageLimit(); ok && limit.Value() < 2*int64(a.plan.Storage)*mebi {
+	if !storage.IsZero() && storage.Value() < 2*int64(a.plan.Storage)*mebi {
 		rs = append(rs, a.result(fn.Warning, TightStorage, name,
-			"the support files take up to %dMi of the pod's ephemeral-storage limit of %s, and the pod is evicted above that: raise it", a.plan.Storage, limit.String()))
+			"the support files take up to %dMi of the pod's ephemeral-storage limit of %s, and the pod is evicted above that: raise it", a.plan.Storage, storage.String()))
 	}
 	return rs
 }

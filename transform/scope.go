@@ -118,7 +118,7 @@ func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 	}
 	named, platform := s.named(), p.platform(cfg.Platform)
 	for _, c := range p.Containers {
-		if named != nil && !slices.Contains(named, c.Name) || named == nil && c.Init {
+		if named != nil && !named[c.Name] || named == nil && c.Init {
 			continue
 		}
 		scope := &containerScope{Container: c, want: image.Want{Image: c.Image, Platform: platform}, artifact: c.Image}
@@ -152,12 +152,12 @@ func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 }
 
 // named reads the annotation that lists containers; nil where there is none.
-func (s *podScope) named() []string {
+func (s *podScope) named() map[string]bool {
 	value, ok := s.pod.annotation(containersAnnotation)
 	if !ok {
 		return nil
 	}
-	named := []string{}
+	named := map[string]bool{}
 	for _, name := range strings.Split(value, ",") {
 		name = strings.TrimSpace(name)
 		if name == "" {
@@ -167,14 +167,14 @@ func (s *podScope) named() []string {
 			s.unknown(containersAnnotation, name)
 			continue
 		}
-		named = append(named, name)
+		named[name] = true
 	}
 	return named
 }
 
 // has says whether the pod has a container of that name.
 func (s *podScope) has(name string) bool {
-	return slices.ContainsFunc(s.pod.Containers, func(c *Container) bool { return c.Name == name })
+	return s.pod.named[name] > 0
 }
 
 // unknown reports a container that an annotation names and that the pod does not have.
@@ -236,7 +236,10 @@ func (w *Workload) strangeAnnotations() fn.Results {
 		objects = append(objects, p.Template)
 	}
 	known := []string{skipAnnotation, containersAnnotation, runtimeAnnotation, suspendAnnotation, debuginfo.Annotation, probeAnnotation, probeAnnotationDocumented}
-	seen := slices.Clone(known)
+	seen := map[string]bool{}
+	for _, k := range known {
+		seen[k] = true
+	}
 	var results fn.Results
 	for _, o := range objects {
 		annotations := get(o, "metadata", "annotations")
@@ -254,10 +257,10 @@ func (w *Workload) strangeAnnotations() fn.Results {
 			}
 			meant := fields.Nearest(name, beside)
 			// debug.cloud.google.com is not ours alone: there, only what looks like an annotation that counts is a mistake.
-			if len(beside) == 0 || slices.Contains(seen, key) || meant == "" && domain != ownDomain {
+			if len(beside) == 0 || seen[key] || meant == "" && domain != ownDomain {
 				continue
 			}
-			seen = append(seen, key)
+			seen[key] = true
 			message := "annotation " + key + " means nothing"
 			if meant != "" {
 				message += ", did you mean " + domain + "/" + meant + "?"

@@ -18,7 +18,7 @@ package transform
 
 import (
 	"errors"
-	"maps"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -36,8 +36,10 @@ type Scope struct {
 	workloads   []*workloadScope
 	sources     sources
 	autoscalers map[target][]autoscaler
-	services    selectors // Services
-	budgets     selectors // PodDisruptionBudgets
+	services    selectors                    // Services
+	budgets     selectors                    // PodDisruptionBudgets
+	memory      map[string]*memoryRules      // by namespace
+	configPorts map[[3]string]map[int32]bool // numbers in ConfigMaps and Secrets, by the keys of sources
 }
 
 type workloadScope struct {
@@ -47,7 +49,7 @@ type workloadScope struct {
 
 // Find lists what there is to do, in document order.
 func Find(objects []Object, cfg functionconfig.Config) *Scope {
-	s := &Scope{cfg: cfg, sources: sources{}, autoscalers: map[target][]autoscaler{}, services: selectors{}, budgets: selectors{}}
+	s := &Scope{cfg: cfg, sources: sources{}, autoscalers: map[target][]autoscaler{}, services: selectors{}, budgets: selectors{}, memory: map[string]*memoryRules{}, configPorts: map[[3]string]map[int32]bool{}}
 	var table []Kind
 	for _, k := range cfg.Workloads {
 		kind := Kind{Group: k.Group, Kind: k.Kind, Template: []string{k.Template}, Complete: true}
@@ -89,10 +91,17 @@ func (s *Scope) addSources(node *yaml.Node, defaultAPIVersion, defaultKind strin
 		switch {
 		case apiVersion == "v1" && kind == "Service":
 			s.services.add(node, get(node, "spec", "selector"))
+		case apiVersion == "v1" && (kind == "LimitRange" || kind == "ResourceQuota"):
+			s.addMemoryRules(node, kind)
 		case group == "policy" && kind == "PodDisruptionBudget":
 			s.budgets.add(node, get(node, "spec", "selector", "matchLabels"))
-		default:
+		case apiVersion == "v1" && (kind == "ConfigMap" || kind == "Secret"):
 			s.sources.add(node, apiVersion, kind)
+			key := [3]string{kind, namespace(node), text(get(node, "metadata", "name"))}
+			s.configPorts[key] = map[int32]bool{}
+			for _, value := range s.sources[key] {
+				markIn(s.configPorts[key], value)
+			}
 		}
 		return
 	}
@@ -104,51 +113,57 @@ func (s *Scope) addSources(node *yaml.Node, defaultAPIVersion, defaultKind strin
 // Images lists the distinct images whose configurations Apply needs, in document order.
 func (s *Scope) Images() []image.Want {
 	var wants []image.Want
+	seen := map[image.Want]bool{}
 	s.eachContainer(func(c *containerScope) {
-		if c.Image != "" && !slices.Contains(wants, c.want) {
+		if c.Image != "" && !seen[c.want] {
+			seen[c.want] = true
 			wants = append(wants, c.want)
 		}
 	})
 	return wants
 }
 
-// SupportImages lists the support images whose labels would decide something, now that the images are known. Only
-// those of a registry of the user's own are asked: what the default ones can do is known. It does no harm when one of
-// them cannot be resolved.
+// SupportImages lists the support images of a registry of the user's own that will be needed, now that the images are known: whether
+// they are there, and what their labels say. What the default ones can do is known. It does no harm when one of them cannot be resolved.
 func (s *Scope) SupportImages(images map[image.Want]image.Result) []image.Want {
-	if s.cfg.SupportRegistry == functionconfig.Default().SupportRegistry {
+	if s.stockSupport() {
 		return nil
 	}
 	var wants []image.Want
+	seen := map[image.Want]bool{}
 	s.eachContainer(func(c *containerScope) {
 		a, err := c.analyse(images, s.sources)
 		if err != nil {
 			return
 		}
-		var refusal *runtimes.Refusal
-		_, err = a.Detection.Runtime.Attach(a.Process, runtimes.Options{Published: true})
-		asks := errors.As(err, &refusal) && refusal.Reason == "SupportImageOld"
-		if a.Detection.Runtime.Name() == "go" {
-			asks = !strings.Contains(a.Process.Argv[0], "/") || c.completes()
+		plan, err := a.planned(runtimes.Options{Protocols: s.cfg.Protocols, LooksOnPath: true})
+		if err != nil || plan.Support == "" {
+			return
 		}
-		if want := s.supportImage(a.Detection.Runtime, c.want.Platform); asks && !slices.Contains(wants, want) {
+		if want := s.supportImage(plan.Support, c.want.Platform); !seen[want] {
+			seen[want] = true
 			wants = append(wants, want)
 		}
 	})
 	return wants
 }
 
-// published reports whether the support image of a runtime is one of those published for Skaffold, as they are or under another
+// stockSupport says whether the support images are the published ones, whose limits are known.
+func (s *Scope) stockSupport() bool {
+	return s.cfg.SupportRegistry == functionconfig.Default().SupportRegistry
+}
+
+// published reports whether a support image is one of those published for Skaffold, as they are or under another
 // name. One that cannot be asked is taken for the user's own.
-func (s *Scope) published(r runtimes.Runtime, platform string, images map[image.Want]image.Result) bool {
-	if s.cfg.SupportRegistry == functionconfig.Default().SupportRegistry {
+func (s *Scope) published(support, platform string, images map[image.Want]image.Result) bool {
+	if s.stockSupport() {
 		return true
 	}
-	support, asked := images[s.supportImage(r, platform)]
-	if !asked || support.Err != nil {
+	found, asked := images[s.supportImage(support, platform)]
+	if !asked || found.Err != nil {
 		return false
 	}
-	for label := range support.Config.Labels {
+	for label := range found.Config.Labels {
 		if strings.HasPrefix(label, supportLabels) {
 			return false
 		}
@@ -185,9 +200,20 @@ func (s *Scope) eachContainer(f func(*containerScope)) {
 	}
 }
 
-// supportImage is the support image for a runtime.
-func (s *Scope) supportImage(r runtimes.Runtime, platform string) image.Want {
-	return image.Want{Image: s.cfg.SupportRegistry + "/" + r.Name(), Platform: platform}
+// supportImage is the support image that a plan names.
+func (s *Scope) supportImage(support, platform string) image.Want {
+	return image.Want{Image: s.cfg.SupportRegistry + "/" + support, Platform: platform}
+}
+
+// checkSupportImage refuses a container whose support image is known not to be there: the pod would never start. Without a registry
+// that has been asked, and where it does not say, nothing is known.
+func (s *Scope) checkSupportImage(a *attachment, images map[image.Want]image.Result) error {
+	want := s.supportImage(a.plan.Support, a.want.Platform)
+	if a.plan.Support == "" || s.stockSupport() || s.cfg.Offline || !errors.Is(images[want].Err, image.ErrNotFound) {
+		return nil
+	}
+	return &runtimes.Refusal{Reason: SupportImageMissing, Message: fmt.Sprintf(
+		"there is no support image %s for %s, so the pod would never start: push it with `make push`, or name another supportRegistry", want.Image, want.Platform)}
 }
 
 // The labels by which a support image says what is inside, and what its Delve does and stock Delve does not.
@@ -207,7 +233,7 @@ func (s *Scope) Apply(images map[image.Want]image.Result) fn.Results {
 	return results
 }
 
-func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Result, host map[int32]bool) fn.Results {
+func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Result, host portSet) fn.Results {
 	if w.instead != "" {
 		return fn.Results{w.result(fn.Warning, DeprecatedAPI, "left alone: "+w.apiVersion+" is gone from Kubernetes; use "+w.instead)}
 	}
@@ -279,19 +305,27 @@ func refusePod(p *podScope, cfg functionconfig.Config, err error) fn.Results {
 // adjustConfigured keeps the containers of a pod that is debuggable already, but relaxes the probes of those that the
 // annotation lists.
 func (s *Scope) adjustConfigured(p *podScope) (results fn.Results, debugged, changed bool) {
+	listed := map[string]debuginfo.Entry{}
+	for _, e := range p.configured {
+		listed[e.Name] = e
+	}
+	inScope := map[*Container]bool{}
+	for _, c := range p.containers {
+		inScope[c.Container] = true
+	}
 	for _, c := range p.pod.Containers {
-		i := slices.IndexFunc(p.configured, func(e debuginfo.Entry) bool { return e.Name == c.Name })
+		e, is := listed[c.Name]
 		switch {
-		case i >= 0:
+		case is:
 			debugged = true
 			changed = c.relaxProbes(p.probeTimeout, p.suspend) || changed
-			results = append(results, c.result(fn.Info, AlreadyConfigured, p.configured[i].Runtime, "kept as it is: annotation %s lists it", debuginfo.Annotation))
-		case slices.ContainsFunc(p.containers, func(s *containerScope) bool { return s.Container == c }):
+			results = append(results, c.result(fn.Info, AlreadyConfigured, e.Runtime, "kept as it is: annotation %s lists it", debuginfo.Annotation))
+		case inScope[c]:
 			results = append(results, c.result(fn.Info, AlreadyConfigured, "", "kept as it is: annotation %s does not list it", debuginfo.Annotation))
 		}
 	}
 	for _, e := range p.configured {
-		if !slices.ContainsFunc(p.pod.Containers, func(c *Container) bool { return c.Name == e.Name }) {
+		if p.pod.named[e.Name] == 0 {
 			results = append(results, p.pod.Workload.result(fn.Warning, UnknownContainer, "annotation "+debuginfo.Annotation+" lists "+e.Name+", which is no container of the pod"))
 		}
 	}
@@ -305,17 +339,15 @@ func (s *Scope) options(p *podScope) runtimes.Options {
 
 // applyPod makes the containers of a pod debuggable, as many as can be. host are the ports of the pods on the host's
 // network, to which it adds.
-func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host map[int32]bool) (fn.Results, bool) {
+func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host portSet) (fn.Results, bool) {
 	outcomes := make([]fn.Results, len(p.containers))
 	refuse := func(i int, runtime string, err error) {
 		outcomes[i] = fn.Results{p.containers[i].refusal(severity(s.cfg), runtime, err)}
 	}
-	used := s.takenPorts(p, images)
-	if p.pod.onHostNetwork() {
-		maps.Copy(used, host)
-	}
+	used, onHost := s.takenPorts(p, images), p.pod.onHostNetwork()
 	options := s.options(p)
-	options.FreePort = freePorts(used)
+	options.FreePort = freePorts(func(port int32) bool { return used.has(port) || onHost && host.has(port) })
+	storage := p.pod.storageLimit()
 	var attached []*attachment
 	for i, c := range p.containers {
 		analysis, err := c.analyse(images, s.sources)
@@ -323,44 +355,57 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host m
 			refuse(i, "", err)
 			continue
 		}
-		a := &attachment{containerScope: c, Analysis: analysis}
-		delve := images[s.supportImage(a.Detection.Runtime, a.want.Platform)].Config.Labels
-		options.Published = s.published(a.Detection.Runtime, a.want.Platform, images)
+		a := &attachment{containerScope: c, Analysis: analysis, index: i}
+		delve := images[s.supportImage("go", a.want.Platform)].Config.Labels
 		options.LooksOnPath = delve[looksOnPath] == "true"
-		if err := a.attach(options); err != nil {
+		options.Published = s.published(a.Detection.Runtime.Name(), a.want.Platform, images)
+		if err := s.decide(a, options, images, delve[exitsWithProgram] == "true"); err != nil {
 			refuse(i, a.Detection.Runtime.Name(), err)
 			continue
 		}
 		for _, port := range a.plan.Ports {
-			used[port.Number] = true
-			if p.pod.onHostNetwork() {
-				host[port.Number] = true
+			used.own[port.Number] = true
+			if onHost {
+				host.own[port.Number] = true
 			}
 		}
 		attached = append(attached, a)
-		outcomes[i] = append(a.results(), a.cautions(delve[exitsWithProgram] == "true")...)
+		outcomes[i] = append(a.results(), a.cautions(delve[exitsWithProgram] == "true", storage)...)
 	}
-	if err := p.pod.checkSupport(attached, s.cfg.SupportRegistry); err != nil {
+	err := p.pod.checkSupport(attached, s.cfg.SupportRegistry)
+	if err == nil {
+		err = p.pod.checkAnnotations(entriesOf(attached))
+	}
+	if err != nil {
 		for _, a := range attached {
-			i := slices.Index(p.containers, a.containerScope)
-			outcomes[i] = fn.Results{a.refusal(fn.Error, a.Detection.Runtime.Name(), err)}
+			outcomes[a.index] = fn.Results{a.refusal(fn.Error, a.Detection.Runtime.Name(), err)}
 		}
 		attached = nil
 	}
+	outcomes = append(outcomes, sharedPorts(attached))
 	if len(attached) > 0 {
 		p.apply(attached, s.cfg.SupportRegistry)
 	}
 	return slices.Concat(outcomes...), len(attached) > 0
 }
 
+// decide plans the debugger of a container, and refuses it where the pod or the container would be worse off.
+func (s *Scope) decide(a *attachment, o runtimes.Options, images map[image.Want]image.Result, delveEnds bool) (err error) {
+	if err = a.attach(o); err != nil || a.plan.Existing {
+		return err
+	}
+	if err = s.checkSupportImage(a, images); err != nil {
+		return err
+	}
+	if err = a.checkDelve(delveEnds); err != nil {
+		return err
+	}
+	a.memory, err = s.planMemory(a)
+	return err
+}
+
 // apply makes all edits of a pod.
 func (p *podScope) apply(attached []*attachment, registry string) {
-	var entries []debuginfo.Entry
-	for _, a := range attached {
-		entries = append(entries, debuginfo.Entry{Name: a.Name, Container: debuginfo.Container{
-			Artifact: a.artifact, Runtime: a.Detection.Runtime.Name(), WorkingDir: a.workingDir(), Ports: portsByProtocol(a.plan.Ports),
-		}})
-	}
 	for _, a := range attached {
 		a.writeCommandLine(a.edited, a.command, a.args)
 		a.applyEnv(a.env)
@@ -370,5 +415,18 @@ func (p *podScope) apply(attached []*attachment, registry string) {
 		p.pod.expose(attached)
 	}
 	p.pod.addSupport(attached, registry)
-	p.pod.annotate(entries)
+	for _, a := range attached {
+		a.raiseMemory()
+	}
+	p.pod.annotate(entriesOf(attached))
+}
+
+// entriesOf is what the annotation records.
+func entriesOf(attached []*attachment) (entries []debuginfo.Entry) {
+	for _, a := range attached {
+		entries = append(entries, debuginfo.Entry{Name: a.Name, Container: debuginfo.Container{
+			Artifact: a.artifact, Runtime: a.Detection.Runtime.Name(), WorkingDir: a.workingDir(), Ports: portsByProtocol(a.plan.Ports),
+		}})
+	}
+	return entries
 }

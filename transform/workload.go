@@ -112,6 +112,8 @@ type Pod struct {
 	Path     string // leads from the document's root to Template
 
 	Containers []*Container // in pod order, init containers first
+
+	named map[string]int // how many containers have a name
 }
 
 // Container is one container of a pod template.
@@ -225,6 +227,10 @@ func (w *Workload) addPod(node *yaml.Node, path string) {
 	if w.Kind.Knative {
 		p.nameUnnamed()
 	}
+	p.named = make(map[string]int, len(p.Containers))
+	for _, c := range p.Containers {
+		p.named[c.Name]++
+	}
 	w.Pods = append(w.Pods, p)
 }
 
@@ -256,13 +262,7 @@ func (p *Pod) checkName(name string) error {
 	if name == "" {
 		return &runtimes.Refusal{Reason: InvalidField, Message: "it has no name"}
 	}
-	count := 0
-	for _, c := range p.Containers {
-		if c.Name == name {
-			count++
-		}
-	}
-	if count > 1 {
+	if p.named[name] > 1 {
 		return &runtimes.Refusal{Reason: InvalidField, Message: "the pod has another container of that name"}
 	}
 	return nil

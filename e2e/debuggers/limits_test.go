@@ -51,7 +51,7 @@ func TestLimits(t *testing.T) {
 				return err
 			})
 			resources := "resources: {requests: {cpu: 500m, memory: " + test.memory + "}, limits: {cpu: 500m, memory: " + test.memory + "}}"
-			shared.apply(t, namespace, shared.rewrite(t, manifest{kind: "Pod", image: test.image(t), command: resources}.String()))
+			shared.apply(t, namespace, shared.rewrite(t, manifest{kind: "Pod", image: test.image(t), command: resources}.String(), "--memory=keep"))
 			p := shared.waitPod(t, namespace, "app", "ready", ready)
 			_, port := p.debugPort(t)
 			p.listens(t, port)

@@ -1,0 +1,191 @@
+package transform
+
+import (
+	"fmt"
+	"strings"
+
+	"debuggable.dev/debuggable/runtimes"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+const (
+	// ampleMemory is how many times what a debugger takes for an ordinary program a limit is raised by. A limit reserves nothing, and what
+	// the debugger really takes grows with the program.
+	ampleMemory = 3
+	// leastProgram is what a program is taken to need, in MiB, where the manifest does not say.
+	leastProgram = 32
+)
+
+// memoryRules are what a namespace's LimitRanges and ResourceQuotas among the items say about memory limits.
+type memoryRules struct {
+	byDefault      string             // the limit of a container that has none
+	most, mostPod  *resource.Quantity // of a container, of a pod's containers together
+	limitToRequest *resource.Quantity // how many times its request a container's limit may be
+	counted        bool               // a quota counts limits, so that more of one pod may leave too little for another
+}
+
+// addMemoryRules records what a LimitRange or a ResourceQuota says.
+func (s *Scope) addMemoryRules(node *yaml.Node, kind string) {
+	r := s.memory[namespace(node)]
+	if r == nil {
+		r = &memoryRules{}
+		s.memory[namespace(node)] = r
+	}
+	if kind == "ResourceQuota" {
+		r.counted = r.counted || get(node, "spec", "hard", "limits.memory") != nil
+		return
+	}
+	for _, limit := range items(get(node, "spec", "limits")) {
+		switch text(get(limit, "type")) {
+		case "Container":
+			if v := text(get(limit, "default", "memory")); v != "" {
+				r.byDefault = v
+			}
+			r.most = lesser(r.most, text(get(limit, "max", "memory")))
+			r.limitToRequest = lesser(r.limitToRequest, text(get(limit, "maxLimitRequestRatio", "memory")))
+		case "Pod":
+			r.mostPod = lesser(r.mostPod, text(get(limit, "max", "memory")))
+		}
+	}
+}
+
+func lesser(q *resource.Quantity, written string) *resource.Quantity {
+	other, err := resource.ParseQuantity(written)
+	if err != nil || q != nil && q.Cmp(other) <= 0 {
+		return q
+	}
+	return &other
+}
+
+// memoryRaise is a container's new memory limit.
+type memoryRaise struct {
+	from, to string
+	by       resource.Quantity
+	request  string // what the request is to be, where the manifest leaves it to follow the limit; "" otherwise
+}
+
+// planMemory decides on the memory limit of a container that is about to be debugged; nil leaves it. It refuses a container whose
+// limit cannot hold its debugger and may not be raised: a program that is killed for it is worse off than one without.
+func (s *Scope) planMemory(a *attachment) (*memoryRaise, error) {
+	need := *resource.NewQuantity(int64(a.plan.Memory)*mebi, resource.BinarySI)
+	rules := s.memory[namespace(a.Pod.Workload.Node)]
+	if rules == nil {
+		rules = &memoryRules{}
+	}
+	written := text(get(a.Node, "resources", "limits", "memory"))
+	if written == "" {
+		written = rules.byDefault
+	}
+	limit, err := resource.ParseQuantity(written)
+	if err != nil || limit.IsZero() || need.IsZero() {
+		return nil, nil
+	}
+	request, err := resource.ParseQuantity(text(get(a.Node, "resources", "requests", "memory")))
+	hasRequest := err == nil
+	want := limit.DeepCopy()
+	for range ampleMemory {
+		want.Add(need)
+	}
+	to := want.DeepCopy()
+	for _, most := range []*resource.Quantity{s.mostMemory(a, rules, limit, want), rules.most, ratioOf(rules.limitToRequest, request, hasRequest)} {
+		if most != nil && most.Cmp(to) < 0 {
+			to = most.DeepCopy()
+		}
+	}
+	if to.Cmp(limit) <= 0 {
+		to = limit
+	}
+	floor := *resource.NewQuantity(leastProgram*mebi, resource.BinarySI)
+	if hasRequest && request.Cmp(limit) < 0 {
+		floor = request.DeepCopy()
+	}
+	floor.Add(need)
+	switch {
+	case to.Cmp(floor) < 0:
+		return nil, &runtimes.Refusal{Reason: TightMemory, Message: fmt.Sprintf(
+			"the debugger takes some %dMi, and the container's memory limit of %s cannot hold that and may not be raised%s",
+			a.plan.Memory, written, s.whyNotRaised(rules))}
+	case to.Cmp(limit) == 0:
+		return nil, nil
+	}
+	by := to.DeepCopy()
+	by.Sub(limit)
+	raise := &memoryRaise{from: written, to: to.String(), by: by}
+	if !hasRequest {
+		// Kubernetes takes the limit for the request, where that is missing; and what is scheduled is to stay what it was.
+		raise.request = written
+	}
+	return raise, nil
+}
+
+// mostMemory is the limit itself where it may not be raised at all; nil otherwise.
+func (s *Scope) mostMemory(a *attachment, rules *memoryRules, limit, want resource.Quantity) *resource.Quantity {
+	if s.cfg.Memory == "keep" || rules.counted {
+		return &limit
+	}
+	if rules.mostPod == nil {
+		return nil
+	}
+	sum := resource.Quantity{}
+	for _, c := range a.Pod.Containers {
+		if q, ok := c.limit("memory"); ok && !c.Init {
+			sum.Add(q)
+		}
+	}
+	by := want.DeepCopy()
+	by.Sub(limit)
+	for range a.Pod.Containers { // each of them may be raised by as much
+		sum.Add(by)
+	}
+	if sum.Cmp(*rules.mostPod) > 0 {
+		return &limit
+	}
+	return nil
+}
+
+func ratioOf(ratio *resource.Quantity, request resource.Quantity, hasRequest bool) *resource.Quantity {
+	if ratio == nil || !hasRequest {
+		return nil
+	}
+	return resource.NewQuantity(int64(ratio.AsApproximateFloat64()*float64(request.Value())), resource.BinarySI)
+}
+
+func (s *Scope) whyNotRaised(rules *memoryRules) string {
+	switch {
+	case s.cfg.Memory == "keep":
+		return " (memory: keep)"
+	case rules.counted:
+		return ": a ResourceQuota counts limits"
+	default:
+		return " by more: a LimitRange says so"
+	}
+}
+
+// raiseMemory writes the new limit, and the pod's own where it has one.
+func (a *attachment) raiseMemory() {
+	raise := a.memory
+	if raise == nil {
+		return
+	}
+	resources := ensure(a.Node, "resources", yaml.MappingNode)
+	put(ensure(resources, "limits", yaml.MappingNode), "memory", raise.to)
+	if raise.request != "" {
+		put(ensure(resources, "requests", yaml.MappingNode), "memory", raise.request)
+	}
+	if pod := get(a.Pod.Spec, "resources", "limits", "memory"); pod != nil {
+		if q, err := resource.ParseQuantity(pod.Value); err == nil {
+			q.Add(raise.by)
+			pod.Value = q.String()
+		}
+	}
+}
+
+// put sets a text in a mapping, and keeps the quotes of one that was there.
+func put(m *yaml.Node, name, value string) {
+	if old := get(m, name); old != nil && strings.Trim(value, "0123456789") != "" {
+		old.Value, old.Tag = value, yaml.NodeTagString
+		return
+	}
+	set(m, name, str(value))
+}
