@@ -71,6 +71,7 @@ func TestSettings(t *testing.T) {
 		{"suspend", "true", "'true'", []string{"--suspend"}, func(c *Config) { c.Suspend = true }},
 		{"replicas", "0", "'0'", []string{"--replicas=0"}, func(c *Config) { c.Replicas = 0 }},
 		{"probeTimeout", "1h30m", "1h30m", []string{"--probe-timeout=1h30m"}, func(c *Config) { c.ProbeTimeout = ProbeTimeout{Duration: 90 * time.Minute} }},
+		{"memory", "keep", "keep", []string{"--memory=keep"}, func(c *Config) { c.Memory = "keep" }},
 		{"probeTimeout", "skip", "skip", []string{"--probe-timeout=skip"}, func(c *Config) { c.ProbeTimeout = ProbeTimeout{Skip: true} }},
 		{"strict", "true", "'true'", []string{"--strict"}, func(c *Config) { c.Strict = true }},
 		{
@@ -175,7 +176,7 @@ func TestFunctionConfigErrors(t *testing.T) {
 		"other version":  {"apiVersion: debuggable.dev/v1\nkind: Debuggable", `apiVersion: "debuggable.dev/v1" is not the apiVersion of kind Debuggable` + wanted},
 		"mixed":          {"apiVersion: v1\nkind: Debuggable", `apiVersion: "v1" is not the apiVersion of kind Debuggable` + wanted},
 		"unknown field":  {typed("Layout: []"), `Layout: unknown field, did you mean layouts?`},
-		"unknown field2": {typed("colour: red"), `colour: unknown field; known are apiVersion, kind, metadata, layouts, archives, imageConfigs, images, offline, insecureRegistries, platform, artifacts, supportRegistry, protocols, suspend, replicas, probeTimeout, strict, workloads`},
+		"unknown field2": {typed("colour: red"), `colour: unknown field; known are apiVersion, kind, metadata, layouts, archives, imageConfigs, images, offline, insecureRegistries, platform, artifacts, supportRegistry, protocols, suspend, replicas, probeTimeout, memory, strict, workloads`},
 		"twice":          {typed("replicas: 1\nreplicas: 2"), `replicas: is given twice`},
 		"spec":           {typed("strict: true\ndata: {}"), `data: unknown field; known are`},
 
@@ -203,6 +204,8 @@ func TestFunctionConfigErrors(t *testing.T) {
 		"support empty":  {typed("supportRegistry: /"), `supportRegistry: is empty`},
 		"protocol":       {typed("protocols: [dap, pydev]"), `protocols[1]: "pydev" is not a debug protocol, did you mean "pydevd"?`},
 		"protocol2":      {typed("protocols: [gdbserver]"), `protocols[0]: "gdbserver" is not a debug protocol; known are dap, pydevd, dlv, jdwp, devtools`},
+		"timeout 32 bit": {typed("probeTimeout: 600000h"), `probeTimeout: "600000h" is more than Kubernetes counts, 596523h14m7s; want a Go duration`},
+		"memory":         {typed("memory: rise"), `memory: "rise" is neither raise nor keep, did you mean "raise"?`},
 		"timeout int":    {typed("probeTimeout: 10"), `probeTimeout: want a string, got the integer "10"; put it in quotes`},
 		"timeout unit":   {typed("probeTimeout: '10'"), `probeTimeout: "10" has no unit, did you mean "10s"?`},
 		"timeout zero":   {typed("probeTimeout: 0s"), `probeTimeout: "0s" is not above zero; want a Go duration above zero, like 10m or 90s, or skip`},

@@ -250,7 +250,9 @@ func (a *attachment) checkDelve(delveEnds bool) error {
 	if a.completes() && !delveEnds {
 		return &runtimes.Refusal{Reason: OutlivesProgram, Message: "Delve stays when the program ends, so the container would never complete; " + delveThatEnds}
 	}
-	if added := items(get(a.Node, "securityContext", "capabilities", "add")); len(added) > 0 && a.nonRoot() {
+	// SYS_PTRACE is what people add in order to debug.
+	added := slices.DeleteFunc(slices.Clone(items(get(a.Node, "securityContext", "capabilities", "add"))), func(n *yaml.Node) bool { return text(n) == "SYS_PTRACE" })
+	if len(added) > 0 && a.nonRoot() {
 		return &runtimes.Refusal{Reason: FileCapabilities, Message: fmt.Sprintf(
 			"the container adds capability %s and does not run as root, so the program has it from its file, and would not get it under a debugger", foreign.Short(text(added[0])))}
 	}
