@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -27,9 +28,47 @@ func main() {
 	log.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // whoever asks twice does not want to wait
-	status := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(status)
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr) }()
+	os.Exit(await(ctx, ended, os.Args, os.Stderr))
+}
+
+// await returns the exit status of a run, which after a signal gets a grace time. Opening a FIFO, reading a pipe and writing
+// to one wait for whoever is at the other end, and know no context.
+func await(ctx context.Context, ended <-chan int, args []string, errw io.Writer) int {
+	select {
+	case status := <-ended:
+		return status
+	case <-ctx.Done():
+	}
+	grace, status := time.Second, statusFailed
+	if watches(args) {
+		grace, status = 3*time.Second, statusDone // it waits by itself, for less, and being told is how it ends
+	}
+	select {
+	case status := <-ended:
+		return status
+	case <-time.After(grace):
+	}
+	if status == statusDone {
+		return status
+	}
+	said := make(chan struct{})
+	go func() {
+		complain(errw, errors.New("told to stop while waiting for an input or an output"))
+		close(said)
+	}()
+	select {
+	case <-said:
+	case <-time.After(100 * time.Millisecond): // stderr stalls as well
+	}
+	return status
+}
+
+// watches reports whether the command line is that of "watch".
+func watches(args []string) bool {
+	cmd, _, err := newRoot(args[0], nil, io.Discard, io.Discard).Find(args[1:])
+	return err == nil && cmd.Name() == "watch"
 }
 
 // Exit statuses. A result of severity error makes it statusFailed, as does input or a setting that cannot be used.

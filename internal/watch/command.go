@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +25,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/klog/v2"
 
+	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/terminal"
 )
 
@@ -99,14 +102,40 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 	if err != nil {
 		return err
 	}
+	secrets, address := new(foreign.Secrets), withoutUser(config.Host)
+	secrets.Add(config.BearerToken, config.Password)
+	if user := config.Host[:max(strings.LastIndex(config.Host, "@"), 0)]; user != "" {
+		secrets.Add(user[strings.LastIndexAny(user, "/:")+1:])
+	}
+	config.Wrap(func(rt http.RoundTripper) http.RoundTripper { return listener{rt, secrets} })
+	if err := o.watch(ctx, out, errw, config, namespaces, address, secrets); err != nil {
+		return shown{err, foreign.Message(err.Error(), secrets)}
+	}
+	return nil
+}
+
+// shown is an error in words that may be shown: a server's texts may be of any length and repeat what was sent to it.
+type shown struct {
+	error
+	text string
+}
+
+func (s shown) Error() string { return s.text }
+func (s shown) Unwrap() error { return s.error }
+
+// watch is run once it is known which cluster to watch. address is its address for messages.
+func (o options) watch(ctx context.Context, out, errw io.Writer, config *rest.Config, namespaces []string, address string, secrets *foreign.Secrets) error {
 	watchConfig := rest.CopyConfig(config)
 	watchConfig.Wrap(newFrank)
 	client, err := dynamic.NewForConfig(watchConfig)
 	if err != nil {
-		return fmt.Errorf("connecting to %s: %w", config.Host, err)
+		return fmt.Errorf("connecting to %s: %w", address, err)
 	}
 
+	ending := new(ending)
 	stderr := newPrinter(errw)
+	stderr.secrets, stderr.ending = secrets, ending
+	stderr.dropped = []byte("debuggable watch: nobody read this for long: some of it was left out\n")
 	defer stderr.start(func(error) {})() // nothing can be done about a stderr that is gone
 	hub := newHub()
 	told := ctx // ends when the user wants the program to
@@ -114,7 +143,7 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 	defer cancel(nil)
 
 	source := &informers{
-		client: client, namespaces: namespaces, selector: o.selector, server: config.Host, say: stderr.say,
+		client: client, namespaces: namespaces, selector: o.selector, server: address, say: stderr.say, ending: ending,
 		firstDelay: 500 * time.Millisecond, lastDelay: 5 * time.Second, signInDelay: 10 * time.Second, pause: pause,
 	}
 	if err = signIn(ctx, config); err == nil {
@@ -129,6 +158,10 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 
 	format, people := o.format(out)
 	stdout := newPrinter(out)
+	stdout.ending, stdout.dropped = ending, missedEvents()
+	if people {
+		stdout.dropped = []byte("(nobody read this for long: some events were left out)\n")
+	}
 	hub.also = func(r record) { stdout.add(format(r)) }
 
 	var served chan struct{}
@@ -138,7 +171,7 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 			return err
 		}
 		served = make(chan struct{})
-		s := &server{hub: hub, host: host, readTime: 10 * time.Second, writeTime: 30 * time.Second}
+		s := &server{hub: hub, host: host, ending: ending, readTime: 10 * time.Second, writeTime: 30 * time.Second}
 		go func() {
 			defer close(served)
 			cancel(s.serve(ctx, l))
@@ -153,14 +186,14 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 			return err
 		}
 		changes.forwarder = newForwarder(hub, stderr.say, dial)
-		changes.forwarder.connected = source.connected
+		changes.forwarder.connected, changes.forwarder.ending = source.connected, ending
 	}
 	source.observe = func(p pod) { changes.observe(ctx, p) }
 	source.forget = func(namespace, name string) { changes.forget(ctx, namespace, name) }
 
 	finish := stdout.start(func(err error) { cancel(fmt.Errorf("writing events: %w", err)) })
 	if people {
-		stderr.say("watching %s at %s for debuggable containers; Ctrl-C ends", describeNamespaces(namespaces), config.Host)
+		stderr.say("watching %s at %s for debuggable containers; Ctrl-C ends", describeNamespaces(namespaces), address)
 	}
 	err = source.run(ctx, func() {
 		if people && len(hub.state().DebuggingContainers) == 0 {
@@ -180,6 +213,16 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 		<-served
 	}
 	return err
+}
+
+// withoutUser returns a server's address without the user and the password that a kubeconfig may have in it.
+func withoutUser(host string) string {
+	u, err := url.Parse(host)
+	if err != nil || u.User == nil {
+		return host[strings.LastIndex(host, "@")+1:]
+	}
+	u.User = nil
+	return u.String()
 }
 
 // cluster reads the kubeconfig: how to connect, and which namespaces to watch.

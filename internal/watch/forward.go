@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -28,9 +28,10 @@ const loopback = "127.0.0.1"
 
 // forwarder keeps a local port open to each debug port of each container that runs.
 type forwarder struct {
-	hub  *hub
-	say  func(format string, args ...any)
-	dial func(namespace, pod string) (httpstream.Dialer, error)
+	hub    *hub
+	ending *ending
+	say    func(format string, args ...any)
+	dial   func(namespace, pod string) (httpstream.Dialer, error)
 	// connected says whether the API server can be reached, as far as is known. If not, that has been said already.
 	connected func() bool
 
@@ -48,6 +49,8 @@ type forwarder struct {
 	// the same address again. At most maxLocals.
 	locals map[target]int
 	done   sync.WaitGroup
+	count  int  // forwards that are open or being opened
+	full   bool // that there are maxForwards has been said
 }
 
 // maxLocals is far more than one person forwards; pods' names do not come again, so that without a bound they would add up.
@@ -73,7 +76,7 @@ func (f *forwarder) start(ctx context.Context, id runID, c container) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.runs[id] = cancel
-	for _, protocol := range slices.Sorted(maps.Keys(c.info.Ports)) {
+	for _, protocol := range f.admit(c) {
 		t := target{c.namespace, c.pod, c.name, protocol, c.info.Ports[protocol]}
 		before, closed := f.last[t], make(chan struct{})
 		f.last[t] = closed
@@ -82,6 +85,7 @@ func (f *forwarder) start(ctx context.Context, id runID, c container) {
 				close(closed)
 				f.mu.Lock()
 				defer f.mu.Unlock()
+				f.count--
 				if f.last[t] == closed {
 					delete(f.last, t)
 				}
@@ -99,6 +103,61 @@ func (f *forwarder) start(ctx context.Context, id runID, c container) {
 	}
 }
 
+// A pod's annotation is written by whoever may edit the pod. These bound what it opens here: a few ports of a container, which is one
+// debugger with two protocols, or a wrapper and what it starts; and in all more than one person debugs.
+const (
+	maxPorts    = 4
+	maxForwards = 256
+)
+
+// protocols are those that debuggers speak in the annotation. Another word there may be any port of any program.
+func protocols() []string {
+	return []string{"dap", "devtools", "dlv", "jdwp", "pydevd", "rdbg", "xdebug"}
+}
+
+// admit returns the protocols of a container to forward, and says once what is left out. It counts them; f.mu is held.
+func (f *forwarder) admit(c container) []string {
+	var admitted []string
+	for _, protocol := range protocols() {
+		if port := c.info.Ports[protocol]; port > 0 && port < 1<<16 && len(admitted) < maxPorts {
+			admitted = append(admitted, protocol)
+		}
+	}
+	if left := len(c.info.Ports) - len(admitted); left > 0 {
+		f.say("not forwarding %d of the ports that pod %s/%s lists for container %s: at most %d of debuggers' protocols (%s) are",
+			left, c.namespace, c.pod, c.name, maxPorts, strings.Join(protocols(), ", "))
+	}
+	if room := maxForwards - f.count; len(admitted) > room {
+		admitted = admitted[:max(room, 0)]
+		if !f.full {
+			f.full = true
+			f.say("%d ports are forwarded, which is all that will be at a time: choose pods with -n or -l", maxForwards)
+		}
+	}
+	f.count += len(admitted)
+	return admitted
+}
+
+// sameNumber returns the number of a debug port if a local port may have it, else 0. A pod chooses the number; it must not
+// get to sit where programs of this machine expect a service of theirs, or where only root may listen.
+func sameNumber(port int32) int {
+	if port < 1024 || slices.Contains(servicePorts(), port) {
+		return 0
+	}
+	return int(port)
+}
+
+// servicePorts are numbers beyond 1023 where developers' machines have databases, brokers, web servers and APIs, after IANA's
+// registry and the programs' defaults.
+func servicePorts() []int32 {
+	return []int32{
+		1080, 1433, 1521, 1883, 2049, 2181, 2375, 2376, 2379, 2380, 3000, 3001, 3128, 3306, 3389, 4200, 4222, 4317, 4318,
+		4443, 5000, 5001, 5173, 5353, 5432, 5601, 5671, 5672, 5900, 5984, 6000, 6379, 6443, 7474, 7687, 8000, 8001, 8008, 8080, 8081,
+		8086, 8088, 8123, 8200, 8443, 8500, 8600, 8787, 8883, 8888, 9000, 9001, 9042, 9090, 9091, 9092, 9093, 9100, 9200, 9300, 9411,
+		9418, 10250, 10255, 11211, 11434, 15672, 16443, 16686, 26257, 27017, 27018, 50051, 50052,
+	}
+}
+
 // stop ends the forwards of a container that has ended.
 func (f *forwarder) stop(id runID) {
 	f.mu.Lock()
@@ -110,7 +169,7 @@ func (f *forwarder) stop(id runID) {
 }
 
 // wait returns when all forwards are closed, or after a while.
-func (f *forwarder) wait() { waitFor(f.done.Wait) }
+func (f *forwarder) wait() { f.ending.wait(f.done.Wait) }
 
 // keep opens one forward, again and again when it breaks, until ctx ends.
 func (f *forwarder) keep(ctx context.Context, id runID, t target) {
@@ -215,7 +274,7 @@ func (f *forwarder) open(ctx context.Context, t target, had int, ready func(port
 func (f *forwarder) choose(t target, had int) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	wanted := []int{had, f.locals[t], int(t.port)}
+	wanted := []int{had, f.locals[t], sameNumber(t.port)}
 	wanted = append(slices.DeleteFunc(wanted, func(port int) bool { return port == 0 }), 0) // 0 is any
 	for _, port := range wanted {
 		if port != had && f.reserved[port] {

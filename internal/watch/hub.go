@@ -25,6 +25,8 @@ type hub struct {
 	runs    []*run
 	lastRun runID
 	changed chan struct{} // closed and replaced at each publication
+	// line is the state as JSON, for all who ask for it; nil when something has changed since.
+	line []byte
 }
 
 // record is one published event.
@@ -86,6 +88,7 @@ func (h *hub) publishForward(id runID, e portEvent, again bool) {
 		return
 	}
 	h.runs[i].forwards[e.LocalPort] = e
+	h.line = nil
 	if again {
 		return
 	}
@@ -99,6 +102,7 @@ func (h *hub) endForward(id runID, localPort int) {
 	defer h.mu.Unlock()
 	if i := h.find(id); i >= 0 {
 		delete(h.runs[i].forwards, localPort)
+		h.line = nil
 	}
 }
 
@@ -108,6 +112,7 @@ func (h *hub) find(id runID) int {
 
 func (h *hub) append(id runID, e event) {
 	h.last++
+	h.line = nil
 	at := h.now()
 	r := record{number: h.last, run: id, at: at, event: e, json: e.encode(at)}
 	h.records = append(h.records, r)
@@ -155,7 +160,7 @@ func (h *hub) trim() {
 }
 
 // since returns the records after the one with the given number, and a channel that is closed when there are more. missed says that some
-// records in between are gone.
+// records in between are gone. All readers share the records: what is published goes behind them, and trim makes a new history.
 func (h *hub) since(number uint64) (records []record, missed bool, more <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -168,13 +173,27 @@ func (h *hub) since(number uint64) (records []record, missed bool, more <-chan s
 		}
 		return 0
 	})
-	return slices.Clone(h.records[i:]), h.removed > number, h.changed
+	return slices.Clip(h.records[i:]), h.removed > number, h.changed
 }
 
 // state returns what runs now, in the order in which it started.
 func (h *hub) state() state {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.stateNow()
+}
+
+// stateLine returns the state as a line of JSON, which its readers share and do not change.
+func (h *hub) stateLine() []byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.line == nil {
+		h.line = encodeLine(h.stateNow())
+	}
+	return h.line
+}
+
+func (h *hub) stateNow() state {
 	s := state{DebuggingContainers: []containerEvent{}, ForwardedPorts: map[int]portEvent{}}
 	for _, r := range h.runs {
 		s.DebuggingContainers = append(s.DebuggingContainers, newContainerEvent(started, r.container))

@@ -28,6 +28,7 @@ type informers struct {
 	selector   string
 	server     string // for messages
 	say        func(format string, args ...any)
+	ending     *ending
 
 	observe func(pod)
 	forget  func(namespace, name string)
@@ -116,7 +117,7 @@ func withoutURL(err error) error {
 func (i *informers) run(ctx context.Context, ready func()) error {
 	i.down = map[string]bool{}
 	var running sync.WaitGroup
-	defer func() { waitFor(running.Wait) }()
+	defer func() { i.ending.wait(running.Wait) }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"time"
 
 	"debuggable.dev/debuggable/internal/foreign"
 )
@@ -14,20 +13,37 @@ import (
 type printer struct {
 	out io.Writer
 
-	mu     sync.Mutex
-	queue  [][]byte
-	broken bool          // writing has failed: nothing more is kept
-	more   chan struct{} // holds a token when the queue may have something
+	mu      sync.Mutex
+	queue   [][]byte
+	size    int              // bytes in the queue
+	full    bool             // something was dropped since the queue was taken
+	dropped []byte           // what is said instead
+	secrets *foreign.Secrets // that say must not repeat
+	ending  *ending
+	broken  bool          // writing has failed: nothing more is kept
+	more    chan struct{} // holds a token when the queue may have something
 }
 
+// maxQueue is how many bytes wait for a reader, some 30,000 events; maxSaid how long a line on stderr is.
+const (
+	maxQueue = 16 << 20
+	maxSaid  = 1000
+)
+
 func newPrinter(out io.Writer) *printer {
-	return &printer{out: out, more: make(chan struct{}, 1)}
+	return &printer{out: out, more: make(chan struct{}, 1), ending: new(ending)}
 }
 
 func (p *printer) add(text []byte) {
 	p.mu.Lock()
-	if !p.broken {
+	switch {
+	case p.broken || p.full:
+	case p.size+len(text) > maxQueue:
+		p.full = true
+		p.queue = append(p.queue, p.dropped)
+	default:
 		p.queue = append(p.queue, text)
+		p.size += len(text)
 	}
 	p.mu.Unlock()
 	select {
@@ -48,7 +64,7 @@ func (p *printer) start(failed func(error)) (finish func()) {
 	}()
 	return func() {
 		close(stop)
-		waitFor(func() { <-ended })
+		p.ending.wait(func() { <-ended })
 	}
 }
 
@@ -84,27 +100,12 @@ func (p *printer) take() [][]byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	queue := p.queue
-	p.queue = nil
+	p.queue, p.size, p.full = nil, 0, false
 	return queue
 }
 
 // say adds a line of what is no event, from any goroutine.
 func (p *printer) say(format string, args ...any) {
-	p.add([]byte("debuggable watch: " + foreign.Line(fmt.Sprintf(format, args...)) + "\n"))
-}
-
-// drainTime is how long the end of the program waits for a reader to take the last events.
-const drainTime = 2 * time.Second
-
-// waitFor returns when wait does, or after drainTime: the program ends all the same, even where something cannot be stopped.
-func waitFor(wait func()) {
-	done := make(chan struct{})
-	go func() {
-		wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-time.After(drainTime):
-	}
+	text := p.secrets.Redact(fmt.Sprintf(format, args...))
+	p.add([]byte("debuggable watch: " + foreign.Line(foreign.Cut(text, maxSaid)) + "\n"))
 }

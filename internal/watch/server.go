@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 // server serves the hub over HTTP:
@@ -25,7 +27,16 @@ type server struct {
 	host string
 	// readTime is how long a client may take to send a request; writeTime how long it may take to accept data before it is dropped.
 	readTime, writeTime time.Duration
+	// ending bounds the wait for readers at the end; nil is one of its own.
+	ending *ending
 }
+
+// maxRequests is how many requests are answered at a time, and maxConnections how many connections are open: far more than the editors
+// and scripts of one machine need. Who comes when all are taken is refused, or waits to be connected.
+const (
+	maxRequests    = 128
+	maxConnections = 256
+)
 
 // listen opens the address HOST:PORT. No host means loopback: other machines get in only when the user says so.
 func listen(ctx context.Context, address string) (net.Listener, string, error) {
@@ -58,15 +69,13 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 		ErrorLog:       log.New(io.Discard, "", 0), // what clients do wrong is theirs to report
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- hs.Serve(l) }()
+	go func() { failed <- hs.Serve(netutil.LimitListener(l, maxConnections)) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serving events on %s: %w", l.Addr(), err)
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-	defer cancel()
-	if err := hs.Shutdown(grace); err != nil {
+	if err := hs.Shutdown(s.ending.grace()); err != nil {
 		_ = hs.Close() // a reader that does not read: nothing is owed to it
 	}
 	return nil
@@ -76,10 +85,19 @@ func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v1/events", getOnly(s.events))
 	mux.HandleFunc("/v1/state", getOnly(s.state))
+	places := make(chan struct{}, maxRequests)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 		if !s.knownHost(r.Host, local) {
 			http.Error(w, fmt.Sprintf("host %q is not served here: use the address that debuggable watch listens on", r.Host), http.StatusForbidden)
+			return
+		}
+		select {
+		case places <- struct{}{}:
+			defer func() { <-places }()
+		default:
+			s.deadline(w)
+			http.Error(w, fmt.Sprintf("%d requests are being answered: try again when one has ended", maxRequests), http.StatusServiceUnavailable)
 			return
 		}
 		w.Header().Set("Cache-Control", "no-store")
@@ -125,7 +143,7 @@ func (s *server) knownHost(header string, local net.Addr) bool {
 func (s *server) state(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	s.deadline(w)
-	_, _ = w.Write(encodeLine(s.hub.state()))
+	_, _ = w.Write(s.hub.stateLine())
 }
 
 // streamEnd is the last line for a reader that missed events.
@@ -133,6 +151,12 @@ type streamEnd struct {
 	Error struct {
 		Message string `json:"message"`
 	} `json:"error"`
+}
+
+func missedEvents() []byte {
+	var end streamEnd
+	end.Error.Message = "read too slowly, so that events were missed: get /v1/state and connect again"
+	return encodeLine(end)
 }
 
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
@@ -149,10 +173,8 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	for first := true; ; first = false {
 		records, missed, more := s.hub.since(seen)
 		if missed && !first {
-			var end streamEnd
-			end.Error.Message = "read too slowly, so that events were missed: get /v1/state and connect again"
 			s.deadline(w)
-			_, _ = w.Write(encodeLine(end))
+			_, _ = w.Write(missedEvents())
 			return
 		}
 		for _, rec := range records {

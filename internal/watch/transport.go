@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"k8s.io/client-go/rest"
+
+	"debuggable.dev/debuggable/internal/foreign"
 )
 
 // frank is a transport whose errors are all seen by the caller. client-go takes a watch that cannot be opened for lack of an answer (a
@@ -31,6 +33,20 @@ func (f frank) RoundTrip(r *http.Request) (*http.Response, error) {
 		return resp, noAnswer{err.Error()}
 	}
 	return resp, err
+}
+
+// listener takes note of the secrets that are sent, for messages not to repeat them.
+type listener struct {
+	http.RoundTripper
+	secrets *foreign.Secrets
+}
+
+// WrappedRoundTripper lets client-go find the transport underneath.
+func (l listener) WrappedRoundTripper() http.RoundTripper { return l.RoundTripper }
+
+func (l listener) RoundTrip(r *http.Request) (*http.Response, error) {
+	l.secrets.AddSent(r)
+	return l.RoundTripper.RoundTrip(r)
 }
 
 // noAnswer is a network error that does not show what kind it is.
@@ -56,11 +72,11 @@ func signIn(ctx context.Context, config *rest.Config) error {
 	config.Wrap(func(http.RoundTripper) http.RoundTripper { return nowhere{} })
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
-		return fmt.Errorf("signing in to %s: %w", config.Host, err)
+		return fmt.Errorf("signing in to %s: %w", withoutUser(config.Host), err)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://nowhere.invalid", http.NoBody)
 	if err != nil {
-		return fmt.Errorf("signing in to %s: %w", config.Host, err)
+		return fmt.Errorf("signing in to %s: %w", withoutUser(config.Host), err)
 	}
 	signedIn := make(chan error, 1)
 	go func() {
@@ -73,7 +89,7 @@ func signIn(ctx context.Context, config *rest.Config) error {
 	select {
 	case err := <-signedIn:
 		if err != nil {
-			return fmt.Errorf("signing in to %s: %w", config.Host, withoutURL(err))
+			return fmt.Errorf("signing in to %s: %w", withoutUser(config.Host), withoutURL(err))
 		}
 		return nil
 	case <-ctx.Done():
