@@ -45,6 +45,7 @@ type options struct {
 	listen        string
 	serve         bool // --listen was given, be it an empty one
 	portForward   bool
+	once          bool
 }
 
 // NewCommand returns the command "watch". It writes events to out and all else to errw, and runs until its context ends, which is
@@ -64,6 +65,9 @@ It needs the right to list and watch pods and, for --port-forward, to create pod
   # Two namespaces, with a local port for each debugger
   debuggable watch -n shop -n billing --port-forward
 
+  # What runs now, for a script
+  debuggable watch -A --once -o json
+
   # For an IDE: curl http://127.0.0.1:50052/v1/state
   debuggable watch -A --listen 127.0.0.1:50052 -o json`,
 		Args: cobra.NoArgs,
@@ -80,6 +84,7 @@ It needs the right to list and watch pods and, for --port-forward, to create pod
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "read this kubeconfig `file` (default: $KUBECONFIG, ~/.kube/config, or the pod's own account)")
 	f.StringVarP(&o.output, "output", "o", "", "text or json (default: text on a terminal, else json)")
 	f.StringVar(&o.listen, "listen", "", "serve events and state over HTTP on this `address`; :PORT is loopback only")
+	f.BoolVar(&o.once, "once", false, "print what runs now, and end")
 	f.BoolVar(&o.portForward, "port-forward", false, "forward each debug port to a free local port, the same number where possible")
 	return cmd
 }
@@ -94,6 +99,9 @@ func (o options) run(ctx context.Context, out, errw io.Writer) error {
 	}
 	if o.allNamespaces && len(o.namespaces) > 0 {
 		return usageError{errors.New("--all-namespaces leaves nothing for --namespace to choose: want one of them")}
+	}
+	if o.once && (o.serve || o.portForward) {
+		return usageError{errors.New("--once ends at once: want it without --listen and --port-forward")}
 	}
 	if _, err := labels.Parse(o.selector); err != nil {
 		return fmt.Errorf("reading selector %q: %w", o.selector, err)
@@ -192,15 +200,18 @@ func (o options) watch(ctx context.Context, out, errw io.Writer, config *rest.Co
 	source.forget = func(namespace, name string) { changes.forget(ctx, namespace, name) }
 
 	finish := stdout.start(func(err error) { cancel(fmt.Errorf("writing events: %w", err)) })
-	if people {
+	if people && !o.once {
 		stderr.say("watching %s at %s for debuggable containers; Ctrl-C ends", describeNamespaces(namespaces), address)
 	}
 	err = source.run(ctx, func() {
 		if people && len(hub.state().DebuggingContainers) == 0 {
-			stderr.say("none is running yet")
+			stderr.say("none is running%s", map[bool]string{true: "", false: " yet"}[o.once])
+		}
+		if o.once {
+			cancel(nil)
 		}
 	})
-	if err == nil && told.Err() == nil {
+	if err == nil && told.Err() == nil && !o.once {
 		err = context.Cause(ctx) // stdout or the HTTP server
 	}
 
