@@ -174,7 +174,7 @@ func FuzzRegistry(f *testing.F) {
 			if req.Header.Get("Authorization") == "" && challenge != "" {
 				b, code = config, status
 			}
-			return &http.Response{StatusCode: code, Header: http.Header{"Www-Authenticate": {challenge}, "Retry-After": {challenge}},
+			return &http.Response{StatusCode: code, Header: http.Header{"Www-Authenticate": {challenge}},
 				Body: io.NopCloser(bytes.NewReader(b)), ContentLength: -1, Request: req}, nil
 		}
 		o := RegistryOptions{Keychain: fixed{"me", "hunter22"}, Backoff: time.Nanosecond, Transport: roundTripper(answer)}
