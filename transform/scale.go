@@ -117,7 +117,13 @@ func withKind(item, list *yaml.Node) *yaml.Node {
 
 // pinAutoscalers makes what scales a workload keep the wanted number of replicas.
 func (s *Scope) pinAutoscalers(t target) {
-	for _, a := range s.autoscalers[t] {
+	found := s.autoscalers[t]
+	if len(found) > 1 {
+		// Workloads of one name, which an input may repeat as often as it likes, come here again, when nothing is left to pin. One
+		// autoscaler stays to say that there are some.
+		s.autoscalers[t] = found[:1]
+	}
+	for _, a := range found {
 		if a.pin(s.cfg.Replicas) {
 			a.object.MarkEdited()
 		}

@@ -1,0 +1,49 @@
+package transform
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// fakeObject counts how often it is edited.
+type fakeObject struct{ edits int }
+
+func (o *fakeObject) Node() *yaml.RNode   { return nil }
+func (o *fakeObject) MarkEdited()         { o.edits++ }
+func (o *fakeObject) File() (string, int) { return "", 0 }
+
+// TestPinAutoscalersGrowth pins many autoscalers of one name for many workloads of that name: work that grows with their number, not
+// with its square, and edits each of them once.
+func TestPinAutoscalersGrowth(t *testing.T) {
+	const many = 20000
+	web := target{"Deployment", "web", "default"}
+	item := "- {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, spec: {maxReplicas: 5, scaleTargetRef: {kind: Deployment, name: web}}}\n"
+	list := yaml.MustParse("apiVersion: v1\nkind: List\nitems:\n" + strings.Repeat(item, many)).YNode()
+	object := &fakeObject{}
+	s := &Scope{autoscalers: map[target][]autoscaler{web: findAutoscalers(object, list, 0)}}
+	s.cfg.Replicas = 1
+	if n := len(s.autoscalers[web]); n != many {
+		t.Fatalf("found %d autoscalers, want %d", n, many)
+	}
+	start := time.Now()
+	for range many {
+		s.pinAutoscalers(web)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("pinning took %v", took)
+	}
+	if object.edits != many {
+		t.Errorf("%d edits, want %d", object.edits, many)
+	}
+	for i, n := range items(get(list, "items")) {
+		if got := text(get(n, "spec", "minReplicas")) + ".." + text(get(n, "spec", "maxReplicas")); got != "1..1" {
+			t.Fatalf("autoscaler %d is pinned to %q", i, got)
+		}
+	}
+	if len(s.autoscalers[web]) == 0 {
+		t.Error("nothing says any more that the workload has autoscalers")
+	}
+}
