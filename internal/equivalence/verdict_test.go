@@ -341,7 +341,8 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 	if slices.Contains(u.Class, "launcher:dumb-init") && slices.Contains(u.Class, "launcher:setsid") {
 		return v, nil // setsid lets go of its program, and dumb-init stops that when setsid ends, sooner or later
 	}
-	if u.Unordered && slices.Contains(u.Class, "launcher:setsid") {
+	inBackground := func(class string) bool { return strings.HasPrefix(class, "script:background") }
+	if slices.ContainsFunc(u.Class, inBackground) && slices.Contains(u.Class, "launcher:setsid") {
 		// setsid -w waits for whichever child ends first, and what its shell left in the background is its child, too.
 		was.exit, is.exit = 0, 0
 	}
