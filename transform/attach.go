@@ -228,7 +228,7 @@ func (a *attachment) cautions(delveEnds bool, storage resource.Quantity) fn.Resu
 	var rs fn.Results
 	if a.plan.Support == "go" && !delveEnds {
 		rs = append(rs, a.result(fn.Warning, OutlivesProgram, name,
-			"Delve stays when the program ends, so a program that crashes is not restarted; "+delveThatEnds))
+			"Delve outlives the program, so a crash does not restart the container; "+delveThatEnds))
 	}
 	if a.memory != nil {
 		rs = append(rs, a.result(fn.Info, MemoryRaised, name, "memory limit raised from %s to %s, to hold the debugger; the request stays", a.memory.from, a.memory.to))
@@ -240,7 +240,7 @@ func (a *attachment) cautions(delveEnds bool, storage resource.Quantity) fn.Resu
 	return append(rs, a.tight(storage)...)
 }
 
-const delveThatEnds = "the support images built from this project end with the program (`make push`, then supportRegistry)"
+const delveThatEnds = "support images of your own end with it (make push, supportRegistry)"
 
 // checkDelve refuses what Delve as it is published would harm.
 func (a *attachment) checkDelve(delveEnds bool) error {
@@ -248,7 +248,7 @@ func (a *attachment) checkDelve(delveEnds bool) error {
 		return nil
 	}
 	if a.completes() && !delveEnds {
-		return &runtimes.Refusal{Reason: OutlivesProgram, Message: "Delve stays when the program ends, so the container would never complete; " + delveThatEnds}
+		return &runtimes.Refusal{Reason: OutlivesProgram, Message: "Delve outlives the program, so the container would never complete; " + delveThatEnds}
 	}
 	// SYS_PTRACE is what people add in order to debug.
 	added := slices.DeleteFunc(slices.Clone(items(get(a.Node, "securityContext", "capabilities", "add"))), func(n *yaml.Node) bool { return text(n) == "SYS_PTRACE" })

@@ -50,9 +50,16 @@ func (s *Scope) addMemoryRules(node *yaml.Node, kind string) {
 	}
 }
 
+// quantity reads an amount, and reports whether it is one.
+func quantity(written string) (resource.Quantity, bool) {
+	q, err := resource.ParseQuantity(written)
+	return q, err == nil
+}
+
+// lesser is the lesser of two amounts; what is none counts for nothing.
 func lesser(q *resource.Quantity, written string) *resource.Quantity {
-	other, err := resource.ParseQuantity(written)
-	if err != nil || q != nil && q.Cmp(other) <= 0 {
+	other, is := quantity(written)
+	if !is || q != nil && q.Cmp(other) <= 0 {
 		return q
 	}
 	return &other
@@ -77,12 +84,11 @@ func (s *Scope) planMemory(a *attachment) (*memoryRaise, error) {
 	if written == "" {
 		written = rules.byDefault
 	}
-	limit, err := resource.ParseQuantity(written)
-	if err != nil || limit.IsZero() || need.IsZero() {
+	limit, limited := quantity(written)
+	if !limited || limit.IsZero() || need.IsZero() {
 		return nil, nil
 	}
-	request, err := resource.ParseQuantity(text(get(a.Node, "resources", "requests", "memory")))
-	hasRequest := err == nil
+	request, hasRequest := quantity(text(get(a.Node, "resources", "requests", "memory")))
 	want := limit.DeepCopy()
 	for range ampleMemory {
 		want.Add(need)
@@ -174,7 +180,7 @@ func (a *attachment) raiseMemory() {
 		put(ensure(resources, "requests", yaml.MappingNode), "memory", raise.request)
 	}
 	if pod := get(a.Pod.Spec, "resources", "limits", "memory"); pod != nil {
-		if q, err := resource.ParseQuantity(pod.Value); err == nil {
+		if q, is := quantity(pod.Value); is {
 			q.Add(raise.by)
 			pod.Value = q.String()
 		}

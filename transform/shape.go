@@ -80,7 +80,7 @@ func (s shape) check(node *yaml.Node, path string) error {
 				return err
 			}
 		case node.Kind == yaml.MappingNode && i%2 == 1:
-			of := shape{}
+			var of shape
 			if s.each != nil {
 				of = *s.each
 			} else if at := slices.IndexFunc(s.fields, func(f shaped) bool { return f.field == node.Content[i-1].Value }); at >= 0 {

@@ -283,7 +283,7 @@ func (l *Local) find(ctx context.Context, ref name.Reference, platform v1.Platfo
 			return Config{}, l.ambiguous(len(l.saved))
 		}
 	}
-	if _, tag := ref.(name.Tag); tag && err == ErrNotFound && l.tie == nil && l.nameless() {
+	if _, tag := ref.(name.Tag); tag && err == ErrNotFound && l.tie == nil && l.nameless() { //nolint:errorlint // one that is wrapped says more
 		return Config{}, &notFound{fmt.Sprintf("its images have no names; if one is meant, tie it: %s=%s", ref, l.path)}
 	}
 	return Config{}, err
@@ -330,7 +330,7 @@ func (l *Local) rootsOf(ctx context.Context, ref name.Reference) ([]descriptor, 
 	}
 	h, err := v1.NewHash(digest.DigestStr())
 	if err != nil {
-		return nil, nil
+		return nil, nil //nolint:nilerr // a digest of another kind is none of what a layout holds
 	}
 	if h == l.whole {
 		return l.all(), nil
