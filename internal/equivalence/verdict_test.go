@@ -346,7 +346,9 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 		// setsid -w waits for whichever child ends first, and what its shell left in the background is its child, too.
 		for _, o := range []*outcome{&was, &is} {
 			o.exit = 0
-			o.output["stderr"] = strings.ReplaceAll(o.output["stderr"], "setsid: wait: Success\n", "")
+			if said, is := o.output["stderr"]; is {
+				o.output["stderr"] = strings.ReplaceAll(said, "setsid: wait: Success\n", "")
+			}
 		}
 	}
 	if u.Unordered && slices.Contains(u.Class, "launcher:dumb-init") {
