@@ -84,8 +84,16 @@ var clients = []string{
 
 // managed refuses programs that run several others, each of which would get the debugger's variables.
 func (p Process) managed() error {
-	init := len(p.Argv) > 0 && slices.Contains([]string{"/init", "/sbin/init"}, p.Argv[0]) // s6-overlay's, systemd's
-	if !init && !p.starts(processManagers) && !(p.Script && slices.ContainsFunc(p.Argv, mentionsManager)) {
+	manages := func(program string) bool {
+		return slices.Contains([]string{"/init", "/sbin/init"}, program) || // s6-overlay's, systemd's
+			slices.Contains(processManagers, programName(program))
+	}
+	switch {
+	case len(p.Argv) == 0:
+		return nil
+	case manages(p.Argv[0]), p.Script && slices.ContainsFunc(p.Argv, mentionsManager):
+	case !isProgram(p.Argv[0]) && slices.ContainsFunc(p.Argv, manages): // behind a script, or a launcher that is not known
+	default:
 		return nil
 	}
 	return &Refusal{"EnvShared", "a process manager starts several programs, which would all get the debugger's variables and want its port"}

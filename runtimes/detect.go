@@ -61,6 +61,9 @@ func (p Process) startsAnother(d Detection) bool {
 		return d.Sign.Strength <= Weak || !slices.Contains(starters, programName(p.Argv[0]))
 	}
 	// Behind a launcher that is not known stands what its arguments name.
+	if d.Sign.Strength <= Weak && p.behindLauncher() != "" {
+		return true
+	}
 	for _, w := range p.Argv[1:] {
 		if strings.HasPrefix(w, "-") {
 			continue
@@ -74,6 +77,47 @@ func (p Process) startsAnother(d Detection) bool {
 		}
 	}
 	return false
+}
+
+// behindLauncher returns the word among the arguments that names a program, which the first word is likely to start: it is a launcher,
+// but none that the launch package follows. "" where there is none.
+func (p Process) behindLauncher() string {
+	if len(p.Argv) == 0 || isProgram(p.Argv[0]) {
+		return ""
+	}
+	for i, w := range p.Argv {
+		last := i+1 == len(p.Argv)
+		switch {
+		case i == 0 || strings.HasPrefix(w, "-"):
+		case namesProgram(w, p.Argv[i-1] == "--", last):
+			return w
+		}
+	}
+	return ""
+}
+
+// namesProgram reports whether an argument names a program: by a path to where programs are or, behind "--", to anywhere; by a name that
+// is known. A known name that nothing follows may be a plain word.
+func namesProgram(word string, behindDashes, last bool) bool {
+	dir, name := path.Split(word)
+	switch {
+	case name == "":
+		return false
+	case dir != "":
+		rooted := dir[0] == '/' || strings.HasPrefix(dir, "./")
+		if ext := path.Ext(name); !rooted || ext != "" && !slices.Contains(scriptExtensions, ext) {
+			return false
+		}
+		return behindDashes || slices.Contains([]string{"bin", "sbin", "ko-app"}, path.Base(dir))
+	case behindDashes:
+		return isProgram(name) || KnownOther(name) && !slices.Contains(tools, name)
+	}
+	return !last && isProgram(name) || slices.Contains(servers, name)
+}
+
+// isProgram reports whether a program is known to be one of a runtime.
+func isProgram(program string) bool {
+	return slices.ContainsFunc(All(), func(r Runtime) bool { return r.Detect(Process{Argv: []string{program}}).Strength == Program })
 }
 
 // starters are those of the programs that are known to be something else that start others, which may be anything.

@@ -2,6 +2,7 @@ package runtimes
 
 import (
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -33,12 +34,45 @@ func (Go) Detect(p Process) Sign {
 		return sign
 	}
 	weak := envSign(p, false, "GODEBUG", "GOGC", "GOMAXPROCS", "GOTRACEBACK", "GOMEMLIMIT")
-	// Delve starts nothing but a Go program, so a weak sign has to be one of what is started: not of the system's own tools, and
-	// where the manifest alone sets the variable, not of what the image does not start by itself.
-	if len(p.Argv) > 0 && (harmless(p.Argv[0]) || weak.Strength == WeakManifest && p.Foreign) {
+	if len(p.Argv) > 0 && !mayBeGo(p, weak.Strength) {
 		weak = Sign{}
 	}
 	return strongest(envSign(p, true, "KO_DATA_PATH"), weak)
+}
+
+// mayBeGo reports whether a weak sign can be one of the program itself: Delve starts nothing but a Go program. It is none of the
+// system's own tools, nor of what is named as scripts are. Where the manifest alone sets the variable, it is none of what the image does
+// not start by itself either, unless that lies where Go programs are put.
+func mayBeGo(p Process, sign Strength) bool {
+	program := p.Argv[0]
+	if harmless(program) || scriptLike(program) && !p.Script { // a script that is known to be one is refused for that
+		return false
+	}
+	return sign > WeakManifest || !p.Foreign || !strings.Contains(program, "/") || slices.Contains(goDirectories, path.Dir(program))
+}
+
+// goDirectories are where images have their Go programs: ko's and the buildpacks' directories, that of go install, the usual working
+// directories, the root and those of PATH.
+var goDirectories = []string{
+	".", "/", "/app", "/bin", "/go/bin", "/ko-app", "/usr/bin", "/usr/local/bin", "/usr/local/sbin", "/usr/sbin", "/workspace",
+}
+
+// scriptWords are words of which the names of scripts are made that start something else.
+var scriptWords = []string{
+	"boot", "bootstrap", "entry", "entrypoint", "exec", "init", "launch", "launcher", "prestart", "run", "setup", "start", "startup", "wrap", "wrapper",
+}
+
+var scriptExtensions = []string{".bash", ".js", ".lua", ".mjs", ".pl", ".php", ".py", ".rb", ".sh"}
+
+// scriptLike reports whether a program's name is made of such words at its beginning or end, or has the extension of a script: boot,
+// start-server, app.start.
+func scriptLike(program string) bool {
+	parts := strings.FieldsFunc(strings.ToLower(programName(program)), func(r rune) bool { return strings.ContainsRune("-_.", r) })
+	if len(parts) == 0 {
+		return false
+	}
+	return slices.Contains(scriptWords, parts[0]) || slices.Contains(scriptWords, parts[len(parts)-1]) ||
+		slices.Contains(scriptExtensions, path.Ext(programName(program)))
 }
 
 // DebugPorts implements Runtime.
@@ -60,6 +94,8 @@ func (g Go) Attach(p Process, o Options) (Plan, error) {
 		return Plan{}, refuseScript(p.Argv)
 	case p.dynamic(0):
 		return Plan{}, refuseDynamic(program)
+	case p.behindLauncher() != "":
+		return Plan{}, refuseLauncher(p)
 	case !strings.Contains(program, "/") && !(o.LooksOnPath && absolutePath(p.Env["PATH"])):
 		// dlv exec takes a name as a path relative to the working directory (verifyBinaryFormat in service/debugger),
 		// whereas the container runtime looked it up on PATH.

@@ -51,7 +51,9 @@ func (j JVM) Attach(p Process, o Options) (Plan, error) {
 	plan := Plan{Ports: []Port{{"jdwp", port}}}
 	direct := len(p.Argv) > 0 && programName(p.Argv[0]) == "java"
 	others := p.others(j)
-	shared := slices.ContainsFunc(others, func(c Command) bool { return c.AtOnce || o.Suspend || c.stays() || c.mentions(debugAgent) })
+	shared := slices.ContainsFunc(others, func(c Command) bool {
+		return c.AtOnce || o.Suspend || c.stays() || c.mentions(debugAgent) || c.switched(p.Env)
+	})
 	switch {
 	case direct && !p.LineFixed && (len(others) > 0 || p.EnvFixed || p.Hidden["JAVA_TOOL_OPTIONS"]):
 		plan.Insert = []Insertion{{1, []string{agent}}}

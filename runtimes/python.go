@@ -77,6 +77,8 @@ func (y Python) Attach(p Process, o Options) (Plan, error) {
 		return Plan{}, refuseScript(p.Argv)
 	case p.dynamic(0):
 		return Plan{}, refuseDynamic(program)
+	case p.behindLauncher() != "":
+		return Plan{}, refuseLauncher(p)
 	}
 	if err := y.published(p); o.Published && err != nil {
 		return Plan{}, err

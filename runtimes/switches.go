@@ -18,9 +18,9 @@ type debugSwitch struct {
 	where int
 	// port says what the words carry: the next word, or what follows "=", may be an address.
 	port bool
-	// on is a variable that turns it on, when it is not empty or, with isTrue, when it is true.
+	// on is a variable that turns it on when it has one of the values; nil: any but the empty one.
 	on     string
-	isTrue bool
+	values []string
 	// off are words that turn off a switch that is on by default.
 	off []string
 	// addresses are the variables, and options with "=", that name the port; the first that is set counts.
@@ -37,21 +37,22 @@ const (
 	first    // it is the first argument
 )
 
-// jvmSwitches is the table. Sources: the start scripts themselves (catalina.sh of Tomcat 10.1, server of Open Liberty 24,
-// standalone.sh of WildFly 34, kc.sh of Keycloak 26, kafka-run-class.sh of Kafka 3.9, karaf of Karaf 4.4, mvnDebug of
-// Maven 3.9, jenkins.sh of the Jenkins image, hive of Hive 3), sbt's and sbt-native-packager's launcher scripts, and the
-// documentation of Gradle ("Debugging when running tests"), Quarkus ("Development mode"), Micronaut, Payara and JBang.
+// jvmSwitches is the table. Read for it: catalina.sh of Tomcat 10.1.34, standalone.sh of WildFly 34.0.1, karaf and inc of Karaf 4.4.6 (from
+// Maven Central), kafka-run-class.sh of Kafka, kc.sh of Keycloak and jenkins.sh of Jenkins' image (from their repositories). The others
+// are as their documentation describes them: that of Open Liberty's server command, sbt-native-packager, Play, Hive, JBang, Payara,
+// Maven (mvnDebug), Gradle, Quarkus, Micronaut, Paketo's buildpacks (BPL_DEBUG_ENABLED) and fabric8's run-java.sh (JAVA_ENABLE_DEBUG).
 func jvmSwitches() []debugSwitch {
-	karaf := []string{"JAVA_DEBUG_PORT", "DEFAULT_JAVA_DEBUG_PORT"}
+	karaf := []string{"JAVA_DEBUG_OPTS", "JAVA_DEBUG_PORT"}
+	trues := []string{"true", "True", "TRUE", "1", "yes", "Yes", "YES", "y", "Y"}
 	tools := []string{"mvn", "mvnw", "mvnd", "gradle", "gradlew", "quarkus"}
 	return []debugSwitch{
 		{programs: []string{"catalina.sh"}, words: []string{"jpda"}, where: first, addresses: []string{"JPDA_OPTS", "JPDA_ADDRESS"}, byDefault: 8000},
 		{programs: []string{"server"}, words: []string{"debug"}, where: first, addresses: []string{"WLP_DEBUG_ADDRESS"}, byDefault: 7777},
-		{programs: []string{"karaf", "karaf.sh", "servicemix", "fuse"}, words: []string{"debug", "debugs"}, addresses: karaf, byDefault: jdwpPort},
+		{programs: []string{"karaf", "karaf.sh", "servicemix", "fuse"}, words: []string{"debug", "debugs"}, off: []string{"client", "status", "stop"}, addresses: karaf, byDefault: jdwpPort},
 		{on: "KARAF_DEBUG", addresses: karaf, byDefault: jdwpPort},
 		{on: "KAFKA_DEBUG", addresses: []string{"JAVA_DEBUG_OPTS", "JAVA_DEBUG_PORT"}, byDefault: jdwpPort},
 		{programs: []string{"standalone.sh", "kc.sh", "openshift-launch.sh"}, words: []string{"--debug"}, port: true, addresses: []string{"DEBUG_PORT"}, byDefault: 8787},
-		{programs: []string{"standalone.sh", "kc.sh", "openshift-launch.sh"}, on: "DEBUG", isTrue: true, beside: "JBOSS_HOME", addresses: []string{"DEBUG_PORT"}, byDefault: 8787},
+		{programs: []string{"standalone.sh", "kc.sh", "openshift-launch.sh"}, on: "DEBUG", values: []string{"true"}, beside: "JBOSS_HOME", addresses: []string{"DEBUG_PORT"}, byDefault: 8787},
 		{beside: "JBOSS_HOME", words: []string{"--debug"}, programs: []string{}, port: true, addresses: []string{"DEBUG_PORT"}, byDefault: 8787},
 		{programs: []string{"jenkins.sh"}, on: "DEBUG", byDefault: jdwpPort},
 		{words: []string{"-jvm-debug"}, port: true, byDefault: jdwpPort},
@@ -59,15 +60,15 @@ func jvmSwitches() []debugSwitch {
 		{programs: []string{"hive", "beeline"}, words: []string{"--debug"}, byDefault: 8000},
 		{programs: []string{"jbang"}, words: []string{"--debug", "-d"}, port: true, byDefault: 4004},
 		{programs: []string{"asadmin", "startInForeground.sh"}, words: []string{"--debug", "--debug=true", "-d"}, byDefault: 9009},
-		{on: "PAYARA_DEBUG", isTrue: true, byDefault: 9009},
+		{on: "PAYARA_DEBUG", values: trues, byDefault: 9009},
 		{programs: []string{"mvnDebug"}, addresses: []string{"MAVEN_DEBUG_OPTS", "MAVEN_DEBUG_ADDRESS"}, byDefault: 8000},
 		{programs: []string{"gradle", "gradlew", "grails", "grailsw"}, words: []string{"--debug-jvm", "-Dorg.gradle.debug=true"}, addresses: []string{"-Dorg.gradle.debug.port"}, byDefault: jdwpPort},
 		{programs: tools, words: []string{"quarkus:dev", "quarkusDev", "dev"}, off: []string{"-Ddebug=false", "--no-debug"}, addresses: []string{"-Ddebug"}, byDefault: jdwpPort},
 		{programs: tools, words: []string{"liberty:dev", "liberty:debug", "libertyDev", "libertyDebug"}, off: []string{"-Ddebug=false"}, addresses: []string{"-DdebugPort"}, byDefault: 7777},
 		{programs: tools, words: []string{"-Dmn.debug=true", "-Dmn.debug"}, addresses: []string{"-Dmn.debug.port"}, byDefault: jdwpPort},
-		{on: "BPL_DEBUG_ENABLED", isTrue: true, java: true, addresses: []string{"BPL_DEBUG_PORT"}, byDefault: 8000},
-		{on: "JAVA_ENABLE_DEBUG", isTrue: true, addresses: []string{"JAVA_DEBUG_PORT"}, byDefault: jdwpPort},
-		{on: "JAVA_DEBUG", isTrue: true, addresses: []string{"JAVA_DEBUG_PORT"}, byDefault: jdwpPort},
+		{on: "BPL_DEBUG_ENABLED", values: trues, java: true, addresses: []string{"BPL_DEBUG_PORT"}, byDefault: 8000},
+		{on: "JAVA_ENABLE_DEBUG", values: trues, addresses: []string{"JAVA_DEBUG_PORT"}, byDefault: jdwpPort},
+		{on: "JAVA_DEBUG", values: trues, addresses: []string{"JAVA_DEBUG_PORT"}, byDefault: jdwpPort},
 	}
 }
 
@@ -98,8 +99,8 @@ func (s debugSwitch) used(p Process) (address string, used bool) {
 	case s.on != "":
 		v, set := p.Env[s.on]
 		used = v != "" || !set && p.Unknown[s.on]
-		if s.isTrue {
-			used = slices.Contains([]string{"true", "1", "yes", "y"}, strings.ToLower(v))
+		if s.values != nil {
+			used = slices.Contains(s.values, v)
 		}
 	case s.words == nil:
 		used = true
@@ -180,4 +181,12 @@ func (p Process) switched(protocol string, table []debugSwitch) (Plan, bool) {
 		}
 	}
 	return Plan{}, false
+}
+
+// switched reports whether the command starts a JVM with a debugger by a switch.
+func (c Command) switched(env map[string]string) bool {
+	return slices.ContainsFunc(append(slices.Clone(c.Starts), c.Argv), func(argv []string) bool {
+		_, found := Process{Argv: argv, Env: env}.switched("jdwp", jvmSwitches())
+		return found
+	})
 }

@@ -18,6 +18,12 @@ func refuseScript(argv []string) error {
 	return &Refusal{"ScriptProgram", fmt.Sprintf("program %q is, or may be, a shell script, which the debugger cannot start; give the program that it starts in command", program)}
 }
 
+// refuseLauncher refuses to put a debugger in front of a program that starts another one.
+func refuseLauncher(p Process) error {
+	return &Refusal{"LauncherNotFollowed", fmt.Sprintf("%s may be a launcher that is not known here, which starts %s: give the program that it starts in command",
+		p.Argv[0], p.behindLauncher())}
+}
+
 // supportImageOld refuses what the published support images would start wrongly, and names the way out.
 func supportImageOld(what string) error {
 	return &Refusal{"SupportImageOld", "the published support image " + what + "; build the current ones with make push and name them with --support-registry"}

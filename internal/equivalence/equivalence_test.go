@@ -17,7 +17,6 @@ var (
 	cases    = flag.Int("cases", 300, "how many made-up pods TestLaunchEquivalence starts")
 	seed     = flag.Uint64("seed", 1, "the first one's seed; the next ones follow it")
 	maxShown = flag.Int("show", 10, "how many failures are shown in full")
-	pending  = flag.Bool("pending", false, "also make up kinds that still come out wrong: debug switches of start scripts, sudo, launchers that are not known, cases of entry point scripts")
 	leftFor  = flag.String("left", "", "show the containers that were left alone for this reason, or for all")
 )
 

@@ -110,7 +110,7 @@ func (g *generator) container() {
 		u.Image.Author = ""
 		delete(g.tc.Annotations, "debuggable.dev/runtime")
 		switch k := g.IntN(5); {
-		case k < 2 || !*pending:
+		case k < 2:
 			argv = g.server()
 		case k < 4:
 			argv = g.switches()
@@ -488,9 +488,9 @@ func (g *generator) launcher() []string {
 			[]string{"poetry", "run"}, []string{"poetry", "-q", "run"}, []string{"pipenv", "run"}, []string{"uv", "run"}, []string{"uv", "run", "--no-sync"}, []string{"uv", "run", "--"}, []string{"uv", "run", "--python", "3.12", "--"})
 	}
 	switch k := g.IntN(25); {
-	case k == 0 && *pending:
+	case k == 0:
 		return g.unknown()
-	case k == 1 && *pending:
+	case k == 1:
 		return g.sudo()
 	}
 	line := lines[g.IntN(len(lines))]
