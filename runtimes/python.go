@@ -2,6 +2,7 @@ package runtimes
 
 import (
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -119,6 +120,9 @@ func (Python) published(p Process) error {
 	if slices.Contains([]string{"ddtrace-run", "newrelic-admin", "dotenv"}, name) {
 		return supportImageOld("does not outlast that " + name + " executes another Python")
 	}
+	if stub := maybeStub(p); isPython(name) && stub != "" {
+		return supportImageOld("does not outlast that " + stub + " executes another Python, as Bazel's stub and tornado's autoreload do")
+	}
 	version := strings.TrimPrefix(name, "python")
 	if !isPython(name) || !strings.Contains(version, ".") {
 		version = p.Env["PYTHON_VERSION"]
@@ -134,6 +138,25 @@ func (Python) published(p Process) error {
 		}
 	}
 	return nil
+}
+
+// maybeStub names what an interpreter runs where that may start the real program in its own place: Bazel's stub, which has a directory
+// of runfiles beside it, or tornado's autoreload. "" is for what is not known to.
+func maybeStub(p Process) string {
+	if len(p.Argv) < 2 {
+		return ""
+	}
+	script := p.Argv[1]
+	switch ext := path.Ext(script); {
+	case script == "-m" && len(p.Argv) > 2 && p.Argv[2] == "tornado.autoreload":
+		return p.Argv[2]
+	case strings.HasPrefix(script, "-"):
+		return ""
+	case strings.Contains(p.WorkingDir, ".runfiles"), strings.Contains(script, ".runfiles"),
+		ext != "" && !slices.Contains([]string{".py", ".pyc", ".pyw", ".pyz"}, ext):
+		return script
+	}
+	return ""
 }
 
 // existing looks for debugpy, ptvsd or pydevd as the module that the interpreter runs.

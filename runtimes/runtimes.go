@@ -38,6 +38,8 @@ type Process struct {
 	// Author is the image's author, Labels its labels.
 	Author string
 	Labels map[string]string
+	// WorkingDir is where the process starts, as far as the container or its image says.
+	WorkingDir string
 	// Script says that the program is, or is likely to be, a shell script (/entrypoint.sh): its command line means
 	// nothing to a debugger, but its environment reaches the program that it starts.
 	Script bool

@@ -57,11 +57,16 @@ func (a Analysis) findProgram(c *Container) (launch.Found, error) {
 	if len(argv) == 0 {
 		return launch.Found{}, &runtimes.Refusal{Reason: launch.NoCommand, Message: "neither the image nor the manifest names a program to start"}
 	}
-	workingDir := text(get(c.Node, "workingDir"))
-	if workingDir == "" {
-		workingDir = a.Image.WorkingDir
-	}
+	workingDir := a.startsIn(c)
 	return launch.Find(launch.Input{Argv: argv, UnknownFrom: a.line.unknownFrom(), Env: a.env.all(), Unknown: a.env.unknown, Labels: a.Image.Labels, WorkingDir: workingDir})
+}
+
+// startsIn is the container's working directory.
+func (a Analysis) startsIn(c *Container) string {
+	if dir := text(get(c.Node, "workingDir")); dir != "" {
+		return dir
+	}
+	return a.Image.WorkingDir
 }
 
 // process is the program that was found, as a runtime sees it.
@@ -69,7 +74,7 @@ func (a Analysis) process(c *Container) runtimes.Process {
 	all := a.env.all()
 	p := runtimes.Process{
 		Argv: a.Found.Argv, Via: a.Found.Via, Env: reaching(a.Found, all), ImageEnv: a.env.image, Unknown: a.env.unknown,
-		Author: a.Image.Author, Labels: a.Image.Labels, Script: a.Found.Script,
+		Author: a.Image.Author, Labels: a.Image.Labels, WorkingDir: a.startsIn(c), Script: a.Found.Script,
 		Hidden:  hidden(a.Found, all, a.env.unknown),
 		Unset:   map[string]bool{},
 		Dynamic: make([]bool, len(a.Found.Argv)),
