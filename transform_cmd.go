@@ -61,7 +61,7 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		if err != nil {
 			return err
 		}
-		results, missed, err := transformSet(cmd.Context(), set, flags)
+		results, outside, err := transformSet(cmd.Context(), set, flags)
 		if stop := interrupted(cmd.Context()); stop != nil {
 			return stop
 		}
@@ -76,13 +76,13 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 			newReporter(errw, report, quiet).print(results)
 			if report == "text" && !quiet {
 				noteLocal(errw, set)
-				if missed {
-					fmt.Fprintln(errw, "note     nothing was made debuggable: no container's image matches an artifact")
-				}
 			}
-		} else if failed {
-			// Orchestrators show the results, but some show standard error alone.
-			newReporter(errw, report, true).print(errorsOnly(results))
+		} else {
+			// Some orchestrators show the results, others standard error alone.
+			newReporter(errw, report, true).print(results)
+		}
+		if outside > 0 && report == "text" && !quiet {
+			noteOutside(errw, outside)
 		}
 		if failed && !set.Function {
 			if report != "json" { // whose lines are all results
@@ -99,6 +99,15 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		return nil
 	}
 	return cmd
+}
+
+// noteOutside says how many containers are out of scope.
+func noteOutside(errw io.Writer, containers int) {
+	subject := "containers are left alone: no artifact matches their images"
+	if containers == 1 {
+		subject = "container is left alone: no artifact matches its image"
+	}
+	fmt.Fprintf(errw, "note     %d %s\n", containers, subject)
 }
 
 // noteLocal says of each resource of our own in a stream that kubectl, which may come next, has no use for it. Orchestrators leave out
@@ -135,23 +144,25 @@ func readManifests(ctx context.Context, files []string, in io.Reader) (*manifest
 }
 
 // transformSet makes the objects of a set debuggable. An error is one of the settings, or of the sources that they name;
-// nothing has been edited then. missed says that the artifacts match no container.
-func transformSet(ctx context.Context, set *manifest.Set, flags *functionconfig.Flags) (results fn.Results, missed bool, err error) {
+// nothing has been edited then. outside counts the containers that no artifact matches.
+func transformSet(ctx context.Context, set *manifest.Set, flags *functionconfig.Flags) (results fn.Results, outside int, err error) {
 	cfg, err := functionconfig.Load(set.FunctionConfig, flags)
 	if err != nil {
-		return nil, false, fmt.Errorf("reading settings: %w", err)
+		return nil, 0, fmt.Errorf("reading settings: %w", err)
 	}
 	listed, err := itemEntries(set)
 	if err != nil {
-		return nil, false, err
+		return nil, 0, err
 	}
 	source, err := newSource(ctx, cfg, listed)
 	if err != nil {
-		return nil, false, err
+		return nil, 0, err
 	}
+	cfg.ByField = set.Function
 	scope := transform.Find(objects(set), cfg)
+	unmatched, outside := scope.Unmatched()
 	images, _ := resolve(ctx, source, scope)
-	return scope.Apply(images), scope.Missed(), nil
+	return append(scope.Apply(images), unmatched...), outside, nil
 }
 
 // interrupted is an error when the program was told to stop: what it has found out by then is not all, and must not pass for it.

@@ -20,7 +20,21 @@ type Artifact struct {
 	Name string
 	// Runtime is the canonical name of the language runtime, or "" where it is to be detected.
 	Runtime string
+
+	// variant says that this is another form of the artifact in front of it: of the two, a container has one.
+	variant bool
 }
+
+// ImageRuntime says what the images that a pattern means run.
+type ImageRuntime struct {
+	// Image is a pattern, as an artifact's.
+	Image string
+	// Runtime is the canonical name of the language runtime.
+	Runtime string
+}
+
+// Match reports whether the image reference ref is meant, as Artifact.Match does.
+func (r ImageRuntime) Match(ref string) bool { return matchImage(r.Image, ref) }
 
 // Match says whether the artifact's image means the image reference ref, which need not be valid.
 //
@@ -30,8 +44,10 @@ type Artifact struct {
 // nginx, library/nginx, docker.io/nginx, docker.io/library/nginx and the same with index.docker.io. Any other has
 // one, beginning with its registry. So web* means official images of Docker Hub alone, and **/web* those of every
 // registry.
-func (a Artifact) Match(ref string) bool {
-	want, got := splitReference(a.Image), splitReference(ref)
+func (a Artifact) Match(ref string) bool { return matchImage(a.Image, ref) }
+
+func matchImage(pattern, ref string) bool {
+	want, got := splitReference(pattern), splitReference(ref)
 	if want.digest != "" && want.digest != got.digest {
 		return false
 	}
@@ -115,12 +131,12 @@ func checkImagePattern(s string) error {
 	return nil
 }
 
-// readArtifact reads an element of artifacts in a typed functionConfig.
-func readArtifact(r *fields.Reader, n *yaml.Node, path string) Artifact {
+// readArtifact reads an element of artifacts, or of what has some of its fields, in a typed functionConfig.
+func readArtifact(r *fields.Reader, n *yaml.Node, path string, keys, required []string) Artifact {
 	var a Artifact
 	var known []fields.Field
-	for _, key := range artifactKeys() {
-		known = append(known, fields.Field{Name: key, Required: key == "image", Read: func(n *yaml.Node, path string) {
+	for _, key := range keys {
+		known = append(known, fields.Field{Name: key, Required: slices.Contains(required, key), Read: func(n *yaml.Node, path string) {
 			if s, ok := r.String(n, path); ok {
 				a.set(r, key, s, path)
 			}
@@ -161,6 +177,22 @@ func parseArtifact(r *fields.Reader, s, path string) Artifact {
 		r.Errorf(fields.Join(path, "image"), "is missing in %s", fields.Quote(s))
 	}
 	return a
+}
+
+// parseImageRuntime reads IMAGE=RUNTIME. No image has an equals sign.
+func parseImageRuntime(r *fields.Reader, s, path string) ImageRuntime {
+	var a Artifact
+	pattern, runtime, ok := strings.Cut(s, "=")
+	switch {
+	case checkFilled(s) != nil:
+		r.Errorf(path, "is empty")
+	case !ok:
+		r.Errorf(path, "%s is not of the form IMAGE=RUNTIME", fields.Quote(s))
+	default:
+		a.set(r, "image", strings.TrimSpace(pattern), path)
+		a.set(r, "runtime", strings.TrimSpace(runtime), path)
+	}
+	return ImageRuntime{a.Image, a.Runtime}
 }
 
 func artifactKeys() []string { return []string{"image", "name", "runtime"} }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -71,11 +72,11 @@ func TestBuildArtifacts(t *testing.T) {
 		"same by other name": {`{"builds":[{"imageName":"web","tag":"docker.io/library/web:v1"}]}`, []Artifact{{Image: "docker.io/library/web", Name: "web"}}, ""},
 		"default repository": {
 			`{"builds":[{"imageName":"web","tag":"localhost:5000/acme/web:v1` + digest + `","platform":"x"},{"imageName":"api","tag":"localhost:5000/acme/api:v1"}]}`,
-			[]Artifact{{Image: "localhost:5000/acme/web", Name: "web"}, {Image: "web", Name: "web"}, {Image: "localhost:5000/acme/api", Name: "api"}, {Image: "api", Name: "api"}}, "",
+			[]Artifact{{Image: "localhost:5000/acme/web", Name: "web"}, {Image: "web", Name: "web", variant: true}, {Image: "localhost:5000/acme/api", Name: "api"}, {Image: "api", Name: "api", variant: true}}, "",
 		},
 		"one repository for two": {
 			`{"builds":[{"imageName":"web","tag":"gcr.io/acme/all:web` + digest + `"},{"imageName":"api","tag":"gcr.io/acme/all:api"}]}`,
-			[]Artifact{{Image: "gcr.io/acme/all:web", Name: "web"}, {Image: "web", Name: "web"}, {Image: "gcr.io/acme/all:api", Name: "api"}, {Image: "api", Name: "api"}}, "",
+			[]Artifact{{Image: "gcr.io/acme/all:web", Name: "web"}, {Image: "web", Name: "web", variant: true}, {Image: "gcr.io/acme/all:api", Name: "api"}, {Image: "api", Name: "api", variant: true}}, "",
 		},
 		"no builds":      {`{"builds":[]}`, nil, ""},
 		"not JSON":       {`builds: []`, nil, `invalid character 'b' looking for beginning of value; want the JSON that skaffold build --file-output writes`},
@@ -125,5 +126,17 @@ func TestBuildArtifactsAreAdded(t *testing.T) {
 		if want := []Artifact{{Image: "a"}, {Image: "web", Name: "web"}}; err != nil || !reflect.DeepEqual(got.Artifacts, want) {
 			t.Errorf("%v: got %+v, %v; want %+v", args, got.Artifacts, err, want)
 		}
+	}
+}
+
+// Of a build's two forms, a manifest has one; every other entry that nothing matches is named.
+func TestUnmatched(t *testing.T) {
+	c := Config{
+		Artifacts: []Artifact{{Image: "a"}, {Image: "gcr.io/b"}, {Image: "b", variant: true}, {Image: "gcr.io/c"}, {Image: "c", variant: true}},
+		Runtimes:  []ImageRuntime{{Image: "a*"}, {Image: "d"}},
+	}
+	want := []Unmatched{{"artifacts[3]", "gcr.io/c"}, {"runtimes[1]", "d"}}
+	if got := c.Unmatched([]string{"", "a:v1", "b"}); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -66,7 +66,7 @@ func parseBuildArtifacts(data []byte) ([]Artifact, error) {
 		}
 		artifacts = append(artifacts, Artifact{Image: pattern, Name: b.ImageName})
 		if fullRepository(b.ImageName) != fullRepository(b.Tag) {
-			artifacts = append(artifacts, Artifact{Image: named.repository, Name: b.ImageName})
+			artifacts = append(artifacts, Artifact{Image: named.repository, Name: b.ImageName, variant: true})
 		}
 	}
 	return artifacts, nil

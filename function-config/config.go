@@ -40,6 +40,9 @@ type Config struct {
 	// Artifacts are the images to transform; none: every container's image. Of several that match an image the
 	// first one counts.
 	Artifacts []Artifact
+	// Runtimes say what images run, without narrowing what is transformed. Of several that match an image the first
+	// one counts; the runtime of an artifact counts more.
+	Runtimes []ImageRuntime
 	// SupportRegistry is the repository prefix of the support images, without a slash at its end.
 	SupportRegistry string
 	// Protocols are the preferred debug protocols, best first.
@@ -56,6 +59,9 @@ type Config struct {
 	Strict bool
 	// Workloads are further kinds that hold a pod template.
 	Workloads []WorkloadKind
+
+	// ByField says that the user gives settings by fields, not by flags, so that messages name those.
+	ByField bool
 }
 
 // ProbeTimeout says what becomes of probes' timeouts: nothing, or raised to Duration, which is positive.

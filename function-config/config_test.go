@@ -66,6 +66,9 @@ func TestSettings(t *testing.T) {
 				c.Artifacts = []Artifact{{Image: "acme/{web,api}", Name: "w", Runtime: "nodejs"}, {Image: "b"}}
 			},
 		},
+		{"runtimes", "[{image: gcr.io/acme/*, runtime: Golang}, {image: web, runtime: .net}]", `"gcr.io/acme/*=Golang\n\n web = .net\n"`,
+			[]string{"--runtime=gcr.io/acme/*=Golang", "--runtime", "web=.net"},
+			func(c *Config) { c.Runtimes = []ImageRuntime{{"gcr.io/acme/*", "go"}, {"web", "netcore"}} }},
 		{"supportRegistry", "localhost:5000/dbg/", "localhost:5000/dbg/", []string{"--support-registry=localhost:5000/dbg/"}, func(c *Config) { c.SupportRegistry = "localhost:5000/dbg" }},
 		{"protocols", "[pydevd, dap]", "'pydevd,dap'", []string{"--protocol=pydevd", "--protocol=dap"}, func(c *Config) { c.Protocols = []string{"pydevd", "dap"} }},
 		{"suspend", "true", "'true'", []string{"--suspend"}, func(c *Config) { c.Suspend = true }},
@@ -176,7 +179,7 @@ func TestFunctionConfigErrors(t *testing.T) {
 		"other version":  {"apiVersion: debuggable.dev/v1\nkind: Debuggable", `apiVersion: "debuggable.dev/v1" is not the apiVersion of kind Debuggable` + wanted},
 		"mixed":          {"apiVersion: v1\nkind: Debuggable", `apiVersion: "v1" is not the apiVersion of kind Debuggable` + wanted},
 		"unknown field":  {typed("Layout: []"), `Layout: unknown field, did you mean layouts?`},
-		"unknown field2": {typed("colour: red"), `colour: unknown field; known are apiVersion, kind, metadata, layouts, archives, imageConfigs, images, offline, insecureRegistries, platform, artifacts, supportRegistry, protocols, suspend, replicas, probeTimeout, memory, strict, workloads`},
+		"unknown field2": {typed("colour: red"), `colour: unknown field; known are apiVersion, kind, metadata, layouts, archives, imageConfigs, images, offline, insecureRegistries, platform, artifacts, runtimes, supportRegistry, protocols, suspend, replicas, probeTimeout, memory, strict, workloads`},
 		"twice":          {typed("replicas: 1\nreplicas: 2"), `replicas: is given twice`},
 		"spec":           {typed("strict: true\ndata: {}"), `data: unknown field; known are`},
 

@@ -75,6 +75,7 @@ func settings() []setting {
 			func(c *Config) *string { return &c.Platform },
 			"platform to choose from multi-platform images, where the workload itself does not ask for one"),
 		artifactsSetting(),
+		runtimesSetting(),
 		textSetting("supportRegistry", "support-registry", "PREFIX", d.SupportRegistry, schema{minLength: 1}, parseSupportRegistry,
 			func(c *Config) *string { return &c.SupportRegistry },
 			"repository that holds the support images; /go, /python, … is appended"),
@@ -199,12 +200,39 @@ func artifactsSetting() setting {
 		}}},
 		readNode: func(r *fields.Reader, c *Config, n *yaml.Node, path string) {
 			c.Artifacts = nil
-			r.Items(n, path, func(n *yaml.Node, path string) { c.Artifacts = append(c.Artifacts, readArtifact(r, n, path)) })
+			r.Items(n, path, func(n *yaml.Node, path string) {
+				c.Artifacts = append(c.Artifacts, readArtifact(r, n, path, artifactKeys(), []string{"image"}))
+			})
 		},
 		readText: func(r *fields.Reader, c *Config, values []string, path string) {
 			c.Artifacts = nil
 			for i, v := range values {
 				c.Artifacts = append(c.Artifacts, parseArtifact(r, v, fields.Index(path, i)))
+			}
+		},
+	}
+}
+
+func runtimesSetting() setting {
+	return setting{
+		name: "runtimes", flag: "runtime", value: "IMAGE=RUNTIME", list: true, separator: "\n",
+		help: "say what images run, without narrowing what is transformed",
+		form: "IMAGE=RUNTIME",
+		schema: schema{typ: "array", items: &schema{typ: "object", required: []string{"image", "runtime"}, properties: []property{
+			{"image", "image that is meant, as in artifacts", schema{typ: "string", minLength: 1}},
+			{"runtime", "language runtime; saves its detection", schema{typ: "string", enum: runtimeNames()}},
+		}}},
+		readNode: func(r *fields.Reader, c *Config, n *yaml.Node, path string) {
+			c.Runtimes = nil
+			r.Items(n, path, func(n *yaml.Node, path string) {
+				a := readArtifact(r, n, path, []string{"image", "runtime"}, []string{"image", "runtime"})
+				c.Runtimes = append(c.Runtimes, ImageRuntime{a.Image, a.Runtime})
+			})
+		},
+		readText: func(r *fields.Reader, c *Config, values []string, path string) {
+			c.Runtimes = nil
+			for i, v := range values {
+				c.Runtimes = append(c.Runtimes, parseImageRuntime(r, v, fields.Index(path, i)))
 			}
 		},
 	}

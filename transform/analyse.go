@@ -33,9 +33,10 @@ type behindScript struct {
 	process runtimes.Process
 }
 
-// analyse works out a container's process and runtime. told is the runtime that the user named, or nil. An error is a
+// analyse works out a container's process and runtime. told is the runtime that the user named, or nil, and hint how to
+// name one. An error is a
 // *runtimes.Refusal, and comes with what is known so far.
-func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtime) (a Analysis, err error) {
+func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtime, hint string) (a Analysis, err error) {
 	a = Analysis{Image: cfg, env: c.environment(cfg, known)}
 	if a.line, err = c.commandLine(cfg, a.env); err != nil {
 		return a, err
@@ -47,7 +48,7 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 	if a.behind, err = a.lookBehind(); err != nil {
 		return a, err
 	}
-	a.Detection, err = a.detect(told)
+	a.Detection, err = a.detect(told, hint)
 	return a, err
 }
 
@@ -138,7 +139,7 @@ func (a Analysis) lookBehind() (*behindScript, error) {
 }
 
 // detect finds the runtime, by the program behind a script where that is known.
-func (a Analysis) detect(told runtimes.Runtime) (runtimes.Detection, error) {
+func (a Analysis) detect(told runtimes.Runtime, hint string) (runtimes.Detection, error) {
 	if told != nil {
 		return runtimes.Detection{Runtime: told, Sign: runtimes.Sign{Strength: runtimes.Told, Words: "told to be " + told.Name()}}, nil
 	}
@@ -156,7 +157,7 @@ func (a Analysis) detect(told runtimes.Runtime) (runtimes.Detection, error) {
 	case !shown.Script && runtimes.KnownOther(shown.Argv[0]):
 		return d, &runtimes.Refusal{Reason: KnownOther, Message: fmt.Sprintf("program %s belongs to no runtime that can be debugged", path.Base(shown.Argv[0]))}
 	}
-	return d, &runtimes.Refusal{Reason: NoRuntime, Message: fmt.Sprintf("nothing shows which runtime %s needs; annotate the pod with %s, or set runtime in artifacts", a.Found.Argv[0], runtimeAnnotation)}
+	return d, &runtimes.Refusal{Reason: NoRuntime, Message: fmt.Sprintf("nothing shows which runtime %s needs; %s", a.Found.Argv[0], hint)}
 }
 
 // unresolved says whether a word holds a reference that Kubernetes may resolve to a value that is not known.

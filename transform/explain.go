@@ -53,10 +53,10 @@ func Explain(ref string, resolved image.Result, cfg functionconfig.Config) Expla
 	}
 	var told runtimes.Runtime
 	scope := &containerScope{Container: bareContainer(ref), artifact: ref}
-	if scope.matches(cfg.Artifacts) {
+	if scope.matches(cfg) {
 		told = scope.told
 	}
-	analysis, err := analyse(scope.Container, config, sources{}, told)
+	analysis, err := analyse(scope.Container, config, sources{}, told, scope.hint)
 	e.Program = analysis.Found.Argv
 	if err != nil {
 		return refuse(err)

@@ -47,6 +47,7 @@ const (
 	VolumeTaken         = "VolumeTaken"         // the volume's name is taken by something else
 	MountPathTaken      = "MountPathTaken"      // /dbg is taken by something else
 	InitContainerTaken  = "InitContainerTaken"  // an init container's name is taken by something else
+	MatchesNothing      = "MatchesNothing"      // an entry of artifacts or runtimes matches no container
 	InvalidSettings     = "InvalidSettings"     // the settings, or a source that they name, cannot be used
 	InvalidImageConfigs = "InvalidImageConfigs" // an ImageConfigs resource among the items cannot be read
 )

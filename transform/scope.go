@@ -38,6 +38,7 @@ type podScope struct {
 	configured   []debuginfo.Entry // what an earlier run or the user configured: the containers stay as they are then; nil: nothing
 	probeTimeout functionconfig.ProbeTimeout
 	suspend      bool
+	unmatched    int        // containers that are out of scope because no artifact matches them
 	results      fn.Results // what there is to say before any image is known
 	err          error      // why all of the pod stays as it is: a *runtimes.Refusal
 }
@@ -48,6 +49,8 @@ type containerScope struct {
 	want     image.Want
 	artifact string           // what the annotation records
 	told     runtimes.Runtime // nil: detect
+	chosen   bool             // an artifact or an annotation names it
+	hint     string           // how the user says what it runs
 
 	analysis func() (Analysis, error) // made once, by analyse
 }
@@ -75,7 +78,7 @@ func (c *containerScope) analyse(images map[image.Want]image.Result, known sourc
 			if resolved.Err != nil {
 				return Analysis{}, imageProblem(resolved.Err)
 			}
-			return analyse(c.Container, resolved.Config, known, c.told)
+			return analyse(c.Container, resolved.Config, known, c.told, c.hint)
 		})
 	}
 	return c.analysis()
@@ -122,8 +125,11 @@ func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 			continue
 		}
 		scope := &containerScope{Container: c, want: image.Want{Image: c.Image, Platform: platform}, artifact: c.Image}
-		if scope.matches(cfg.Artifacts) {
+		scope.chosen = named != nil
+		if scope.matches(cfg) {
 			s.containers = append(s.containers, scope)
+		} else {
+			s.unmatched++
 		}
 	}
 	if configured || len(s.containers) > 0 {
@@ -182,15 +188,24 @@ func (s *podScope) unknown(annotation, name string) {
 	s.results = append(s.results, s.pod.Workload.result(fn.Warning, UnknownContainer, fmt.Sprintf("annotation %s names %q, which is no container of the pod", annotation, name)))
 }
 
-// matches finds the first artifact that names the container's image; without artifacts every image is in scope.
-func (c *containerScope) matches(artifacts []functionconfig.Artifact) bool {
-	if len(artifacts) == 0 {
+// matches finds the first artifact that names the container's image; without artifacts every image is in scope. It also
+// finds out what the settings say about the image.
+func (c *containerScope) matches(cfg functionconfig.Config) bool {
+	c.hint = fmt.Sprintf("set %s, or annotate the pod with %s", cfg.Surface("runtimes"), runtimeAnnotation)
+	for _, r := range cfg.Runtimes {
+		if r.Match(c.Image) {
+			c.told = runtimes.ByName(r.Runtime)
+			break
+		}
+	}
+	if len(cfg.Artifacts) == 0 {
 		return true
 	}
-	for _, a := range artifacts {
+	for _, a := range cfg.Artifacts {
 		if !a.Match(c.Image) {
 			continue
 		}
+		c.chosen = true
 		if a.Name != "" {
 			c.artifact = a.Name
 		}

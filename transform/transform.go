@@ -24,6 +24,7 @@ import (
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/debuginfo"
+	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
@@ -171,22 +172,30 @@ func (s *Scope) published(support, platform string, images map[image.Want]image.
 	return true
 }
 
-// Missed says whether the artifacts of the settings are the reason that there is no result: there are containers, and none has an
-// image that matches.
-func (s *Scope) Missed() bool {
-	if len(s.cfg.Artifacts) == 0 {
-		return false
-	}
-	some := false
+// Unmatched makes a result about each of the settings' entries that matches no container, and counts the containers that
+// no artifact matches.
+func (s *Scope) Unmatched() (results fn.Results, containers int) {
+	var images []string
+	seen := map[string]bool{}
 	for _, w := range s.workloads {
 		for _, p := range w.pods {
-			some = some || len(p.pod.Containers) > 0
-			if len(p.containers) > 0 {
-				return false
+			containers += p.unmatched
+			for _, c := range p.pod.Containers {
+				if !seen[c.Image] {
+					seen[c.Image] = true
+					images = append(images, c.Image)
+				}
 			}
 		}
 	}
-	return some
+	for _, u := range s.cfg.Unmatched(images) {
+		setting, _, _ := strings.Cut(u.Field, "[")
+		results = append(results, &fn.Result{
+			Severity: fn.Warning, Message: fmt.Sprintf("%s: %s matches no container", setting, foreign.Quote(u.Image)),
+			Field: &fn.Field{Path: u.Field}, Tags: map[string]string{"reason": MatchesNothing},
+		})
+	}
+	return results, containers
 }
 
 // eachContainer calls f for each container that is to be made debuggable, in document order.
