@@ -42,7 +42,7 @@ func newInspect(out, errw io.Writer) *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("reading settings: %w", err)
 		}
-		source, err := newSource(cmd.Context(), cfg, nil)
+		source, err := newSource(cmd.Context(), cfg, nil, nil)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -16,19 +17,30 @@ import (
 // newLock writes down what the images are, so that later runs need nothing but the file.
 func newLock(in io.Reader, out, errw io.Writer) *cobra.Command {
 	var files []string
+	var output, check string
 	cmd := &cobra.Command{
 		Use:   "lock",
 		Short: "Write the image configurations that manifests need into one ImageConfigs resource",
 		Long: `lock resolves every image in scope and prints one ImageConfigs resource. Later runs read it with --image-configs, or find it
 among the manifests, and then need no registry. ImageConfigs resources that are among the manifests already are not read:
-lock makes them anew.`,
+lock makes them anew. An image that cannot be resolved makes the exit status 1, after the others are written.
+
+With --output, the entries of images that cannot be resolved this time stay, and where nothing changed, the file is not touched.
+With --check, nothing is written: a line for each entry that is missing, superfluous or different, and exit status 1.`,
 		Example: `  debuggable lock -f k8s/ > images.lock.yaml
+  debuggable lock -f k8s/ -o images.lock.yaml
+  debuggable lock -f k8s/ --check images.lock.yaml
   kustomize build . | debuggable lock --platform linux/arm64`,
 		Args: noArgs,
 	}
 	flags := functionconfig.AddFlags(cmd.Flags())
 	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "file or folder with manifests at `PATH`, - for standard input; repeatable (default: standard input)")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "write to `FILE`, atomically, instead of standard output")
+	cmd.Flags().StringVar(&check, "check", "", "write nothing, compare with `FILE`")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if output != "" && check != "" {
+			return usageError{errors.New("--output and --check exclude each other")}
+		}
 		if len(files) == 0 && terminal.Is(in) {
 			return cmd.Help()
 		}
@@ -40,7 +52,7 @@ lock makes them anew.`,
 		if err != nil {
 			return fmt.Errorf("reading settings: %w", err)
 		}
-		source, err := newSource(cmd.Context(), cfg, nil)
+		source, err := newSource(cmd.Context(), cfg, nil, files)
 		if err != nil {
 			return err
 		}
@@ -49,30 +61,23 @@ lock makes them anew.`,
 		if err := interrupted(cmd.Context()); err != nil {
 			return err
 		}
-		wants := scope.Images()
-		var entries []image.Entry
-		failed := false
-		for _, want := range slices.Concat(wants, support) {
-			r := resolved[want]
-			if r.Err != nil && slices.Contains(support, want) {
-				continue // a support image that cannot be asked is taken for an ordinary one
-			}
-			if r.Err != nil {
-				failed = true
-				complain(errw, r.Err)
-				continue
-			}
-			entries = append(entries, entry(want, r.Config))
+		made := newLocked(slices.Concat(scope.Images(), support), support, resolved)
+		for _, err := range made.errs {
+			complain(errw, err)
 		}
-		if failed && (cfg.Strict || len(entries) == 0) {
+		switch {
+		case check != "":
+			err = made.check(check, errw)
+		case len(made.errs) > 0 && cfg.Strict || len(made.errs) > 0 && len(made.entries) == 0 && output == "":
 			fmt.Fprintln(errw, "debuggable: nothing was written, because of the errors above")
-			return errReported
+		case output != "":
+			err = made.update(output, errw)
+		default:
+			err = made.write(out)
 		}
-		data, err := image.MarshalImageConfigs("image-configs", entries)
-		if err != nil {
-			return err
+		if err == nil && len(made.errs) > 0 {
+			err = errReported
 		}
-		_, err = out.Write(data)
 		return err
 	}
 	return cmd

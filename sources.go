@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/fields"
@@ -86,13 +87,22 @@ func readConfigs(path string) ([]byte, error) {
 }
 
 // newSource chains the sources in the order in which they are asked.
-func newSource(ctx context.Context, cfg functionconfig.Config, listed []image.Entry) (image.Source, error) {
+//
+// files are the manifests' paths, for the command that makes a lock file anew.
+func newSource(ctx context.Context, cfg functionconfig.Config, listed []image.Entry, files []string) (image.Source, error) {
+	lock := []string{"debuggable", "lock"}
+	if len(files) == 0 {
+		lock = append(lock, "-f", "MANIFESTS")
+	}
+	for _, file := range files {
+		lock = append(lock, "-f", file)
+	}
 	var sources []image.Source
 	if len(cfg.Images) > 0 {
-		sources = append(sources, image.NewEntries("images of the settings", cfg.Images))
+		sources = append(sources, image.NewEntries("images of the settings", commandText(lock), cfg.Images))
 	}
 	if len(listed) > 0 {
-		sources = append(sources, image.NewEntries("ImageConfigs among the manifests", listed))
+		sources = append(sources, image.NewEntries("ImageConfigs among the manifests", commandText(lock), listed))
 	}
 	for _, file := range cfg.ImageConfigs {
 		data, err := readConfigs(file)
@@ -103,7 +113,7 @@ func newSource(ctx context.Context, cfg functionconfig.Config, listed []image.En
 		if err != nil {
 			return nil, err
 		}
-		sources = append(sources, image.NewEntries(file, entries))
+		sources = append(sources, image.NewEntries(file, commandText(append(lock[:len(lock):len(lock)], "-o", file)), entries))
 	}
 	var local []*image.Local
 	for _, spec := range cfg.Layouts {
@@ -120,11 +130,28 @@ func newSource(ctx context.Context, cfg functionconfig.Config, listed []image.En
 		sources = append(sources, l)
 	}
 	if cfg.Offline {
-		sources = append(sources, image.Offline())
+		sources = append(sources, image.Offline(sourceHint(cfg, len(sources))))
 	} else {
 		sources = append(sources, image.NewRegistry(image.RegistryOptions{
 			Insecure: cfg.InsecureRegistries, UserAgent: userAgent(), CacheDir: image.DefaultCacheDir(),
 		}))
 	}
 	return image.Chain(sources...), nil
+}
+
+// sourceHint says what to do where there is no source at all.
+func sourceHint(cfg functionconfig.Config, sources int) string {
+	if sources > 0 {
+		return ""
+	}
+	verb := "give"
+	if cfg.ByField {
+		verb = "set"
+	}
+	var names []string
+	for _, name := range []string{"imageConfigs", "layouts", "archives"} {
+		name, _, _ := strings.Cut(cfg.Surface(name), " ")
+		names = append(names, name)
+	}
+	return fmt.Sprintf("%s %s, %s or %s", verb, names[0], names[1], names[2])
 }

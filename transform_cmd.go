@@ -61,7 +61,7 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		if err != nil {
 			return err
 		}
-		results, outside, err := transformSet(cmd.Context(), set, flags)
+		results, outside, err := transformSet(cmd.Context(), set, files, flags)
 		if stop := interrupted(cmd.Context()); stop != nil {
 			return stop
 		}
@@ -145,20 +145,20 @@ func readManifests(ctx context.Context, files []string, in io.Reader) (*manifest
 
 // transformSet makes the objects of a set debuggable. An error is one of the settings, or of the sources that they name;
 // nothing has been edited then. outside counts the containers that no artifact matches.
-func transformSet(ctx context.Context, set *manifest.Set, flags *functionconfig.Flags) (results fn.Results, outside int, err error) {
+func transformSet(ctx context.Context, set *manifest.Set, files []string, flags *functionconfig.Flags) (results fn.Results, outside int, err error) {
 	cfg, err := functionconfig.Load(set.FunctionConfig, flags)
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading settings: %w", err)
 	}
+	cfg.ByField = set.Function
 	listed, err := itemEntries(set)
 	if err != nil {
 		return nil, 0, err
 	}
-	source, err := newSource(ctx, cfg, listed)
+	source, err := newSource(ctx, cfg, listed, files)
 	if err != nil {
 		return nil, 0, err
 	}
-	cfg.ByField = set.Function
 	scope := transform.Find(objects(set), cfg)
 	unmatched, outside := scope.Unmatched()
 	images, _ := resolve(ctx, source, scope)

@@ -32,7 +32,7 @@ func BenchmarkEntries(b *testing.B) {
 			for i := range entries {
 				entries[i] = entry(fmt.Sprintf("gcr.io/acme/app-%d:v1", i), "linux/amd64", "/app")
 			}
-			benchmark(b, n, func(i int) string { return entries[i].Image }, func() Source { return Chain(NewEntries("images.lock.yaml", entries)) })
+			benchmark(b, n, func(i int) string { return entries[i].Image }, func() Source { return Chain(NewEntries("images.lock.yaml", "debuggable lock", entries)) })
 		})
 	}
 }

@@ -53,6 +53,9 @@ func (c chain) Config(ctx context.Context, ref name.Reference, platform v1.Platf
 			if se := new(sourceError); !errors.As(err, &se) {
 				err = &sourceError{"asking " + sourceName(s), err}
 			}
+			if len(details) > 0 {
+				err = fmt.Errorf("%w; %s", err, strings.Join(details, "; "))
+			}
 			return Config{}, err
 		}
 		if nf := new(notFound); errors.As(err, &nf) && nf.detail != "" {
@@ -102,13 +105,13 @@ func sourceName(s Source) string {
 }
 
 // Offline returns a source that has nothing. It stands in a chain where the registry would be, so that the error for an
-// image that no source has says why no registry was asked.
-func Offline() Source { return offline{} }
+// image that no source has says why no registry was asked, and then hint, if there is one.
+func Offline(hint string) Source { return offline{hint} }
 
-type offline struct{}
+type offline struct{ hint string }
 
-func (offline) Config(context.Context, name.Reference, v1.Platform) (Config, error) {
-	return Config{}, ErrNotFound
+func (o offline) Config(context.Context, name.Reference, v1.Platform) (Config, error) {
+	return Config{}, &notFound{o.hint}
 }
 
 func (offline) String() string { return "offline" }

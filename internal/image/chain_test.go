@@ -21,8 +21,8 @@ func (f sourceFunc) Config(ctx context.Context, ref name.Reference, p v1.Platfor
 
 func TestChainFirstWins(t *testing.T) {
 	s := Chain(
-		NewEntries("images", []Entry{entry("web", "", "inline")}),
-		NewEntries("images.lock.yaml", []Entry{entry("web", "", "lock"), entry("api", "", "lock")}),
+		NewEntries("images", "debuggable lock", []Entry{entry("web", "", "inline")}),
+		NewEntries("images.lock.yaml", "debuggable lock", []Entry{entry("web", "", "lock"), entry("api", "", "lock")}),
 	)
 	for ref, want := range map[string]string{"web": "images", "api": "images.lock.yaml"} {
 		if got, err := ask(t, s, ref, "linux/amd64"); err != nil || got.From != want {
@@ -38,11 +38,11 @@ func TestChainNotFound(t *testing.T) {
 		want  string
 	}{
 		{Chain(), "no source has nginx:1.25 for linux/arm64 (no source is set)"},
-		{Chain(Offline()), "no source has nginx:1.25 for linux/arm64 (no source is set; offline)"},
-		{Chain(NewEntries("images.lock.yaml", nil), Offline()), "no source has nginx:1.25 for linux/arm64 (asked: images.lock.yaml; offline)"},
-		{Chain(NewEntries("images.lock.yaml", nil), NewLayout(dir), Offline()), "no source has nginx:1.25 for linux/arm64 (asked: images.lock.yaml, layout " + dir +
+		{Chain(Offline("")), "no source has nginx:1.25 for linux/arm64 (no source is set; offline)"},
+		{Chain(NewEntries("images.lock.yaml", "debuggable lock", nil), Offline("")), "no source has nginx:1.25 for linux/arm64 (asked: images.lock.yaml; offline)"},
+		{Chain(NewEntries("images.lock.yaml", "debuggable lock", nil), NewLayout(dir), Offline("")), "no source has nginx:1.25 for linux/arm64 (asked: images.lock.yaml, layout " + dir +
 			"; offline): layout " + dir + ": it is there only for linux/s390x, linux/ppc64le"},
-		{Chain(NewEntries("1", nil), NewEntries("2", nil), NewEntries("3", nil), NewEntries("4", nil), NewEntries("5", nil), NewEntries("6", nil), NewEntries("7", nil), NewEntries("8", nil)),
+		{Chain(NewEntries("1", "debuggable lock", nil), NewEntries("2", "debuggable lock", nil), NewEntries("3", "debuggable lock", nil), NewEntries("4", "debuggable lock", nil), NewEntries("5", "debuggable lock", nil), NewEntries("6", "debuggable lock", nil), NewEntries("7", "debuggable lock", nil), NewEntries("8", "debuggable lock", nil)),
 			"no source has nginx:1.25 for linux/arm64 (asked: 1, 2, 3, 4, 5, 6, 2 more)"},
 	} {
 		_, err := ask(t, c.chain, "nginx:1.25", "linux/arm64/v8")
@@ -58,7 +58,7 @@ func TestChainStopsAtErrors(t *testing.T) {
 		return Config{}, ErrNotFound
 	})
 	missing := filepath.Join(t.TempDir(), "none")
-	_, err := ask(t, Chain(NewEntries("images", nil), NewLayout(missing), never), "web", "linux/amd64")
+	_, err := ask(t, Chain(NewEntries("images", "debuggable lock", nil), NewLayout(missing), never), "web", "linux/amd64")
 	if err == nil || errors.Is(err, ErrNotFound) || strings.Count(err.Error(), "reading layout "+missing) != 1 {
 		t.Errorf("got error %v", err)
 	}
@@ -77,8 +77,8 @@ func TestChainStopsAtErrors(t *testing.T) {
 
 // Example shows how sources are put together and asked.
 func Example() {
-	lock := NewEntries("images.lock.yaml", []Entry{{Image: "gcr.io/acme/web:v1", Config: v1.Config{Entrypoint: []string{"/app"}}}})
-	source := Chain(lock, Offline())
+	lock := NewEntries("images.lock.yaml", "debuggable lock", []Entry{{Image: "gcr.io/acme/web:v1", Config: v1.Config{Entrypoint: []string{"/app"}}}})
+	source := Chain(lock, Offline(""))
 	results := ResolveAll(context.Background(), source, []Want{{Image: "gcr.io/acme/web:v1"}, {Image: "nginx"}})
 	for _, image := range []string{"gcr.io/acme/web:v1", "nginx"} {
 		r := results[Want{Image: image}]

@@ -82,7 +82,7 @@ func TestResolveAllCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	wants := []Want{{"web", ""}, {"api", ""}}
-	for w, r := range ResolveAll(ctx, NewEntries("images", []Entry{entry("web", "", "web")}), wants) {
+	for w, r := range ResolveAll(ctx, NewEntries("images", "debuggable lock", []Entry{entry("web", "", "web")}), wants) {
 		if !errors.Is(r.Err, context.Canceled) || !strings.Contains(r.Err.Error(), w.Image) {
 			t.Errorf("%v: got error %v", w, r.Err)
 		}
@@ -128,7 +128,7 @@ func TestResolveAllIsDeterministic(t *testing.T) {
 		if seed%2 == 1 {
 			o.CacheDir = t.TempDir()
 		}
-		src := Chain(slow(NewEntries("images", []Entry{entry("nginx", "linux/amd64", "nginx"), entry("nginx", "linux/arm64", "nginx")}), r),
+		src := Chain(slow(NewEntries("images", "debuggable lock", []Entry{entry("nginx", "linux/amd64", "nginx"), entry("nginx", "linux/arm64", "nginx")}), r),
 			slow(NewLayout(dir), r), slow(NewArchive(archived), r), slow(NewRegistry(o), r))
 		r.Shuffle(len(wants), func(i, j int) { wants[i], wants[j] = wants[j], wants[i] })
 		var local []Want // without what would ask the real registries

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -16,8 +18,10 @@ import (
 // reference of its repository that its image or its digest carries. Of several entries that match, the one whose
 // platform serves best wins, then one that has no platform; an entry that alone matches serves whatever the platform.
 // Entries that serve equally well have to be equal: of two that differ, nobody knows which is meant.
-func NewEntries(from string, entries []Entry) Source {
-	s := &written{from: from, byName: make(map[string][]writtenEntry, len(entries))}
+//
+// mend is the command that makes the entries anew; the error for a repository of which the entries have other tags names it.
+func NewEntries(from, mend string, entries []Entry) Source {
+	s := &written{from: from, mend: mend, others: map[string][]string{}, byName: make(map[string][]writtenEntry, len(entries))}
 	for i, e := range entries {
 		ref, err := ParseReference(e.Image)
 		if err != nil {
@@ -33,6 +37,7 @@ func NewEntries(from string, entries []Entry) Source {
 			}
 			w.config.Platform = &p
 		}
+		s.others[ref.Context().Name()] = append(s.others[ref.Context().Name()], tagWords(ref))
 		names := []string{ref.Name()}
 		if e.Digest != "" {
 			if w.config.Digest, err = v1.NewHash(e.Digest); err != nil {
@@ -56,6 +61,8 @@ func NewEntries(from string, entries []Entry) Source {
 
 type written struct {
 	from   string
+	mend   string
+	others map[string][]string // tags and digests, by repository
 	byName map[string][]writtenEntry
 	bad    []string // entries that cannot match anything, and why
 }
@@ -63,6 +70,28 @@ type written struct {
 type writtenEntry struct {
 	label  string // for errors
 	config Config
+}
+
+// tagWords is what distinguishes a reference from others of its repository, for people.
+func tagWords(ref name.Reference) string {
+	if d, ok := ref.(name.Digest); ok {
+		return "@" + d.DigestStr()
+	}
+	return ":" + ref.Identifier()
+}
+
+// stale is the ErrNotFound for a reference, which names the tags that there are of its repository: the image has been
+// given a new one since the entries were written.
+func (s *written) stale(ref name.Reference) error {
+	const shown = 3
+	tags := slices.Compact(slices.Sorted(slices.Values(s.others[ref.Context().Name()])))
+	if len(tags) == 0 {
+		return ErrNotFound
+	}
+	if more := len(tags) - shown; more > 0 {
+		tags = append(tags[:shown:shown], fmt.Sprintf("%d more", more))
+	}
+	return &notFound{fmt.Sprintf("%s has %s; run %s", s.from, strings.Join(tags, ", "), s.mend)}
 }
 
 func (s *written) String() string { return s.from }
@@ -73,7 +102,7 @@ func (s *written) Config(_ context.Context, ref name.Reference, platform v1.Plat
 		if len(s.bad) > 0 {
 			return Config{}, &notFound{s.bad[0]}
 		}
-		return Config{}, ErrNotFound
+		return Config{}, s.stale(ref)
 	}
 	if len(found) == 1 {
 		return found[0].result(), nil

@@ -33,7 +33,7 @@ func TestEntries(t *testing.T) {
 		withDigest(entry("gcr.io/acme/web:v1", "linux/amd64", "web"), digestA),
 		entry("gcr.io/acme/pinned:v2@"+digestB, "", "pinned"),
 	}
-	s := NewEntries("images.lock.yaml", entries)
+	s := NewEntries("images.lock.yaml", "debuggable lock", entries)
 	for _, c := range []struct{ ref, platform, want string }{
 		{"nginx", "linux/amd64", "nginx"},
 		{"docker.io/library/nginx:latest", "linux/amd64", "nginx"},
@@ -104,7 +104,7 @@ func TestEntriesThatDiffer(t *testing.T) {
 		{at(entry("nginx:1", "", "a"), digestA), at(entry("nginx:2", "", "b"), digestA), "nginx@" + digestA, "entry 2 (nginx:2)"},
 		{at(entry("nginx:1", "", "a"), digestA), at(entry("nginx:2", "", "b"), digestA), "nginx:1", ""},
 	} {
-		_, err := ask(t, Chain(NewEntries("lock.yaml", []Entry{c.a, c.b}), Offline()), c.ref, "linux/amd64")
+		_, err := ask(t, Chain(NewEntries("lock.yaml", "debuggable lock", []Entry{c.a, c.b}), Offline("")), c.ref, "linux/amd64")
 		switch {
 		case c.want == "" && err != nil && !errors.Is(err, ErrNotFound):
 			t.Errorf("%s: got error %v", c.ref, err)
@@ -116,7 +116,7 @@ func TestEntriesThatDiffer(t *testing.T) {
 
 func TestEntriesThatCannotMatchAreNamed(t *testing.T) {
 	for _, e := range []Entry{{Image: "Not A Reference"}, {Image: "web", Platform: "amd64"}, {Image: "web", Digest: "sha256:12"}} {
-		_, err := ask(t, NewEntries("images", []Entry{entry("nginx", "", "nginx"), e}), "web", "linux/amd64")
+		_, err := ask(t, NewEntries("images", "debuggable lock", []Entry{entry("nginx", "", "nginx"), e}), "web", "linux/amd64")
 		if !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "entry 2 of images") {
 			t.Errorf("%+v: got error %v", e, err)
 		}
@@ -127,7 +127,7 @@ func TestEntriesThatCannotMatchAreNamed(t *testing.T) {
 func TestEntryWithTwoDigests(t *testing.T) {
 	e := entry("web@"+digestA, "", "web")
 	e.Digest = digestB
-	got, err := ask(t, NewEntries("lock.yaml", []Entry{e}), "web@"+digestA, "linux/amd64")
+	got, err := ask(t, NewEntries("lock.yaml", "debuggable lock", []Entry{e}), "web@"+digestA, "linux/amd64")
 	if err != nil || got.From != "lock.yaml, where "+digestA+" stands for "+digestB {
 		t.Errorf("got %q, error %v", got.From, err)
 	}

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"debuggable.dev/debuggable/internal/image"
+)
+
+// locked is what a lock file has to hold, as far as it could be found out.
+type locked struct {
+	entries []image.Entry
+	errs    []error         // of the images that could not be resolved
+	unknown map[string]bool // those images by their full names, support images too
+}
+
+// newLocked sorts out what was resolved. A support image that cannot be asked is taken for an ordinary one, and no error.
+func newLocked(wants, support []image.Want, resolved map[image.Want]image.Result) locked {
+	l := locked{unknown: map[string]bool{}}
+	for _, want := range wants {
+		r := resolved[want]
+		switch {
+		case r.Err == nil:
+			l.entries = append(l.entries, entry(want, r.Config))
+			continue
+		case !slices.Contains(support, want):
+			l.errs = append(l.errs, r.Err)
+		}
+		l.unknown[fullName(want.Image)] = true
+	}
+	return l
+}
+
+// fullName is the one name of an image that may be written in several ways.
+func fullName(ref string) string {
+	parsed, err := image.ParseReference(ref)
+	if err != nil {
+		return ref
+	}
+	return parsed.Name()
+}
+
+// entryKey is what an entry is about.
+type entryKey struct{ name, platform string }
+
+func keyOf(e image.Entry) entryKey { return entryKey{fullName(e.Image), e.Platform} }
+
+// difference is what is to be said about one entry of a lock file.
+type difference struct {
+	image, what string
+}
+
+// compare lists how the entries of a file differ from those that it has to hold. The order does not count, and neither do
+// entries of images that could not be resolved this time.
+func (l locked) compare(old []image.Entry) ([]difference, error) {
+	had := map[entryKey]image.Entry{}
+	var differences []difference
+	for _, e := range old {
+		before, twice := had[keyOf(e)]
+		if same, err := sameEntry(before, e); err != nil {
+			return nil, err
+		} else if twice && !same {
+			differences = append(differences, difference{e.Image, "is superfluous: another one differs"})
+		}
+		had[keyOf(e)] = e
+	}
+	has := map[entryKey]bool{}
+	for _, e := range l.entries {
+		key := keyOf(e)
+		before, found := had[key]
+		if has[key] {
+			continue
+		}
+		has[key] = true
+		same, err := sameEntry(before, e)
+		switch {
+		case err != nil:
+			return nil, err
+		case !found:
+			differences = append(differences, difference{e.Image, "is missing"})
+		case before.Digest != e.Digest:
+			differences = append(differences, difference{e.Image, fmt.Sprintf("is different: digest %s, now %s", orNone(before.Digest), orNone(e.Digest))})
+		case !same:
+			differences = append(differences, difference{e.Image, "is different: its configuration changed"})
+		}
+	}
+	for _, e := range old {
+		if key := keyOf(e); !has[key] && !l.unknown[key.name] {
+			differences = append(differences, difference{e.Image, "is superfluous"})
+		}
+	}
+	return differences, nil
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// sameEntry reports whether two entries say the same, whatever they call the image.
+func sameEntry(a, b image.Entry) (bool, error) {
+	a.Image = b.Image
+	one, err := image.MarshalImageConfigs("one", []image.Entry{a})
+	if err != nil {
+		return false, err
+	}
+	other, err := image.MarshalImageConfigs("one", []image.Entry{b})
+	return bytes.Equal(one, other), err
+}
+
+// check says how a file differs from what it has to hold.
+func (l locked) check(file string, errw io.Writer) error {
+	old, err := readLock(file)
+	if err != nil {
+		return err
+	}
+	differences, err := l.compare(old)
+	if err != nil {
+		return err
+	}
+	for _, d := range differences {
+		complain(errw, fmt.Errorf("%s: the entry of %s %s", file, d.image, d.what))
+	}
+	if len(differences) > 0 {
+		return errReported
+	}
+	return nil
+}
+
+// update brings a file up to date. Entries of images that could not be resolved stay; where nothing changed, the file is
+// not touched.
+func (l locked) update(file string, errw io.Writer) error {
+	old, err := readLock(file)
+	exists := err == nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	differences, err := l.compare(old)
+	if err != nil {
+		return err
+	}
+	has := map[entryKey]bool{}
+	for _, e := range l.entries {
+		has[keyOf(e)] = true
+	}
+	for _, e := range old {
+		if key := keyOf(e); l.unknown[key.name] && !has[key] {
+			fmt.Fprintf(errw, "note     %s keeps its entry of %s, which could not be resolved\n", file, e.Image)
+			l.entries = append(l.entries, e)
+		}
+	}
+	if exists && len(differences) == 0 {
+		return nil
+	}
+	if len(l.entries) == 0 && len(l.errs) > 0 {
+		fmt.Fprintln(errw, "debuggable: nothing was written, because of the errors above")
+		return errReported
+	}
+	var b bytes.Buffer
+	if err := l.write(&b); err != nil {
+		return err
+	}
+	return replaceFile(file, b.Bytes())
+}
+
+func (l locked) write(w io.Writer) error {
+	data, err := image.MarshalImageConfigs("image-configs", l.entries)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return err
+}
+
+func readLock(file string) ([]image.Entry, error) {
+	data, err := readConfigs(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading image configurations: %w", err)
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, nil // such as what a failed command with > left behind
+	}
+	return image.ParseImageConfigs(data, file)
+}
+
+// replaceFile writes a file such that whoever reads it finds the old text or the new one, never a half. A link stays a link, and
+// the file keeps its mode.
+func replaceFile(file string, data []byte) (err error) {
+	mode := fs.FileMode(0o644)
+	if target, err := filepath.EvalSymlinks(file); err == nil {
+		file = target
+	}
+	if info, err := os.Stat(file); err == nil {
+		if !info.Mode().IsRegular() {
+			return os.WriteFile(file, data, mode) // a device or a pipe; a directory cannot be written to
+		}
+		mode = info.Mode().Perm()
+	}
+	t, err := os.CreateTemp(filepath.Dir(file), ".images-*")
+	if err != nil {
+		return fmt.Errorf("writing %q: %w", file, err)
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(t.Name())
+			err = fmt.Errorf("writing %q: %w", file, err)
+		}
+	}()
+	_, err = t.Write(data)
+	if err = errors.Join(err, t.Chmod(mode), t.Sync(), t.Close()); err != nil {
+		return err
+	}
+	return os.Rename(t.Name(), file)
+}
