@@ -93,6 +93,7 @@ func (p Process) managed() error {
 		return nil
 	case manages(p.Argv[0]), p.Script && slices.ContainsFunc(p.Argv, mentionsManager):
 	case !isProgram(p.Argv[0]) && slices.ContainsFunc(p.Argv, manages): // behind a script, or a launcher that is not known
+	case slices.ContainsFunc(p.Beside, func(c Command) bool { return !c.Brief && slices.ContainsFunc(c.Argv, mentionsManager) }):
 	default:
 		return nil
 	}

@@ -93,8 +93,14 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 		if err := p.managed(); err != nil {
 			return Plan{}, err
 		}
+		behind := p.behindLauncher() != ""
+		if behind && inspectors(p.Argv) > 0 {
+			return Plan{}, refuseLauncher(p)
+		}
 		// Its own node gets the variable, and takes the port, where the wrapper does not come first on PATH.
-		tool = slices.Contains(forkingTools, program)
+		tool = slices.Contains(forkingTools, program) || behind && slices.ContainsFunc(p.Argv, func(w string) bool {
+			return slices.Contains(forkingTools, programName(w))
+		})
 		if tool && slices.ContainsFunc(p.Via, func(via string) bool { return strings.HasPrefix(via, "/cnb/") }) {
 			return Plan{}, &Refusal{"NodeByPath", "the buildpacks launcher puts the image's own node first on PATH, so that NODE_OPTIONS would have " + program + " inspected and not the application: call node by its name"}
 		}

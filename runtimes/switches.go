@@ -175,10 +175,16 @@ func (s debugSwitch) address(p Process) string {
 
 // switched returns the plan for a process that starts its own debugger by a switch.
 func (p Process) switched(protocol string, table []debugSwitch) (Plan, bool) {
-	for _, s := range table {
-		if address, used := s.used(p); used {
-			return Plan{Existing: true, Ports: listening(protocol, address, s.byDefault)}, true
+	for len(p.Argv) > 0 {
+		for _, s := range table {
+			if address, used := s.used(p); used {
+				return Plan{Existing: true, Ports: listening(protocol, address, s.byDefault)}, true
+			}
 		}
+		if p.behindLauncher() == "" {
+			break
+		}
+		p.Argv = p.Argv[1:] // what a launcher that is not known starts
 	}
 	return Plan{}, false
 }

@@ -398,7 +398,7 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 			}
 		}
 		// Which of several programs gets a debugger that the user's own variable starts is a matter of luck.
-		if !found && !(u.Existing && u.Unordered) {
+		if !found && !(u.Existing && (u.Unordered || slices.Contains(u.Class, "script:earlier"))) {
 			v.broken = fmt.Sprintf("%s does not listen on %d for %s", protocol, port, u.App)
 			if wrong != "" {
 				v.broken += ", but for " + wrong
@@ -435,7 +435,9 @@ func (tc testCase) beside(u unit, is outcome) string {
 func (tc testCase) judgeHooks(u unit, before, after start, was, is outcome, box *sandbox) (broken string, err error) {
 	ports := func(o outcome) (busy []string) {
 		for _, d := range o.debuggers {
-			busy = append(busy, d.port)
+			if d.port != "" { // any that is free
+				busy = append(busy, d.port)
+			}
 		}
 		return busy
 	}
@@ -518,6 +520,9 @@ func differ(was, is outcome, u unit, hidden bool) string {
 			p := e.path
 			if path.Dir(p) == "/cnb/process" { // another name of the launcher
 				p = "/cnb/lifecycle/launcher"
+			}
+			if hidden { // the PATH that the result warns of
+				p = path.Base(p)
 			}
 			s = append(s, e.kind+" "+p)
 		}

@@ -126,7 +126,8 @@ func launchers() []launcher {
 			return words, nil
 		}},
 		{names: []string{"cross-env"}, noOptions: true, rest: crossEnv},
-		{names: []string{"op", "teller", "secrethub", "dapr", "dotenvx"}, noOptions: true, rest: secretsBehindDashes},
+		{names: []string{"op", "teller", "secrethub", "dapr"}, noOptions: true, rest: secretsBehindDashes},
+		{names: []string{"dotenvx"}, noOptions: true, rest: dotenvx},
 		{names: []string{"pdm", "rye"}, subcommand: "run", rest: projectScript},
 		{names: []string{"bundle", "bundler"}, subcommand: "exec", long: "keep-file-descriptors no-color verbose gemfile="},
 	}
@@ -516,7 +517,9 @@ func noOption(_ *finder, words []word) ([]word, error) {
 // crossEnv: assignments, then the command. It is a Node program itself, so Node's variable does not get past it.
 func crossEnv(f *finder, words []word) ([]word, error) {
 	words, err := envRest(f, words)
-	f.assign("NODE_OPTIONS", Assignment{})
+	if err == nil {
+		err = inNode(f, "cross-env")
+	}
 	f.atEnv = assignments{}
 	for _, w := range words {
 		if err == nil && strings.ContainsAny(w.text, "$\\") { // it expands variables, and eats backslashes
@@ -524,6 +527,24 @@ func crossEnv(f *finder, words []word) ([]word, error) {
 		}
 	}
 	return words, err
+}
+
+// dotenvx brings variables, and is a Node program itself.
+func dotenvx(f *finder, words []word) ([]word, error) {
+	words, err := secretsBehindDashes(f, words)
+	if err == nil {
+		err = inNode(f, "dotenvx")
+	}
+	return words, err
+}
+
+// inNode: a launcher that is a Node program gets the container's NODE_OPTIONS, and the port of an inspector in it.
+func inNode(f *finder, name string) error {
+	if strings.Contains(f.in.Env["NODE_OPTIONS"], "--inspect") {
+		return refuse(LauncherImplicit, "%s is a Node program itself, which takes the port of the inspector in NODE_OPTIONS", name)
+	}
+	f.assign("NODE_OPTIONS", Assignment{})
+	return nil
 }
 
 // pythonPath: they put a sitecustomize of their own on PYTHONPATH.
@@ -535,7 +556,6 @@ func pythonPath(f *finder, words []word) ([]word, error) {
 // secretsBehindDashes: they bring variables, and what stands behind "--" runs.
 func secretsBehindDashes(f *finder, words []word) ([]word, error) {
 	f.forget()
-	f.assign("NODE_OPTIONS", Assignment{}) // dotenvx is a Node program
 	rest, err := behindDashes(f, words)
 	if rest == nil && err == nil {
 		return nil, refuse(LauncherNotFollowed, "what it starts cannot be told without a \"--\" in front of it")
