@@ -53,7 +53,7 @@ func checkedMain() {
 // transforms says whether the program is called without a subcommand.
 func transforms(args []string) bool {
 	return !slices.ContainsFunc(args, func(a string) bool {
-		return slices.Contains([]string{"lock", "inspect", "version", "completion", "watch", "help", "--version", "--help", "-h"}, a)
+		return slices.Contains([]string{"lock", "inspect", "version", "completion", "watch", "help", "--version", "--help", "-h", "--diff"}, a)
 	})
 }
 

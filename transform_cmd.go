@@ -24,7 +24,7 @@ import (
 func newTransform(in io.Reader, out, errw io.Writer) *cobra.Command {
 	var files []string
 	var report string
-	var quiet bool
+	var quiet, diff bool
 	cmd := &cobra.Command{
 		Short: "Make rendered Kubernetes manifests debuggable",
 		Long: `debuggable reads Kubernetes manifests, finds out from the image configuration of each container which language
@@ -35,6 +35,9 @@ A ResourceList on standard input makes it a KRM function; any other YAML or JSON
 on standard error. What cannot be made debuggable for certain stays as it is, and a result says why.`,
 		Example: `  # between rendering and applying
   kustomize build overlays/dev | debuggable | kubectl apply -f -
+
+  # what would change
+  debuggable -f k8s/ --diff
 
   # files and folders, with image configurations from a lock file, without any network connection
   debuggable -f k8s/ --image-configs images.lock.yaml --offline
@@ -49,6 +52,7 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 	flags := functionconfig.AddFlags(cmd.Flags())
 	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "file or folder with manifests at `PATH`, - for standard input; repeatable (default: standard input)")
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "report warnings and errors alone")
+	cmd.Flags().BoolVar(&diff, "diff", false, "print a unified diff of the edits instead of the manifests")
 	cmd.Flags().StringVar(&report, "report", "text", "`FORMAT` of the results on standard error: text, or json for one result a line")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if report != "text" && report != "json" {
@@ -60,6 +64,9 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		set, err := readManifests(cmd.Context(), files, in)
 		if err != nil {
 			return err
+		}
+		if diff && set.Function {
+			return usageError{errors.New("--diff wants manifests: a ResourceList has to come out as one")}
 		}
 		results, outside, err := transformSet(cmd.Context(), set, files, flags)
 		if stop := interrupted(cmd.Context()); stop != nil {
@@ -89,6 +96,9 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 				fmt.Fprintln(errw, "debuggable: nothing was written, because of the errors above")
 			}
 			return errReported
+		}
+		if diff {
+			return writeDiff(out, set)
 		}
 		if err := set.Write(out, results); err != nil {
 			return err
