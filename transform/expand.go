@@ -32,6 +32,7 @@ func expandAt(raw string, lookup func(name string, at int) (string, bool)) (text
 		}
 		b.WriteString(raw[from:to])
 	}
+	last := strings.LastIndexByte(raw, ')') // what opens behind it has no end: it is not searched for each time
 	for i := 0; i < len(raw); {
 		next := strings.IndexByte(raw[i:], '$')
 		if next < 0 || i+next+1 == len(raw) {
@@ -46,12 +47,12 @@ func expandAt(raw string, lookup func(name string, at int) (string, bool)) (text
 			b.WriteByte('$')
 			i += 2
 		case '(':
-			end := strings.IndexByte(raw[i:], ')')
-			if end < 0 {
+			if i > last {
 				take(i, i+2)
 				i += 2
 				continue
 			}
+			end := strings.IndexByte(raw[i:], ')')
 			if value, ok := lookup(raw[i+2:i+end], b.Len()); ok {
 				b.WriteString(value)
 			} else {

@@ -166,6 +166,10 @@ func (d decoded) fields() (fields []string, starts []int) {
 // decode finds a word's value. With split, unquoted variables may become any number of words.
 func (s *script) decode(w *syntax.Word, split bool) decoded {
 	d := decoded{unknown: -1, ends: map[int]int{}}
+	if !s.budget.take(1) {
+		d.unknown = 0
+		return d
+	}
 	s.parts(&d, w.Parts, false, split)
 	for i, u := range d.units {
 		if split && u.split && strings.IndexByte("*?[\\", u.b) >= 0 {
@@ -225,6 +229,10 @@ func (s *script) parts(d *decoded, parts []syntax.WordPart, quoted, split bool) 
 				d.source(raw, from)
 				continue
 			}
+			if !s.budget.take(len(v)) {
+				d.lose(len(d.units))
+				return
+			}
 			for k := range len(v) {
 				d.units = append(d.units, unit{b: v[k], pos: -1, split: !quoted && split})
 			}
@@ -247,13 +255,13 @@ func (s *script) parts(d *decoded, parts []syntax.WordPart, quoted, split bool) 
 
 // mayBeList says whether an expansion may be several words even within quotes.
 func mayBeList(p *syntax.ParamExp) bool {
-	if p.Param == nil || p.Param.Value == "@" || p.Index != nil || p.Excl {
-		return true
+	own := func(p *syntax.ParamExp) bool {
+		return p.Param == nil || p.Param.Value == "@" || p.Index != nil || p.Excl
 	}
-	list := false
+	list := own(p)
 	if p.Exp != nil && p.Exp.Word != nil {
 		syntax.Walk(p.Exp.Word, func(n syntax.Node) bool {
-			if q, ok := n.(*syntax.ParamExp); ok && mayBeList(q) {
+			if q, ok := n.(*syntax.ParamExp); ok && own(q) {
 				list = true
 			}
 			return true

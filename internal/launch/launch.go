@@ -159,7 +159,7 @@ type Edit struct {
 func Find(in Input) (Found, error) {
 	f := finder{
 		in: in, vars: map[string]value{}, assigned: map[string]Assignment{}, references: map[string]bool{},
-		dirKnown: true, dir: in.WorkingDir, line: in.Argv,
+		dirKnown: true, dir: in.WorkingDir, line: in.Argv, budget: &budget{},
 	}
 	for name, text := range in.Env {
 		f.vars[name] = value{text: text, known: true}
@@ -171,7 +171,11 @@ func Find(in Input) (Found, error) {
 		return Found{}, refuse(NoCommand, "there is no command to run")
 	}
 	words, end := argvWords(in.Argv, in.UnknownFrom)
-	return f.follow(words, end, 0)
+	found, err := f.follow(words, end, 0)
+	if f.budget.used > maxCost {
+		return Found{}, refuse(TooDeep, "the words of its scripts come to more than is looked at")
+	}
+	return found, err
 }
 
 // Insert returns the edits that put words in front of Argv[Before] for each insertion (Before == len(Argv): behind the last
@@ -377,6 +381,7 @@ type finder struct {
 	noInsert   *runtimes.Refusal
 	noFront    *runtimes.Refusal
 	checks     []func(string) bool
+	budget     *budget
 }
 
 // clone copies what a walk changes, so that a script can be read in two dialects.
@@ -410,6 +415,9 @@ func (f *finder) follow(words []word, end place, depth int) (Found, error) {
 		}
 		if first.text == "" {
 			return Found{}, refuse(NoCommand, "the command's first word is empty")
+		}
+		if strings.HasSuffix(first.text, "/") {
+			return Found{}, refuse(NoCommand, "the command %s names a directory", quote(first.text))
 		}
 		name := path.Base(first.text)
 		if depth == 0 {

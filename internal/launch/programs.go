@@ -58,7 +58,7 @@ func behind(argv []string) []string {
 		return nil
 	}
 	words, _ := argvWords(argv, nil)
-	f := finder{in: Input{Argv: argv}, vars: map[string]value{}, assigned: map[string]Assignment{}, references: map[string]bool{}}
+	f := finder{in: Input{Argv: argv}, vars: map[string]value{}, assigned: map[string]Assignment{}, references: map[string]bool{}, budget: &budget{}}
 	rest, err := l.unwrap(&f, words)
 	if err != nil {
 		return nil
@@ -96,7 +96,7 @@ func shellCommand(argv []string) (text string, ok bool) {
 
 // script adds the programs of a script; it reports whether it could read it.
 func (p *programs) script(text string, depth int) bool {
-	if p.scripts++; p.scripts > maxShells || len(text) > maxScript || depth > maxDepth {
+	if p.scripts++; p.scripts > maxShells || len(text) > maxScript || nested(text) || depth > maxDepth {
 		return false
 	}
 	for _, lang := range []syntax.LangVariant{syntax.LangBash, syntax.LangPOSIX} {
@@ -104,7 +104,7 @@ func (p *programs) script(text string, depth int) bool {
 		if err != nil {
 			continue
 		}
-		f := &finder{vars: map[string]value{}, assigned: map[string]Assignment{}, references: map[string]bool{}}
+		f := &finder{vars: map[string]value{}, assigned: map[string]Assignment{}, references: map[string]bool{}, budget: &budget{}}
 		s := &script{finder: f, src: text, file: file, lang: lang, unknown: len(text), functions: map[string]bool{}, unexported: map[string]bool{}}
 		syntax.Walk(file, func(n syntax.Node) bool {
 			if decl, ok := n.(*syntax.FuncDecl); ok && decl.Name != nil {

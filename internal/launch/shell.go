@@ -2,6 +2,7 @@ package launch
 
 import (
 	"errors"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ type invocation struct {
 
 // shell follows a shell's command line. words[0] is the shell.
 func (f *finder) shell(words []word, end place, depth int) (Found, error) {
-	name := words[0].text[strings.LastIndexByte(words[0].text, '/')+1:]
+	name := path.Base(words[0].text)
 	bash := name == "bash"
 	command, login := false, false
 	rest := words[1:]
@@ -143,6 +144,8 @@ func (f *finder) script(inv invocation, depth int) (Found, error) {
 	switch {
 	case len(text) > maxScript:
 		return Found{}, refuse(ShellSyntax, "the script for %s is too long", inv.via)
+	case nested(text):
+		return Found{}, refuse(TooDeep, "the script for %s may be nested too deep", inv.via)
 	case strings.ContainsAny(text, "\r\x00"):
 		return Found{}, refuse(ShellSyntax, "the script for %s has carriage returns or NUL bytes", inv.via)
 	case (len(text)-len(strings.TrimRight(text, "\\")))%2 == 1:
