@@ -1,14 +1,20 @@
 package launch
 
-import "strings"
+import (
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
 
 // Bounds of what one container's scripts may cost. The parser recurses for each level, and nothing recovers from a
-// stack overflow, so nesting is bounded on the text: how many brackets are open at once, and how many constructs open
-// at all, since brackets in quotes and comments may hide how deep others are.
+// stack overflow, so the text alone already says whether it is parsed: by how many brackets are open at once, and by how
+// many constructs open at all, since a text's quotes and comments may hide how deep it is. How deep it is for certain is
+// seen once it is parsed.
 const (
-	maxCost    = 2 << 20 // words looked at and bytes that variables put into them
+	maxCost    = 2 << 20 // words looked at, bytes that variables put into them, and steps whose cost grows with others
 	maxNesting = 256
-	maxOpeners = 4096
+	maxOpen    = 2048 // brackets, of which quotes and comments may have any number
+	maxOpeners = 1 << 14 // a document of JSON within a script has thousands
 	maxSigns   = 1 << 15 // signs that nest in arithmetic and tests
 )
 
@@ -39,7 +45,7 @@ func nested(text string) bool {
 		case '-', '+', '!', '~', '*', '?', '=', '[':
 			signs++
 		}
-		if depth > maxNesting || openers > maxOpeners {
+		if depth > maxOpen || openers > maxOpeners {
 			return true
 		}
 	}
@@ -55,4 +61,44 @@ func nested(text string) bool {
 		}
 	}
 	return false
+}
+
+// parse reads a script. A script that is nested too deep is a refusal; every other error is one of syntax.
+func parse(text string, lang syntax.LangVariant) (*syntax.File, error) {
+	file, err := syntax.NewParser(syntax.Variant(lang)).Parse(strings.NewReader(text), "")
+	if err != nil {
+		return nil, err
+	}
+	if deep(file) {
+		return nil, refuse(TooDeep, "a script is nested more than %d levels deep", maxNesting)
+	}
+	return file, nil
+}
+
+// deep reports whether constructs stand one in another beyond what is looked at. Lists (a && b && …) and elif nest in
+// the syntax tree too, but not for their reader.
+func deep(file *syntax.File) bool {
+	depth, deepest := 0, 0
+	var open []bool // whether the nodes that the walk is in count
+	syntax.Walk(file, func(n syntax.Node) bool {
+		if n == nil {
+			if open[len(open)-1] {
+				depth--
+			}
+			open = open[:len(open)-1]
+			return true
+		}
+		counts := false
+		switch n.(type) {
+		case *syntax.Subshell, *syntax.Block, *syntax.CmdSubst, *syntax.ProcSubst, *syntax.ParamExp, *syntax.ArithmExp,
+			*syntax.ParenArithm, *syntax.ParenTest, *syntax.TimeClause, *syntax.FuncDecl, *syntax.WhileClause,
+			*syntax.ForClause, *syntax.CaseClause:
+			counts = true
+			depth++
+			deepest = max(deepest, depth)
+		}
+		open = append(open, counts)
+		return true
+	})
+	return deepest > maxNesting
 }

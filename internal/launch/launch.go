@@ -501,7 +501,8 @@ func (f *finder) assign(name string, a Assignment) {
 	} else if a.Keeps && f.cleared {
 		a.Keeps = false
 	}
-	if old := f.assigned[name]; !a.Known {
+	// What a variable may hold grows with each step, so that each costs more than the last.
+	if old := f.assigned[name]; !a.Known && f.budget.take((len(old.Value)+len(old.Text)+len(a.Text))/16) {
 		a.Text = strings.TrimSpace(old.Value + old.Text + " " + a.Text)
 	}
 	f.assigned[name] = a

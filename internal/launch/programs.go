@@ -100,7 +100,7 @@ func (p *programs) script(text string, depth int) bool {
 		return false
 	}
 	for _, lang := range []syntax.LangVariant{syntax.LangBash, syntax.LangPOSIX} {
-		file, err := syntax.NewParser(syntax.Variant(lang)).Parse(strings.NewReader(text), "")
+		file, err := parse(text, lang)
 		if err != nil {
 			continue
 		}

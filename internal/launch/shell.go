@@ -156,7 +156,10 @@ func (f *finder) script(inv invocation, depth int) (Found, error) {
 	var found []Found
 	var errs []error
 	for _, lang := range inv.langs {
-		file, err := syntax.NewParser(syntax.Variant(lang)).Parse(strings.NewReader(text), "")
+		file, err := parse(text, lang)
+		if r := (*runtimes.Refusal)(nil); errors.As(err, &r) {
+			return Found{}, err
+		}
 		if err != nil {
 			errs = append(errs, refuse(ShellSyntax, "the script for %s cannot be parsed: %v", inv.via, err))
 			continue
