@@ -22,6 +22,7 @@ type environment struct {
 	likely    map[string]string // values of unknown ones, going by objects among the items
 	sourced   map[string]bool   // what envFrom sets from objects among the items
 	opaque    []opaqueSource    // envFrom sources that are not among the items
+	expanded  *expanding        // what references in values and words have come to
 }
 
 // opaqueSource is an envFrom source of which nothing is known but what its variables' names begin with.
@@ -101,7 +102,8 @@ func namespace(node *yaml.Node) string { return text(get(node, "metadata", "name
 
 // environment works out a container's environment.
 func (c *Container) environment(cfg image.Config, known sources) environment {
-	e := environment{image: map[string]string{}, container: map[string]string{}, unknown: map[string]bool{}, likely: map[string]string{}, sourced: map[string]bool{}}
+	e := environment{image: map[string]string{}, container: map[string]string{}, unknown: map[string]bool{}, likely: map[string]string{}, sourced: map[string]bool{},
+		expanded: &expanding{}}
 	for _, kv := range cfg.Env {
 		name, value, _ := strings.Cut(kv, "=")
 		e.image[name] = value
@@ -134,7 +136,7 @@ func (c *Container) environment(cfg image.Config, known sources) environment {
 			continue
 		}
 		if raw := text(get(entry, "value")); raw != "" || get(entry, "valueFrom") == nil {
-			value, _ := expand(raw, e.lookup)
+			value, _ := e.expanded.expand(raw, e, func(string, int) {})
 			e.container[name] = value
 			delete(e.unknown, name)
 			delete(e.likely, name)

@@ -67,6 +67,28 @@ func expandAt(raw string, lookup func(name string, at int) (string, bool)) (text
 	return b.String(), segments
 }
 
+// maxExpanded bounds what references may make of a container's values and words, in bytes. Linux gives a process 2 MiB of
+// words and variables by default, and never more than 6 (execve(2)), so that what comes to more does not start.
+const maxExpanded = 6 << 20
+
+// expanding counts what references in a container's values and words have come to.
+type expanding struct{ size int }
+
+// expand resolves the references in raw within the bound; beyond it raw stays as it is.
+func (x *expanding) expand(raw string, e environment, seen func(name string, at int)) (text string, segments []segment) {
+	references(raw, func(name string) { x.size += len(e.container[name]) })
+	if x.tooMuch() {
+		return raw, []segment{{0, 0, len(raw)}}
+	}
+	return expandAt(raw, func(name string, at int) (string, bool) {
+		seen(name, at)
+		return e.lookup(name)
+	})
+}
+
+// tooMuch reports whether the references have come to more than is looked at.
+func (x *expanding) tooMuch() bool { return x.size > maxExpanded }
+
 // references calls found for each name that raw refers to.
 func references(raw string, found func(name string)) {
 	expand(raw, func(name string) (string, bool) { found(name); return "", false })

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -168,4 +169,28 @@ func FuzzExpansion(f *testing.F) {
 			checkExpansion(t, s)
 		}
 	})
+}
+
+// TestExpansionIsBounded: what many references come to is counted before it is made, and a reference without an end is
+// looked for once.
+func TestExpansionIsBounded(t *testing.T) {
+	long := strings.Repeat("x", 1<<16)
+	e := environment{container: map[string]string{"A": long}, expanded: &expanding{}}
+	for range 2 {
+		if text, _ := e.expanded.expand(strings.Repeat("$(A)", 1000), e, func(string, int) {}); len(text) != 4000 || !e.expanded.tooMuch() {
+			t.Errorf("65 MB of references become %d bytes", len(text))
+		}
+	}
+	e.expanded = &expanding{}
+	if text, _ := e.expanded.expand(strings.Repeat("$(A)", 60), e, func(string, int) {}); len(text) != 60*len(long) || e.expanded.tooMuch() {
+		t.Errorf("4 MB of references become %d bytes", len(text))
+	}
+	open := strings.Repeat("$(", 2<<20)
+	start := time.Now()
+	if text, _ := expand(open, e.lookup); text != open {
+		t.Error("references without an end do not stay")
+	}
+	if took := time.Since(start); took > 20*time.Second { // it was hours
+		t.Errorf("references without an end took %v", took)
+	}
 }

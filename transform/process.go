@@ -49,14 +49,17 @@ func (c *Container) commandLine(cfg image.Config, e environment) (commandLine, e
 				return l, &runtimes.Refusal{Reason: InvalidField, Message: notAString(fmt.Sprintf("%s[%d]", p.field, i), n)}
 			}
 			w := word{raw: n.Value, node: n, unknown: -1}
-			w.text, w.segments = expandAt(n.Value, func(name string, at int) (string, bool) {
+			w.text, w.segments = e.expanded.expand(n.Value, e, func(name string, at int) {
 				if w.unknown < 0 && e.unknown[name] {
 					w.unknown = at
 				}
-				return e.lookup(name)
 			})
 			p.words = append(p.words, w)
 		}
+	}
+	if e.expanded.tooMuch() {
+		return l, &runtimes.Refusal{Reason: TooLarge, Message: fmt.Sprintf(
+			"its variables, command and args come to more than %d MiB once their references are resolved", maxExpanded>>20)}
 	}
 	if l.command.node == nil {
 		l.command.words = imageWords(cfg.Entrypoint)

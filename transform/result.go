@@ -40,6 +40,7 @@ const (
 	PortShared          = "PortShared"          // two containers of a pod have their debuggers on one port
 	TightStorage        = "TightStorage"        // the support files may not fit into the pod's ephemeral-storage limit
 	InvalidField        = "InvalidField"        // a field is not what Kubernetes expects there
+	TooLarge            = "TooLarge"            // variables and words come to more than a process can be started with
 	BadAnnotation       = "BadAnnotation"       // an annotation's value makes no sense
 	AnnotationRenamed   = "AnnotationRenamed"   // an annotation was written out under its valid name
 	UnknownContainer    = "UnknownContainer"    // an annotation names a container that the pod does not have

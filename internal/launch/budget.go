@@ -13,7 +13,7 @@ import (
 const (
 	maxCost    = 2 << 20 // words looked at, bytes that variables put into them, and steps whose cost grows with others
 	maxNesting = 256
-	maxOpen    = 2048 // brackets, of which quotes and comments may have any number
+	maxOpen    = 2048    // brackets, of which quotes and comments may have any number
 	maxOpeners = 1 << 14 // a document of JSON within a script has thousands
 	maxSigns   = 1 << 15 // signs that nest in arithmetic and tests
 )

@@ -488,7 +488,7 @@ func (f *finder) chdir(to string, known bool) {
 		f.dirKnown = false
 	case path.IsAbs(to):
 		f.dir, f.dirKnown = path.Clean(to), true
-	case f.dirKnown:
+	case f.dirKnown && f.budget.take(len(f.dir)/16): // each step costs more than the last
 		f.dir = path.Join("/", f.dir, to)
 	}
 }
