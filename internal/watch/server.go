@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -68,6 +69,9 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes: 64 << 10,
 		ErrorLog:       log.New(io.Discard, "", 0), // what clients do wrong is theirs to report
 	}
+	hs.Protocols = new(http.Protocols)
+	hs.Protocols.SetHTTP1(true)
+	hs.Protocols.SetUnencryptedHTTP2(true) // for gRPC
 	failed := make(chan error, 1)
 	go func() { failed <- hs.Serve(netutil.LimitListener(l, maxConnections)) }()
 	select {
@@ -85,6 +89,7 @@ func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v1/events", getOnly(s.events))
 	mux.HandleFunc("/v1/state", getOnly(s.state))
+	s.handleGRPC(mux)
 	places := make(chan struct{}, maxRequests)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
@@ -153,9 +158,11 @@ type streamEnd struct {
 	} `json:"error"`
 }
 
+var errMissed = errors.New("read too slowly, so that events were missed: get the state (/v1/state) and connect again")
+
 func missedEvents() []byte {
 	var end streamEnd
-	end.Error.Message = "read too slowly, so that events were missed: get /v1/state and connect again"
+	end.Error.Message = errMissed.Error()
 	return encodeLine(end)
 }
 

@@ -68,7 +68,7 @@ func TestServerRequests(t *testing.T) {
 		"another path":         {"GET /v1/secrets HTTP/1.1\r\nHost: HOST\r\n\r\n", "404", ""},
 		"the root":             {"GET / HTTP/1.1\r\nHost: HOST\r\n\r\n", "404", ""},
 		"a longer path":        {"GET /v1/state/x HTTP/1.1\r\nHost: HOST\r\n\r\n", "404", ""},
-		"no HTTP":              {"\x16\x03\x01\x02\x00\r\n\r\n", "400", ""},
+		"no HTTP":              {"\x16\x03\x01\x02\x00 longer than HTTP/2 preface\r\n\r\n", "400", ""},
 		"headers without end":  {"GET /v1/state HTTP/1.1\r\nHost: HOST\r\nX: " + strings.Repeat("x", 100<<10) + "\r\n\r\n", "431", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
