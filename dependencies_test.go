@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// TestKubernetesClient keeps the Kubernetes client to `debuggable watch`: a function starts once for each package that it is run
-// on, and goes into a small image, which is built with the tag nowatch.
-func TestKubernetesClient(t *testing.T) {
-	client := regexp.MustCompile(`^k8s\.io/(client-go|api)/`)
+// TestWatchDependencies keeps the Kubernetes client and the gRPC server to `debuggable watch`: a function starts once for each package
+// that it is run on, and goes into a small image, which is built with the tag nowatch.
+func TestWatchDependencies(t *testing.T) {
+	client := regexp.MustCompile(`^k8s\.io/(client-go|api)/|^connectrpc\.com/`)
 	packages := strings.Fields(goList(t, "./..."))
 	if !slices.Contains(packages, "debuggable.dev/debuggable/transform") {
 		t.Fatalf("packages %v: these are not all", packages)
@@ -26,8 +26,13 @@ func TestKubernetesClient(t *testing.T) {
 	forbid(t, client, "-deps", "-tags", "nowatch", ".")
 	// The typed clients and the informers made for them cost 10 MB, and time at each start.
 	forbid(t, regexp.MustCompile(`^k8s\.io/client-go/(kubernetes|informers)(/typed/|$)`), "-deps", ".")
-	if !slices.ContainsFunc(strings.Fields(goList(t, "-deps", ".")), client.MatchString) {
-		t.Error("with watch the program does not depend on the client either: this test would notice nothing")
+	// grpc-go costs 10 MB.
+	forbid(t, regexp.MustCompile(`^google\.golang\.org/grpc(/|$)`), "-deps", ".")
+	linked := strings.Fields(goList(t, "-deps", "."))
+	for _, pkg := range []string{"k8s.io/client-go/rest", "connectrpc.com/connect"} {
+		if !slices.Contains(linked, pkg) {
+			t.Errorf("with watch the program does not depend on %s either: this test would notice nothing", pkg)
+		}
 	}
 }
 

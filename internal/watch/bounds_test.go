@@ -52,7 +52,8 @@ func TestReadersShareTheHistory(t *testing.T) {
 	for range 1000 {
 		h.publishTerminated(h.publishStarted(testContainer("1")))
 	}
-	if n := testing.AllocsPerRun(100, func() { h.since(0); h.stateLine() }); n > 0 {
+	h.encodedState("a", func(state) []byte { return nil })
+	if n := testing.AllocsPerRun(100, func() { h.since(0); h.stateLine(); h.encodedState("a", nil) }); n > 0 {
 		t.Errorf("%v allocations for a reader", n)
 	}
 	records, _, _ := h.since(0)
@@ -74,6 +75,11 @@ func TestStateLine(t *testing.T) {
 		t.Helper()
 		if got, want := h.stateLine(), encodeLine(h.state()); !bytes.Equal(got, want) {
 			t.Errorf("%s: %s, want %s", what, got, want)
+		}
+		n := v1Numbers()
+		got := h.encodedState(n.service, func(s state) []byte { return n.state(s) })
+		if want := n.state(h.state()); !bytes.Equal(got, want) {
+			t.Errorf("%s: %x, want %x", what, got, want)
 		}
 	}
 	check("nothing")

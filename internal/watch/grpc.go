@@ -137,6 +137,12 @@ func (codec) Marshal(v any) ([]byte, error) {
 	return *m, nil
 }
 
+// MarshalAppend keeps connect from taking a message's own bytes, which others share, for its pool of buffers to write in.
+func (c codec) MarshalAppend(b []byte, v any) ([]byte, error) {
+	m, err := c.Marshal(v)
+	return append(b, m...), err
+}
+
 func (codec) Unmarshal([]byte, any) error { return nil }
 
 // handleGRPC adds the services to mux.
@@ -151,7 +157,7 @@ func (s *server) handleGRPC(mux *http.ServeMux) {
 		}
 		handle("GetState", connect.NewUnaryHandler("/"+n.service+"/GetState",
 			func(context.Context, *connect.Request[message]) (*connect.Response[message], error) {
-				m := n.state(s.hub.state())
+				m := message(s.hub.encodedState(n.service, func(s state) []byte { return n.state(s) }))
 				return connect.NewResponse(&m), nil
 			}, options...))
 		handle("Events", connect.NewServerStreamHandler("/"+n.service+"/Events",
@@ -161,6 +167,7 @@ func (s *server) handleGRPC(mux *http.ServeMux) {
 		if n == v1Numbers() {
 			handle("EventLog", connect.NewBidiStreamHandler("/"+n.service+"/EventLog",
 				func(ctx context.Context, stream *connect.BidiStream[message, message]) error {
+					// As with Skaffold, what the client sends is not read.
 					return s.send(ctx, n, stream.Send)
 				}, options...))
 		}

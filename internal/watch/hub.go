@@ -25,8 +25,8 @@ type hub struct {
 	runs    []*run
 	lastRun runID
 	changed chan struct{} // closed and replaced at each publication
-	// line is the state as JSON, for all who ask for it; nil when something has changed since.
-	line []byte
+	// encodings are the state in each form that was asked for since it changed.
+	encodings map[string][]byte
 }
 
 // record is one published event.
@@ -88,7 +88,7 @@ func (h *hub) publishForward(id runID, e portEvent, again bool) {
 		return
 	}
 	h.runs[i].forwards[e.LocalPort] = e
-	h.line = nil
+	h.encodings = nil
 	if again {
 		return
 	}
@@ -102,7 +102,7 @@ func (h *hub) endForward(id runID, localPort int) {
 	defer h.mu.Unlock()
 	if i := h.find(id); i >= 0 {
 		delete(h.runs[i].forwards, localPort)
-		h.line = nil
+		h.encodings = nil
 	}
 }
 
@@ -112,7 +112,7 @@ func (h *hub) find(id runID) int {
 
 func (h *hub) append(id runID, e event) {
 	h.last++
-	h.line = nil
+	h.encodings = nil
 	at := h.now()
 	r := record{number: h.last, run: id, at: at, event: e, json: e.encode(at)}
 	h.records = append(h.records, r)
@@ -185,12 +185,23 @@ func (h *hub) state() state {
 
 // stateLine returns the state as a line of JSON, which its readers share and do not change.
 func (h *hub) stateLine() []byte {
+	return h.encodedState("json", func(s state) []byte { return encodeLine(s) })
+}
+
+// encodedState returns the state in the form that encode gives it, of the given name. It is made once for all who ask for it until
+// something changes; they share it and do not change it.
+func (h *hub) encodedState(form string, encode func(state) []byte) []byte {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.line == nil {
-		h.line = encodeLine(h.stateNow())
+	if encoded, ok := h.encodings[form]; ok {
+		return encoded
 	}
-	return h.line
+	if h.encodings == nil {
+		h.encodings = map[string][]byte{}
+	}
+	encoded := encode(h.stateNow())
+	h.encodings[form] = encoded
+	return encoded
 }
 
 func (h *hub) stateNow() state {
