@@ -28,6 +28,7 @@ func TestFirstSignal(t *testing.T) {
 		stall bool // stdout is a pipe that nobody reads
 	}{
 		"stdin":             {},
+		"-f <(slow)":        {args: []string{"-f", "/dev/fd/3"}},
 		"-f FIFO":           {args: []string{"-f", fifo}},
 		"lock -f FIFO":      {args: []string{"lock", "-f", fifo}},
 		"image-configs":     {args: []string{"-f", manifests, "--image-configs", fifo}},
@@ -52,6 +53,13 @@ func stopStalled(t *testing.T, signal os.Signal, stall bool, args ...string) {
 		t.Fatal(err)
 	}
 	defer in.Close()
+	slow, never, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	defer never.Close()
+	cmd.ExtraFiles = []*os.File{slow}
 	var out, errw bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errw
 	if stall {
