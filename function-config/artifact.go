@@ -120,6 +120,9 @@ func checkImagePattern(s string) error {
 		return fmt.Errorf("%s is not an image: it has a colon in its repository", fields.Quote(s))
 	case strings.HasSuffix(r.repository, ":") || strings.HasSuffix(s, ":") || strings.HasSuffix(s, "@"):
 		return fmt.Errorf("%s is not an image: its tag or digest is empty", fields.Quote(s))
+	case alternatives(s) > maxAlternatives:
+		return fmt.Errorf("%s has more than %d alternatives in its braces, all combined: write it as several artifacts",
+			fields.Quote(s), maxAlternatives)
 	case !doublestar.ValidatePattern(r.repository) || !doublestar.ValidatePattern(r.tag):
 		return fmt.Errorf("%s is not a valid pattern; look at its brackets and braces", fields.Quote(s))
 	}
@@ -129,6 +132,31 @@ func checkImagePattern(s string) error {
 		}
 	}
 	return nil
+}
+
+// maxAlternatives bounds the ways to read a pattern: each is tried where none matches.
+const maxAlternatives = 1024
+
+// alternatives counts the ways to choose one alternative of each pair of braces, up to a bit more than the bound. Braces
+// within braces and those that stand for themselves count as if they were apart.
+func alternatives(pattern string) int {
+	all := 1
+	var open []int // the alternatives of the braces that are open
+	for _, c := range pattern {
+		switch {
+		case c == '{':
+			open = append(open, 1)
+		case c == ',' && len(open) > 0:
+			open[len(open)-1]++
+		case c == '}' && len(open) > 0:
+			all *= open[len(open)-1]
+			open = open[:len(open)-1]
+		}
+		if all > maxAlternatives {
+			return all
+		}
+	}
+	return all
 }
 
 // readArtifact reads an element of artifacts, or of what has some of its fields, in a typed functionConfig.

@@ -140,3 +140,18 @@ func TestUnmatched(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// TestPatternsAreBounded: a pattern that would be tried in millions of ways is refused, one with long lists is not.
+func TestPatternsAreBounded(t *testing.T) {
+	for _, pattern := range []string{strings.Repeat("{a,aa}", 32), strings.Repeat("{*,**}", 24), strings.Repeat("{a,{b,c}}", 12)} {
+		if err := checkImagePattern(pattern); err == nil || !strings.Contains(err.Error(), "alternatives") {
+			t.Errorf("%s: %v", pattern, err)
+		}
+	}
+	long := "acme/{" + strings.Repeat("service,", 200) + "web}:{v1,v2,v3}"
+	for _, pattern := range []string{long, "**/{web,api}/{a,b}:*", "{a}" + strings.Repeat("{a}", 100)} {
+		if err := checkImagePattern(pattern); err != nil {
+			t.Errorf("%s: %v", pattern, err)
+		}
+	}
+}

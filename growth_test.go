@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// growth lists kinds of input by what makes them larger. Each came to cost more than its size, or might.
+func growth() map[string]func(n int) string {
+	pod := func(rest string) string {
+		return "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: c\n    image: node\n" + rest
+	}
+	env := func(first, each string) func(n int) string {
+		return func(n int) string {
+			var b strings.Builder
+			b.WriteString("    env:\n    - {name: A0, value: " + first + "}\n")
+			for i := 1; i < n; i++ {
+				fmt.Fprintf(&b, "    - {name: A%d, value: '%s'}\n", i, strings.ReplaceAll(each, "LAST", fmt.Sprintf("$(A%d)", i-1)))
+			}
+			return pod(b.String())
+		}
+	}
+	script := func(before, each, after string) func(n int) string {
+		return func(n int) string {
+			text := before + strings.Repeat(each, n) + strings.ReplaceAll(after, "CLOSE", strings.Repeat(")", n))
+			return pod("    command: [sh, -c, \"" + strings.NewReplacer("\\", "\\\\", "\"", "\\\"", "\n", "\\n").Replace(text) + "\"]\n")
+		}
+	}
+	repeated := func(field, text string) func(n int) string {
+		return func(n int) string { return pod(fmt.Sprintf(field, strings.Repeat(text, n))) }
+	}
+	return map[string]func(n int) string{
+		"variables that double":           env("x", "LASTLAST"),
+		"a value that grows":              env("x", "LASTy"),
+		"variables":                       env("x", "y"),
+		"references without an end":       repeated("    env: [{name: A, value: \"%s\"}]\n", "$("),
+		"references without an end, args": repeated("    args: [\"%s\"]\n", "$("),
+		"references":                      repeated("    env: [{name: A, value: abcdefgh}, {name: B, value: \"%s\"}]\n", "$(A)"),
+		"assignments that double":         script("a=x;", "a=$a$a;", "exec node a.js"),
+		"assignments that grow":           script("", "a=${a}xxxxxxxxxxxxxxxx;", "exec node a.js"),
+		"known assignments that grow":     script("a=x;", "a=${a}xxxxxxxxxxxxxxxx;", "exec node a.js"),
+		"directories":                     script("", "cd d\n", "exec node a.js"),
+		"time":                            script("", "time ", "node a.js"),
+		"open brackets":                   script("", "(", ""),
+		"open braces":                     script("", "{ ", ""),
+		"open substitutions":              script("", "$(", ""),
+		"substitutions":                   script("", "<(cat ", "x CLOSE\nexec node a.js"),
+		"arithmetic":                      script("x=", "$((1+", "1 CLOSE CLOSE\nexec node a.js"),
+		"defaults":                        script("node ", "${a:-", ""),
+		"lines":                           script("", "echo \"$A\"\n", "exec node a.js"),
+		"lists":                           script("", "true && ", "exec node a.js"),
+	}
+}
+
+// work runs the filter over an input, and returns how many bytes it allocated: unlike time, that is much the same each
+// time, and nothing that copies, expands or builds more than its input justifies goes without.
+func work(tb testing.TB, lock, input string) uint64 {
+	tb.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var errw bytes.Buffer
+	args := []string{"debuggable", "--offline", "--image-configs", lock}
+	if status := run(context.Background(), args, strings.NewReader(input), io.Discard, &errw); status != statusDone {
+		tb.Fatalf("exit status %d: %.500s", status, errw.String())
+	}
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+func growthLock(tb testing.TB) string {
+	tb.Helper()
+	lock := filepath.Join(tb.TempDir(), "lock.yaml")
+	text := "apiVersion: debuggable.dev/v1alpha1\nkind: ImageConfigs\nmetadata: {name: images}\n" +
+		"images:\n- image: node\n  config: {Entrypoint: [node, a.js], Env: [NODE_VERSION=20]}\n"
+	if err := os.WriteFile(lock, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return lock
+}
+
+// TestGrowth: twice the input is at most a bit more than twice the work, once what is the same for all inputs and what a
+// container's budget allows is taken away.
+func TestGrowth(t *testing.T) {
+	lock := growthLock(t)
+	const size, budget = 4096, 96 << 20
+	for name, input := range growth() {
+		t.Run(name, func(t *testing.T) {
+			small, large := work(t, lock, input(size)), work(t, lock, input(4*size))
+			t.Logf("%d kB, %d kB with four times as much", small>>10, large>>10)
+			// Per doubling 2.6, so for two of them 6.8.
+			if large > 64<<20 && float64(large) > 6.8*float64(small)+budget {
+				t.Errorf("%d kB of work become %d kB with four times the input", small>>10, large>>10)
+			}
+			if large > 1<<30 {
+				t.Errorf("%d MB of work", large>>20)
+			}
+		})
+	}
+}
+
+// BenchmarkGrowth doubles each input, to look at.
+func BenchmarkGrowth(b *testing.B) {
+	lock := growthLock(b)
+	for name, input := range growth() {
+		for _, n := range []int{1024, 2048, 4096, 8192, 16384} {
+			text := input(n)
+			b.Run(fmt.Sprintf("%s/n=%d", strings.ReplaceAll(name, " ", "-"), n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					work(b, lock, text)
+				}
+			})
+		}
+	}
+}
