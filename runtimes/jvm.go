@@ -105,6 +105,9 @@ func (j JVM) existing(p Process) (Plan, bool, error) {
 		if !server {
 			return Plan{}, true, &Refusal{"DebuggerDialsOut", fmt.Sprintf("the JVM's debug agent connects to a debugger by itself (%s): there is nothing to attach to", t)}
 		}
+		if own := p.Env["JPDA_OPTS"]; slices.Contains(strings.Fields(own), t) {
+			return Plan{}, true, &Refusal{"OtherDebugger", "JPDA_OPTS holds a debug agent, which only Tomcat uses, when it is told jpda: whether " + p.Argv[0] + " tells it is not known"}
+		}
 		return Plan{Existing: true, Ports: ports}, true, nil
 	}
 	return Plan{}, false, nil
