@@ -40,12 +40,12 @@ const (
 )
 
 // runtimes says what the services of Online Boutique are written in: https://github.com/GoogleCloudPlatform/microservices-demo.
-// redis-cart is none of them.
+// redis-cart is none of them; and emailservice, loadgenerator and recommendationservice run Python 3.14, for which the published support
+// image has no debugger.
 func runtimes() map[string]string {
 	return map[string]string{
-		"adservice": "jvm", "cartservice": "netcore", "checkoutservice": "go", "currencyservice": "nodejs", "emailservice": "python",
-		"frontend": "go", "loadgenerator": "python", "paymentservice": "nodejs", "productcatalogservice": "go",
-		"recommendationservice": "python", "shippingservice": "go",
+		"adservice": "jvm", "cartservice": "netcore", "checkoutservice": "go", "currencyservice": "nodejs", "frontend": "go",
+		"paymentservice": "nodejs", "productcatalogservice": "go", "shippingservice": "go",
 	}
 }
 
