@@ -82,6 +82,9 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		if !set.Function {
 			newReporter(errw, report, quiet).print(results)
 			if report == "text" && !quiet {
+				if len(set.Objects()) > 0 && len(results) == 0 && outside == 0 {
+					fmt.Fprintln(errw, "note     nothing to do: no document has a pod template that is known; workloads, in a functionConfig, tells further kinds")
+				}
 				noteLocal(errw, set)
 			}
 		} else {
