@@ -13,6 +13,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/terminal"
+	"debuggable.dev/debuggable/transform"
 )
 
 // reporter prints results for people, as aligned lines, or for programs, as JSON lines.
@@ -31,7 +32,7 @@ func (r reporter) print(results fn.Results) {
 	// A name has at most 63 or 253 characters; what Kubernetes would refuse must not pad every other row.
 	longest := [3]int{100, 63, 4000}
 	var rows [][3]string // workload, container, message
-	var severities []fn.Severity
+	var marks []mark
 	var widths [2]int
 	for _, result := range results {
 		if r.quiet && result.Severity == fn.Info {
@@ -49,10 +50,10 @@ func (r reporter) print(results fn.Results) {
 		for i := range widths {
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
 		}
-		rows, severities = append(rows, row), append(severities, result.Severity)
+		rows, marks = append(rows, row), append(marks, markOf(result))
 	}
 	for i, row := range rows {
-		fmt.Fprintf(r.w, "%s  %s  %s  %s\n", r.mark(severities[i]), pad(row[0], widths[0]), pad(row[1], widths[1]), row[2])
+		fmt.Fprintf(r.w, "%s  %s  %s  %s\n", r.mark(marks[i]), pad(row[0], widths[0]), pad(row[1], widths[1]), row[2])
 	}
 }
 
@@ -69,21 +70,33 @@ func writeJSON(w io.Writer, value any, indent string) error {
 	return err
 }
 
-// mark is the severity, coloured on a terminal.
-func (r reporter) mark(s fn.Severity) string {
-	word, attribute := "ok     ", color.FgGreen
-	switch s {
-	case fn.Warning:
-		word, attribute = "warning", color.FgYellow
-	case fn.Error:
-		word, attribute = "error  ", color.FgRed
+// mark is the word in front of a line, and its colour.
+type mark struct {
+	word      string
+	attribute color.Attribute
+}
+
+// markOf says what kind of result it is.
+func markOf(r *fn.Result) mark {
+	switch {
+	case r.Severity == fn.Warning:
+		return mark{"warning", color.FgYellow}
+	case r.Severity == fn.Error:
+		return mark{"error  ", color.FgRed}
+	case r.Tags["reason"] == transform.KnownOther: // neither done nor a fault
+		return mark{"info   ", color.Reset}
 	}
+	return mark{"ok     ", color.FgGreen}
+}
+
+// mark writes a mark, coloured on a terminal.
+func (r reporter) mark(m mark) string {
 	if !r.color {
-		return word
+		return m.word
 	}
-	c := color.New(attribute)
+	c := color.New(m.attribute)
 	c.EnableColor()
-	return c.Sprint(word)
+	return c.Sprint(m.word)
 }
 
 // workload names the object that a result is about.

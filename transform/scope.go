@@ -330,6 +330,15 @@ func severity(cfg functionconfig.Config) fn.Severity {
 	return fn.Warning
 }
 
+// severity is how bad it is that a container stays as it is for a reason. That redis is none of the runtimes is as it should be,
+// unless the user means that very container and wants to know for certain.
+func (c *containerScope) severity(cfg functionconfig.Config, err error) fn.Severity {
+	if reasonOf(err) == KnownOther && !(cfg.Strict && c.chosen) {
+		return fn.Info
+	}
+	return severity(cfg)
+}
+
 // imageProblem words a failure to resolve an image.
 func imageProblem(err error) error {
 	var refusal *runtimes.Refusal

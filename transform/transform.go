@@ -351,7 +351,8 @@ func (s *Scope) options(p *podScope) runtimes.Options {
 func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host portSet) (fn.Results, bool) {
 	outcomes := make([]fn.Results, len(p.containers))
 	refuse := func(i int, runtime string, err error) {
-		outcomes[i] = fn.Results{p.containers[i].refusal(severity(s.cfg), runtime, err)}
+		c := p.containers[i]
+		outcomes[i] = fn.Results{c.refusal(c.severity(s.cfg, err), runtime, err)}
 	}
 	used, onHost := s.takenPorts(p, images), p.pod.onHostNetwork()
 	options := s.options(p)
