@@ -258,7 +258,7 @@ func TestReaderFallsBehind(t *testing.T) {
 	if err := lines.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"error":{"message":"read too slowly, so that events were missed: get /v1/state and connect again"}}`; last != want {
+	if want := `{"error":{"message":"read too slowly, so that events were missed: get the state (/v1/state) and connect again"}}`; last != want {
 		t.Errorf("the last line is %s", last)
 	}
 }
