@@ -33,7 +33,7 @@ func TestFirstSignal(t *testing.T) {
 		"lock -f FIFO":      {args: []string{"lock", "-f", fifo}},
 		"image-configs":     {args: []string{"-f", manifests, "--image-configs", fifo}},
 		"inspect":           {args: []string{"inspect", "a", "--offline", "--image-configs", fifo}},
-		"stdout that waits": {args: []string{"-f", manifests, "--offline"}, stall: true},
+		"stdout that waits": {args: []string{"-f", manifests, "--offline", "--quiet"}, stall: true},
 	} {
 		for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 			t.Run(name+" "+signal.String(), func(t *testing.T) {
