@@ -51,7 +51,8 @@ func TestConnectionsOfThisMachine(t *testing.T) {
 		port := l.Addr().(*net.TCPAddr).Port
 		expect := func(want int) {
 			t.Helper()
-			got, err := -1, error(nil)
+			var err error
+			got := -1
 			for end := time.Now().Add(patience); got != want && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 				if got, err = connections(os.DirFS("/proc/self/net"), port); err != nil {
 					t.Fatal(err)
