@@ -57,8 +57,8 @@ func TestApply(t *testing.T) {
 		t.Fatalf("the manifests do not satisfy the level to begin with:\n%s", warnings)
 	}
 	rewritten, _ := run(manifests, program, "--offline", "--image-configs", filepath.Join(testdata, "online-boutique-images.yaml"))
-	if n := strings.Count(rewritten, "debug.cloud.google.com/config"); n != 11 {
-		t.Errorf("%d workloads are debuggable, want 11", n)
+	if n := strings.Count(rewritten, "debug.cloud.google.com/config"); n != 8 { // Python 3.14 has no debugger in the published support image
+		t.Errorf("%d workloads are debuggable, want 8", n)
 	}
 	after, warnings := run(rewritten, apply...)
 	if warnings != "" {
