@@ -1,15 +1,13 @@
 package main
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
+
+	"debuggable.dev/debuggable/internal/reason"
 )
 
 // uncovered are the reasons that no script can have a result with, and why.
@@ -19,10 +17,10 @@ var uncovered = map[string]string{
 	"WordNeedsQuoting": "no runtime inserts a word that needs quotes; package launch tests it with words of its own",
 }
 
-// TestEveryReasonHasAGolden reads the reasons of results from the source, wherever one is made, and looks each up among
-// the results that testdata/reasons shows.
+// TestEveryReasonHasAGolden looks each reason up among the results that testdata/reasons shows, once at least as grave as the table
+// says.
 func TestEveryReasonHasAGolden(t *testing.T) {
-	shown := map[string]bool{}
+	shown := map[string]string{}
 	scripts, err := filepath.Glob("testdata/reasons/*.txtar")
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("no scripts in testdata/reasons (%v)", err)
@@ -32,104 +30,30 @@ func TestEveryReasonHasAGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`"reason":"(\w+)"|\n +reason: (\w+)\n`).FindAllStringSubmatch(string(text), -1) {
-			shown[m[1]+m[2]] = true
+		for _, m := range regexp.MustCompile(`(?:"severity":"(\w+)".*)?"reason":"(\w+)"|\n +reason: (\w+)\n`).FindAllStringSubmatch(string(text), -1) {
+			shown[m[2]+m[3]] += " " + m[1]
 		}
 	}
-	reasons := sourceReasons(t)
-	if len(reasons) < 50 {
-		t.Fatalf("found %d reasons only: the source writes them in a way that this test does not know", len(reasons))
-	}
-	for reason, where := range reasons {
-		why, excused := uncovered[reason]
+	for _, e := range reason.Table() {
+		code := string(e.Code)
+		severities, found := shown[code]
+		why, excused := uncovered[code]
 		switch {
-		case excused && shown[reason]:
-			t.Errorf("%s has a golden: it need not be excused (%s)", reason, why)
-		case !excused && !shown[reason]:
-			t.Errorf("%s (%s) is the reason of no result in testdata/reasons", reason, where)
+		case excused && found:
+			t.Errorf("%s has a golden: it need not be excused (%s)", code, why)
+		case !excused && !found:
+			t.Errorf("%s is the reason of no result in testdata/reasons", code)
+		case strings.TrimSpace(severities) != "" && !strings.Contains(severities, string(e.Severity)):
+			t.Errorf("%s is%s in testdata/reasons, %s in the table", code, severities, e.Severity)
+		}
+		delete(shown, code)
+	}
+	for code := range shown {
+		t.Errorf("testdata/reasons shows %s, which the table does not have", code)
+	}
+	for code := range uncovered {
+		if _, found := reason.Lookup(code); !found {
+			t.Errorf("%s is excused, but the table does not have it", code)
 		}
 	}
-	for reason := range shown {
-		if _, found := reasons[reason]; !found {
-			t.Errorf("testdata/reasons shows %s, which the source does not have", reason)
-		}
-	}
-	for reason := range uncovered {
-		if _, found := reasons[reason]; !found {
-			t.Errorf("%s is excused, but the source does not have it", reason)
-		}
-	}
-}
-
-var camelCase = regexp.MustCompile(`^[A-Z][a-zA-Z0-9]+$`)
-
-// sourceReasons lists the reasons in the source by name, with a place where each stands: constants whose value is their
-// own name, the literals of refusals, and the "reason" of tags.
-func sourceReasons(t *testing.T) map[string]string {
-	reasons := map[string]string{}
-	fset := token.NewFileSet()
-	add := func(e ast.Expr) {
-		lit, ok := e.(*ast.BasicLit)
-		if !ok || lit.Kind != token.STRING {
-			return
-		}
-		if s, err := strconv.Unquote(lit.Value); err == nil && camelCase.MatchString(s) {
-			reasons[s] = fset.Position(lit.Pos()).String()
-		}
-	}
-	for _, dir := range []string{".", "transform", "runtimes", "internal/launch"} {
-		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range files {
-			if strings.HasSuffix(name, "_test.go") {
-				continue
-			}
-			file, err := parser.ParseFile(fset, name, nil, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ast.Inspect(file, func(n ast.Node) bool {
-				switch n := n.(type) {
-				case *ast.ValueSpec:
-					for i, v := range n.Values {
-						if lit, ok := v.(*ast.BasicLit); ok && i < len(n.Names) && lit.Value == strconv.Quote(n.Names[i].Name) {
-							add(v)
-						}
-					}
-				case *ast.CompositeLit:
-					if !isRefusal(n.Type) || len(n.Elts) == 0 {
-						break
-					}
-					for i, e := range n.Elts {
-						if kv, ok := e.(*ast.KeyValueExpr); ok {
-							if key, ok := kv.Key.(*ast.Ident); ok && key.Name == "Reason" {
-								add(kv.Value)
-							}
-						} else if i == 0 {
-							add(e)
-						}
-					}
-				case *ast.KeyValueExpr:
-					if key, ok := n.Key.(*ast.BasicLit); ok && key.Value == `"reason"` {
-						add(n.Value)
-					}
-				}
-				return true
-			})
-		}
-	}
-	return reasons
-}
-
-// isRefusal says whether a literal is a runtimes.Refusal.
-func isRefusal(e ast.Expr) bool {
-	switch e := e.(type) {
-	case *ast.Ident:
-		return e.Name == "Refusal"
-	case *ast.SelectorExpr:
-		return e.Sel.Name == "Refusal"
-	}
-	return false
 }

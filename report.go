@@ -12,8 +12,8 @@ import (
 	"github.com/fatih/color"
 
 	"debuggable.dev/debuggable/internal/foreign"
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/terminal"
-	"debuggable.dev/debuggable/transform"
 )
 
 // reporter prints results for people, as aligned lines, or for programs, as JSON lines.
@@ -83,7 +83,7 @@ func markOf(r *fn.Result) mark {
 		return mark{"warning", color.FgYellow}
 	case r.Severity == fn.Error:
 		return mark{"error  ", color.FgRed}
-	case r.Tags["reason"] == transform.KnownOther: // neither done nor a fault
+	case r.Tags["reason"] == string(reason.KnownOther): // neither done nor a fault
 		return mark{"info   ", color.Reset}
 	}
 	return mark{"ok     ", color.FgGreen}

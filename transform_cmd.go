@@ -16,6 +16,7 @@ import (
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/manifest"
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/terminal"
 	"debuggable.dev/debuggable/transform"
 )
@@ -216,11 +217,11 @@ func objects(set *manifest.Set) []transform.Object {
 
 // settingsResults makes a result of each of the problems that an error joins.
 func settingsResults(err error) fn.Results {
-	reason := transform.InvalidSettings
+	code := reason.InvalidSettings
 	var ref *fn.ResourceRef
 	var file *fn.File
 	if item := new(itemError); errors.As(err, &item) {
-		reason = transform.InvalidImageConfigs
+		code = reason.InvalidImageConfigs
 		ref = &fn.ResourceRef{}
 		*ref = newResource(item.object.Node().YNode()).ResourceRef
 		if path, index := item.object.File(); path != "" {
@@ -241,7 +242,7 @@ func settingsResults(err error) fn.Results {
 			}
 			return
 		}
-		r := &fn.Result{Severity: fn.Error, Message: foreign.Line(foreign.Cut(where+err.Error(), 4000)), ResourceRef: ref, File: file, Tags: map[string]string{"reason": reason}}
+		r := &fn.Result{Severity: fn.Error, Message: foreign.Line(foreign.Cut(where+err.Error(), 4000)), ResourceRef: ref, File: file, Tags: map[string]string{"reason": string(code)}}
 		var field *fields.Error
 		if errors.As(err, &field) && field.Path != "" {
 			r.Field = &fn.Field{Path: field.Path}

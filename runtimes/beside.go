@@ -4,6 +4,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"debuggable.dev/debuggable/internal/reason"
 )
 
 // others lists the commands beside the program that may start a program of a language: all but those that are known not to.
@@ -97,7 +99,7 @@ func (p Process) managed() error {
 	default:
 		return nil
 	}
-	return &Refusal{"EnvShared", "a process manager starts several programs, which would all get the debugger's variables and want its port"}
+	return &reason.Refusal{Code: reason.EnvShared, Message: "a process manager starts several programs, which would all get the debugger's variables and want its port"}
 }
 
 // mentionsManager reports whether a word, a shell's script, has the name of a process manager in it.

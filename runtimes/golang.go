@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"debuggable.dev/debuggable/internal/reason"
 )
 
 // Go runs programs under Delve in its headless mode.
@@ -99,7 +101,7 @@ func (g Go) Attach(p Process, o Options) (Plan, error) {
 	case !strings.Contains(program, "/") && !(o.LooksOnPath && absolutePath(p.Env["PATH"])):
 		// dlv exec takes a name as a path relative to the working directory (verifyBinaryFormat in service/debugger),
 		// whereas the container runtime looked it up on PATH.
-		return Plan{}, &Refusal{"ProgramNotAPath", fmt.Sprintf("program %q has no slash: the support image's Delve would not look it up on PATH; give its path in command, or use support images built from this project (supportRegistry)", program)}
+		return Plan{}, &reason.Refusal{Code: reason.ProgramNotAPath, Message: fmt.Sprintf("program %q has no slash: the support image's Delve would not look it up on PATH; give its path in command, or use support images built from this project (supportRegistry)", program)}
 	}
 	port, err := freePort(o, delvePort)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"debuggable.dev/debuggable/internal/reason"
 )
 
 // JVM starts the JVM's own debug agent (JDWP) through JAVA_TOOL_OPTIONS, which every JVM since Java 5 reads.
@@ -58,9 +60,9 @@ func (j JVM) Attach(p Process, o Options) (Plan, error) {
 	case direct && !p.LineFixed && (len(others) > 0 || p.EnvFixed || p.Hidden["JAVA_TOOL_OPTIONS"]):
 		plan.Insert = []Insertion{{1, []string{agent}}}
 	case p.starts(jvmBuildTools):
-		return Plan{}, &Refusal{"EnvShared", "a build tool has JVMs of its own beside the application's, which would get the same debug agent and fail on its port"}
+		return Plan{}, &reason.Refusal{Code: reason.EnvShared, Message: "a build tool has JVMs of its own beside the application's, which would get the same debug agent and fail on its port"}
 	case shared:
-		return Plan{}, &Refusal{"EnvShared", "a probe, a hook or the script starts another program, which may be a JVM: it would get the same debug agent, and fail on its port or wait for a debugger"}
+		return Plan{}, &reason.Refusal{Code: reason.EnvShared, Message: "a probe, a hook or the script starts another program, which may be a JVM: it would get the same debug agent, and fail on its port or wait for a debugger"}
 	default:
 		if err := p.managed(); err != nil {
 			return Plan{}, err
@@ -103,10 +105,10 @@ func (j JVM) existing(p Process) (Plan, bool, error) {
 			}
 		}
 		if !server {
-			return Plan{}, true, &Refusal{"DebuggerDialsOut", fmt.Sprintf("the JVM's debug agent connects to a debugger by itself (%s): there is nothing to attach to", t)}
+			return Plan{}, true, &reason.Refusal{Code: reason.DebuggerDialsOut, Message: fmt.Sprintf("the JVM's debug agent connects to a debugger by itself (%s): there is nothing to attach to", t)}
 		}
 		if own := p.Env["JPDA_OPTS"]; slices.Contains(strings.Fields(own), t) {
-			return Plan{}, true, &Refusal{"OtherDebugger", "JPDA_OPTS holds a debug agent, which only Tomcat uses, when it is told jpda: whether " + p.Argv[0] + " tells it is not known"}
+			return Plan{}, true, &reason.Refusal{Code: reason.OtherDebugger, Message: "JPDA_OPTS holds a debug agent, which only Tomcat uses, when it is told jpda: whether " + p.Argv[0] + " tells it is not known"}
 		}
 		return Plan{Existing: true, Ports: ports}, true, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"debuggable.dev/debuggable/internal/nodeoptions"
+	"debuggable.dev/debuggable/internal/reason"
 )
 
 // NodeJS starts Node's inspector.
@@ -54,7 +55,7 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 		return n.attachToTool(p, o, name, at)
 	}
 	if inspectors(p.Line) > inspectors(p.Argv) {
-		return Plan{}, &Refusal{"OtherDebugger", "another program of the script is started with --inspect, and the node wrapper would take that for the application's"}
+		return Plan{}, &reason.Refusal{Code: reason.OtherDebugger, Message: "another program of the script is started with --inspect, and the node wrapper would take that for the application's"}
 	}
 	if o.Published && watches(p) {
 		return Plan{}, supportImageOld("leaves the program that " + programName(p.Argv[0]) + " starts without an inspector")
@@ -88,7 +89,7 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 		plan.Insert, plan.Sets = []Insertion{{at, []string{"--node-options=" + inspect}}}, []string{"NODE_OPTIONS"}
 	case slices.ContainsFunc(p.others(n), func(c Command) bool { return o.Suspend || c.AtOnce && !c.Brief || c.stays() }):
 		// A probe finds the port taken, says so, and goes on (Node 20), unless it is to wait for a debugger.
-		return Plan{}, &Refusal{"EnvShared", "a probe, a hook or the script starts another program, which may be Node: it would get the same inspector, and take its port or wait for a debugger"}
+		return Plan{}, &reason.Refusal{Code: reason.EnvShared, Message: "a probe, a hook or the script starts another program, which may be Node: it would get the same inspector, and take its port or wait for a debugger"}
 	default:
 		if err := p.managed(); err != nil {
 			return Plan{}, err
@@ -102,7 +103,7 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 			return slices.Contains(forkingTools, programName(w))
 		})
 		if tool && slices.ContainsFunc(p.Via, func(via string) bool { return strings.HasPrefix(via, "/cnb/") }) {
-			return Plan{}, &Refusal{"NodeByPath", "the buildpacks launcher puts the image's own node first on PATH, so that NODE_OPTIONS would have " + program + " inspected and not the application: call node by its name"}
+			return Plan{}, &reason.Refusal{Code: reason.NodeByPath, Message: "the buildpacks launcher puts the image's own node first on PATH, so that NODE_OPTIONS would have " + program + " inspected and not the application: call node by its name"}
 		}
 		plan.Env = append(plan.Env, options)
 	}
@@ -176,7 +177,7 @@ func (n NodeJS) attachToTool(p Process, o Options, tool string, at int) (Plan, e
 		return Plan{}, err
 	}
 	if !plan.Existing && len(plan.Insert) == 0 {
-		return Plan{}, &Refusal{"NodeByPath", "node is called by its path, so that NODE_OPTIONS would have " + tool + " inspected and not the application: call node, or " + tool + ", by its name alone"}
+		return Plan{}, &reason.Refusal{Code: reason.NodeByPath, Message: "node is called by its path, so that NODE_OPTIONS would have " + tool + " inspected and not the application: call node, or " + tool + ", by its name alone"}
 	}
 	for i := range plan.Insert {
 		plan.Insert[i].Before += at

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"debuggable.dev/debuggable/internal/reason"
 )
 
 // Python starts programs through the support image's launcher, which finds the interpreter and starts it with debugpy
@@ -162,7 +164,7 @@ func maybeStub(p Process) string {
 // existing looks for debugpy, ptvsd or pydevd as the module that the interpreter runs.
 func (Python) existing(p Process) (Plan, bool, error) {
 	module, args := pythonModule(p.Argv)
-	dialsOut := &Refusal{"DebuggerDialsOut", fmt.Sprintf("%s connects to a debugger by itself: there is nothing to attach to", module)}
+	dialsOut := &reason.Refusal{Code: reason.DebuggerDialsOut, Message: fmt.Sprintf("%s connects to a debugger by itself: there is nothing to attach to", module)}
 	at := func(protocol, address string) (Plan, bool, error) {
 		return Plan{Existing: true, Ports: listening(protocol, address, pythonPort)}, true, nil
 	}

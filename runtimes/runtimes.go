@@ -157,14 +157,6 @@ type Plan struct {
 	Existing bool
 }
 
-// Refusal is why a runtime cannot be sure to do no harm: an error with a stable CamelCase code.
-type Refusal struct {
-	Reason  string // a stable code, such as ProgramNotAPath
-	Message string // completes "container web: not made debuggable: …"
-}
-
-func (r *Refusal) Error() string { return r.Message }
-
 // Runtime is one language. Implementations are stateless and do no I/O.
 type Runtime interface {
 	// Name is the runtime's identifier in the annotation: go, jvm, nodejs, python, netcore.
@@ -173,7 +165,7 @@ type Runtime interface {
 	Aliases() []string
 	// Detect says how strongly the process shows that it belongs to this runtime.
 	Detect(Process) Sign
-	// Attach plans the process's start under its debugger. An error is a *Refusal.
+	// Attach plans the process's start under its debugger. An error is a *reason.Refusal.
 	Attach(Process, Options) (Plan, error)
 	// DebugPorts lists the ports on which debuggers that a text starts are likely to listen, so that others stay out of
 	// their way. The text is a command line, scripts included, or values of variables; none of it has to be understood.

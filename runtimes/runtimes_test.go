@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"debuggable.dev/debuggable/internal/reason"
 )
 
 // proc makes a process whose variables are the image's.
@@ -184,8 +186,8 @@ func TestAttach(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			plan, err := test.runtime.Attach(test.process, test.options)
 			if err != nil {
-				refusal, ok := err.(*Refusal)
-				if !ok || refusal.Reason != test.refused {
+				refusal, ok := err.(*reason.Refusal)
+				if !ok || string(refusal.Code) != test.refused {
 					t.Fatalf("got error %v, want refusal %q", err, test.refused)
 				}
 				return

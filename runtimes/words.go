@@ -6,31 +6,33 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"debuggable.dev/debuggable/internal/reason"
 )
 
-var errNoProgram = &Refusal{"NoCommand", "neither the image nor the manifest names a program to start"}
+var errNoProgram = &reason.Refusal{Code: reason.NoCommand, Message: "neither the image nor the manifest names a program to start"}
 
 func refuseScript(argv []string) error {
 	program := argv[0]
 	if KnownOther(program) && len(argv) > 1 {
 		program += " " + argv[1] // the shell and its script
 	}
-	return &Refusal{"ScriptProgram", fmt.Sprintf("program %q is, or may be, a shell script, which the debugger cannot start; give the program that it starts in command", program)}
+	return &reason.Refusal{Code: reason.ScriptProgram, Message: fmt.Sprintf("program %q is, or may be, a shell script, which the debugger cannot start; give the program that it starts in command", program)}
 }
 
 // refuseLauncher refuses to put a debugger in front of a program that starts another one.
 func refuseLauncher(p Process) error {
-	return &Refusal{"LauncherNotFollowed", fmt.Sprintf("%s may be a launcher that is not known here, which starts %s: give the program that it starts in command",
+	return &reason.Refusal{Code: reason.LauncherNotFollowed, Message: fmt.Sprintf("%s may be a launcher that is not known here, which starts %s: give the program that it starts in command",
 		p.Argv[0], p.behindLauncher())}
 }
 
 // supportImageOld refuses what the published support images would start wrongly, and names the way out.
 func supportImageOld(what string) error {
-	return &Refusal{"SupportImageOld", "the published support image " + what + "; build the current ones with make push and name them with --support-registry"}
+	return &reason.Refusal{Code: reason.SupportImageOld, Message: "the published support image " + what + "; build the current ones with make push and name them with --support-registry"}
 }
 
 func refuseDynamic(program string) error {
-	return &Refusal{"ProgramDynamic", fmt.Sprintf("program %s is known at run time only", program)}
+	return &reason.Refusal{Code: reason.ProgramDynamic, Message: fmt.Sprintf("program %s is known at run time only", program)}
 }
 
 // dynamic says whether the value of word i is known at run time only.
@@ -64,7 +66,7 @@ func freePort(o Options, from int32) (int32, error) {
 	if port := o.FreePort(from); port > 0 {
 		return port, nil
 	}
-	return 0, &Refusal{"NoFreePort", fmt.Sprintf("no port from %d on is free in the pod", from)}
+	return 0, &reason.Refusal{Code: reason.NoFreePort, Message: fmt.Sprintf("no port from %d on is free in the pod", from)}
 }
 
 // optionValue finds the last value of an option in any of the spellings `--name=V`, `--name V` and, for a name of one

@@ -10,6 +10,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/launch"
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
 )
 
@@ -35,7 +36,7 @@ type behindScript struct {
 
 // analyse works out a container's process and runtime. told is the runtime that the user named, or nil, and hint how to
 // name one. An error is a
-// *runtimes.Refusal, and comes with what is known so far.
+// *reason.Refusal, and comes with what is known so far.
 func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtime, hint string) (a Analysis, err error) {
 	a = Analysis{Image: cfg, env: c.environment(cfg, known)}
 	if a.line, err = c.commandLine(cfg, a.env); err != nil {
@@ -56,7 +57,7 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 func (a Analysis) findProgram(c *Container) (launch.Found, error) {
 	argv := a.line.argv()
 	if len(argv) == 0 {
-		return launch.Found{}, &runtimes.Refusal{Reason: launch.NoCommand, Message: "neither the image nor the manifest names a program to start"}
+		return launch.Found{}, &reason.Refusal{Code: reason.NoCommand, Message: "neither the image nor the manifest names a program to start"}
 	}
 	workingDir := a.startsIn(c)
 	return launch.Find(launch.Input{Argv: argv, UnknownFrom: a.line.unknownFrom(), Env: a.env.all(), Unknown: a.env.unknown, Labels: a.Image.Labels, WorkingDir: workingDir})
@@ -124,8 +125,8 @@ func (a Analysis) lookBehind() (*behindScript, error) {
 	}
 	found, err := launch.Find(launch.Input{Argv: args, UnknownFrom: from, Env: a.Process.Env, Unknown: a.env.unknown})
 	if err != nil {
-		var refusal *runtimes.Refusal
-		if errors.As(err, &refusal) && !slices.Contains([]string{launch.ProgramDynamic, launch.NoCommand, launch.LauncherNoCommand}, refusal.Reason) {
+		var refusal *reason.Refusal
+		if errors.As(err, &refusal) && !slices.Contains([]reason.Code{reason.ProgramDynamic, reason.NoCommand, reason.LauncherNoCommand}, refusal.Code) {
 			return nil, refusal
 		}
 		return nil, nil
@@ -153,11 +154,11 @@ func (a Analysis) detect(told runtimes.Runtime, hint string) (runtimes.Detection
 	case d.Runtime != nil:
 		return d, nil
 	case a.Process.Dynamic[0]:
-		return d, &runtimes.Refusal{Reason: launch.ProgramDynamic, Message: fmt.Sprintf("program %s is known at run time only", a.Found.Argv[0])}
+		return d, &reason.Refusal{Code: reason.ProgramDynamic, Message: fmt.Sprintf("program %s is known at run time only", a.Found.Argv[0])}
 	case !shown.Script && runtimes.KnownOther(shown.Argv[0]):
-		return d, &runtimes.Refusal{Reason: KnownOther, Message: fmt.Sprintf("program %s belongs to no runtime that can be debugged", path.Base(shown.Argv[0]))}
+		return d, &reason.Refusal{Code: reason.KnownOther, Message: fmt.Sprintf("program %s belongs to no runtime that can be debugged", path.Base(shown.Argv[0]))}
 	}
-	return d, &runtimes.Refusal{Reason: NoRuntime, Message: fmt.Sprintf("nothing shows which runtime %s needs; %s", a.Found.Argv[0], hint)}
+	return d, &reason.Refusal{Code: reason.NoRuntime, Message: fmt.Sprintf("nothing shows which runtime %s needs; %s", a.Found.Argv[0], hint)}
 }
 
 // unresolved says whether a word holds a reference that Kubernetes may resolve to a value that is not known.

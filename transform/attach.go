@@ -8,6 +8,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/launch"
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -68,7 +69,7 @@ func (a *attachment) attachOnce(o runtimes.Options) error {
 		return nil
 	}
 	if len(a.plan.Insert) > 0 && a.Detection.Sign.Strength != runtimes.Told && a.Detection.Sign.Strength < runtimes.Program && runtimes.KnownOther(a.Process.Argv[0]) {
-		return &runtimes.Refusal{Reason: KnownOther, Message: fmt.Sprintf("program %s is no %s program", path.Base(a.Process.Argv[0]), runtime.Name())}
+		return &reason.Refusal{Code: reason.KnownOther, Message: fmt.Sprintf("program %s is no %s program", path.Base(a.Process.Argv[0]), runtime.Name())}
 	}
 	edits, err := a.Found.Insert(a.plan.Insert)
 	if err != nil {
@@ -127,16 +128,16 @@ func (a *attachment) assign() (edits []launch.Edit, rest []runtimes.EnvChange, e
 			continue // PATH is a help; but without it, a variable that reaches a tool may stay with the tool
 		}
 		if isHidden {
-			return nil, nil, &runtimes.Refusal{Reason: EnvHidden, Message: fmt.Sprintf("%s would not reach the program: %s sets it", change.Name, strings.Join(a.Found.Via, " "))}
+			return nil, nil, &reason.Refusal{Code: reason.EnvHidden, Message: fmt.Sprintf("%s would not reach the program: %s sets it", change.Name, strings.Join(a.Found.Via, " "))}
 		}
 		if change.How == runtimes.Replace {
 			continue // nothing of the old value is handed on
 		}
 		if a.hiddenBehindScript(change.Name) {
-			return nil, nil, &runtimes.Refusal{Reason: EnvHidden, Message: fmt.Sprintf("%s would not reach the program: the arguments of %s set it", change.Name, a.Process.Argv[0])}
+			return nil, nil, &reason.Refusal{Code: reason.EnvHidden, Message: fmt.Sprintf("%s would not reach the program: the arguments of %s set it", change.Name, a.Process.Argv[0])}
 		}
 		if a.Found.References[change.Name] {
-			return nil, nil, &runtimes.Refusal{Reason: EnvReferenced, Message: fmt.Sprintf("%s would have to change, but the command line uses it", change.Name)}
+			return nil, nil, &reason.Refusal{Code: reason.EnvReferenced, Message: fmt.Sprintf("%s would have to change, but the command line uses it", change.Name)}
 		}
 	}
 	return edits, rest, nil
@@ -166,12 +167,12 @@ func (a *attachment) rebase() commandLine {
 func (a *attachment) usesDbg() error {
 	for _, p := range append([]string{a.workingDir()}, a.Process.Argv...) {
 		if inDbg(p) {
-			return &runtimes.Refusal{Reason: MountPathTaken, Message: fmt.Sprintf("%s is in %s, where the support files would be mounted", p, dbgPath)}
+			return &reason.Refusal{Code: reason.MountPathTaken, Message: fmt.Sprintf("%s is in %s, where the support files would be mounted", p, dbgPath)}
 		}
 	}
 	for p := range a.Image.Volumes {
 		if inDbg(p) {
-			return &runtimes.Refusal{Reason: MountPathTaken, Message: fmt.Sprintf("the image has a volume at %s, where the support files would be mounted", p)}
+			return &reason.Refusal{Code: reason.MountPathTaken, Message: fmt.Sprintf("the image has a volume at %s, where the support files would be mounted", p)}
 		}
 	}
 	return nil
@@ -202,22 +203,22 @@ func (a *attachment) results() fn.Results {
 		if where == "" {
 			where = "no port"
 		}
-		rs = append(rs, a.result(fn.Info, AlreadyDebugged, name, "%s, already under a debugger: %s (%s)", name, where, a.Detection.Sign.Words))
+		rs = append(rs, a.result(fn.Info, reason.AlreadyDebugged, name, "%s, already under a debugger: %s (%s)", name, where, a.Detection.Sign.Words))
 	case where == "":
-		rs = append(rs, a.result(fn.Info, Debuggable, name, "%s, no port: attach with %s/%s/vsdbg through exec (%s)", name, dbgPath, a.plan.Support, a.Detection.Sign.Words))
+		rs = append(rs, a.result(fn.Info, reason.Debuggable, name, "%s, no port: attach with %s/%s/vsdbg through exec (%s)", name, dbgPath, a.plan.Support, a.Detection.Sign.Words))
 	default:
-		rs = append(rs, a.result(fn.Info, Debuggable, name, "%s, %s (%s)", name, where, a.Detection.Sign.Words))
+		rs = append(rs, a.result(fn.Info, reason.Debuggable, name, "%s, %s (%s)", name, where, a.Detection.Sign.Words))
 	}
 	if len(a.Detection.Tied) > 0 {
 		names := []string{name}
 		for _, r := range a.Detection.Tied {
 			names = append(names, r.Name())
 		}
-		rs = append(rs, a.result(fn.Warning, AmbiguousRuntime, name, "signs of %s are equally strong (%s): taken for %s; annotate the pod with %s if that is wrong",
+		rs = append(rs, a.result(fn.Warning, reason.AmbiguousRuntime, name, "signs of %s are equally strong (%s): taken for %s; annotate the pod with %s if that is wrong",
 			strings.Join(names, " and "), a.Detection.Sign.Words, name, runtimeAnnotation))
 	}
 	for _, h := range a.hides {
-		rs = append(rs, a.result(fn.Warning, EnvMayHide, name, "the added variable hides %s, if it sets it: add that object to the input, or give the value in env", h))
+		rs = append(rs, a.result(fn.Warning, reason.EnvMayHide, name, "the added variable hides %s, if it sets it: add that object to the input, or give the value in env", h))
 	}
 	return rs
 }
@@ -227,14 +228,14 @@ func (a *attachment) cautions(delveEnds bool, storage resource.Quantity) fn.Resu
 	name := a.Detection.Runtime.Name()
 	var rs fn.Results
 	if a.plan.Support == "go" && !delveEnds {
-		rs = append(rs, a.result(fn.Warning, OutlivesProgram, name,
+		rs = append(rs, a.result(fn.Warning, reason.OutlivesProgram, name,
 			"Delve outlives the program, so a crash does not restart the container; "+delveThatEnds))
 	}
 	if a.memory != nil {
-		rs = append(rs, a.result(fn.Info, MemoryRaised, name, "memory limit raised from %s to %s, to hold the debugger; the request stays", a.memory.from, a.memory.to))
+		rs = append(rs, a.result(fn.Info, reason.MemoryRaised, name, "memory limit raised from %s to %s, to hold the debugger; the request stays", a.memory.from, a.memory.to))
 	}
 	if a.plan.Support != "" && a.Pod.Workload.Kind.Knative {
-		rs = append(rs, a.result(fn.Warning, KnativeFeatures, name,
+		rs = append(rs, a.result(fn.Warning, reason.KnativeFeatures, name,
 			"Knative admits the init container and the volume only where kubernetes.podspec-init-containers and kubernetes.podspec-volumes-emptydir are enabled in its config-features"))
 	}
 	return append(rs, a.tight(storage)...)
@@ -248,12 +249,12 @@ func (a *attachment) checkDelve(delveEnds bool) error {
 		return nil
 	}
 	if a.completes() && !delveEnds {
-		return &runtimes.Refusal{Reason: OutlivesProgram, Message: "Delve outlives the program, so the container would never complete; " + delveThatEnds}
+		return &reason.Refusal{Code: reason.OutlivesProgram, Message: "Delve outlives the program, so the container would never complete; " + delveThatEnds}
 	}
 	// SYS_PTRACE is what people add in order to debug.
 	added := slices.DeleteFunc(slices.Clone(items(get(a.Node, "securityContext", "capabilities", "add"))), func(n *yaml.Node) bool { return text(n) == "SYS_PTRACE" })
 	if len(added) > 0 && a.nonRoot() {
-		return &runtimes.Refusal{Reason: FileCapabilities, Message: fmt.Sprintf(
+		return &reason.Refusal{Code: reason.FileCapabilities, Message: fmt.Sprintf(
 			"the container adds capability %s and does not run as root, so the program has it from its file, and would not get it under a debugger", foreign.Short(text(added[0])))}
 	}
 	return nil

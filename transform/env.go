@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/scalar"
 	"debuggable.dev/debuggable/runtimes"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -179,7 +180,7 @@ func (c *Container) planEnv(e environment, changes []runtimes.EnvChange, words [
 			}
 		}
 		if who := referrer(list[at+1:], words, change.Name); who != "" && at >= 0 || who == "args" {
-			return nil, nil, &runtimes.Refusal{Reason: "EnvReferenced", Message: fmt.Sprintf("%s would have to change, but %s refers to it as $(%s)", change.Name, who, change.Name)}
+			return nil, nil, &reason.Refusal{Code: reason.EnvReferenced, Message: fmt.Sprintf("%s would have to change, but %s refers to it as $(%s)", change.Name, who, change.Name)}
 		}
 		edit := envEdit{name: change.Name}
 		switch {
@@ -189,11 +190,11 @@ func (c *Container) planEnv(e environment, changes []runtimes.EnvChange, words [
 			edit.entry, edit.value = list[at], change.Value
 		case at >= 0:
 			if _, there := e.likely[change.Name]; !there && optional(get(list[at], "valueFrom")) {
-				return nil, nil, &runtimes.Refusal{Reason: "OptionalEnv", Message: fmt.Sprintf("%s comes from an optional key that may be missing, so it cannot be extended", change.Name)}
+				return nil, nil, &reason.Refusal{Code: reason.OptionalEnv, Message: fmt.Sprintf("%s comes from an optional key that may be missing, so it cannot be extended", change.Name)}
 			}
 			renamed := renamedPrefix + change.Name
 			if slices.ContainsFunc(list, func(n *yaml.Node) bool { return text(get(n, "name")) == renamed }) {
-				return nil, nil, &runtimes.Refusal{Reason: "EnvNameTaken", Message: fmt.Sprintf("the container already has a variable %s", renamed)}
+				return nil, nil, &reason.Refusal{Code: reason.EnvNameTaken, Message: fmt.Sprintf("the container already has a variable %s", renamed)}
 			}
 			edit.entry, edit.rename, edit.value = list[at], true, combine(change, "$("+renamed+")")
 		case e.sourced[change.Name]:

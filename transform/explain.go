@@ -36,7 +36,7 @@ type ExplainedEnv struct {
 func Explain(ref string, resolved image.Result, cfg functionconfig.Config) Explanation {
 	e := Explanation{Image: ref}
 	refuse := func(err error) Explanation {
-		e.Reason, e.Message = reasonOf(err), err.Error()
+		e.Reason, e.Message = string(reasonOf(err)), err.Error()
 		return e
 	}
 	if resolved.Err != nil {

@@ -62,7 +62,7 @@ func FuzzTransform(f *testing.F) {
 			return
 		}
 		debugged := slices.ContainsFunc(results, func(r *fn.Result) bool {
-			return r.Tags["reason"] == Debuggable || r.Tags["reason"] == AlreadyDebugged || r.Tags["reason"] == AlreadyConfigured
+			return r.Tags["reason"] == "Debuggable" || r.Tags["reason"] == "AlreadyDebugged" || r.Tags["reason"] == "AlreadyConfigured"
 		})
 		if !debugged && once != manifests {
 			t.Errorf("nothing was debuggable, yet\n%s\nbecame\n%s", manifests, once)

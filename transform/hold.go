@@ -8,6 +8,8 @@ import (
 
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/reason"
 )
 
 // A workload may say that fewer replicas destroy data, or that its pods do not follow its template. Both are known from the manifest.
@@ -69,14 +71,14 @@ func (w *Workload) held() string {
 // do harm. It says whether the workload itself changed.
 func (s *Scope) scale(w *workloadScope) (results fn.Results, changed bool) {
 	if why := w.held(); why != "" {
-		results = append(results, w.result(fn.Warning, RolloutHeld, why))
+		results = append(results, w.result(fn.Warning, reason.RolloutHeld, why))
 	}
 	if s.cfg.Replicas == 0 {
 		return results, false
 	}
 	if why := w.keepsCount(); why != "" {
 		if w.above(s.cfg.Replicas) || len(s.autoscalers[w.target()]) > 0 {
-			results = append(results, w.result(fn.Warning, ReplicasKept, "the number of replicas stays: "+why+"; requests may meet another pod than the one that you attach to"))
+			results = append(results, w.result(fn.Warning, reason.ReplicasKept, "the number of replicas stays: "+why+"; requests may meet another pod than the one that you attach to"))
 		}
 		return results, false
 	}
@@ -84,7 +86,7 @@ func (s *Scope) scale(w *workloadScope) (results fn.Results, changed bool) {
 	changed = w.scaleDown(s.cfg)
 	s.pinAutoscalers(w.target())
 	if budget := s.blockedBudget(w, before); budget != "" && changed {
-		results = append(results, w.result(fn.Warning, BudgetBlocks, fmt.Sprintf(
+		results = append(results, w.result(fn.Warning, reason.BudgetBlocks, fmt.Sprintf(
 			"PodDisruptionBudget %s cannot be kept with %d of %d replicas, so nodes cannot be drained meanwhile", budget, s.cfg.Replicas, before)))
 	}
 	return results, changed

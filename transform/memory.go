@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"debuggable.dev/debuggable/runtimes"
+	"debuggable.dev/debuggable/internal/reason"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -109,7 +109,7 @@ func (s *Scope) planMemory(a *attachment) (*memoryRaise, error) {
 	floor.Add(need)
 	switch {
 	case to.Cmp(floor) < 0:
-		return nil, &runtimes.Refusal{Reason: TightMemory, Message: fmt.Sprintf(
+		return nil, &reason.Refusal{Code: reason.TightMemory, Message: fmt.Sprintf(
 			"the debugger takes some %dMi, and the container's memory limit of %s cannot hold that and may not be raised%s",
 			a.plan.Memory, written, s.whyNotRaised(rules))}
 	case to.Cmp(limit) == 0:

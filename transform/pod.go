@@ -11,6 +11,7 @@ import (
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/debuginfo"
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -34,19 +35,19 @@ func (p *Pod) checkSupport(attached []*attachment, registry string) error {
 	for _, v := range items(get(p.Spec, "volumes")) {
 		if empty := get(v, "emptyDir"); text(get(v, "name")) == volumeName && (!isMapping(empty) || len(empty.Content) > 0) {
 			// One with a sizeLimit, or in memory, may be too small for the files.
-			return &runtimes.Refusal{Reason: VolumeTaken, Message: fmt.Sprintf("the pod has a volume %s that is no plain emptyDir; rename it", volumeName)}
+			return &reason.Refusal{Code: reason.VolumeTaken, Message: fmt.Sprintf("the pod has a volume %s that is no plain emptyDir; rename it", volumeName)}
 		}
 	}
 	for _, claim := range items(get(p.Workload.Node, "spec", "volumeClaimTemplates")) {
 		if text(get(claim, "metadata", "name")) == volumeName { // a StatefulSet's claim takes the place of the pod's volume
-			return &runtimes.Refusal{Reason: VolumeTaken, Message: fmt.Sprintf("a volume claim template is named %s; rename it", volumeName)}
+			return &reason.Refusal{Code: reason.VolumeTaken, Message: fmt.Sprintf("a volume claim template is named %s; rename it", volumeName)}
 		}
 	}
 	for _, c := range p.Containers {
 		// A mount of that volume counts as ours, so it has to be one.
 		for _, m := range items(get(c.Node, "volumeMounts")) {
 			if text(get(m, "name")) == volumeName && (path.Clean(text(get(m, "mountPath"))) != dbgPath || get(m, "subPath") != nil || get(m, "subPathExpr") != nil) {
-				return &runtimes.Refusal{Reason: VolumeTaken, Message: fmt.Sprintf("container %s mounts a volume %s elsewhere than at %s; rename it", c.Name, volumeName, dbgPath)}
+				return &reason.Refusal{Code: reason.VolumeTaken, Message: fmt.Sprintf("container %s mounts a volume %s elsewhere than at %s; rename it", c.Name, volumeName, dbgPath)}
 			}
 		}
 	}
@@ -55,7 +56,7 @@ func (p *Pod) checkSupport(attached []*attachment, registry string) error {
 			for _, m := range items(get(a.Node, used.list)) {
 				at := text(get(m, used.path))
 				if inDbg(at) && text(get(m, "name")) != volumeName {
-					return &runtimes.Refusal{Reason: MountPathTaken, Message: fmt.Sprintf("container %s mounts volume %s at %s, where the support files would be mounted", a.Name, text(get(m, "name")), path.Clean(at))}
+					return &reason.Refusal{Code: reason.MountPathTaken, Message: fmt.Sprintf("container %s mounts volume %s at %s, where the support files would be mounted", a.Name, text(get(m, "name")), path.Clean(at))}
 				}
 			}
 		}
@@ -66,7 +67,7 @@ func (p *Pod) checkSupport(attached []*attachment, registry string) error {
 				continue
 			}
 			if !c.Init || c.Image != registry+"/"+r.Name() || !mountsSupport(c.Node) {
-				return &runtimes.Refusal{Reason: InitContainerTaken, Message: fmt.Sprintf("the pod has a container %s of its own; rename it", c.Name)}
+				return &reason.Refusal{Code: reason.InitContainerTaken, Message: fmt.Sprintf("the pod has a container %s of its own; rename it", c.Name)}
 			}
 		}
 	}
@@ -269,7 +270,7 @@ func (p *Pod) checkAnnotations(entries []debuginfo.Entry) error {
 	if size <= maxAnnotations {
 		return nil
 	}
-	return &runtimes.Refusal{Reason: AnnotationsFull, Message: fmt.Sprintf(
+	return &reason.Refusal{Code: reason.AnnotationsFull, Message: fmt.Sprintf(
 		"with the annotation %s, the pod's annotations would have %d bytes, and Kubernetes takes %d", debuginfo.Annotation, size, maxAnnotations)}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -283,7 +284,7 @@ func sharedPorts(attached []*attachment) (results fn.Results) {
 	for _, a := range attached {
 		for _, port := range a.plan.Ports {
 			if other, taken := first[port.Number]; taken && other != a {
-				results = append(results, a.result(fn.Warning, PortShared, a.Detection.Runtime.Name(),
+				results = append(results, a.result(fn.Warning, reason.PortShared, a.Detection.Runtime.Name(),
 					"port %d is also that of the debugger of container %s, and only one of them can listen there", port.Number, foreign.Short(other.Name)))
 				continue
 			}

@@ -73,7 +73,7 @@ func TestAnnotationsFull(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if full := results[0].Tags["reason"] == AnnotationsFull && out == in; full != test.full {
+		if full := results[0].Tags["reason"] == "AnnotationsFull" && out == in; full != test.full {
 			t.Errorf("%d bytes: %q", test.size, messages(results))
 		}
 	}

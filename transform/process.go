@@ -6,7 +6,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/launch"
-	"debuggable.dev/debuggable/runtimes"
+	"debuggable.dev/debuggable/internal/reason"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -41,12 +41,12 @@ func (c *Container) commandLine(cfg image.Config, e environment) (commandLine, e
 			continue
 		}
 		if node.Kind != yaml.SequenceNode {
-			return l, &runtimes.Refusal{Reason: InvalidField, Message: fmt.Sprintf("%s is not a list of strings", p.field)}
+			return l, &reason.Refusal{Code: reason.InvalidField, Message: fmt.Sprintf("%s is not a list of strings", p.field)}
 		}
 		p.node = node
 		for i, n := range node.Content {
 			if n.Kind != yaml.ScalarNode || n.Tag != yaml.NodeTagString {
-				return l, &runtimes.Refusal{Reason: InvalidField, Message: notAString(fmt.Sprintf("%s[%d]", p.field, i), n)}
+				return l, &reason.Refusal{Code: reason.InvalidField, Message: notAString(fmt.Sprintf("%s[%d]", p.field, i), n)}
 			}
 			w := word{raw: n.Value, node: n, unknown: -1}
 			w.text, w.segments = e.expanded.expand(n.Value, e, func(name string, at int) {
@@ -58,7 +58,7 @@ func (c *Container) commandLine(cfg image.Config, e environment) (commandLine, e
 		}
 	}
 	if e.expanded.tooMuch() {
-		return l, &runtimes.Refusal{Reason: TooLarge, Message: fmt.Sprintf(
+		return l, &reason.Refusal{Code: reason.TooLarge, Message: fmt.Sprintf(
 			"its variables, command and args come to more than %d MiB once their references are resolved", maxExpanded>>20)}
 	}
 	if l.command.node == nil {
@@ -175,7 +175,7 @@ func (w word) insert(offset int, text string) (word, error) {
 	}
 	at, ok := rawOffset(w.segments, offset, len(w.text), len(w.raw))
 	if !ok {
-		return w, &runtimes.Refusal{Reason: "ProgramInVariable", Message: "the program is named inside a variable that Kubernetes expands into the command line"}
+		return w, &reason.Refusal{Code: reason.ProgramInVariable, Message: "the program is named inside a variable that Kubernetes expands into the command line"}
 	}
 	w.raw = w.raw[:at] + text + w.raw[at:]
 	return w, nil

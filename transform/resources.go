@@ -4,6 +4,8 @@ import (
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/reason"
 )
 
 const mebi = 1 << 20
@@ -85,7 +87,7 @@ func (a *attachment) tight(storage resource.Quantity) fn.Results {
 	var rs fn.Results
 	// Half of the storage is left to the application.
 	if !storage.IsZero() && storage.Value() < 2*int64(a.plan.Storage)*mebi {
-		rs = append(rs, a.result(fn.Warning, TightStorage, name,
+		rs = append(rs, a.result(fn.Warning, reason.TightStorage, name,
 			"the support files take up to %dMi of the pod's ephemeral-storage limit of %s, and the pod is evicted above that: raise it", a.plan.Storage, storage.String()))
 	}
 	return rs

@@ -1,62 +1,19 @@
 package transform
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"debuggable.dev/debuggable/internal/foreign"
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 )
 
-// The reasons of results, in their "reason" tag. They never change their meaning. A refusal of package runtimes or
-// launch brings its own.
-const (
-	Debuggable          = "Debuggable"          // the container was made debuggable
-	AlreadyDebugged     = "AlreadyDebugged"     // the process already runs under a debugger
-	AlreadyConfigured   = "AlreadyConfigured"   // the annotation already lists the container
-	Skipped             = "Skipped"             // the workload is annotated to be skipped
-	DeprecatedAPI       = "DeprecatedAPI"       // the object's API version is gone from Kubernetes
-	NoRuntime           = "NoRuntime"           // nothing shows which runtime the container runs
-	KnownOther          = "KnownOther"          // the program is known to belong to no runtime
-	NoImage             = "NoImage"             // the container has no image
-	ImageNotFound       = "ImageNotFound"       // no source has the image
-	ImageUnreadable     = "ImageUnreadable"     // a source has the image but cannot tell its configuration
-	AmbiguousRuntime    = "AmbiguousRuntime"    // several runtimes show equally strong signs
-	EnvMayHide          = "EnvMayHide"          // an added variable hides one that may come from elsewhere
-	EnvHidden           = "EnvHidden"           // a variable would not reach the program
-	EnvReferenced       = "EnvReferenced"       // something else depends on a variable that would change
-	OutlivesProgram     = "OutlivesProgram"     // the debugger stays when the program ends
-	ReplicasKept        = "ReplicasKept"        // fewer replicas would do harm
-	RolloutHeld         = "RolloutHeld"         // pods that run already do not get the new template by themselves
-	BudgetBlocks        = "BudgetBlocks"        // a PodDisruptionBudget cannot be kept with fewer replicas
-	KnativeFeatures     = "KnativeFeatures"     // Knative admits the pod only with some of its features enabled
-	TightMemory         = "TightMemory"         // the container's memory limit cannot hold the debugger
-	MemoryRaised        = "MemoryRaised"        // the container's memory limit was raised
-	SupportImageMissing = "SupportImageMissing" // the support image is not in its registry
-	FileCapabilities    = "FileCapabilities"    // the program has capabilities from its file, which are lost under a debugger
-	AnnotationsFull     = "AnnotationsFull"     // there is no room for the configuration annotation
-	PortShared          = "PortShared"          // two containers of a pod have their debuggers on one port
-	TightStorage        = "TightStorage"        // the support files may not fit into the pod's ephemeral-storage limit
-	InvalidField        = "InvalidField"        // a field is not what Kubernetes expects there
-	TooLarge            = "TooLarge"            // variables and words come to more than a process can be started with
-	BadAnnotation       = "BadAnnotation"       // an annotation's value makes no sense
-	AnnotationRenamed   = "AnnotationRenamed"   // an annotation was written out under its valid name
-	UnknownContainer    = "UnknownContainer"    // an annotation names a container that the pod does not have
-	NotLinux            = "NotLinux"            // the pod does not run on Linux
-	VolumeTaken         = "VolumeTaken"         // the volume's name is taken by something else
-	MountPathTaken      = "MountPathTaken"      // /dbg is taken by something else
-	InitContainerTaken  = "InitContainerTaken"  // an init container's name is taken by something else
-	MatchesNothing      = "MatchesNothing"      // an entry of artifacts or runtimes matches no container
-	InvalidSettings     = "InvalidSettings"     // the settings, or a source that they name, cannot be used
-	InvalidImageConfigs = "InvalidImageConfigs" // an ImageConfigs resource among the items cannot be read
-)
-
 // container makes a result about a container.
-func (c *Container) result(severity fn.Severity, reason, runtime, format string, args ...any) *fn.Result {
+func (c *Container) result(severity fn.Severity, code reason.Code, runtime, format string, args ...any) *fn.Result {
 	name := foreign.Short(c.Name)
-	r := c.Pod.Workload.result(severity, reason, fmt.Sprintf("container %s: ", name)+fmt.Sprintf(format, args...))
+	r := c.Pod.Workload.result(severity, code, fmt.Sprintf("container %s: ", name)+fmt.Sprintf(format, args...))
 	r.Field = &fn.Field{Path: c.Path}
 	r.Tags["container"] = name
 	if runtime != "" {
@@ -70,7 +27,7 @@ const longest = 4000
 
 // result makes a result about a workload as a whole. What others have written, its names among them, is escaped and cut: results
 // are shown on terminals and committed to packages.
-func (w *Workload) result(severity fn.Severity, reason, message string) *fn.Result {
+func (w *Workload) result(severity fn.Severity, code reason.Code, message string) *fn.Result {
 	r := &fn.Result{
 		Message:  foreign.Line(foreign.Cut(message, longest)),
 		Severity: severity,
@@ -78,7 +35,7 @@ func (w *Workload) result(severity fn.Severity, reason, message string) *fn.Resu
 			APIVersion: foreign.Short(w.apiVersion), Kind: foreign.Short(w.kind),
 			Name: foreign.Short(text(get(w.Node, "metadata", "name"))), Namespace: foreign.Short(namespace(w.Node)),
 		},
-		Tags: map[string]string{"reason": reason},
+		Tags: map[string]string{"reason": string(code)},
 	}
 	if r.ResourceRef.Name == "" {
 		r.ResourceRef.Name = foreign.Short(text(get(w.Node, "metadata", "generateName")))
@@ -95,12 +52,11 @@ func (c *Container) refusal(severity fn.Severity, runtime string, err error) *fn
 }
 
 // reasonOf is the stable code of a refusal, which all errors here are.
-func reasonOf(err error) string {
-	var refusal *runtimes.Refusal
-	if errors.As(err, &refusal) {
-		return refusal.Reason
+func reasonOf(err error) reason.Code {
+	if code := reason.Of(err); code != "" {
+		return code
 	}
-	return NoRuntime
+	return reason.NoRuntime
 }
 
 // portsByProtocol is how the annotation and explanations hold ports; nil for none.

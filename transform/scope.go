@@ -13,6 +13,7 @@ import (
 	"debuggable.dev/debuggable/internal/fields"
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -40,7 +41,7 @@ type podScope struct {
 	suspend      bool
 	unmatched    int        // containers that are out of scope because no artifact matches them
 	results      fn.Results // what there is to say before any image is known
-	err          error      // why all of the pod stays as it is: a *runtimes.Refusal
+	err          error      // why all of the pod stays as it is: a *reason.Refusal
 }
 
 // containerScope is a container that the settings and annotations choose.
@@ -64,7 +65,7 @@ func (s *podScope) open() []*containerScope {
 }
 
 // analyse works out the container's process and runtime, once, for all who ask before anything is edited. An error is a
-// *runtimes.Refusal.
+// *reason.Refusal.
 func (c *containerScope) analyse(images map[image.Want]image.Result, known sources) (Analysis, error) {
 	if c.analysis == nil {
 		c.analysis = sync.OnceValues(func() (Analysis, error) {
@@ -72,7 +73,7 @@ func (c *containerScope) analyse(images map[image.Want]image.Result, known sourc
 				return Analysis{}, err
 			}
 			if c.Image == "" {
-				return Analysis{}, &runtimes.Refusal{Reason: NoImage, Message: "it has no image"}
+				return Analysis{}, &reason.Refusal{Code: reason.NoImage, Message: "it has no image"}
 			}
 			resolved := images[c.want]
 			if resolved.Err != nil {
@@ -84,7 +85,7 @@ func (c *containerScope) analyse(images map[image.Want]image.Result, known sourc
 	return c.analysis()
 }
 
-// scopePod works out what is to be done with a pod. An error is a *runtimes.Refusal for the whole pod.
+// scopePod works out what is to be done with a pod. An error is a *reason.Refusal for the whole pod.
 func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 	s := &podScope{pod: p, probeTimeout: cfg.ProbeTimeout, suspend: cfg.Suspend}
 	if value, ok := p.annotation(skipAnnotation); ok {
@@ -93,7 +94,7 @@ func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 			return s, badAnnotation(skipAnnotation, value, "want true or false")
 		}
 		if skip {
-			s.results = append(s.results, p.Workload.result(fn.Info, Skipped, "left alone: annotated "+skipAnnotation))
+			s.results = append(s.results, p.Workload.result(fn.Info, reason.Skipped, "left alone: annotated "+skipAnnotation))
 			return s, nil
 		}
 	}
@@ -152,7 +153,7 @@ func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 		}
 	}
 	if len(s.containers) > 0 && !p.onLinux() {
-		return s, &runtimes.Refusal{Reason: NotLinux, Message: "the pod runs on another operating system than Linux"}
+		return s, &reason.Refusal{Code: reason.NotLinux, Message: "the pod runs on another operating system than Linux"}
 	}
 	return s, nil
 }
@@ -185,7 +186,7 @@ func (s *podScope) has(name string) bool {
 
 // unknown reports a container that an annotation names and that the pod does not have.
 func (s *podScope) unknown(annotation, name string) {
-	s.results = append(s.results, s.pod.Workload.result(fn.Warning, UnknownContainer, fmt.Sprintf("annotation %s names %q, which is no container of the pod", annotation, name)))
+	s.results = append(s.results, s.pod.Workload.result(fn.Warning, reason.UnknownContainer, fmt.Sprintf("annotation %s names %q, which is no container of the pod", annotation, name)))
 }
 
 // matches finds the first artifact that names the container's image; without artifacts every image is in scope. It also
@@ -280,14 +281,14 @@ func (w *Workload) strangeAnnotations() fn.Results {
 			if meant != "" {
 				message += ", did you mean " + domain + "/" + meant + "?"
 			}
-			results = append(results, w.result(fn.Warning, BadAnnotation, message))
+			results = append(results, w.result(fn.Warning, reason.BadAnnotation, message))
 		}
 	}
 	return results
 }
 
 func badAnnotation(key, value, problem string) error {
-	return &runtimes.Refusal{Reason: BadAnnotation, Message: fmt.Sprintf("annotation %s is %s: %s", key, foreign.Quote(value), foreign.Short(problem))}
+	return &reason.Refusal{Code: reason.BadAnnotation, Message: fmt.Sprintf("annotation %s is %s: %s", key, foreign.Quote(value), foreign.Short(problem))}
 }
 
 // probeAnnotation returns the annotation for probes in whichever spelling: the pod template's or, where it has neither, the
@@ -333,7 +334,7 @@ func severity(cfg functionconfig.Config) fn.Severity {
 // severity is how bad it is that a container stays as it is for a reason. That redis is none of the runtimes is as it should be,
 // unless the user means that very container and wants to know for certain.
 func (c *containerScope) severity(cfg functionconfig.Config, err error) fn.Severity {
-	if reasonOf(err) == KnownOther && !(cfg.Strict && c.chosen) {
+	if reasonOf(err) == reason.KnownOther && !(cfg.Strict && c.chosen) {
 		return fn.Info
 	}
 	return severity(cfg)
@@ -341,12 +342,12 @@ func (c *containerScope) severity(cfg functionconfig.Config, err error) fn.Sever
 
 // imageProblem words a failure to resolve an image.
 func imageProblem(err error) error {
-	var refusal *runtimes.Refusal
+	var refusal *reason.Refusal
 	switch {
 	case errors.As(err, &refusal):
 		return err
 	case errors.Is(err, image.ErrNotFound):
-		return &runtimes.Refusal{Reason: ImageNotFound, Message: err.Error()}
+		return &reason.Refusal{Code: reason.ImageNotFound, Message: err.Error()}
 	}
-	return &runtimes.Refusal{Reason: ImageUnreadable, Message: err.Error()}
+	return &reason.Refusal{Code: reason.ImageUnreadable, Message: err.Error()}
 }

@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"debuggable.dev/debuggable/internal/foreign"
-	"debuggable.dev/debuggable/runtimes"
+	"debuggable.dev/debuggable/internal/reason"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -65,13 +65,13 @@ func podShapes() (metadata, pod shape) {
 	return record(shaped{"annotations", mapOf(text)}, shaped{"labels", mapOf(text)}), pod
 }
 
-// check returns a *runtimes.Refusal for the first value, in the document's order, that is not of the shape. A null counts as missing.
+// check returns a *reason.Refusal for the first value, in the document's order, that is not of the shape. A null counts as missing.
 func (s shape) check(node *yaml.Node, path string) error {
 	if node == nil || node.Kind == yaml.ScalarNode && node.ShortTag() == yaml.NodeTagNull {
 		return nil
 	}
 	if s.kind != 0 && node.Kind != s.kind || s.tag != "" && node.ShortTag() != s.tag {
-		return &runtimes.Refusal{Reason: InvalidField, Message: fmt.Sprintf("%s is not %s, which Kubernetes expects there", foreign.Short(path), s.name)}
+		return &reason.Refusal{Code: reason.InvalidField, Message: fmt.Sprintf("%s is not %s, which Kubernetes expects there", foreign.Short(path), s.name)}
 	}
 	for i, child := range node.Content {
 		switch {

@@ -80,7 +80,7 @@ spec:
 				if out != in {
 					t.Errorf("edited: %s", out)
 				}
-				if len(results) != 1 || results[0].Tags["reason"] != InvalidField || !strings.Contains(results[0].Message, "is not a") {
+				if len(results) != 1 || results[0].Tags["reason"] != "InvalidField" || !strings.Contains(results[0].Message, "is not a") {
 					t.Errorf("results %v", messages(results))
 				}
 			})

@@ -26,6 +26,7 @@ import (
 	"debuggable.dev/debuggable/internal/debuginfo"
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -192,7 +193,7 @@ func (s *Scope) Unmatched() (results fn.Results, containers int) {
 		setting, _, _ := strings.Cut(u.Field, "[")
 		results = append(results, &fn.Result{
 			Severity: fn.Warning, Message: fmt.Sprintf("%s: %s matches no container", setting, foreign.Quote(u.Image)),
-			Field: &fn.Field{Path: u.Field}, Tags: map[string]string{"reason": MatchesNothing},
+			Field: &fn.Field{Path: u.Field}, Tags: map[string]string{"reason": string(reason.MatchesNothing)},
 		})
 	}
 	return results, containers
@@ -221,7 +222,7 @@ func (s *Scope) checkSupportImage(a *attachment, images map[image.Want]image.Res
 	if a.plan.Support == "" || s.stockSupport() || s.cfg.Offline || !errors.Is(images[want].Err, image.ErrNotFound) {
 		return nil
 	}
-	return &runtimes.Refusal{Reason: SupportImageMissing, Message: fmt.Sprintf(
+	return &reason.Refusal{Code: reason.SupportImageMissing, Message: fmt.Sprintf(
 		"there is no support image %s for %s, so the pod would never start: push it with `make push`, or name another supportRegistry", want.Image, want.Platform)}
 }
 
@@ -244,10 +245,10 @@ func (s *Scope) Apply(images map[image.Want]image.Result) fn.Results {
 
 func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Result, host portSet) fn.Results {
 	if w.instead != "" {
-		return fn.Results{w.result(fn.Warning, DeprecatedAPI, "left alone: "+w.apiVersion+" is gone from Kubernetes; use "+w.instead)}
+		return fn.Results{w.result(fn.Warning, reason.DeprecatedAPI, "left alone: "+w.apiVersion+" is gone from Kubernetes; use "+w.instead)}
 	}
 	if w.problem != "" {
-		return fn.Results{w.result(fn.Warning, InvalidField, "left alone: "+w.problem)}
+		return fn.Results{w.result(fn.Warning, reason.InvalidField, "left alone: "+w.problem)}
 	}
 	results := w.strangeAnnotations()
 	debugged, edited := false, false
@@ -269,7 +270,7 @@ func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Resu
 		debugged, edited = debugged || done, edited || changed
 		if done && p.pod.renameProbeAnnotation() {
 			edited = true
-			results = append(results, w.result(fn.Warning, AnnotationRenamed,
+			results = append(results, w.result(fn.Warning, reason.AnnotationRenamed,
 				"annotation "+probeAnnotationDocumented+" is written out as "+probeAnnotation+", since Kubernetes refuses a key with two slashes"))
 		}
 		if done {
@@ -328,14 +329,14 @@ func (s *Scope) adjustConfigured(p *podScope) (results fn.Results, debugged, cha
 		case is:
 			debugged = true
 			changed = c.relaxProbes(p.probeTimeout, p.suspend) || changed
-			results = append(results, c.result(fn.Info, AlreadyConfigured, e.Runtime, "kept as it is: annotation %s lists it", debuginfo.Annotation))
+			results = append(results, c.result(fn.Info, reason.AlreadyConfigured, e.Runtime, "kept as it is: annotation %s lists it", debuginfo.Annotation))
 		case inScope[c]:
-			results = append(results, c.result(fn.Info, AlreadyConfigured, "", "kept as it is: annotation %s does not list it", debuginfo.Annotation))
+			results = append(results, c.result(fn.Info, reason.AlreadyConfigured, "", "kept as it is: annotation %s does not list it", debuginfo.Annotation))
 		}
 	}
 	for _, e := range p.configured {
 		if p.pod.named[e.Name] == 0 {
-			results = append(results, p.pod.Workload.result(fn.Warning, UnknownContainer, "annotation "+debuginfo.Annotation+" lists "+e.Name+", which is no container of the pod"))
+			results = append(results, p.pod.Workload.result(fn.Warning, reason.UnknownContainer, "annotation "+debuginfo.Annotation+" lists "+e.Name+", which is no container of the pod"))
 		}
 	}
 	return results, debugged, changed

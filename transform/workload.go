@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"debuggable.dev/debuggable/runtimes"
+	"debuggable.dev/debuggable/internal/reason"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -260,10 +260,10 @@ func (p *Pod) nameUnnamed() {
 // checkName refuses a container whose name the annotation could not stand for; Kubernetes refuses such pods.
 func (p *Pod) checkName(name string) error {
 	if name == "" {
-		return &runtimes.Refusal{Reason: InvalidField, Message: "it has no name"}
+		return &reason.Refusal{Code: reason.InvalidField, Message: "it has no name"}
 	}
 	if p.named[name] > 1 {
-		return &runtimes.Refusal{Reason: InvalidField, Message: "the pod has another container of that name"}
+		return &reason.Refusal{Code: reason.InvalidField, Message: "the pod has another container of that name"}
 	}
 	return nil
 }

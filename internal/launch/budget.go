@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"debuggable.dev/debuggable/internal/reason"
 )
 
 // Bounds of what one container's scripts may cost. The parser recurses for each level, and nothing recovers from a
@@ -70,7 +72,7 @@ func parse(text string, lang syntax.LangVariant) (*syntax.File, error) {
 		return nil, err
 	}
 	if deep(file) {
-		return nil, refuse(TooDeep, "a script is nested more than %d levels deep", maxNesting)
+		return nil, reason.Refuse(reason.TooDeep, "a script is nested more than %d levels deep", maxNesting)
 	}
 	return file, nil
 }

@@ -14,7 +14,7 @@ func TestNestingIsBounded(t *testing.T) {
 		"(#)\n", "f() {\n#}\n",
 	} {
 		_, err := Find(Input{Argv: []string{"sh", "-c", strings.Repeat(open, 40000)}})
-		if err == nil || reasonOf(t, err) != TooDeep {
+		if err == nil || reasonOf(t, err) != "TooDeep" {
 			t.Errorf("%q: %v", open, err)
 		}
 	}
@@ -22,7 +22,7 @@ func TestNestingIsBounded(t *testing.T) {
 		"hidden by comments": strings.Repeat("(#)\n", 300) + "node a.js\n" + strings.Repeat(")", 300),
 		"hidden by quotes":   strings.Repeat("(: ')'\n", 300) + "node a.js\n" + strings.Repeat(")", 300),
 	} {
-		if _, err := Find(Input{Argv: []string{"sh", "-c", script}}); err == nil || reasonOf(t, err) != TooDeep {
+		if _, err := Find(Input{Argv: []string{"sh", "-c", script}}); err == nil || reasonOf(t, err) != "TooDeep" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -59,11 +59,11 @@ func TestCostIsBounded(t *testing.T) {
 		"references":  "node " + strings.Repeat("$A", 3200),
 	} {
 		_, err := Find(Input{Argv: []string{"sh", "-c", script}, Env: map[string]string{"A": strings.Repeat("x", 32000)}})
-		if name != "defaults" && (err == nil || reasonOf(t, err) != TooDeep) {
+		if name != "defaults" && (err == nil || reasonOf(t, err) != "TooDeep") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := Find(Input{Argv: []string{"sh/", "-c", "node a.js"}}); err == nil || reasonOf(t, err) != NoCommand {
+	if _, err := Find(Input{Argv: []string{"sh/", "-c", "node a.js"}}); err == nil || reasonOf(t, err) != "NoCommand" {
 		t.Errorf("a directory as command: %v", err)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"debuggable.dev/debuggable/internal/reason"
 )
 
 // The Cloud Native Buildpacks launcher, as the platform specification and the lifecycle's launch package have it
@@ -71,19 +73,19 @@ func (f *finder) buildpack(words []word) (rest []word, end place, script *invoca
 	}
 	for _, w := range words {
 		if !w.single {
-			return nil, end, nil, false, refuse(BuildpackForm, "the arguments of the buildpacks launcher are only known when it runs")
+			return nil, end, nil, false, reason.Refuse(reason.BuildpackForm, "the arguments of the buildpacks launcher are only known when it runs")
 		}
 	}
 	var meta cnbMetadata
 	label := f.in.Labels[buildMetadata]
 	if label != "" {
 		if json.Unmarshal([]byte(label), &meta) != nil {
-			return nil, end, nil, false, refuse(BuildpackMetadata, "the image's label %s cannot be read", buildMetadata)
+			return nil, end, nil, false, reason.Refuse(reason.BuildpackMetadata, "the image's label %s cannot be read", buildMetadata)
 		}
 	}
 	for _, name := range []string{"CNB_PLATFORM_API", "CNB_PROCESS_TYPE", "CNB_APP_DIR"} {
 		if f.in.Unknown[name] {
-			return nil, end, nil, false, refuse(BuildpackMetadata, "the value of %s is not known", name)
+			return nil, end, nil, false, reason.Refuse(reason.BuildpackMetadata, "the value of %s is not known", name)
 		}
 	}
 	api := f.in.Env["CNB_PLATFORM_API"]
@@ -94,7 +96,7 @@ func (f *finder) buildpack(words []word) (rest []word, end place, script *invoca
 		}
 	}
 	if _, _, valid := apiVersion(api); !valid {
-		return nil, end, nil, false, refuse(BuildpackMetadata, "CNB_PLATFORM_API=%s is no version", api)
+		return nil, end, nil, false, reason.Refuse(reason.BuildpackMetadata, "CNB_PLATFORM_API=%s is no version", api)
 	}
 
 	f.via = append(f.via, words[0].text)
@@ -115,7 +117,7 @@ func (f *finder) buildpack(words []word) (rest []word, end place, script *invoca
 				wanted = defaultProcess
 			}
 		case len(user) == 1 && !user[0].static:
-			return nil, end, nil, false, refuse(BuildpackProcess, "which process the buildpacks launcher starts is only known when it runs")
+			return nil, end, nil, false, reason.Refuse(reason.BuildpackProcess, "which process the buildpacks launcher starts is only known when it runs")
 		case len(user) == 1:
 			wanted = user[0].text
 		}
@@ -138,7 +140,7 @@ func (f *finder) buildpack(words []word) (rest []word, end place, script *invoca
 		return f.cnbUser(user)
 	}
 	if len(p.Command) == 0 || p.Command[0] == "" {
-		return nil, end, nil, false, refuse(BuildpackMetadata, "the buildpack process %s has no command", p.Type)
+		return nil, end, nil, false, reason.Refuse(reason.BuildpackMetadata, "the buildpack process %s has no command", p.Type)
 	}
 	args := slices.Concat(p.Command[1:], p.Args)
 	unsure := false // whether the process's own arguments are among those of the program
@@ -148,7 +150,7 @@ func (f *finder) buildpack(words []word) (rest []word, end place, script *invoca
 		case len(p.Command) > 1 || bp != "" && !apiLess(bp, "0.9"):
 			args = slices.Clone(p.Command[1:]) // what the user says replaces the process's own arguments
 		case bp == "" && p.Direct && len(p.Args) > 0:
-			refusal := refuse(BuildpackMetadata, "the image's label does not say whether the arguments of the buildpack process %s are replaced or extended", p.Type)
+			refusal := reason.Refuse(reason.BuildpackMetadata, "the image's label does not say whether the arguments of the buildpack process %s are replaced or extended", p.Type)
 			if _, launches := launcherNamed(p.Command[0]); launches || isShell(path.Base(p.Command[0])) {
 				return nil, end, nil, false, refusal
 			}
@@ -194,11 +196,11 @@ func (f *finder) cnbUser(user []word) ([]word, place, *invocation, bool, error) 
 	end := place{arg: len(f.line), off: -1}
 	switch {
 	case len(user) == 0:
-		return nil, end, nil, false, refuse(BuildpackProcess, "the buildpacks launcher has no command to run")
+		return nil, end, nil, false, reason.Refuse(reason.BuildpackProcess, "the buildpacks launcher has no command to run")
 	case len(user) > 1 && user[0].static && user[0].text == "--":
 		return user[1:], end, nil, true, nil
 	case !user[0].static:
-		return nil, end, nil, false, refuse(BuildpackProcess, "what the buildpacks launcher starts is only known when it runs")
+		return nil, end, nil, false, reason.Refuse(reason.BuildpackProcess, "what the buildpacks launcher starts is only known when it runs")
 	case len(user) == 1:
 		return nil, end, f.cnbScript(user[0], nil, nil, end), true, nil
 	}
@@ -232,7 +234,7 @@ func (f *finder) cnbKnown(p cnbProcess, meta cnbMetadata, appDir string, args []
 		}
 	}
 	if path.Clean(dir) != path.Clean(appDir) {
-		f.noInsert = refuse(BuildpackForm, "the buildpack process %s has a working directory of its own, which another command line cannot give it", p.Type)
+		f.noInsert = reason.Refuse(reason.BuildpackForm, "the buildpack process %s has a working directory of its own, which another command line cannot give it", p.Type)
 	}
 	f.base = []string{cnbLauncher}
 	if p.Direct {
@@ -256,10 +258,10 @@ func (f *finder) cnbKnown(p cnbProcess, meta cnbMetadata, appDir string, args []
 		return nil, end, f.cnbScript(words[1], nil, nil, end), true, nil
 	}
 	if api := meta.buildpackAPI(p.Buildpack); p.Buildpack != "" && api != "" && apiLess(api, "0.4") {
-		f.noInsert = refuse(BuildpackForm, "the buildpack process %s is a script with arguments, which another command line cannot say", p.Type)
+		f.noInsert = reason.Refuse(reason.BuildpackForm, "the buildpack process %s is a script with arguments, which another command line cannot say", p.Type)
 		return nil, end, f.cnbScript(words[1], &words[2], words[3:], end), true, nil
 	} else if p.Buildpack != "" && api == "" && !plain(cmd) { // a single word would make no use of the arguments as a script
-		f.noInsert = refuse(BuildpackMetadata, "the image's label does not say which API the buildpack of process %s has", p.Type)
+		f.noInsert = reason.Refuse(reason.BuildpackMetadata, "the image's label does not say which API the buildpack of process %s has", p.Type)
 	}
 	tokens := f.tokens(words[1:])
 	if script, ok := scriptOf(tokens); ok && len(tokens) <= maxTokens && len(tokens)+mostInserted > maxTokens && f.noInsert == nil {
@@ -330,9 +332,9 @@ func (m cnbMetadata) process(kind string) *cnbProcess {
 
 func (m cnbMetadata) missing(kind string) error {
 	if len(m.Processes) == 0 {
-		return refuse(BuildpackMetadata, "the image's label %s has no processes", buildMetadata)
+		return reason.Refuse(reason.BuildpackMetadata, "the image's label %s has no processes", buildMetadata)
 	}
-	return refuse(BuildpackProcess, "the image has no buildpack process %s", quote(kind))
+	return reason.Refuse(reason.BuildpackProcess, "the image has no buildpack process %s", quote(kind))
 }
 
 func (m cnbMetadata) buildpackAPI(id string) string {

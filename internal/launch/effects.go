@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"debuggable.dev/debuggable/internal/reason"
 )
 
 // certainty says whether a command in front of the program is run for certain, maybe, or without an effect on it.
@@ -51,7 +53,7 @@ func (s *script) survey() error {
 		case *syntax.Redirect:
 			// dash takes only one digit for a file descriptor, and the others for a word.
 			if n.N != nil && len(n.N.Value) > 1 && s.lang != syntax.LangBash {
-				err = refuse(ShellDialect, "whether %s> is a file descriptor depends on which shell runs", n.N.Value)
+				err = reason.Refuse(reason.ShellDialect, "whether %s> is a file descriptor depends on which shell runs", n.N.Value)
 			}
 		case *syntax.ParamExp:
 			if n.Param == nil {
@@ -112,10 +114,10 @@ func (s *script) surveyBuiltin(args []*syntax.Word, survey func(*syntax.Assign))
 			s.params++
 		}
 	case "alias":
-		return refuse(ShellAlias, "the script defines aliases")
+		return reason.Refuse(reason.ShellAlias, "the script defines aliases")
 	case "shopt", "enable", "hash":
 		if !harmless(args) {
-			return refuse(ShellOption, "the script changes what the shell runs, by %s", args[0].Lit())
+			return reason.Refuse(reason.ShellOption, "the script changes what the shell runs, by %s", args[0].Lit())
 		}
 	case "shift":
 		s.noParams = true
@@ -130,7 +132,7 @@ func (s *script) surveyBuiltin(args []*syntax.Word, survey func(*syntax.Assign))
 			case lit == "--" || lit == "-":
 				s.noParams = true
 			case lit[0] == '-' && strings.ContainsAny(lit[1:], "knt"):
-				return refuse(ShellOption, "the script sets an option that changes what it runs")
+				return reason.Refuse(reason.ShellOption, "the script sets an option that changes what it runs")
 			}
 		}
 	}

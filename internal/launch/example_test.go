@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"debuggable.dev/debuggable/internal/launch"
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
 )
 
@@ -30,7 +31,7 @@ func Example() {
 
 func ExampleFind_refused() {
 	_, err := launch.Find(launch.Input{Argv: []string{"sh", "-c", "while true; do node app.js; done"}})
-	fmt.Println(err.(*runtimes.Refusal).Reason+":", err)
+	fmt.Println(string(err.(*reason.Refusal).Code)+":", err)
 	// Output: ShellLoop: the script ends with a loop
 }
 

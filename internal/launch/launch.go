@@ -6,7 +6,7 @@
 // re-quoted: an edit inserts whole words into the argument vector, or bytes into one of its words (a shell script).
 //
 // The rule above all others: after the edits the container starts exactly what it started before, in the same order. What
-// is not certain is a [runtimes.Refusal], with a reason code that does not change and a message for people.
+// is not certain is a [reason.Refusal], with a reason code that does not change and a message for people.
 //
 // The package does no I/O and runs nothing. The data flow is
 //
@@ -23,40 +23,8 @@ import (
 	"sort"
 	"strings"
 
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
-)
-
-// The reasons of refusals. They are part of the results that users see and filter by: never change one.
-const (
-	NoCommand             = "NoCommand"             // there is nothing to start
-	TooDeep               = "TooDeep"               // more shells and launchers, one inside the other, than are followed
-	ProgramDynamic        = "ProgramDynamic"        // the program's name is only known when the script runs
-	UnknownText           = "UnknownText"           // a value from a Secret or the like becomes part of a script
-	LauncherUnknownOption = "LauncherUnknownOption" // a launcher has an option that the table does not have
-	LauncherNoCommand     = "LauncherNoCommand"     // a launcher without a command
-	LauncherNotFollowed   = "LauncherNotFollowed"   // a launcher that is known, but not looked behind
-	LauncherImplicit      = "LauncherImplicit"      // a launcher picks the program itself (uv run app.py)
-	LauncherChangesRoot   = "LauncherChangesRoot"   // the program sees another file system
-	ShellSyntax           = "ShellSyntax"           // the script cannot be parsed
-	ShellDialect          = "ShellDialect"          // the shells that sh may be read the script differently
-	ShellOption           = "ShellOption"           // a shell option that changes what a script means
-	ShellNoScript         = "ShellNoScript"         // a shell that reads standard input
-	ShellLoop             = "ShellLoop"             // the program runs in a loop
-	ShellConditional      = "ShellConditional"      // which program runs depends on a condition
-	ShellBackground       = "ShellBackground"       // the program runs in the background
-	ShellPipe             = "ShellPipe"             // a pipeline of several programs
-	ShellFunction         = "ShellFunction"         // the last command is a function of the script
-	ShellBuiltin          = "ShellBuiltin"          // the last command is the shell's own
-	ShellNoProgram        = "ShellNoProgram"        // the script starts nothing
-	ShellEval             = "ShellEval"             // eval, source: text that is not known
-	ShellAlias            = "ShellAlias"            // aliases change what words mean
-	ShellQuoting          = "ShellQuoting"          // words cannot be put there without changing quotes
-	ScriptProgram         = "ScriptProgram"         // the program is a shell script: its command line is not to be changed
-	WordNeedsQuoting      = "WordNeedsQuoting"      // a word to be inserted is not plain
-	Argv0Fixed            = "Argv0Fixed"            // exec -a: the program's own name would go to the debugger
-	BuildpackMetadata     = "BuildpackMetadata"     // the image's buildpack label is missing or makes no sense
-	BuildpackProcess      = "BuildpackProcess"      // no such process type
-	BuildpackForm         = "BuildpackForm"         // the process cannot be written as a command line
 )
 
 // Input is the command line as the container runtime would see it, with what is known about its surroundings.
@@ -136,9 +104,9 @@ type Found struct {
 	assign     assignments
 	line       []string
 	argv0      string              // who sets the program's argv[0]; "" for nobody
-	noInsert   *runtimes.Refusal   // why nothing can be inserted at all
-	noFront    *runtimes.Refusal   // why nothing can be inserted in front of the program
-	noAssign   *runtimes.Refusal   // the same for assignments: other than for the program's sake
+	noInsert   *reason.Refusal     // why nothing can be inserted at all
+	noFront    *reason.Refusal     // why nothing can be inserted in front of the program
+	noAssign   *reason.Refusal     // the same for assignments: other than for the program's sake
 	maxWords   int                 // how many words the line may have after insertions; 0: any number
 	guards     []place             // where a "--" has to go too when anything is inserted
 	wordChecks []func(string) bool // what inserted words have to satisfy besides being plain
@@ -155,7 +123,7 @@ type Edit struct {
 	Text         string
 }
 
-// Find follows the command line to the program that matters. An error is a *runtimes.Refusal.
+// Find follows the command line to the program that matters. An error is a *reason.Refusal.
 func Find(in Input) (Found, error) {
 	f := finder{
 		in: in, vars: map[string]value{}, assigned: map[string]Assignment{}, references: map[string]bool{},
@@ -168,19 +136,19 @@ func Find(in Input) (Found, error) {
 		f.vars[name] = value{}
 	}
 	if len(in.Argv) == 0 {
-		return Found{}, refuse(NoCommand, "there is no command to run")
+		return Found{}, reason.Refuse(reason.NoCommand, "there is no command to run")
 	}
 	words, end := argvWords(in.Argv, in.UnknownFrom)
 	found, err := f.follow(words, end, 0)
 	if f.budget.used > maxCost {
-		return Found{}, refuse(TooDeep, "the words of its scripts come to more than is looked at")
+		return Found{}, reason.Refuse(reason.TooDeep, "the words of its scripts come to more than is looked at")
 	}
 	return found, err
 }
 
 // Insert returns the edits that put words in front of Argv[Before] for each insertion (Before == len(Argv): behind the last
 // word), in the order of their positions. Words must consist of letters, digits and /_.:=,+@%- so that they mean the same
-// within any kind of quotes. An error is a *runtimes.Refusal.
+// within any kind of quotes. An error is a *reason.Refusal.
 func (f Found) Insert(at []runtimes.Insertion) ([]Edit, error) {
 	at = slices.Clone(at)
 	sort.SliceStable(at, func(i, j int) bool { return at[i].Before < at[j].Before })
@@ -193,26 +161,26 @@ func (f Found) Insert(at []runtimes.Insertion) ([]Edit, error) {
 			return nil, f.noInsert
 		}
 		if ins.Before < 0 || ins.Before > len(f.words) {
-			return nil, refuse(ShellQuoting, "there is no word %d in the program's command line", ins.Before)
+			return nil, reason.Refuse(reason.ShellQuoting, "there is no word %d in the program's command line", ins.Before)
 		}
 		for i, w := range ins.Words {
 			if !plain(w) {
-				return nil, refuse(WordNeedsQuoting, "the word %q cannot be inserted without quotes", w)
+				return nil, reason.Refuse(reason.WordNeedsQuoting, "the word %q cannot be inserted without quotes", w)
 			}
 			for _, ok := range f.wordChecks {
 				if !ok(w) {
-					return nil, refuse(WordNeedsQuoting, "the word %q would be changed on its way to the program", w)
+					return nil, reason.Refuse(reason.WordNeedsQuoting, "the word %q would be changed on its way to the program", w)
 				}
 			}
 			if ins.Before == 0 && i == 0 && !commandWord(w) {
-				return nil, refuse(WordNeedsQuoting, "the word %q would not be taken for a program", w)
+				return nil, reason.Refuse(reason.WordNeedsQuoting, "the word %q would not be taken for a program", w)
 			}
 		}
 		if ins.Before == 0 && f.noFront != nil {
 			return nil, f.noFront
 		}
 		if ins.Before == 0 && f.argv0 != "" {
-			return nil, refuse(Argv0Fixed, "%s gives the program another name, which a debugger in front of it would get", f.argv0)
+			return nil, reason.Refuse(reason.Argv0Fixed, "%s gives the program another name, which a debugger in front of it would get", f.argv0)
 		}
 		p, behind := f.end, true
 		if ins.Before < len(f.words) {
@@ -236,7 +204,7 @@ func (f Found) Insert(at []runtimes.Insertion) ([]Edit, error) {
 			n += len(e.Words)
 		}
 		if n > f.maxWords {
-			return nil, refuse(BuildpackForm, "the buildpacks launcher cannot give the program more than %d words", maxTokens)
+			return nil, reason.Refuse(reason.BuildpackForm, "the buildpacks launcher cannot give the program more than %d words", maxTokens)
 		}
 	}
 	for _, p := range slices.Backward(f.guards) {
@@ -264,11 +232,11 @@ func (f Found) Assignable(name string) (existing string, ok bool) {
 }
 
 // Assign returns the edit that sets a variable by one more word for env; it goes in front of Insert's edits. An error is a
-// *runtimes.Refusal.
+// *reason.Refusal.
 func (f Found) Assign(name, value string) (Edit, error) {
 	w := name + "=" + value
 	if _, ok := f.Assignable(name); !ok || f.assign.at.off >= 0 && !plain(w) {
-		return Edit{}, refuse(WordNeedsQuoting, "%s cannot be set where %s starts", name, f.Argv[0])
+		return Edit{}, reason.Refuse(reason.WordNeedsQuoting, "%s cannot be set where %s starts", name, f.Argv[0])
 	}
 	return f.edit(*f.assign.at, false, []string{w})
 }
@@ -276,7 +244,7 @@ func (f Found) Assign(name, value string) (Edit, error) {
 // edit puts words in front of, or behind, a place.
 func (f Found) edit(p place, behind bool, words []string) (Edit, error) {
 	if p.why != "" {
-		return Edit{}, refuse(ShellQuoting, "words cannot be put into %s", p.why)
+		return Edit{}, reason.Refuse(reason.ShellQuoting, "words cannot be put into %s", p.why)
 	}
 	if p.off < 0 {
 		return Edit{Word: p.arg, Offset: -1, Words: slices.Clone(words)}, nil
@@ -286,7 +254,7 @@ func (f Found) edit(p place, behind bool, words []string) (Edit, error) {
 		from = f.BaseFrom[p.arg]
 	}
 	if from >= 0 && f.unknownFrom != nil && f.unknownFrom[from] >= 0 && f.unknownFrom[from] < p.off {
-		return Edit{}, refuse(UnknownText, "a value that is not known here is part of the script in front of the program")
+		return Edit{}, reason.Refuse(reason.UnknownText, "a value that is not known here is part of the script in front of the program")
 	}
 	text := strings.Join(words, " ")
 	switch {
@@ -378,8 +346,8 @@ type finder struct {
 	maxWords   int
 	guards     []place
 	atEnv      assignments
-	noInsert   *runtimes.Refusal
-	noFront    *runtimes.Refusal
+	noInsert   *reason.Refusal
+	noFront    *reason.Refusal
 	checks     []func(string) bool
 	budget     *budget
 }
@@ -397,27 +365,27 @@ func (f *finder) clone() *finder {
 func (f *finder) follow(words []word, end place, depth int) (Found, error) {
 	for ; ; depth++ {
 		if depth > maxDepth {
-			return Found{}, refuse(TooDeep, "more than %d shells and launchers, one inside the other", maxDepth)
+			return Found{}, reason.Refuse(reason.TooDeep, "more than %d shells and launchers, one inside the other", maxDepth)
 		}
 		if len(words) == 0 {
-			return Found{}, refuse(NoCommand, "there is no command to run")
+			return Found{}, reason.Refuse(reason.NoCommand, "there is no command to run")
 		}
 		first := words[0]
 		if !first.static {
 			// "$JAVA_HOME/bin/java" names its program even when the directory is not known.
 			if first.tail != "" {
 				if !first.single && f.noInsert == nil {
-					f.noInsert = refuse(ProgramDynamic, "what %s starts is only known when it runs", quote(first.text))
+					f.noInsert = reason.Refuse(reason.ProgramDynamic, "what %s starts is only known when it runs", quote(first.text))
 				}
 				return f.found(words, end, IsScript(first.tail)), nil
 			}
-			return Found{}, refuse(ProgramDynamic, "what %s starts is only known when it runs", quote(first.text))
+			return Found{}, reason.Refuse(reason.ProgramDynamic, "what %s starts is only known when it runs", quote(first.text))
 		}
 		if first.text == "" {
-			return Found{}, refuse(NoCommand, "the command's first word is empty")
+			return Found{}, reason.Refuse(reason.NoCommand, "the command's first word is empty")
 		}
 		if strings.HasSuffix(first.text, "/") {
-			return Found{}, refuse(NoCommand, "the command %s names a directory", quote(first.text))
+			return Found{}, reason.Refuse(reason.NoCommand, "the command %s names a directory", quote(first.text))
 		}
 		name := path.Base(first.text)
 		if depth == 0 {
@@ -463,7 +431,7 @@ func (f *finder) follow(words []word, end place, depth int) (Found, error) {
 func (f *finder) found(words []word, end place, script bool) Found {
 	noInsert := f.noInsert
 	if script && noInsert == nil {
-		noInsert = refuse(ScriptProgram, "%s is a shell script, or is named like one: no debugger can run it", quote(words[0].text))
+		noInsert = reason.Refuse(reason.ScriptProgram, "%s is a shell script, or is named like one: no debugger can run it", quote(words[0].text))
 	}
 	r := Found{
 		DirKnown: f.dirKnown, Assigned: f.assigned, Cleared: f.cleared, Opaque: f.opaque, References: f.references,
@@ -516,10 +484,6 @@ func (f *finder) forget() {
 	for name, a := range f.assigned {
 		f.assigned[name] = Assignment{Keeps: a.Keeps, Text: a.Value + a.Text}
 	}
-}
-
-func refuse(reason, format string, args ...any) *runtimes.Refusal {
-	return &runtimes.Refusal{Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
 // quote shortens text for a message.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
 )
 
@@ -53,11 +54,11 @@ func unknownFrom(argv []string, names map[string]bool) []int {
 
 func reasonOf(t *testing.T, err error) string {
 	t.Helper()
-	var r *runtimes.Refusal
+	var r *reason.Refusal
 	if !errors.As(err, &r) || r.Message == "" {
 		t.Fatalf("%v is no refusal with a message", err)
 	}
-	return r.Reason
+	return string(r.Code)
 }
 
 // front and behind are the lines after words were put in front of the program, and behind it.
@@ -88,9 +89,9 @@ func TestFind(t *testing.T) {
 		{"/sbin/tini -- node a.js", "node a.js", "/sbin/tini -- /d/dlv node a.js"},
 		{"/usr/bin/tini -g -vv -p SIGTERM -e 143 -- node", "node", "/usr/bin/tini -g -vv -p SIGTERM -e 143 -- /d/dlv node"},
 		{"tini -svg -eSIG node", "node", "tini -svg -eSIG -- /d/dlv node"},
-		{"tini --version", LauncherUnknownOption, ""},
-		{"tini -h", LauncherUnknownOption, ""},
-		{"tini --", LauncherNoCommand, ""},
+		{"tini --version", "LauncherUnknownOption", ""},
+		{"tini -h", "LauncherUnknownOption", ""},
+		{"tini --", "LauncherNoCommand", ""},
 		{"dumb-init -c -r 15:3 -v node", "node", "dumb-init -c -r 15:3 -v /d/dlv node"},
 		{"dumb-init --rewrite 15:3 --rewrite=2:3 --single-child -- node", "node", "dumb-init --rewrite 15:3 --rewrite=2:3 --single-child -- /d/dlv node"},
 		{"docker-init -- /app", "/app", "docker-init -- /d/dlv /app"},
@@ -107,11 +108,11 @@ func TestFind(t *testing.T) {
 		{"env -vS ⟨node⟩ app.js", "node app.js", "env -vS ⟨/d/dlv node⟩ app.js"},
 		{"env ⟨-S node -r x⟩ app.js", "node -r x app.js", "env ⟨-S /d/dlv node -r x⟩ app.js"},
 		{"env ⟨--split-string=node  x⟩", "node x", "env ⟨--split-string=/d/dlv node  x⟩"},
-		{"env -S ⟨node 'a b'⟩", LauncherUnknownOption, ""},
-		{"env --argv0=x node", "node", Argv0Fixed},
-		{"env", LauncherNoCommand, ""},
-		{"env A=B", LauncherNoCommand, ""},
-		{"env -0 node", LauncherUnknownOption, ""},
+		{"env -S ⟨node 'a b'⟩", "LauncherUnknownOption", ""},
+		{"env --argv0=x node", "node", "Argv0Fixed"},
+		{"env", "LauncherNoCommand", ""},
+		{"env A=B", "LauncherNoCommand", ""},
+		{"env -0 node", "LauncherUnknownOption", ""},
 		{"nice -n 5 node", "node", "nice -n 5 /d/dlv node"},
 		{"nice -10 node", "node", "nice -10 /d/dlv node"},
 		{"nice --adjustment=5 -n5 node", "node", "nice --adjustment=5 -n5 /d/dlv node"},
@@ -121,18 +122,18 @@ func TestFind(t *testing.T) {
 		{"setsid -cw --fork node", "node", "setsid -cw --fork /d/dlv node"},
 		{"stdbuf -oL -e 0 --input=0 node", "node", "stdbuf -oL -e 0 --input=0 /d/dlv node"},
 		{"chpst -u app:app -e /env -v node", "node", "chpst -u app:app -e /env -v /d/dlv node"},
-		{"chpst -/ /root node", LauncherChangesRoot, ""},
-		{"chpst -b name node", "node", Argv0Fixed},
+		{"chpst -/ /root node", "LauncherChangesRoot", ""},
+		{"chpst -b name node", "node", "Argv0Fixed"},
 		{"su-exec app:app node", "node", "su-exec app:app /d/dlv node"},
 		{"gosu 1000 tini -- node", "node", "gosu 1000 tini -- /d/dlv node"},
-		{"gosu --version", LauncherUnknownOption, ""},
-		{"gosu app", LauncherNoCommand, ""},
+		{"gosu --version", "LauncherUnknownOption", ""},
+		{"gosu app", "LauncherNoCommand", ""},
 		{"setpriv --reuid=1000 --regid 1000 --clear-groups --inh-caps=-all -- node", "node", "setpriv --reuid=1000 --regid 1000 --clear-groups --inh-caps=-all -- /d/dlv node"},
-		{"setpriv --dump", LauncherUnknownOption, ""},
+		{"setpriv --dump", "LauncherUnknownOption", ""},
 		{"/usr/local/bin/docker-entrypoint.sh node a.js", "node a.js", "/usr/local/bin/docker-entrypoint.sh /d/dlv node a.js"},
-		{"docker-entrypoint.sh app.js", "docker-entrypoint.sh app.js", ScriptProgram},
-		{"docker-entrypoint.sh --inspect", "docker-entrypoint.sh --inspect", ScriptProgram},
-		{"docker-entrypoint.sh", "docker-entrypoint.sh", ScriptProgram},
+		{"docker-entrypoint.sh app.js", "docker-entrypoint.sh app.js", "ScriptProgram"},
+		{"docker-entrypoint.sh --inspect", "docker-entrypoint.sh --inspect", "ScriptProgram"},
+		{"docker-entrypoint.sh", "docker-entrypoint.sh", "ScriptProgram"},
 		{"opentelemetry-instrument --traces_exporter console --a=b python app.py", "python app.py", "opentelemetry-instrument --traces_exporter console --a=b /d/dlv python app.py"},
 		{"ddtrace-run -d --profiling python app.py", "python app.py", "ddtrace-run -d --profiling /d/dlv python app.py"},
 		{"newrelic-admin run-program python app.py", "python app.py", "newrelic-admin run-program /d/dlv python app.py"},
@@ -143,19 +144,19 @@ func TestFind(t *testing.T) {
 		{"pipenv run flask run", "flask run", "pipenv run /d/dlv flask run"},
 		{"uv run --frozen --extra web -p 3.12 -- python app.py", "python app.py", "uv run --frozen --extra web -p 3.12 -- /d/dlv python app.py"},
 		{"uv --directory /srv run gunicorn app", "gunicorn app", "uv --directory /srv run /d/dlv gunicorn app"},
-		{"uv run app.py", LauncherImplicit, ""},
-		{"uv run -m app", LauncherUnknownOption, ""},
+		{"uv run app.py", "LauncherImplicit", ""},
+		{"uv run -m app", "LauncherUnknownOption", ""},
 		{"bundle exec puma", "puma", "bundle exec /d/dlv puma"},
 		{"timeout -k 5 --signal=INT 1h node a", "node a", "timeout -k 5 --signal=INT 1h /d/dlv node a"},
-		{"timeout -t 5 node", LauncherUnknownOption, ""},
+		{"timeout -t 5 node", "LauncherUnknownOption", ""},
 		{"ionice -c2 -n 0 taskset -c 0-3 node", "node", "ionice -c2 -n 0 taskset -c 0-3 /d/dlv node"},
-		{"taskset -p 0x1 77", LauncherUnknownOption, ""},
+		{"taskset -p 0x1 77", "LauncherUnknownOption", ""},
 		{"s6-setuidgid app node", "node", "s6-setuidgid app /d/dlv node"},
 		{"wait-for-it db:5432 -t 30 -- node a", "node a", "wait-for-it db:5432 -t 30 -- /d/dlv node a"},
 		{"./wait-for-it.sh db:5432 -- tini -- node -- a", "node -- a", "./wait-for-it.sh db:5432 -- tini -- /d/dlv node -- a"},
-		{"wait-for.sh db:5432", "wait-for.sh db:5432", ScriptProgram},
+		{"wait-for.sh db:5432", "wait-for.sh db:5432", "ScriptProgram"},
 		{"sh -c ⟨wait-for \"$DB\" -- node⟩", "node", "sh -c ⟨wait-for \"$DB\" -- /d/dlv node⟩"},
-		{"wait-for db:5432 --", NoCommand, ""},
+		{"wait-for db:5432 --", "NoCommand", ""},
 		{"dockerize -wait tcp://db:1 -timeout 5s -- node a", "node a", "dockerize -wait tcp://db:1 -timeout 5s -- /d/dlv node a"},
 		{"doppler run --project x -- node a", "node a", "doppler run --project x -- /d/dlv node a"},
 		{"doppler run --command node", "doppler run --command node", "/d/dlv doppler run --command node"},
@@ -169,14 +170,14 @@ func TestFind(t *testing.T) {
 		{"sh -c ⟨node; rc=$?; echo $rc; exit $rc⟩", "node", "sh -c ⟨/d/dlv node; rc=$?; echo $rc; exit $rc⟩"},
 		{"sh -c ⟨node; if [ $? -ne 0 ]; then echo failed; exit 1; elif test x; then :; else exit 2; fi⟩", "node", "sh -c ⟨/d/dlv node; if [ $? -ne 0 ]; then echo failed; exit 1; elif test x; then :; else exit 2; fi⟩"},
 		{"bash -c ⟨node; [[ $? = 0 ]] || exit 1⟩", "node", "bash -c ⟨/d/dlv node; [[ $? = 0 ]] || exit 1⟩"},
-		{"sh -c ⟨node; if [ -f x ]; then cleanup; fi⟩", ShellConditional, ""},
-		{"sh -c ⟨node; rc=$(date)⟩", ShellNoProgram, ""},
-		{"sh -c ⟨A=1; B=2⟩", ShellNoProgram, ""},
+		{"sh -c ⟨node; if [ -f x ]; then cleanup; fi⟩", "ShellConditional", ""},
+		{"sh -c ⟨node; rc=$(date)⟩", "ShellNoProgram", ""},
+		{"sh -c ⟨A=1; B=2⟩", "ShellNoProgram", ""},
 		{"bash -c ⟨shopt -s nullglob globstar; exec node⟩", "node", "bash -c ⟨shopt -s nullglob globstar; exec /d/dlv node⟩"},
-		{"bash -c ⟨shopt -s expand_aliases; exec node⟩", ShellOption, ""},
+		{"bash -c ⟨shopt -s expand_aliases; exec node⟩", "ShellOption", ""},
 		{"sh -c ⟨hash -r; exec node⟩", "node", "sh -c ⟨hash -r; exec /d/dlv node⟩"},
-		{"bash -c ⟨hash -p /x node; exec node⟩", ShellOption, ""},
-		{"bash -c ⟨enable -n echo; exec node⟩", ShellOption, ""},
+		{"bash -c ⟨hash -p /x node; exec node⟩", "ShellOption", ""},
+		{"bash -c ⟨enable -n echo; exec node⟩", "ShellOption", ""},
 		{"sh -c ⟨node app.js⟩", "node app.js", "sh -c ⟨/d/dlv node app.js⟩"},
 		{"/bin/sh -ec ⟨node⟩ ignored words", "node", "/bin/sh -ec ⟨/d/dlv node⟩ ignored words"},
 		{"bash -e -c -u -- ⟨node⟩", "node", "bash -e -c -u -- ⟨/d/dlv node⟩"},
@@ -185,12 +186,12 @@ func TestFind(t *testing.T) {
 		{"bash --login -c ⟨node⟩", "node", "bash --login -c ⟨/d/dlv node⟩"},
 		{"bash -lc ⟨node⟩", "node", "bash -lc ⟨/d/dlv node⟩"},
 		{"/usr/bin/ash -euxc ⟨node⟩", "node", "/usr/bin/ash -euxc ⟨/d/dlv node⟩"},
-		{"sh /entrypoint.sh node", "sh /entrypoint.sh node", ScriptProgram},
-		{"bash -e start", "bash -e start", ScriptProgram},
-		{"sh", ShellNoScript, ""},
-		{"sh -c", ShellNoScript, ""},
-		{"bash -ic ⟨node⟩", ShellOption, ""},
-		{"sh -n -c ⟨node⟩", ShellOption, ""},
+		{"sh /entrypoint.sh node", "sh /entrypoint.sh node", "ScriptProgram"},
+		{"bash -e start", "bash -e start", "ScriptProgram"},
+		{"sh", "ShellNoScript", ""},
+		{"sh -c", "ShellNoScript", ""},
+		{"bash -ic ⟨node⟩", "ShellOption", ""},
+		{"sh -n -c ⟨node⟩", "ShellOption", ""},
 		{"zsh -c ⟨node a⟩", "zsh -c ⟨node a⟩", "/d/dlv zsh -c ⟨node a⟩"},
 
 		// Shells: which command counts.
@@ -207,49 +208,49 @@ func TestFind(t *testing.T) {
 		{"sh -c ⟨node; echo done⟩", "node", "sh -c ⟨/d/dlv node; echo done⟩"},
 		{"sh -c ⟨exec node; b⟩", "node", "sh -c ⟨exec /d/dlv node; b⟩"},
 		{"sh -c ⟨node || { echo failed; exit 1; }⟩", "node", "sh -c ⟨/d/dlv node || { echo failed; exit 1; }⟩"},
-		{"sh -c ⟨node || (echo $(date) && exit 1)⟩", ShellConditional, ""},
-		{"sh -c ⟨start-server; sleep infinity⟩", ShellNoProgram, ""},
+		{"sh -c ⟨node || (echo $(date) && exit 1)⟩", "ShellConditional", ""},
+		{"sh -c ⟨start-server; sleep infinity⟩", "ShellNoProgram", ""},
 		{"sh -c ⟨node; a⟩", "a", "sh -c ⟨node; /d/dlv a⟩"},
 		{"sh -c ⟨node 2>&1 | tee log⟩", "node", "sh -c ⟨/d/dlv node 2>&1 | tee log⟩"},
 		{"sh -c ⟨cat x | node - | tee log | cat⟩", "node -", "sh -c ⟨cat x | /d/dlv node - | tee log | cat⟩"},
-		{"sh -c ⟨cat x | tee y⟩", ShellPipe, ""},
+		{"sh -c ⟨cat x | tee y⟩", "ShellPipe", ""},
 		{"sh -c ⟨until nc -z db 1; do sleep 1; done; exec node⟩", "node", "sh -c ⟨until nc -z db 1; do sleep 1; done; exec /d/dlv node⟩"},
 		{"sh -c ⟨if [ -f x ]; then . ./x; fi; exec node⟩", "node", "sh -c ⟨if [ -f x ]; then . ./x; fi; exec /d/dlv node⟩"},
 		{"sh -c ⟨exec 2>&1; trap : TERM; node⟩", "node", "sh -c ⟨exec 2>&1; trap : TERM; /d/dlv node⟩"},
 		{"sh -c ⟨worker & exec node⟩", "node", "sh -c ⟨worker & exec /d/dlv node⟩"},
 		{"sh -c ⟨command node⟩", "node", "sh -c ⟨command /d/dlv node⟩"},
 		{"sh -c ⟨node <<E\nbody\nE\n⟩", "node", "sh -c ⟨/d/dlv node <<E\nbody\nE\n⟩"},
-		{"bash -c ⟨exec -a name node⟩", "node", Argv0Fixed},
+		{"bash -c ⟨exec -a name node⟩", "node", "Argv0Fixed"},
 		{"bash -c ⟨time node⟩", "node", "bash -c ⟨time /d/dlv node⟩"},
-		{"sh -c ⟨node a || node b⟩", ShellConditional, ""},
-		{"sh -c ⟨if a; then node; fi⟩", ShellConditional, ""},
-		{"sh -c ⟨case x in x) node;; esac⟩", ShellConditional, ""},
-		{"sh -c ⟨[ -f x ] && exec a; node⟩", ShellConditional, ""},
-		{"sh -c ⟨if a; then exec node b; fi; node⟩", ShellConditional, ""},
-		{"sh -c ⟨while true; do node; done⟩", ShellLoop, ""},
-		{"sh -c ⟨for i in 1; do node; done⟩", ShellLoop, ""},
-		{"sh -c ⟨node &⟩", ShellBackground, ""},
-		{"sh -c ⟨node & wait⟩", ShellBackground, ""},
-		{"sh -c ⟨node & wait $!⟩", ShellBackground, ""},
-		{"sh -c ⟨node | pino-pretty⟩", ShellPipe, ""},
-		{"sh -c ⟨f() { node; }; f⟩", ShellFunction, ""},
-		{"sh -c ⟨f() { node; }⟩", ShellFunction, ""},
-		{"sh -c ⟨. ./run⟩", ShellEval, ""},
-		{"sh -c ⟨eval node⟩", ShellEval, ""},
-		{"sh -c ⟨cd /srv⟩", ShellBuiltin, ""},
-		{"sh -c ⟨alias node=x; node⟩", ShellAlias, ""},
-		{"sh -c ⟨X=1⟩", ShellNoProgram, ""},
-		{"sh -c ⟨ ⟩", ShellNoProgram, ""},
-		{"sh -c ⟨export X=1⟩", ShellBuiltin, ""},
-		{"sh -c ⟨node 'x⟩", ShellSyntax, ""},
-		{"sh -c ⟨node x\r\n⟩", ShellSyntax, ""},
-		{"sh -c ⟨exec $APP⟩", ProgramDynamic, ""},
-		{"sh -c ⟨exec \"$APP\" x⟩", ProgramDynamic, ""},
-		{"sh -c ⟨exec $(which node)⟩", ProgramDynamic, ""},
-		{"sh -c ⟨set -- node; exec \"$@\"⟩ x y", ProgramDynamic, ""},
+		{"sh -c ⟨node a || node b⟩", "ShellConditional", ""},
+		{"sh -c ⟨if a; then node; fi⟩", "ShellConditional", ""},
+		{"sh -c ⟨case x in x) node;; esac⟩", "ShellConditional", ""},
+		{"sh -c ⟨[ -f x ] && exec a; node⟩", "ShellConditional", ""},
+		{"sh -c ⟨if a; then exec node b; fi; node⟩", "ShellConditional", ""},
+		{"sh -c ⟨while true; do node; done⟩", "ShellLoop", ""},
+		{"sh -c ⟨for i in 1; do node; done⟩", "ShellLoop", ""},
+		{"sh -c ⟨node &⟩", "ShellBackground", ""},
+		{"sh -c ⟨node & wait⟩", "ShellBackground", ""},
+		{"sh -c ⟨node & wait $!⟩", "ShellBackground", ""},
+		{"sh -c ⟨node | pino-pretty⟩", "ShellPipe", ""},
+		{"sh -c ⟨f() { node; }; f⟩", "ShellFunction", ""},
+		{"sh -c ⟨f() { node; }⟩", "ShellFunction", ""},
+		{"sh -c ⟨. ./run⟩", "ShellEval", ""},
+		{"sh -c ⟨eval node⟩", "ShellEval", ""},
+		{"sh -c ⟨cd /srv⟩", "ShellBuiltin", ""},
+		{"sh -c ⟨alias node=x; node⟩", "ShellAlias", ""},
+		{"sh -c ⟨X=1⟩", "ShellNoProgram", ""},
+		{"sh -c ⟨ ⟩", "ShellNoProgram", ""},
+		{"sh -c ⟨export X=1⟩", "ShellBuiltin", ""},
+		{"sh -c ⟨node 'x⟩", "ShellSyntax", ""},
+		{"sh -c ⟨node x\r\n⟩", "ShellSyntax", ""},
+		{"sh -c ⟨exec $APP⟩", "ProgramDynamic", ""},
+		{"sh -c ⟨exec \"$APP\" x⟩", "ProgramDynamic", ""},
+		{"sh -c ⟨exec $(which node)⟩", "ProgramDynamic", ""},
+		{"sh -c ⟨set -- node; exec \"$@\"⟩ x y", "ProgramDynamic", ""},
 		{"sh -c ⟨node &> log⟩", "node", "sh -c ⟨/d/dlv node &> log⟩"}, // dash: in the background, with either line
-		{"sh -c ⟨node $'x'⟩", ShellDialect, ""},
-		{"dash -c ⟨node 10>log⟩", ShellDialect, ""},
+		{"sh -c ⟨node $'x'⟩", "ShellDialect", ""},
+		{"dash -c ⟨node 10>log⟩", "ShellDialect", ""},
 		{"bash -c ⟨node &> log⟩", "node", "bash -c ⟨/d/dlv node &> log⟩"},
 		{"sh -c ⟨source venv && exec python⟩", "python", "sh -c ⟨source venv && exec /d/dlv python⟩"},
 		{"sh -c ⟨[[ -f x ]] && . x; exec node⟩", "node", "sh -c ⟨[[ -f x ]] && . x; exec /d/dlv node⟩"},
@@ -260,18 +261,18 @@ func TestFind(t *testing.T) {
 		{"sh -c ⟨exec $JAVA_HOME/bin/java $OPTS -jar $GLOB \"$GLOB\" $EMPTY \"$EMPTY\"⟩", "/opt/java/bin/java -Xmx1g -Da=b -jar $GLOB *.jar ⟨⟩", "sh -c ⟨exec /d/dlv $JAVA_HOME/bin/java $OPTS -jar $GLOB \"$GLOB\" $EMPTY \"$EMPTY\"⟩"},
 		{"sh -c ⟨exec \"${JDK}/bin/java\" -jar x⟩", "${JDK}/bin/java -jar x", "sh -c ⟨exec /d/dlv \"${JDK}/bin/java\" -jar x⟩"},
 		{"sh -c ⟨JDK=/j; exec ${JDK}/bin/java⟩", "/j/bin/java", "sh -c ⟨JDK=/j; exec /d/dlv ${JDK}/bin/java⟩"},
-		{"sh -c ⟨exec ${JDK}/bin/java⟩", "${JDK}/bin/java", ProgramDynamic},
-		{"sh -c ⟨exec ${JDK}/bin/*⟩", ProgramDynamic, ""},
-		{"sh -c ⟨exec \"$DIR\"/start.sh⟩", "$DIR/start.sh", ScriptProgram},
-		{"sh -c ⟨exec \"$DIR/\"⟩", ProgramDynamic, ""},
+		{"sh -c ⟨exec ${JDK}/bin/java⟩", "${JDK}/bin/java", "ProgramDynamic"},
+		{"sh -c ⟨exec ${JDK}/bin/*⟩", "ProgramDynamic", ""},
+		{"sh -c ⟨exec \"$DIR\"/start.sh⟩", "$DIR/start.sh", "ScriptProgram"},
+		{"sh -c ⟨exec \"$DIR/\"⟩", "ProgramDynamic", ""},
 		{"sh -c ⟨node ${EMPTY:-a b} ${JAVA_HOME:+set}⟩", "node a b set", "sh -c ⟨/d/dlv node ${EMPTY:-a b} ${JAVA_HOME:+set}⟩"},
 
 		{"sh -c ⟨exec env A=$B \"C=$D\" node⟩", "node", "sh -c ⟨exec env A=$B \"C=$D\" /d/dlv node⟩"},
-		{"sh -c ⟨exec env $B node⟩", LauncherUnknownOption, ""},
-		{"sh -c ⟨exec env A=$* node⟩ - a b", LauncherUnknownOption, ""},
+		{"sh -c ⟨exec env $B node⟩", "LauncherUnknownOption", ""},
+		{"sh -c ⟨exec env A=$* node⟩ - a b", "LauncherUnknownOption", ""},
 		{"sh -c ⟨exec gosu $USER nice -n $N node⟩", "node", "sh -c ⟨exec gosu $USER nice -n $N /d/dlv node⟩"},
-		{"sh -c ⟨exec gosu \"$@\" node⟩", LauncherNoCommand, ""},
-		{"sh -c ⟨shift; exec gosu \"$@\" node⟩ - a", LauncherUnknownOption, ""},
+		{"sh -c ⟨exec gosu \"$@\" node⟩", "LauncherNoCommand", ""},
+		{"sh -c ⟨shift; exec gosu \"$@\" node⟩ - a", "LauncherUnknownOption", ""},
 
 		// Shells: positional parameters.
 		{"sh -c ⟨exec \"$@\"⟩ -- node app.js", "node app.js", "sh -c ⟨exec /d/dlv \"$@\"⟩ -- node app.js"},
@@ -279,30 +280,30 @@ func TestFind(t *testing.T) {
 		{"sh -c ⟨exec $0 $@⟩ node app.js", "node app.js", "sh -c ⟨exec /d/dlv $0 $@⟩ node app.js"},
 		{"sh -c ⟨exec $@⟩ -- node app.js", "node app.js", "sh -c ⟨exec /d/dlv $@⟩ -- node app.js"},
 		{"sh -c ⟨exec tini -- \"$@\"⟩ -- env A=B node app.js", "node app.js", "sh -c ⟨exec tini -- \"$@\"⟩ -- env A=B /d/dlv node app.js"},
-		{"sh -c ⟨a \"$@\"; exec tini -- \"$@\"⟩ -- env A=B node", "node", ShellQuoting},
-		{"sh -c ⟨for a; do b; done; exec tini -- \"$@\"⟩ -- env A=B node", "node", ShellQuoting},
-		{"sh -c ⟨. ./x; exec tini -- \"$@\"⟩ -- env A=B node", "node", ShellQuoting},
+		{"sh -c ⟨a \"$@\"; exec tini -- \"$@\"⟩ -- env A=B node", "node", "ShellQuoting"},
+		{"sh -c ⟨for a; do b; done; exec tini -- \"$@\"⟩ -- env A=B node", "node", "ShellQuoting"},
+		{"sh -c ⟨. ./x; exec tini -- \"$@\"⟩ -- env A=B node", "node", "ShellQuoting"},
 		{"sh -c ⟨node \"$1\" \"$@\"⟩ -- a b", "node a a b", "sh -c ⟨/d/dlv node \"$1\" \"$@\"⟩ -- a b"},
-		{"sh -c ⟨shift; exec \"$@\"⟩ -- a node", ProgramDynamic, ""},
+		{"sh -c ⟨shift; exec \"$@\"⟩ -- a node", "ProgramDynamic", ""},
 
 		// Scripts in scripts.
 		{"sh -c ⟨exec sh -c \"node app.js\"⟩", "node app.js", "sh -c ⟨exec sh -c \"/d/dlv node app.js\"⟩"},
 		{"sh -c ⟨exec sh -c 'exec node \"a b\"' x⟩", "node ⟨a b⟩", "sh -c ⟨exec sh -c 'exec /d/dlv node \"a b\"' x⟩"},
 		{"sh -c ⟨sh -c \"echo \\\"hi\\\"; exec node \\\"\\$X\\\"\"⟩", "node $X", "sh -c ⟨sh -c \"echo \\\"hi\\\"; exec /d/dlv node \\\"\\$X\\\"\"⟩"},
-		{"sh -c ⟨sh -c exec\\ node⟩", "node", ShellQuoting},
-		{"sh -c ⟨sh -c node⟩", "node", ShellQuoting},
+		{"sh -c ⟨sh -c exec\\ node⟩", "node", "ShellQuoting"},
+		{"sh -c ⟨sh -c node⟩", "node", "ShellQuoting"},
 		{"sh -c ⟨sh -c \"node --port=$PORT\"⟩", "node --port=$PORT", "sh -c ⟨sh -c \"/d/dlv node --port=$PORT\"⟩"},
-		{"sh -c ⟨sh -c \"cd $DIR && node\"⟩", UnknownText, ""},
-		{"sh -c ⟨sh -c \"$SCRIPT\"⟩", ShellOption, ""},
+		{"sh -c ⟨sh -c \"cd $DIR && node\"⟩", "UnknownText", ""},
+		{"sh -c ⟨sh -c \"$SCRIPT\"⟩", "ShellOption", ""},
 		{"sh -c ⟨su-exec app sh -c 'nice bash -c \"exec node\"'⟩", "node", "sh -c ⟨su-exec app sh -c 'nice bash -c \"exec /d/dlv node\"'⟩"},
 
 		// Kubernetes' $(SECRET) of an unknown value.
 		{"node $(SECRET)", "node $(SECRET)", "/d/dlv node $(SECRET)"},
-		{"$(SECRET) node", ProgramDynamic, ""},
+		{"$(SECRET) node", "ProgramDynamic", ""},
 		{"sh -c ⟨node --p=$(SECRET)⟩", "node --p=$(SECRET)", "sh -c ⟨/d/dlv node --p=$(SECRET)⟩"},
-		{"sh -c ⟨X=$(SECRET) node⟩", UnknownText, ""},
+		{"sh -c ⟨X=$(SECRET) node⟩", "UnknownText", ""},
 		{"env X=$(SECRET) node", "node", "env X=$(SECRET) /d/dlv node"},
-		{"env $(SECRET) node", LauncherUnknownOption, ""},
+		{"env $(SECRET) node", "LauncherUnknownOption", ""},
 	} {
 		in := Input{Argv: argv(c.in), Env: testEnv, Unknown: map[string]bool{"SECRET": true}}
 		in.UnknownFrom = unknownFrom(in.Argv, in.Unknown)
@@ -351,36 +352,36 @@ func TestInsert(t *testing.T) {
 		{"sh -c ⟨node;⟩", 1, "--x", "sh -c ⟨node --x;⟩"},
 		{"sh -c ⟨node \"$@\"⟩ -- a b", 1, "--x", "sh -c ⟨node --x \"$@\"⟩ -- a b"},
 		{"sh -c ⟨node \"$@\"⟩ -- a b", 2, "--x", "sh -c ⟨node \"$@\"⟩ -- a --x b"},
-		{"sh -c ⟨\"$0\" \"$@\"⟩ app a b", 0, "--x", WordNeedsQuoting},
+		{"sh -c ⟨\"$0\" \"$@\"⟩ app a b", 0, "--x", "WordNeedsQuoting"},
 		{"sh -c ⟨\"$0\" \"$@\"⟩ app a b", 1, "--x", "sh -c ⟨\"$0\" --x \"$@\"⟩ app a b"},
 		{"sh -c ⟨\"$0\" \"$@\"⟩ env app b", 0, "/x", "sh -c ⟨\"$0\" /x \"$@\"⟩ env app b"},
 		{"sh -c ⟨\"$0\" \"$@\"⟩ env app b", 1, "--x", "sh -c ⟨\"$0\" \"$@\"⟩ env app --x b"},
 		{"sh -c ⟨echo $0; \"$0\" \"$@\"⟩ env app b", 1, "--x", "sh -c ⟨echo $0; \"$0\" \"$@\"⟩ env app --x b"},
-		{"sh -c ⟨echo $1; \"$0\" \"$@\"⟩ env app b", 1, "--x", ShellQuoting},
-		{"sh -c ⟨. ./x; exec \"$@\"⟩ - app b", 1, "--x", ShellQuoting},
+		{"sh -c ⟨echo $1; \"$0\" \"$@\"⟩ env app b", 1, "--x", "ShellQuoting"},
+		{"sh -c ⟨. ./x; exec \"$@\"⟩ - app b", 1, "--x", "ShellQuoting"},
 		{"sh -c ⟨command \"$@\"⟩ - app b", 1, "--x", "sh -c ⟨command \"$@\"⟩ - app --x b"},
-		{"sh -c ⟨command . ./x; exec \"$@\"⟩ - app b", 1, "--x", ShellQuoting},
+		{"sh -c ⟨command . ./x; exec \"$@\"⟩ - app b", 1, "--x", "ShellQuoting"},
 		{"sh -c ⟨node \"$@\"⟩ -- a b", 3, "--x", "sh -c ⟨node \"$@\" --x⟩ -- a b"},
 		{"sh -c ⟨node $OPTS x⟩", 1, "--x", "sh -c ⟨node --x $OPTS x⟩"},
-		{"sh -c ⟨node $OPTS x⟩", 2, "--x", ShellQuoting},
+		{"sh -c ⟨node $OPTS x⟩", 2, "--x", "ShellQuoting"},
 		{"sh -c ⟨sh -c \"node $(x) y\"⟩", 1, "--x", "sh -c ⟨sh -c \"node --x $(x) y\"⟩"},
-		{"sh -c ⟨sh -c \"node $(x) y\"⟩", 2, "--x", ShellQuoting},
+		{"sh -c ⟨sh -c \"node $(x) y\"⟩", 2, "--x", "ShellQuoting"},
 		{"sh -c ⟨sh -c \"node x$(x) y\"⟩", 1, "--x", "sh -c ⟨sh -c \"node --x x$(x) y\"⟩"},
-		{"sh -c ⟨echo $@; \"$@\" a⟩ - node b", 1, "--x", ShellQuoting},
+		{"sh -c ⟨echo $@; \"$@\" a⟩ - node b", 1, "--x", "ShellQuoting"},
 		{"sh -c ⟨echo $@; \"$@\" a⟩ - node b", 2, "--x", "sh -c ⟨echo $@; \"$@\" --x a⟩ - node b"},
 		{"sh -c ⟨node $OPTS x⟩", 3, "--x", "sh -c ⟨node $OPTS --x x⟩"},
 		{"sh -c ⟨exec sh -c \"node\" z⟩", 1, "--x", "sh -c ⟨exec sh -c \"node --x\" z⟩"},
 		{"sh -c ⟨exec sh -c 'node'\" x\"⟩", 1, "--x", "sh -c ⟨exec sh -c 'node'\" --x x\"⟩"},
 		{"sh -c ⟨node $(SECRET) x⟩", 1, "--x", "sh -c ⟨node --x $(SECRET) x⟩"},
-		{"sh -c ⟨node $(SECRET) x⟩", 2, "--x", ShellQuoting},
+		{"sh -c ⟨node $(SECRET) x⟩", 2, "--x", "ShellQuoting"},
 		{"env -S ⟨node⟩ x", 1, "--x", "env -S node --x x"},
-		{"node a", 1, "⟨a b⟩", WordNeedsQuoting},
-		{"node a", 1, "$x", WordNeedsQuoting},
-		{"node a", 1, "⟨⟩", WordNeedsQuoting},
-		{"node a", 0, "a=b", WordNeedsQuoting},
-		{"node a", 0, "if", WordNeedsQuoting},
-		{"node a", 9, "x", ShellQuoting},
-		{"node a", -1, "x", ShellQuoting},
+		{"node a", 1, "⟨a b⟩", "WordNeedsQuoting"},
+		{"node a", 1, "$x", "WordNeedsQuoting"},
+		{"node a", 1, "⟨⟩", "WordNeedsQuoting"},
+		{"node a", 0, "a=b", "WordNeedsQuoting"},
+		{"node a", 0, "if", "WordNeedsQuoting"},
+		{"node a", 9, "x", "ShellQuoting"},
+		{"node a", -1, "x", "ShellQuoting"},
 	} {
 		in := Input{Argv: argv(c.in), Env: testEnv, Unknown: map[string]bool{"SECRET": true}}
 		in.UnknownFrom = unknownFrom(in.Argv, in.Unknown)
@@ -420,10 +421,10 @@ func TestLiteralReference(t *testing.T) {
 	}
 	in.UnknownFrom = []int{-1, -1, strings.Index(in.Argv[2], "$(")}
 	if f, err = Find(in); err != nil {
-		if got := reasonOf(t, err); got != ShellOption && got != UnknownText && got != ShellSyntax {
+		if got := reasonOf(t, err); got != "ShellOption" && got != "UnknownText" && got != "ShellSyntax" {
 			t.Error(got)
 		}
-	} else if got := insert(t, in, f, 3, "--x"); got != ShellQuoting {
+	} else if got := insert(t, in, f, 3, "--x"); got != "ShellQuoting" {
 		t.Errorf("behind the reference: %s", got)
 	}
 }
@@ -468,7 +469,7 @@ func TestAssign(t *testing.T) {
 		if got != c.want || existing != c.existing {
 			t.Errorf("%s: existing %q\n  got %s\n want %s", c.in, existing, got, c.want)
 		}
-		if _, err := f.Assign("V", "a b"); ok && err != nil && reasonOf(t, err) != WordNeedsQuoting || !ok && err == nil {
+		if _, err := f.Assign("V", "a b"); ok && err != nil && reasonOf(t, err) != "WordNeedsQuoting" || !ok && err == nil {
 			t.Errorf("%s: %v", c.in, err)
 		}
 	}
@@ -568,17 +569,17 @@ func TestBounds(t *testing.T) {
 	}
 	many := append(slices.Repeat([]string{"tini", "--"}, 1000), "node")
 	for _, a := range [][]string{deep, many} {
-		if _, err := Find(Input{Argv: a}); err == nil || reasonOf(t, err) != TooDeep {
+		if _, err := Find(Input{Argv: a}); err == nil || reasonOf(t, err) != "TooDeep" {
 			t.Errorf("%d words: %v", len(a), err)
 		}
 	}
-	if _, err := Find(Input{Argv: []string{"sh", "-c", strings.Repeat("a;", maxScript)}}); err == nil || reasonOf(t, err) != ShellSyntax {
+	if _, err := Find(Input{Argv: []string{"sh", "-c", strings.Repeat("a;", maxScript)}}); err == nil || reasonOf(t, err) != "ShellSyntax" {
 		t.Errorf("a long script: %v", err)
 	}
-	if _, err := Find(Input{}); err == nil || reasonOf(t, err) != NoCommand {
+	if _, err := Find(Input{}); err == nil || reasonOf(t, err) != "NoCommand" {
 		t.Errorf("no words: %v", err)
 	}
-	if _, err := Find(Input{Argv: []string{""}}); err == nil || reasonOf(t, err) != NoCommand {
+	if _, err := Find(Input{Argv: []string{""}}); err == nil || reasonOf(t, err) != "NoCommand" {
 		t.Errorf("an empty word: %v", err)
 	}
 }
@@ -634,12 +635,12 @@ func TestBuildpacks(t *testing.T) {
 		{"0.4", "/cnb/process/script", "node server.js", "/workspace/sub", L + " ⟨cd sub && exec node --x server.js⟩"},
 		{"0.4", "/cnb/process/tokens", "node $FILE ⟨a b⟩", "/workspace", L + " node --x $FILE ⟨a b⟩"},
 		{"0.4", L + " sh -c ⟨exec node x⟩", "node x", "/workspace", L + " sh -c ⟨exec node --x x⟩"},
-		{"0.4", "/cnb/process/legacy", "node x", "/workspace", BuildpackForm},
-		{"0.10", "/cnb/process/dir", "node x", "/workspace/sub", BuildpackForm},
+		{"0.4", "/cnb/process/legacy", "node x", "/workspace", "BuildpackForm"},
+		{"0.10", "/cnb/process/dir", "node x", "/workspace/sub", "BuildpackForm"},
 		{"0.10", "/cnb/process/shell", "node x", "/workspace", L + " -- /bin/sh -c ⟨exec node --x x⟩"},
-		{"0.4", "/cnb/process/none", BuildpackProcess, "", ""},
-		{"0.4", L, BuildpackProcess, "", ""},
-		{"0.4", L + " web", "web", "/workspace", ShellQuoting}, // a script of one word: web
+		{"0.4", "/cnb/process/none", "BuildpackProcess", "", ""},
+		{"0.4", L, "BuildpackProcess", "", ""},
+		{"0.4", L + " web", "web", "/workspace", "ShellQuoting"}, // a script of one word: web
 		{"0.4", L + " -- node x", "node x", "/workspace", L + " -- node --x x"},
 		{"0.4", L + " ⟨exec node x⟩", "node x", "/workspace", L + " ⟨exec node --x x⟩"},
 		{"0.4", L + " node x", "node x", "/workspace", L + " node --x x"},
@@ -651,7 +652,7 @@ func TestBuildpacks(t *testing.T) {
 		{"0.3", L + " ⟨node x⟩", "node x", "/workspace", L + " ⟨node --x x⟩"},
 		{"0.3", L + " -- node x", "node x", "/workspace", L + " -- node --x x"},
 		{"0.3", L + " old a", "old a", "/workspace", L + " old --x a"},
-		{"x", L, BuildpackMetadata, "", ""},
+		{"x", L, "BuildpackMetadata", "", ""},
 	} {
 		in := Input{Argv: argv(c.in), Labels: labels, Env: map[string]string{"CNB_PLATFORM_API": c.api}}
 		if c.api == "" {
@@ -667,7 +668,7 @@ func TestBuildpacks(t *testing.T) {
 		if got := show(f.Argv); got != c.want || f.Dir != c.dir || !f.Opaque {
 			t.Errorf("API %s, %s: found %s in %s, opaque %v", c.api, c.in, got, f.Dir, f.Opaque)
 		}
-		if c.line == ShellQuoting {
+		if c.line == "ShellQuoting" {
 			continue
 		}
 		if got := insert(t, in, f, 1, "--x"); got != c.line {
@@ -687,9 +688,9 @@ func TestBuildpacks(t *testing.T) {
 		{"/cnb/process/web", "node server.js", "/app", map[string]string{"CNB_APP_DIR": "/app"}, "", labels},
 		{"web", "node server.js", "/workspace", map[string]string{"PATH": "/cnb/process:/cnb/lifecycle:/usr/bin"}, "", labels},
 		{"web", "web", "", map[string]string{"PATH": "/usr/bin:/cnb/process"}, "", labels},
-		{L, BuildpackMetadata, "", nil, "CNB_PROCESS_TYPE", labels},
-		{L, BuildpackMetadata, "", nil, "", nil},
-		{L, BuildpackMetadata, "", nil, "", map[string]string{buildMetadata: "{"}},
+		{L, "BuildpackMetadata", "", nil, "CNB_PROCESS_TYPE", labels},
+		{L, "BuildpackMetadata", "", nil, "", nil},
+		{L, "BuildpackMetadata", "", nil, "", map[string]string{buildMetadata: "{"}},
 		{L + " -- node", "node", "/workspace", nil, "", nil},
 	} {
 		f, err := Find(Input{Argv: argv(c.in), Env: c.env, Labels: c.labels, Unknown: map[string]bool{c.unknown: c.unknown != ""}})
@@ -714,13 +715,13 @@ func TestBuildpacks(t *testing.T) {
 	for _, c := range []struct{ api, in, want, line string }{
 		{"0.11", "/cnb/process/web", "java -jar app.jar", L + " -- java --x -jar app.jar"},
 		{"0.9", "/cnb/process/web a", "java -jar app.jar a", L + " -- java --x -jar app.jar a"},
-		{"0.11", "/cnb/process/web a", "java -jar app.jar a", BuildpackMetadata},
+		{"0.11", "/cnb/process/web a", "java -jar app.jar a", "BuildpackMetadata"},
 		{"0.11", "/cnb/process/go a", "/layers/x/bin/web a", L + " -- /layers/x/bin/web --x a"},
 		{"0.11", "/cnb/process/list a", "node --always a", L + " -- node --x --always a"},
 		{"0.8", "/cnb/process/tokens", "gunicorn app:app", L + " ⟨gunicorn --x app:app⟩"},
 		{"0.11", "/cnb/process/tokens a", "gunicorn app:app a", L + " ⟨gunicorn --x app:app a⟩"},
-		{"0.8", "/cnb/process/script", "⟨bundle exec puma⟩ -p $PORT", BuildpackMetadata},
-		{"0.11", "/cnb/process/shell a", BuildpackMetadata, ""},
+		{"0.8", "/cnb/process/script", "⟨bundle exec puma⟩ -p $PORT", "BuildpackMetadata"},
+		{"0.11", "/cnb/process/shell a", "BuildpackMetadata", ""},
 		{"0.9", "/cnb/process/shell a", "node x", L + " -- sh -c ⟨node --x x⟩ a"},
 	} {
 		in := Input{Argv: argv(c.in), Labels: bare, Env: map[string]string{"CNB_PLATFORM_API": c.api}}
@@ -748,7 +749,7 @@ func TestBuildpacks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := insert(t, in, f, 1, "-e"); got != WordNeedsQuoting {
+	if got := insert(t, in, f, 1, "-e"); got != "WordNeedsQuoting" {
 		t.Errorf("-e: %s", got)
 	}
 	if edits, err := f.Insert(nil); err != nil || edits != nil {

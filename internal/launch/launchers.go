@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
 )
 
@@ -177,7 +178,7 @@ func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 	}
 	for range l.operands {
 		if len(rest) == 0 || !rest[0].one() || strings.HasPrefix(rest[0].text, "-") {
-			return nil, refuse(LauncherUnknownOption, "%s is not followed by what it needs before its command", name)
+			return nil, reason.Refuse(reason.LauncherUnknownOption, "%s is not followed by what it needs before its command", name)
 		}
 		rest = rest[1:]
 	}
@@ -187,19 +188,19 @@ func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 		}
 	}
 	if len(rest) == 0 {
-		return nil, refuse(LauncherNoCommand, "%s has no command to run", name)
+		return nil, reason.Refuse(reason.LauncherNoCommand, "%s has no command to run", name)
 	}
 	if l.permutes && !(len(words) > len(rest) && words[len(words)-len(rest)-1].text == "--") {
 		// A mere "-" is no option.
 		late := slices.IndexFunc(rest, func(w word) bool { return !w.static && w.known == 0 })
 		switch i := slices.IndexFunc(rest, func(w word) bool { return len(w.text) > 1 && w.text[0] == '-' }); {
 		case i < 0 && late >= 0 && !l.stops:
-			f.noInsert = refuse(LauncherUnknownOption, "whether %s takes %s of its command for an option is only known when it runs", name, quote(rest[late].text))
+			f.noInsert = reason.Refuse(reason.LauncherUnknownOption, "whether %s takes %s of its command for an option is only known when it runs", name, quote(rest[late].text))
 		case i < 0:
 			f.guards = append(f.guards, rest[0].at)
 		case rest[i].text == "--", strings.Trim(rest[i].text[1:], l.short) == "":
 			// It eats that one, and would leave it to the command behind one more "--".
-			f.noInsert = refuse(LauncherUnknownOption, "%s takes the %s of its command for its own", name, rest[i].text)
+			f.noInsert = reason.Refuse(reason.LauncherUnknownOption, "%s takes the %s of its command for its own", name, rest[i].text)
 		default:
 			// With other options there, the launcher is one that stops at the first word that is no option (musl's getopt), or
 			// it fails, and goes on failing.
@@ -217,7 +218,7 @@ func (l launcher) options(f *finder, name string, words []word) ([]word, error) 
 			if w.one() && (w.known > 0 && w.text[0] != '-' || l.short == "" && l.long == "" && l.operands > 0) {
 				return words, nil
 			}
-			return nil, refuse(LauncherUnknownOption, "whether %s is an option of %s is only known when it runs", quote(w.option()), name)
+			return nil, reason.Refuse(reason.LauncherUnknownOption, "whether %s is an option of %s is only known when it runs", quote(w.option()), name)
 		}
 		switch {
 		case w.text == "--":
@@ -244,7 +245,7 @@ func (l launcher) options(f *finder, name string, words []word) ([]word, error) 
 				words = words[1:]
 				if !hasVal {
 					if len(words) == 0 || !words[0].one() {
-						return nil, refuse(LauncherUnknownOption, "%s: the option %s has no value that is known to be one word", name, w.text)
+						return nil, reason.Refuse(reason.LauncherUnknownOption, "%s: the option %s has no value that is known to be one word", name, w.text)
 					}
 					arg, words = &words[0], words[1:]
 				}
@@ -280,7 +281,7 @@ func (l launcher) options(f *finder, name string, words []word) ([]word, error) 
 			arg := w.suffix(i + 1)
 			if i+1 == len(w.text) {
 				if len(words) == 0 || !words[0].one() {
-					return nil, refuse(LauncherUnknownOption, "%s: the option %s has no value that is known to be one word", name, w.text)
+					return nil, reason.Refuse(reason.LauncherUnknownOption, "%s: the option %s has no value that is known to be one word", name, w.text)
 				}
 				arg, words = &words[0], words[1:]
 			}
@@ -307,7 +308,7 @@ func (l launcher) tell(f *finder, opt string, val *word) error {
 }
 
 func unknownOption(name string, w word) error {
-	return refuse(LauncherUnknownOption, "the option %s of %s is not known", quote(w.option()), name)
+	return reason.Refuse(reason.LauncherUnknownOption, "the option %s of %s is not known", quote(w.option()), name)
 }
 
 // option is an option without its value, which may be a secret: --token of --token=…, -t of -t….
@@ -341,7 +342,7 @@ func (w word) suffix(from int) *word {
 // spaces, without quotes, escapes, variables and comments.
 func splitString(arg *word) ([]word, error) {
 	if !arg.static || strings.ContainsAny(arg.text, "\\'\"$#\v\f\r") {
-		return nil, refuse(LauncherUnknownOption, "env -S %s is more than plain words", quote(arg.text))
+		return nil, reason.Refuse(reason.LauncherUnknownOption, "env -S %s is more than plain words", quote(arg.text))
 	}
 	var out []word
 	for i := 0; i < len(arg.text); {
@@ -367,7 +368,7 @@ func envOption(f *finder, opt string, val *word) error {
 		f.clear()
 	case "u", "unset":
 		if !val.static {
-			return refuse(LauncherUnknownOption, "env -u: which variable is unset is only known when it runs")
+			return reason.Refuse(reason.LauncherUnknownOption, "env -u: which variable is unset is only known when it runs")
 		}
 		f.assign(val.text, Assignment{Known: true, Unset: true})
 	case "C", "chdir":
@@ -388,7 +389,7 @@ func envRest(f *finder, words []word) ([]word, error) {
 		w := words[0]
 		name, val, ok := strings.Cut(w.text[:w.known], "=")
 		if !w.one() || !ok && !w.static {
-			return nil, refuse(LauncherUnknownOption, "whether %s is the command that env runs is only known when it runs", quote(w.text))
+			return nil, reason.Refuse(reason.LauncherUnknownOption, "whether %s is the command that env runs is only known when it runs", quote(w.text))
 		}
 		if !ok {
 			break
@@ -419,7 +420,7 @@ func chpstOption(f *finder, opt string, val *word) error {
 	case "b":
 		f.argv0 = "chpst -b"
 	case "/":
-		return refuse(LauncherChangesRoot, "chpst -/ gives the program another root directory")
+		return reason.Refuse(reason.LauncherChangesRoot, "chpst -/ gives the program another root directory")
 	case "e":
 		f.forget()
 	case "C":
@@ -457,7 +458,7 @@ func uvRest(f *finder, words []word) ([]word, error) {
 		w := words[0]
 		if !w.static || w.text == "-" || strings.HasSuffix(w.text, ".py") || strings.HasSuffix(w.text, ".pyw") ||
 			strings.HasSuffix(w.text, ".pyz") || strings.HasPrefix(w.text, "http://") || strings.HasPrefix(w.text, "https://") {
-			return nil, refuse(LauncherImplicit, "uv run picks the Python for %s itself", quote(w.text))
+			return nil, reason.Refuse(reason.LauncherImplicit, "uv run picks the Python for %s itself", quote(w.text))
 		}
 	}
 	return venv(f, words)
@@ -484,7 +485,7 @@ func entrypointRest(f *finder, words []word) ([]word, error) {
 	}
 	if strings.HasPrefix(first, "python") {
 		// Scripts test whether they are to run python, before they exec "$@".
-		f.noFront = refuse(ScriptProgram, "docker-entrypoint.sh may test whether its first argument is %s: give the path of %s, or the program in command", first, first)
+		f.noFront = reason.Refuse(reason.ScriptProgram, "docker-entrypoint.sh may test whether its first argument is %s: give the path of %s, or the program in command", first, first)
 	}
 	return words, nil
 }
@@ -509,7 +510,7 @@ func sets(names ...string) func(*finder, []word) ([]word, error) {
 // noOption: flock FILE -c SCRIPT is not followed.
 func noOption(_ *finder, words []word) ([]word, error) {
 	if len(words) > 0 && strings.HasPrefix(words[0].text, "-") {
-		return nil, refuse(LauncherUnknownOption, "the option %s is not known there", quote(words[0].option()))
+		return nil, reason.Refuse(reason.LauncherUnknownOption, "the option %s is not known there", quote(words[0].option()))
 	}
 	return words, nil
 }
@@ -523,7 +524,7 @@ func crossEnv(f *finder, words []word) ([]word, error) {
 	f.atEnv = assignments{}
 	for _, w := range words {
 		if err == nil && strings.ContainsAny(w.text, "$\\") { // it expands variables, and eats backslashes
-			return nil, refuse(LauncherImplicit, "cross-env changes %s on its way to the program", quote(w.text))
+			return nil, reason.Refuse(reason.LauncherImplicit, "cross-env changes %s on its way to the program", quote(w.text))
 		}
 	}
 	return words, err
@@ -541,7 +542,7 @@ func dotenvx(f *finder, words []word) ([]word, error) {
 // inNode: a launcher that is a Node program gets the container's NODE_OPTIONS, and the port of an inspector in it.
 func inNode(f *finder, name string) error {
 	if strings.Contains(f.in.Env["NODE_OPTIONS"], "--inspect") {
-		return refuse(LauncherImplicit, "%s is a Node program itself, which takes the port of the inspector in NODE_OPTIONS", name)
+		return reason.Refuse(reason.LauncherImplicit, "%s is a Node program itself, which takes the port of the inspector in NODE_OPTIONS", name)
 	}
 	f.assign("NODE_OPTIONS", Assignment{})
 	return nil
@@ -558,7 +559,7 @@ func secretsBehindDashes(f *finder, words []word) ([]word, error) {
 	f.forget()
 	rest, err := behindDashes(f, words)
 	if rest == nil && err == nil {
-		return nil, refuse(LauncherNotFollowed, "what it starts cannot be told without a \"--\" in front of it")
+		return nil, reason.Refuse(reason.LauncherNotFollowed, "what it starts cannot be told without a \"--\" in front of it")
 	}
 	return rest, err
 }
@@ -566,7 +567,7 @@ func secretsBehindDashes(f *finder, words []word) ([]word, error) {
 // projectScript: the word may be a script of the project's, unless it is a known program.
 func projectScript(f *finder, words []word) ([]word, error) {
 	if len(words) == 0 || !words[0].static || !strings.Contains(words[0].text, "/") && !knownProgram(words[0].text) {
-		return nil, refuse(LauncherImplicit, "what follows run may be a script of the project's")
+		return nil, reason.Refuse(reason.LauncherImplicit, "what follows run may be a script of the project's")
 	}
 	return venv(f, words)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
 )
 
@@ -22,12 +23,12 @@ func TestInsertLimits(t *testing.T) {
 		want   string // the line after the insertion
 	}{
 		"ten words one by one":     {"/cnb/lifecycle/launcher python a.py b c d e", nil, "", "/cnb/lifecycle/launcher|/dbg/launcher|--port|1|--|python|a.py|b|c|d|e"},
-		"eleven words one by one":  {"/cnb/lifecycle/launcher python a.py b c d e f", nil, BuildpackForm, ""},
+		"eleven words one by one":  {"/cnb/lifecycle/launcher python a.py b c d e f", nil, "BuildpackForm", ""},
 		"words of the image":       {"/cnb/process/web", label(quoted("python a.py it's & c")), "", "/cnb/lifecycle/launcher|/dbg/launcher --port 1 -- python a.py 'it'\\''s' '&' c"},
-		"a word that bash reads":   {"/cnb/process/web", label(quoted("python a.py $HOME b c d e")), BuildpackForm, ""},
+		"a word that bash reads":   {"/cnb/process/web", label(quoted("python a.py $HOME b c d e")), "BuildpackForm", ""},
 		"catatonit and no option":  {"catatonit python -", nil, "", "catatonit|--|/dbg/launcher|--port|1|--|python|-"},
-		"catatonit eats the first": {"catatonit python a.py -- b", nil, LauncherUnknownOption, ""},
-		"catatonit eats its own":   {"catatonit catatonit -g python", nil, LauncherUnknownOption, ""},
+		"catatonit eats the first": {"catatonit python a.py -- b", nil, "LauncherUnknownOption", ""},
+		"catatonit eats its own":   {"catatonit catatonit -g python", nil, "LauncherUnknownOption", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			argv := strings.Fields(c.argv)
@@ -36,8 +37,8 @@ func TestInsertLimits(t *testing.T) {
 				t.Fatal(err)
 			}
 			edits, err := found.Insert(insert)
-			var refusal *runtimes.Refusal
-			if errors.As(err, &refusal); (refusal == nil) != (c.reason == "") || refusal != nil && refusal.Reason != c.reason {
+			var refusal *reason.Refusal
+			if errors.As(err, &refusal); (refusal == nil) != (c.reason == "") || refusal != nil && string(refusal.Code) != c.reason {
 				t.Fatalf("got %v, want %q", err, c.reason)
 			}
 			if err != nil {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
 )
 
@@ -148,16 +149,16 @@ func argvOf(entry string) []string {
 const marker = "--inspect=0.0.0.0:9229"
 
 // check starts a command line as it is and with words inserted, and compares.
-func (r *rig) check(t testing.TB, in Input, env []string, rnd *rand.Rand) (reason string) {
+func (r *rig) check(t testing.TB, in Input, env []string, rnd *rand.Rand) (code string) {
 	t.Helper()
 	in.UnknownFrom = unknownFrom(in.Argv, in.Unknown)
 	found, err := Find(in)
 	if err != nil {
-		ref, ok := err.(*runtimes.Refusal)
-		if !ok || ref.Reason == "" || ref.Message == "" {
+		ref, ok := err.(*reason.Refusal)
+		if !ok || ref.Code == "" || ref.Message == "" {
 			t.Fatalf("%q: the error %v is no refusal with a reason", in.Argv, err)
 		}
-		return ref.Reason
+		return string(ref.Code)
 	}
 	fail := func(format string, args ...any) {
 		t.Helper()
@@ -184,8 +185,8 @@ func (r *rig) check(t testing.TB, in Input, env []string, rnd *rand.Rand) (reaso
 		}
 		edits, err := found.Insert([]runtimes.Insertion{{Before: spot, Words: words}})
 		if err != nil {
-			if reason == "" && (spot == 0 || spot == 1) {
-				reason = "insert:" + err.(*runtimes.Refusal).Reason
+			if code == "" && (spot == 0 || spot == 1) {
+				code = "insert:" + string(err.(*reason.Refusal).Code)
 			}
 			continue
 		}
@@ -230,7 +231,7 @@ func (r *rig) check(t testing.TB, in Input, env []string, rnd *rand.Rand) (reaso
 			fail("started differently\nafter %q\nlog   %q\nthen  %q", changed, before, after)
 		}
 	}
-	return reason
+	return code
 }
 
 // surroundings compares the directory and the variables that Find knows with those that the program saw.
@@ -510,12 +511,12 @@ func TestRealShell(t *testing.T) {
 				in := g.input()
 				in.WorkingDir = r.work
 				r.u = g.pick("uv", "u v", "a;b", "c' d", "e\" f", "", "-u")
-				if reason := r.check(t, in, []string{"X=one", "Y=a:b c", "U=" + r.u}, rnd); reason != "" {
+				if code := r.check(t, in, []string{"X=one", "Y=a:b c", "U=" + r.u}, rnd); code != "" {
 					if *showLeft {
-						t.Logf("%s: %q", reason, in.Argv)
+						t.Logf("%s: %q", code, in.Argv)
 					}
 					mu.Lock()
-					refused[reason]++
+					refused[code]++
 					mu.Unlock()
 				}
 			}

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"debuggable.dev/debuggable/internal/reason"
 )
 
 // script is one shell script, read in one language.
@@ -36,7 +38,7 @@ func (s *script) follow() (Found, error) {
 		return Found{}, err
 	}
 	if int(call.Args[0].Pos().Offset()) >= s.unknown {
-		return Found{}, refuse(UnknownText, "a value that is not known here is part of the script in front of the program")
+		return Found{}, reason.Refuse(reason.UnknownText, "a value that is not known here is part of the script in front of the program")
 	}
 	s.before(call)
 	words, end, err := s.command(call)
@@ -67,17 +69,17 @@ func (s *script) locate(stmts []*syntax.Stmt) (*syntax.CallExpr, error) {
 		}
 		return s.locateIn(st)
 	}
-	return nil, refuse(ShellNoProgram, "the script starts no program")
+	return nil, reason.Refuse(reason.ShellNoProgram, "the script starts no program")
 }
 
 func (s *script) locateIn(st *syntax.Stmt) (*syntax.CallExpr, error) {
 	if st.Background || st.Coprocess || st.Disown {
-		return nil, refuse(ShellBackground, "the script's last command runs in the background")
+		return nil, reason.Refuse(reason.ShellBackground, "the script's last command runs in the background")
 	}
 	switch c := st.Cmd.(type) {
 	case *syntax.CallExpr:
 		if len(c.Args) == 0 {
-			return nil, refuse(ShellNoProgram, "the script ends with an assignment, not with a program")
+			return nil, reason.Refuse(reason.ShellNoProgram, "the script ends with an assignment, not with a program")
 		}
 		return c, nil
 	case *syntax.Block:
@@ -98,24 +100,24 @@ func (s *script) locateIn(st *syntax.Stmt) (*syntax.CallExpr, error) {
 			if s.trivial(c.Y) {
 				return s.locateIn(c.X)
 			}
-			return nil, refuse(ShellConditional, "the script's last command is one of two, joined by ||")
+			return nil, reason.Refuse(reason.ShellConditional, "the script's last command is one of two, joined by ||")
 		default:
 			return s.locatePipe(c)
 		}
 	case *syntax.IfClause, *syntax.CaseClause:
-		return nil, refuse(ShellConditional, "the script ends with if or case: which command runs is only known when it runs")
+		return nil, reason.Refuse(reason.ShellConditional, "the script ends with if or case: which command runs is only known when it runs")
 	case *syntax.WhileClause, *syntax.ForClause:
-		return nil, refuse(ShellLoop, "the script ends with a loop")
+		return nil, reason.Refuse(reason.ShellLoop, "the script ends with a loop")
 	case *syntax.FuncDecl:
-		return nil, refuse(ShellFunction, "the script ends with a function")
+		return nil, reason.Refuse(reason.ShellFunction, "the script ends with a function")
 	case *syntax.CoprocClause:
-		return nil, refuse(ShellBackground, "the script's last command runs in the background")
+		return nil, reason.Refuse(reason.ShellBackground, "the script's last command runs in the background")
 	case *syntax.TimeClause:
 		if c.Stmt != nil {
 			return s.locateIn(c.Stmt)
 		}
 	}
-	return nil, refuse(ShellNoProgram, "the script does not end with a program")
+	return nil, reason.Refuse(reason.ShellNoProgram, "the script does not end with a program")
 }
 
 // filters are programs that people pipe a server's input or output through, and that do nothing else.
@@ -143,7 +145,7 @@ func (s *script) locatePipe(c *syntax.BinaryCmd) (*syntax.CallExpr, error) {
 		return call != nil && slices.Contains(filters(), path.Base(name)) && !s.functions[name]
 	})
 	if len(parts) != 1 {
-		return nil, refuse(ShellPipe, "the script ends with a pipeline of several programs")
+		return nil, reason.Refuse(reason.ShellPipe, "the script ends with a pipeline of several programs")
 	}
 	return s.locateIn(parts[0])
 }
@@ -235,7 +237,7 @@ func (s *script) noExec(stmts []*syntax.Stmt) error {
 				}
 			case *syntax.CallExpr:
 				if len(n.Args) > 1 && n.Args[0].Lit() == "exec" {
-					err = refuse(ShellConditional, "the script may start another program instead, by exec in a condition")
+					err = reason.Refuse(reason.ShellConditional, "the script may start another program instead, by exec in a condition")
 				}
 			}
 			return err == nil
@@ -274,7 +276,7 @@ func (s *script) command(call *syntax.CallExpr) ([]word, place, error) {
 	external := false
 	for {
 		if len(words) == 0 {
-			return nil, end, refuse(NoCommand, "the command that the script ends with is empty")
+			return nil, end, reason.Refuse(reason.NoCommand, "the command that the script ends with is empty")
 		}
 		first := words[0]
 		if !first.static {
@@ -285,7 +287,7 @@ func (s *script) command(call *syntax.CallExpr) ([]word, place, error) {
 		case external:
 			return words, end, nil
 		case s.functions[name]:
-			return nil, end, refuse(ShellFunction, "the script's last command is its function %s", name)
+			return nil, end, reason.Refuse(reason.ShellFunction, "the script's last command is its function %s", name)
 		case name == "exec":
 			rest, err := s.execOptions(words[1:])
 			if err != nil {
@@ -298,17 +300,17 @@ func (s *script) command(call *syntax.CallExpr) ([]word, place, error) {
 				rest = rest[1:]
 			}
 			if len(rest) == 0 || !rest[0].static || rest[0].text[:min(1, len(rest[0].text))] == "-" {
-				return nil, end, refuse(ShellBuiltin, "the script's last command is the shell's own %s", name)
+				return nil, end, reason.Refuse(reason.ShellBuiltin, "the script's last command is the shell's own %s", name)
 			}
 			words = rest
 		case name == "eval" || name == "." || name == "source":
-			return nil, end, refuse(ShellEval, "the script's last command is %s: what it runs is not known", name)
+			return nil, end, reason.Refuse(reason.ShellEval, "the script's last command is %s: what it runs is not known", name)
 		case name == "wait":
-			return nil, end, refuse(ShellBackground, "the script ends with wait: its programs run in the background")
+			return nil, end, reason.Refuse(reason.ShellBackground, "the script ends with wait: its programs run in the background")
 		case isBuiltin(name):
-			return nil, end, refuse(ShellBuiltin, "the script's last command is the shell's own %s", name)
+			return nil, end, reason.Refuse(reason.ShellBuiltin, "the script's last command is the shell's own %s", name)
 		case len(s.file.Stmts) > 1 && slices.Contains(utilities(), path.Base(name)):
-			return nil, end, refuse(ShellNoProgram, "the script ends with %s", name)
+			return nil, end, reason.Refuse(reason.ShellNoProgram, "the script ends with %s", name)
 		default:
 			return words, end, nil
 		}
@@ -333,12 +335,12 @@ func (s *script) execOptions(words []word) ([]word, error) {
 				s.argv0 = "exec -a"
 				if i+2 == len(w.text) {
 					if len(words) == 0 || !words[0].single {
-						return nil, refuse(LauncherUnknownOption, "exec -a has no name that is known to be one word")
+						return nil, reason.Refuse(reason.LauncherUnknownOption, "exec -a has no name that is known to be one word")
 					}
 					words = words[1:]
 				}
 			default:
-				return nil, refuse(LauncherUnknownOption, "the option %s of exec is not known", quote(w.option()))
+				return nil, reason.Refuse(reason.LauncherUnknownOption, "the option %s of exec is not known", quote(w.option()))
 			}
 			if c == 'a' {
 				break

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"debuggable.dev/debuggable/runtimes"
+	"debuggable.dev/debuggable/internal/reason"
 	"mvdan.cc/sh/v3/syntax"
 )
 
@@ -53,19 +53,19 @@ options:
 			if w.single && w.known > 0 && w.text[0] != '-' && w.text[0] != '+' {
 				break
 			}
-			return Found{}, refuse(ShellOption, "whether %s is an option of %s is only known when it runs", quote(w.text), name)
+			return Found{}, reason.Refuse(reason.ShellOption, "whether %s is an option of %s is only known when it runs", quote(w.text), name)
 		}
 		switch {
 		case w.text == "--" || w.text == "-":
 			rest = rest[1:]
 			break options
 		case w.text == "+":
-			return Found{}, refuse(ShellOption, "the option + of %s is not known", name)
+			return Found{}, reason.Refuse(reason.ShellOption, "the option + of %s is not known", name)
 		case w.text == "" || w.text[0] != '-' && w.text[0] != '+':
 			break options
 		case strings.HasPrefix(w.text, "--"):
 			if !bash {
-				return Found{}, refuse(ShellOption, "the option %s of %s is not known", quote(w.text), name)
+				return Found{}, reason.Refuse(reason.ShellOption, "the option %s of %s is not known", quote(w.text), name)
 			}
 			rest = rest[1:]
 			switch w.text {
@@ -74,11 +74,11 @@ options:
 			case "--norc", "--noprofile", "--noediting", "--posix", "--verbose":
 			case "--rcfile", "--init-file":
 				if len(rest) == 0 || !rest[0].single {
-					return Found{}, refuse(ShellOption, "the option %s of %s has no value", quote(w.text), name)
+					return Found{}, reason.Refuse(reason.ShellOption, "the option %s of %s has no value", quote(w.text), name)
 				}
 				rest = rest[1:]
 			default:
-				return Found{}, refuse(ShellOption, "the option %s of %s is not known", quote(w.text), name)
+				return Found{}, reason.Refuse(reason.ShellOption, "the option %s of %s is not known", quote(w.text), name)
 			}
 			continue
 		}
@@ -93,30 +93,30 @@ options:
 				values++
 			case strings.ContainsRune("euxvfabhmCpEHTB", c):
 			default:
-				return Found{}, refuse(ShellOption, "the option %s of %s changes what it runs, or is not known", quote(w.text), name)
+				return Found{}, reason.Refuse(reason.ShellOption, "the option %s of %s changes what it runs, or is not known", quote(w.text), name)
 			}
 		}
 		for ; values > 0; values-- {
 			if len(rest) == 0 || !rest[0].static || slices.Contains([]string{"noexec", "onecmd", "keyword"}, rest[0].text) {
-				return Found{}, refuse(ShellOption, "the option %s of %s changes what it runs, or is not known", quote(w.text), name)
+				return Found{}, reason.Refuse(reason.ShellOption, "the option %s of %s changes what it runs, or is not known", quote(w.text), name)
 			}
 			rest = rest[1:]
 		}
 	}
 	if len(rest) == 0 {
-		return Found{}, refuse(ShellNoScript, "%s has no script: it reads commands from its input", name)
+		return Found{}, reason.Refuse(reason.ShellNoScript, "%s has no script: it reads commands from its input", name)
 	}
 	if v, set := f.vars["BASH_ENV"]; login || bash && set && (!v.known || v.text != "") {
 		f.loginShell()
 	}
 	if !command {
 		if !rest[0].static {
-			return Found{}, refuse(ProgramDynamic, "which script %s runs is only known when it runs", name)
+			return Found{}, reason.Refuse(reason.ProgramDynamic, "which script %s runs is only known when it runs", name)
 		}
 		return f.found(words, end, true), nil
 	}
 	if rest[0].mangled {
-		return Found{}, refuse(BuildpackForm, "bash reads the script for %s once before it gets there", name)
+		return Found{}, reason.Refuse(reason.BuildpackForm, "bash reads the script for %s once before it gets there", name)
 	}
 	f.via = append(f.via, name+" -c")
 	inv := invocation{langs: dialects(name), script: rest[0], via: name, end: end}
@@ -138,30 +138,30 @@ const maxScript = 1 << 20
 // script reads a script in each of the shell's languages and follows its program.
 func (f *finder) script(inv invocation, depth int) (Found, error) {
 	if f.shells++; f.shells > maxShells {
-		return Found{}, refuse(TooDeep, "more than %d shell scripts, one inside the other", maxShells)
+		return Found{}, reason.Refuse(reason.TooDeep, "more than %d shell scripts, one inside the other", maxShells)
 	}
 	text := inv.script.text
 	switch {
 	case len(text) > maxScript:
-		return Found{}, refuse(ShellSyntax, "the script for %s is too long", inv.via)
+		return Found{}, reason.Refuse(reason.ShellSyntax, "the script for %s is too long", inv.via)
 	case nested(text):
-		return Found{}, refuse(TooDeep, "the script for %s may be nested too deep", inv.via)
+		return Found{}, reason.Refuse(reason.TooDeep, "the script for %s may be nested too deep", inv.via)
 	case strings.ContainsAny(text, "\r\x00"):
-		return Found{}, refuse(ShellSyntax, "the script for %s has carriage returns or NUL bytes", inv.via)
+		return Found{}, reason.Refuse(reason.ShellSyntax, "the script for %s has carriage returns or NUL bytes", inv.via)
 	case (len(text)-len(strings.TrimRight(text, "\\")))%2 == 1:
-		return Found{}, refuse(ShellSyntax, "the script for %s ends with a backslash", inv.via)
+		return Found{}, reason.Refuse(reason.ShellSyntax, "the script for %s ends with a backslash", inv.via)
 	case strings.TrimSpace(text) == "":
-		return Found{}, refuse(ShellNoProgram, "the script for %s is empty", inv.via)
+		return Found{}, reason.Refuse(reason.ShellNoProgram, "the script for %s is empty", inv.via)
 	}
 	var found []Found
 	var errs []error
 	for _, lang := range inv.langs {
 		file, err := parse(text, lang)
-		if r := (*runtimes.Refusal)(nil); errors.As(err, &r) {
+		if r := (*reason.Refusal)(nil); errors.As(err, &r) {
 			return Found{}, err
 		}
 		if err != nil {
-			errs = append(errs, refuse(ShellSyntax, "the script for %s cannot be parsed: %v", inv.via, err))
+			errs = append(errs, reason.Refuse(reason.ShellSyntax, "the script for %s cannot be parsed: %v", inv.via, err))
 			continue
 		}
 		s := &script{finder: f.clone(), inv: inv, src: text, file: file, lang: lang, depth: depth, unknown: len(text)}
@@ -178,7 +178,7 @@ func (f *finder) script(inv invocation, depth int) (Found, error) {
 	}
 	if len(found) == 0 {
 		for _, err := range errs {
-			if r := (*runtimes.Refusal)(nil); errors.As(err, &r) && r.Reason != ShellSyntax {
+			if r := (*reason.Refusal)(nil); errors.As(err, &r) && r.Code != reason.ShellSyntax {
 				return Found{}, err
 			}
 		}
@@ -186,13 +186,13 @@ func (f *finder) script(inv invocation, depth int) (Found, error) {
 	}
 	for _, err := range errs {
 		// A language that cannot read the script at all is not the one it was written for.
-		if r := (*runtimes.Refusal)(nil); errors.As(err, &r) && r.Reason != ShellSyntax {
+		if r := (*reason.Refusal)(nil); errors.As(err, &r) && r.Code != reason.ShellSyntax {
 			return Found{}, err
 		}
 	}
 	for _, r := range found[1:] {
 		if !same(found[0], r) {
-			return Found{}, refuse(ShellDialect, "dash and bash read the script differently, and either may be %s", inv.via)
+			return Found{}, reason.Refuse(reason.ShellDialect, "dash and bash read the script differently, and either may be %s", inv.via)
 		}
 		found[0] = merge(found[0], r)
 	}

@@ -4,6 +4,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"debuggable.dev/debuggable/internal/reason"
 )
 
 // unfollowed refuses launchers that are known, but not followed: a debugger in front of them would not debug the application, and
@@ -28,7 +30,7 @@ func unfollowed(words []word) error {
 	default:
 		return nil
 	}
-	return refuse(LauncherNotFollowed, "%s %s: start the program without it", name, why)
+	return reason.Refuse(reason.LauncherNotFollowed, "%s %s: start the program without it", name, why)
 }
 
 type unfollowedLauncher struct {
