@@ -39,7 +39,7 @@ cover: ## what the tests reach, as dist/cover.html
 
 .PHONY: golden
 golden: ## write expected outputs anew: testdata, function-config/schema.yaml, the documentation's tables and console blocks
-	UPDATE=1 $(GO) test -count=1 . ./function-config ./internal/reason
+	UPDATE=1 $(GO) test -count=1 ./internal/cli ./function-config ./internal/reason
 	UPDATE=1 $(GO) test -count=1 ./docs
 
 .PHONY: lint
@@ -48,9 +48,9 @@ lint: ## gofmt, go vet, go mod tidy, golangci-lint (.golangci.yaml), for every m
 	if [ -n "$$unformatted" ]; then printf 'not formatted by gofmt:\n%s\n' "$$unformatted"; exit 1; fi
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
-	$(GO) vet -tags nowatch .
+	$(GO) vet -tags nowatch . ./internal/cli
 	$(TOOL) golangci-lint run
-	$(TOOL) golangci-lint run --build-tags nowatch .
+	$(TOOL) golangci-lint run --build-tags nowatch . ./internal/cli
 	@lint=$$($(TOOL) -n golangci-lint); for m in $(MODULES); do \
 		if [ -z "$$(cd $$m && $(GO) list ./... 2> /dev/null)" ]; then continue; fi; \
 		echo "$$m: go vet, golangci-lint"; (cd $$m && $(GO) vet ./... && $$lint run); \

@@ -188,10 +188,7 @@ func TestNoSecretsFromServer(t *testing.T) {
 	writeFile(t, kubeconfig, `{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}],
 clusters: [{name: c, cluster: {server: "http://me:hunter2@`+l.Addr().String()+`"}}], users: [{name: u, user: {token: open-sesame}}]}`)
 	var errw bytes.Buffer
-	cmd := NewCommand(io.Discard, &errw)
-	cmd.SetArgs([]string{"--kubeconfig", kubeconfig})
-	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	err = cmd.ExecuteContext(t.Context())
+	err = Options{Kubeconfig: kubeconfig}.Run(t.Context(), io.Discard, &errw)
 	if err == nil {
 		t.Fatal("got no error")
 	}

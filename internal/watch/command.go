@@ -3,7 +3,6 @@ package watch
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -27,84 +25,39 @@ import (
 
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/terminal"
+	"debuggable.dev/debuggable/internal/usage"
 )
 
-// usageError is a command line that makes no sense: whoever runs the command tells it by the method Usage.
-type usageError struct{ error }
-
-func (usageError) Usage() {}
-
-// options are the command's flags.
-type options struct {
-	namespaces    []string
-	allNamespaces bool
-	selector      string
-	context       string
-	kubeconfig    string
-	output        string
-	listen        string
-	serve         bool // --listen was given, be it an empty one
-	portForward   bool
-	once          bool
+// Options say what to watch and how to tell.
+type Options struct {
+	Namespaces    []string // none: that of the context
+	AllNamespaces bool
+	Selector      string // of labels
+	Context       string // of the kubeconfig; none: its current one
+	Kubeconfig    string // a file; none: $KUBECONFIG, ~/.kube/config, or the pod's own account
+	Output        string // text or json; none: text on a terminal, else json
+	Listen        string // an address; :PORT is loopback only
+	Serve         bool   // serve events and state over HTTP on Listen, be that an empty one
+	PortForward   bool   // forward each debug port to a local one
+	Once          bool   // print what runs now, and end
 }
 
-// NewCommand returns the command "watch". It writes events to out and all else to errw, and runs until its context ends, which is
-// no error.
-func NewCommand(out, errw io.Writer) *cobra.Command {
-	var o options
-	cmd := &cobra.Command{
-		Use:   "watch",
-		Short: "Report debuggable containers of a cluster as they start and stop",
-		Long: `Watches the pods that carry the annotation debug.cloud.google.com/config, and prints an event when one of the
-containers that it lists starts or ends: lines for people on a terminal, else one JSON object a line.
-
-It needs the right to list and watch pods and, for --port-forward, to create pods/portforward.`,
-		Example: `  # The namespace of the current context
-  debuggable watch
-
-  # Two namespaces, with a local port for each debugger
-  debuggable watch -n shop -n billing --port-forward
-
-  # What runs now, for a script
-  debuggable watch -A --once -o json
-
-  # For an IDE: curl http://127.0.0.1:50052/v1/state
-  debuggable watch -A --listen 127.0.0.1:50052 -o json`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.serve = cmd.Flags().Changed("listen")
-			return o.run(cmd.Context(), out, errw)
-		},
-	}
-	f := cmd.Flags()
-	f.StringArrayVarP(&o.namespaces, "namespace", "n", nil, "watch this `namespace`; repeatable (default: the context's)")
-	f.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "watch all namespaces")
-	f.StringVarP(&o.selector, "selector", "l", "", "watch only pods whose labels match this `selector`")
-	f.StringVar(&o.context, "context", "", "use this `context` of the kubeconfig")
-	f.StringVar(&o.kubeconfig, "kubeconfig", "", "read this kubeconfig `file` (default: $KUBECONFIG, ~/.kube/config, or the pod's own account)")
-	f.StringVarP(&o.output, "output", "o", "", "text or json (default: text on a terminal, else json)")
-	f.StringVar(&o.listen, "listen", "", "serve events and state over HTTP on this `address`; :PORT is loopback only")
-	f.BoolVar(&o.once, "once", false, "print what runs now, and end")
-	f.BoolVar(&o.portForward, "port-forward", false, "forward each debug port to a free local port, the same number where possible")
-	return cmd
-}
-
-// run watches until ctx ends, or until it cannot go on.
-func (o options) run(ctx context.Context, out, errw io.Writer) error {
+// Run writes events to out and all else to errw, until ctx ends, which is no error, or until it cannot go on.
+func (o Options) Run(ctx context.Context, out, errw io.Writer) error {
 	// client-go's own log lines would be mixed up with ours, and say the same less clearly.
 	klog.SetLogger(logr.Discard())
 
-	if !slices.Contains([]string{"", "text", "json"}, o.output) {
-		return usageError{fmt.Errorf("unknown output %q: want text or json", o.output)}
+	if !slices.Contains([]string{"", "text", "json"}, o.Output) {
+		return usage.Errorf("unknown output %q: want text or json", o.Output)
 	}
-	if o.allNamespaces && len(o.namespaces) > 0 {
-		return usageError{errors.New("--all-namespaces leaves nothing for --namespace to choose: want one of them")}
+	if o.AllNamespaces && len(o.Namespaces) > 0 {
+		return usage.Errorf("--all-namespaces leaves nothing for --namespace to choose: want one of them")
 	}
-	if o.once && (o.serve || o.portForward) {
-		return usageError{errors.New("--once ends at once: want it without --listen and --port-forward")}
+	if o.Once && (o.Serve || o.PortForward) {
+		return usage.Errorf("--once ends at once: want it without --listen and --port-forward")
 	}
-	if _, err := labels.Parse(o.selector); err != nil {
-		return fmt.Errorf("reading selector %q: %w", o.selector, err)
+	if _, err := labels.Parse(o.Selector); err != nil {
+		return fmt.Errorf("reading selector %q: %w", o.Selector, err)
 	}
 	config, namespaces, err := o.cluster()
 	if err != nil {
@@ -131,8 +84,8 @@ type shown struct {
 func (s shown) Error() string { return s.text }
 func (s shown) Unwrap() error { return s.error }
 
-// watch is run once it is known which cluster to watch. address is its address for messages.
-func (o options) watch(ctx context.Context, out, errw io.Writer, config *rest.Config, namespaces []string, address string, secrets *foreign.Secrets) error {
+// watch is Run once it is known which cluster to watch. address is its address for messages.
+func (o Options) watch(ctx context.Context, out, errw io.Writer, config *rest.Config, namespaces []string, address string, secrets *foreign.Secrets) error {
 	watchConfig := rest.CopyConfig(config)
 	watchConfig.Wrap(newFrank)
 	client, err := dynamic.NewForConfig(watchConfig)
@@ -151,7 +104,7 @@ func (o options) watch(ctx context.Context, out, errw io.Writer, config *rest.Co
 	defer cancel(nil)
 
 	source := &informers{
-		client: client, namespaces: namespaces, selector: o.selector, server: address, say: stderr.say, ending: ending,
+		client: client, namespaces: namespaces, selector: o.Selector, server: address, say: stderr.say, ending: ending,
 		firstDelay: 500 * time.Millisecond, lastDelay: 5 * time.Second, signInDelay: 10 * time.Second, pause: pause,
 	}
 	if err = signIn(ctx, config); err == nil {
@@ -173,8 +126,8 @@ func (o options) watch(ctx context.Context, out, errw io.Writer, config *rest.Co
 	hub.also = func(r record) { stdout.add(format(r)) }
 
 	var served chan struct{}
-	if o.serve {
-		l, host, err := listen(ctx, o.listen)
+	if o.Serve {
+		l, host, err := listen(ctx, o.Listen)
 		if err != nil {
 			return err
 		}
@@ -188,7 +141,7 @@ func (o options) watch(ctx context.Context, out, errw io.Writer, config *rest.Co
 	}
 
 	changes := changes{hub: hub, say: stderr.say, runs: map[runKey]runID{}}
-	if o.portForward {
+	if o.PortForward {
 		dial, err := podDialer(config)
 		if err != nil {
 			return err
@@ -200,18 +153,18 @@ func (o options) watch(ctx context.Context, out, errw io.Writer, config *rest.Co
 	source.forget = func(namespace, name string) { changes.forget(ctx, namespace, name) }
 
 	finish := stdout.start(func(err error) { cancel(fmt.Errorf("writing events: %w", err)) })
-	if people && !o.once {
+	if people && !o.Once {
 		stderr.say("watching %s at %s for debuggable containers; Ctrl-C ends", describeNamespaces(namespaces), address)
 	}
 	err = source.run(ctx, func() {
 		if people && len(hub.state().DebuggingContainers) == 0 {
-			stderr.say("none is running%s", map[bool]string{true: "", false: " yet"}[o.once])
+			stderr.say("none is running%s", map[bool]string{true: "", false: " yet"}[o.Once])
 		}
-		if o.once {
+		if o.Once {
 			cancel(nil)
 		}
 	})
-	if err == nil && told.Err() == nil && !o.once {
+	if err == nil && told.Err() == nil && !o.Once {
 		err = context.Cause(ctx) // stdout or the HTTP server
 	}
 
@@ -237,11 +190,11 @@ func withoutUser(host string) string {
 }
 
 // cluster reads the kubeconfig: how to connect, and which namespaces to watch.
-func (o options) cluster() (*rest.Config, []string, error) {
+func (o Options) cluster() (*rest.Config, []string, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = o.kubeconfig
+	rules.ExplicitPath = o.Kubeconfig
 	rules.WarnIfAllMissing = false
-	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
+	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.Context})
 	raw, err := loaded.RawConfig()
 	if err == nil {
 		err = o.checkContext(raw)
@@ -264,14 +217,14 @@ func (o options) cluster() (*rest.Config, []string, error) {
 	// A request or two a namespace, and again after a lost connection: nothing that has to be slowed down.
 	config.QPS = -1
 
-	namespaces := slices.Compact(slices.Sorted(slices.Values(o.namespaces)))
+	namespaces := slices.Compact(slices.Sorted(slices.Values(o.Namespaces)))
 	for _, ns := range namespaces {
 		if problems := validation.IsDNS1123Label(ns); len(problems) > 0 {
 			return nil, nil, fmt.Errorf("namespace %q is not a name that a namespace can have: %s", ns, strings.Join(problems, "; "))
 		}
 	}
 	switch {
-	case o.allNamespaces:
+	case o.AllNamespaces:
 		namespaces = []string{metav1.NamespaceAll}
 	case len(namespaces) == 0:
 		ns, _, err := loaded.Namespace()
@@ -284,8 +237,8 @@ func (o options) cluster() (*rest.Config, []string, error) {
 }
 
 // checkContext says what is missing for the context to lead to a cluster. client-go takes a kubeconfig that leads nowhere for an empty one.
-func (o options) checkContext(config clientcmdapi.Config) error {
-	name := cmp.Or(o.context, config.CurrentContext)
+func (o Options) checkContext(config clientcmdapi.Config) error {
+	name := cmp.Or(o.Context, config.CurrentContext)
 	named := config.Contexts[name]
 	switch {
 	case name == "":
@@ -319,22 +272,22 @@ func describeNamespaces(namespaces []string) string {
 }
 
 // format returns how events are written to stdout, and whether that is for people.
-func (o options) format(out io.Writer) (_ func(record) []byte, people bool) {
-	if o.output == "json" || o.output == "" && !terminal.Is(out) {
+func (o Options) format(out io.Writer) (_ func(record) []byte, people bool) {
+	if o.Output == "json" || o.Output == "" && !terminal.Is(out) {
 		return func(r record) []byte { return r.json }, false
 	}
 	kubectl := []string{"kubectl"}
-	if o.kubeconfig != "" {
-		kubectl = append(kubectl, "--kubeconfig", o.kubeconfig)
+	if o.Kubeconfig != "" {
+		kubectl = append(kubectl, "--kubeconfig", o.Kubeconfig)
 	}
-	if o.context != "" {
-		kubectl = append(kubectl, "--context", o.context)
+	if o.Context != "" {
+		kubectl = append(kubectl, "--context", o.Context)
 	}
 	t := &text{
-		colour:   terminal.Colours(out),
+		painter:  terminal.PainterFor(out),
 		location: time.Local,
 		kubectl:  kubectl,
-		forwards: o.portForward,
+		forwards: o.PortForward,
 	}
 	return t.format, true
 }

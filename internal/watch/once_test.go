@@ -35,10 +35,9 @@ func TestOnce(t *testing.T) {
 clusters: [{name: c, cluster: {server: "`+s.URL+`"}}]}`)
 	for _, format := range []string{"json", "text"} {
 		var out, errw bytes.Buffer
-		cmd := NewCommand(&out, &errw)
-		cmd.SetArgs([]string{"--kubeconfig", kubeconfig, "--once", "-o", format})
+		watch := Options{Kubeconfig: kubeconfig, Once: true, Output: format}
 		begin := time.Now()
-		if err := cmd.ExecuteContext(t.Context()); err != nil || errw.Len() > 0 {
+		if err := watch.Run(t.Context(), &out, &errw); err != nil || errw.Len() > 0 {
 			t.Errorf("%s: %v, stderr %q", format, err, errw.String())
 		}
 		if took := time.Since(begin); took > 5*time.Second {

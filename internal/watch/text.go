@@ -8,14 +8,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"debuggable.dev/debuggable/internal/foreign"
+	"debuggable.dev/debuggable/internal/shell"
+	"debuggable.dev/debuggable/internal/terminal"
 )
 
 // text formats events for people: a line per event in columns that line up, and below it what to type to attach.
 type text struct {
-	colour   bool
+	painter  terminal.Painter
 	location *time.Location
 	// kubectl starts the commands that are shown: kubectl with the options that lead to the same cluster.
 	kubectl []string
@@ -33,14 +34,6 @@ const (
 	usualRuntime   = len("netcore")
 )
 
-const (
-	green = "\x1b[32m"
-	red   = "\x1b[31m"
-	cyan  = "\x1b[36m"
-	faint = "\x1b[2m"
-	reset = "\x1b[0m"
-)
-
 // verbWidth is the width of the column with terminated, the longest of the three verbs.
 const verbWidth = len("terminated")
 
@@ -49,22 +42,22 @@ func (t *text) format(r record) []byte {
 	at := r.at.In(t.location).Format("15:04:05")
 	switch e := r.event; {
 	case e.Container != nil && e.Container.Status == started:
-		t.row(&b, at, "started", green, e.Container, t.portList(e.Container))
+		t.row(&b, at, "started", terminal.Green, e.Container, t.portList(e.Container))
 		for _, hint := range t.startedHints(e.Container) {
 			t.hint(&b, hint)
 		}
 	case e.Container != nil:
-		t.row(&b, at, "terminated", red, e.Container, "")
+		t.row(&b, at, "terminated", terminal.Red, e.Container, "")
 	case e.Port != nil:
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(e.Port.LocalPort))
 		c := &containerEvent{PodName: e.Port.PodName, ContainerName: e.Port.ContainerName, Namespace: e.Port.Namespace}
-		t.row(&b, at, "forwarding", cyan, c, fmt.Sprintf("%s %s -> %d", e.Port.PortName, address, e.Port.RemotePort))
+		t.row(&b, at, "forwarding", terminal.Cyan, c, fmt.Sprintf("%s %s -> %d", e.Port.PortName, address, e.Port.RemotePort))
 		t.hint(&b, attachHint(e.Port.PortName, e.Port.LocalPort))
 	}
 	return []byte(b.String())
 }
 
-func (t *text) row(b *strings.Builder, at, verb, colour string, c *containerEvent, rest string) {
+func (t *text) row(b *strings.Builder, at, verb string, colour terminal.Style, c *containerEvent, rest string) {
 	pod := foreign.Line(c.Namespace + "/" + c.PodName)
 	name := foreign.Line(c.ContainerName)
 	if c.RestartCount > 0 {
@@ -75,18 +68,11 @@ func (t *text) row(b *strings.Builder, at, verb, colour string, c *containerEven
 	t.containerWidth = max(t.containerWidth, usualContainer, len([]rune(name)))
 	t.runtimeWidth = max(t.runtimeWidth, usualRuntime, len([]rune(runtime)))
 	tail := fmt.Sprintf("  %-*s  %-*s  %-*s  %s", t.podWidth, pod, t.containerWidth, name, t.runtimeWidth, runtime, foreign.Line(rest))
-	fmt.Fprintf(b, "%s  %s%s\n", t.paint(faint, at), t.paint(colour, fmt.Sprintf("%-*s", verbWidth, verb)), strings.TrimRight(tail, " "))
+	fmt.Fprintf(b, "%s  %s%s\n", t.painter.Paint(terminal.Faint, at), t.painter.Paint(colour, fmt.Sprintf("%-*s", verbWidth, verb)), strings.TrimRight(tail, " "))
 }
 
 func (t *text) hint(b *strings.Builder, hint string) {
-	fmt.Fprintf(b, "%*s%s\n", len("15:04:05")+4, "", t.paint(faint, foreign.Line(hint)))
-}
-
-func (t *text) paint(colour, s string) string {
-	if !t.colour {
-		return s
-	}
-	return colour + s + reset
+	fmt.Fprintf(b, "%*s%s\n", len("15:04:05")+4, "", t.painter.Paint(terminal.Faint, foreign.Line(hint)))
 }
 
 func (t *text) portList(c *containerEvent) string {
@@ -124,11 +110,7 @@ func (t *text) startedHints(c *containerEvent) []string {
 }
 
 func (t *text) command(words ...string) string {
-	var quoted []string
-	for _, w := range append(slices.Clone(t.kubectl), words...) {
-		quoted = append(quoted, shellQuote(w))
-	}
-	return strings.Join(quoted, " ")
+	return shell.Join(append(slices.Clone(t.kubectl), words...)...)
 }
 
 // attachHint is the command, or for protocols without one the setting, that attaches a debugger to a local port.
@@ -148,15 +130,4 @@ func attachHint(protocol string, port int) string {
 	default:
 		return fmt.Sprintf("attach a %s client to %s", protocol, address)
 	}
-}
-
-// shellQuote quotes a word for a POSIX shell where it needs it.
-func shellQuote(w string) string {
-	safe := func(r rune) bool {
-		return r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("@%+=:,./_-", r))
-	}
-	if w != "" && !strings.ContainsFunc(w, func(r rune) bool { return !safe(r) }) {
-		return w
-	}
-	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 }

@@ -64,7 +64,7 @@ func TestText(t *testing.T) {
 }
 
 func TestTextWithForwards(t *testing.T) {
-	got := render(&text{location: time.UTC, forwards: true, colour: true, kubectl: []string{"kubectl"}}, func(h *hub) {
+	got := render(&text{location: time.UTC, forwards: true, painter: true, kubectl: []string{"kubectl"}}, func(h *hub) {
 		id := h.publishStarted(container{namespace: "shop", pod: "web", name: "web", info: info("go", map[string]int32{"dlv": 56268})})
 		h.publishForward(id, portEvent{LocalPort: 40001, RemotePort: 56268, PodName: "web", ContainerName: "web", Namespace: "shop", PortName: "dlv"}, false)
 		h.publishTerminated(id)
@@ -96,13 +96,5 @@ func TestTextIsPrintable(t *testing.T) {
 	}
 	if n := strings.Count(got, "\n"); n != 6 {
 		t.Errorf("%d lines, want 6: %q", n, got)
-	}
-}
-
-func TestShellQuote(t *testing.T) {
-	for word, want := range map[string]string{"": "''", "pod/web-1": "pod/web-1", "a b": "'a b'", "it's": `'it'\''s'`, "$HOME": "'$HOME'", "é": "'é'", "~/x": "'~/x'"} {
-		if got := shellQuote(word); got != want {
-			t.Errorf("%q: %s, want %s", word, got, want)
-		}
 	}
 }

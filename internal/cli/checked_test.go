@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"debuggable.dev/debuggable/internal/manifest"
 	"debuggable.dev/debuggable/internal/terminal"
@@ -17,6 +19,13 @@ import (
 
 // statusBroken ends a script's command that broke a promise which holds for all input; the program itself never uses it.
 const statusBroken = 99
+
+// main is the program's own main.
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(Run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr))
+}
 
 // checkedMain is main for the scripts. Where it turned manifests into manifests, it checks what is promised for all of them,
 // whatever the script compares:

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -9,16 +9,19 @@ import (
 	"testing"
 )
 
+// module is the main module, and its package at the root.
+const module = "debuggable.dev/debuggable"
+
 // TestWatchDependencies keeps the Kubernetes client and the gRPC server to `debuggable watch`: a function starts once for each package
 // that it is run on, and goes into a small image, which is built with the tag nowatch.
 func TestWatchDependencies(t *testing.T) {
 	client := regexp.MustCompile(`^k8s\.io/(client-go|api)/|^connectrpc\.com/`)
 	packages := strings.Fields(goList(t, "./..."))
-	if !slices.Contains(packages, "debuggable.dev/debuggable/transform") {
+	if !slices.Contains(packages, module+"/transform") {
 		t.Fatalf("packages %v: these are not all", packages)
 	}
 	for _, pkg := range packages {
-		if pkg == "debuggable.dev/debuggable" || pkg == "debuggable.dev/debuggable/internal/watch" {
+		if slices.Contains([]string{module, module + "/internal/cli", module + "/internal/watch"}, pkg) {
 			continue
 		}
 		forbid(t, client, "-deps", pkg)
@@ -57,7 +60,9 @@ func forbid(t *testing.T, banned *regexp.Regexp, args ...string) {
 
 func goList(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", append([]string{"list"}, args...)...).Output()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list"}, args...)...)
+	cmd.Dir = "../.." // the module's root
+	out, err := cmd.Output()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		t.Fatalf("go list %v: %v: %s", args, err, exit.Stderr)
 	} else if err != nil {

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 	"debuggable.dev/debuggable/internal/manifest"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/terminal"
+	"debuggable.dev/debuggable/internal/usage"
 	"debuggable.dev/debuggable/transform"
 )
 
@@ -57,7 +58,7 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 	cmd.Flags().StringVar(&report, "report", "text", "`FORMAT` of the results on standard error: text, or json for one result a line")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if report != "text" && report != "json" {
-			return usageError{fmt.Errorf("--report is %q: want text or json", report)}
+			return usage.Errorf("--report is %q: want text or json", report)
 		}
 		if len(files) == 0 && terminal.Is(in) {
 			return cmd.Help()
@@ -67,7 +68,7 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 			return err
 		}
 		if diff && set.Function {
-			return usageError{errors.New("--diff wants manifests: a ResourceList has to come out as one")}
+			return usage.Errorf("--diff wants manifests: a ResourceList has to come out as one")
 		}
 		results, outside, err := transformSet(cmd.Context(), set, files, flags)
 		if stop := interrupted(cmd.Context()); stop != nil {

@@ -1,6 +1,6 @@
 //go:build !nowatch
 
-package main
+package cli
 
 import (
 	"fmt"

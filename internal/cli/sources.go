@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"debuggable.dev/debuggable/internal/fields"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/manifest"
+	"debuggable.dev/debuggable/internal/shell"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -99,10 +100,10 @@ func newSource(ctx context.Context, cfg functionconfig.Config, listed []image.En
 	}
 	var sources []image.Source
 	if len(cfg.Images) > 0 {
-		sources = append(sources, image.NewEntries("images of the settings", commandText(lock), cfg.Images))
+		sources = append(sources, image.NewEntries("images of the settings", shell.Join(lock...), cfg.Images))
 	}
 	if len(listed) > 0 {
-		sources = append(sources, image.NewEntries("ImageConfigs among the manifests", commandText(lock), listed))
+		sources = append(sources, image.NewEntries("ImageConfigs among the manifests", shell.Join(lock...), listed))
 	}
 	for _, file := range cfg.ImageConfigs {
 		data, err := readConfigs(file)
@@ -113,7 +114,7 @@ func newSource(ctx context.Context, cfg functionconfig.Config, listed []image.En
 		if err != nil {
 			return nil, err
 		}
-		sources = append(sources, image.NewEntries(file, commandText(append(lock[:len(lock):len(lock)], "-o", file)), entries))
+		sources = append(sources, image.NewEntries(file, shell.Join(append(lock[:len(lock):len(lock)], "-o", file)...), entries))
 	}
 	var local []*image.Local
 	for _, spec := range cfg.Layouts {

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ func TestReportColours(t *testing.T) {
 		{Severity: fn.Error, Message: "bad"},
 	}
 	var out bytes.Buffer
-	reporter{w: &out, color: true}.print(results)
+	reporter{w: &out, painter: true}.print(results)
 	want := "\x1b[32mok     \x1b[0m  Pod/wéb       fine\n\x1b[33mwarning\x1b[0m  -        app  so-so\n\x1b[31merror  \x1b[0m  -             bad\n"
 	if out.String() != want {
 		t.Errorf("got  %q\nwant %q", out.String(), want)

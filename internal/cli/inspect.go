@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"mvdan.cc/sh/v3/syntax"
 	"sigs.k8s.io/yaml"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/shell"
+	"debuggable.dev/debuggable/internal/usage"
 	"debuggable.dev/debuggable/transform"
 )
 
@@ -27,7 +28,7 @@ func newInspect(out, errw io.Writer) *cobra.Command {
   debuggable inspect web --layout web=build/oci -o json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageError{fmt.Errorf("inspect wants at least one image")}
+				return usage.Errorf("inspect wants at least one image")
 			}
 			return nil
 		},
@@ -36,7 +37,7 @@ func newInspect(out, errw io.Writer) *cobra.Command {
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "`FORMAT`: text, json or yaml")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if output != "text" && output != "json" && output != "yaml" {
-			return usageError{fmt.Errorf("--output is %q: want text, json or yaml", output)}
+			return usage.Errorf("--output is %q: want text, json or yaml", output)
 		}
 		cfg, err := functionconfig.Load(nil, flags)
 		if err != nil {
@@ -119,14 +120,14 @@ func explanationText(e transform.Explanation) string {
 	line("digest", e.Digest)
 	line("platform", e.Platform)
 	line("working dir", e.WorkingDir)
-	line("starts", commandText(e.Before))
+	line("starts", shell.Join(e.Before...))
 	if !e.Debuggable {
 		line("runtime", e.Runtime)
 		line("result", fmt.Sprintf("not debuggable: %s (%s)", e.Message, e.Reason))
 		return b.String()
 	}
 	line("runtime", fmt.Sprintf("%s (%s)", e.Runtime, e.Sign))
-	line("becomes", commandText(e.After))
+	line("becomes", shell.Join(e.After...))
 	for _, env := range e.Env {
 		line("environment", env.Name+"="+env.Value)
 	}
@@ -135,17 +136,4 @@ func explanationText(e transform.Explanation) string {
 	}
 	line("support", e.Support)
 	return b.String()
-}
-
-// commandText writes a command line as a shell would read it.
-func commandText(argv []string) string {
-	words := make([]string, len(argv))
-	for i, w := range argv {
-		quoted, err := syntax.Quote(w, syntax.LangBash)
-		if err != nil { // a NUL, which no process gets
-			quoted = fmt.Sprintf("%q", w)
-		}
-		words[i] = quoted
-	}
-	return strings.Join(words, " ")
 }

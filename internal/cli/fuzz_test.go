@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 // FuzzRun gives the program whatever bytes as manifests, with images that it knows and without any: no panic, nothing on standard
 // output after an error, and a second run over what it wrote changes nothing.
 func FuzzRun(f *testing.F) {
-	scripts, err := filepath.Glob("testdata/*/*.txtar")
+	scripts, err := filepath.Glob("../../testdata/*/*.txtar")
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bufio"
@@ -57,7 +57,7 @@ func TestMain(m *testing.M) {
 //	again FILE FLAG…               the program's output for FILE, read by the program again, must not change
 func TestScripts(t *testing.T) {
 	for _, dir := range scriptDirs(t) {
-		t.Run(filepath.ToSlash(strings.TrimPrefix(dir, "testdata"+string(filepath.Separator))), func(t *testing.T) {
+		t.Run(filepath.ToSlash(strings.TrimPrefix(dir, "../../testdata"+string(filepath.Separator))), func(t *testing.T) {
 			testscript.Run(t, testscript.Params{
 				Dir:                 dir,
 				UpdateScripts:       os.Getenv("UPDATE") != "",
@@ -177,7 +177,7 @@ func TestOnlyOurWordsOnStderr(t *testing.T) {
 
 // scriptDirs lists the folders under testdata that hold scripts.
 func scriptDirs(t *testing.T) []string {
-	files, err := filepath.Glob("testdata/*/*.txtar")
+	files, err := filepath.Glob("../../testdata/*/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts in testdata (%v)", err)
 	}
@@ -191,7 +191,7 @@ func scriptDirs(t *testing.T) []string {
 // TestEveryRuntimeHasScripts keeps a new runtime from arriving without goldens.
 func TestEveryRuntimeHasScripts(t *testing.T) {
 	for _, r := range runtimes.All() {
-		files, err := filepath.Glob(filepath.Join("testdata", r.Name(), "*.txtar"))
+		files, err := filepath.Glob(filepath.Join("../../testdata", r.Name(), "*.txtar"))
 		if err != nil || len(files) == 0 {
 			t.Errorf("runtime %s has no testdata/%s/*.txtar", r.Name(), r.Name())
 		}
@@ -200,7 +200,7 @@ func TestEveryRuntimeHasScripts(t *testing.T) {
 
 // TestNoStaleFiles finds files in scripts that nothing in the script names, such as the want of a command that is gone.
 func TestNoStaleFiles(t *testing.T) {
-	scripts, err := filepath.Glob("testdata/*/*.txtar")
+	scripts, err := filepath.Glob("../../testdata/*/*.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
-	"github.com/fatih/color"
 
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/reason"
@@ -18,14 +17,14 @@ import (
 
 // reporter prints results for people, as aligned lines, or for programs, as JSON lines.
 type reporter struct {
-	w     io.Writer
-	json  bool
-	quiet bool
-	color bool
+	w       io.Writer
+	json    bool
+	quiet   bool
+	painter terminal.Painter
 }
 
 func newReporter(w io.Writer, format string, quiet bool) reporter {
-	return reporter{w: w, json: format == "json", quiet: quiet, color: terminal.Colours(w)}
+	return reporter{w: w, json: format == "json", quiet: quiet, painter: terminal.PainterFor(w)}
 }
 
 func (r reporter) print(results fn.Results) {
@@ -53,7 +52,7 @@ func (r reporter) print(results fn.Results) {
 		rows, marks = append(rows, row), append(marks, markOf(result))
 	}
 	for i, row := range rows {
-		fmt.Fprintf(r.w, "%s  %s  %s  %s\n", r.mark(marks[i]), pad(row[0], widths[0]), pad(row[1], widths[1]), row[2])
+		fmt.Fprintf(r.w, "%s  %s  %s  %s\n", r.painter.Paint(marks[i].style, marks[i].word), pad(row[0], widths[0]), pad(row[1], widths[1]), row[2])
 	}
 }
 
@@ -72,31 +71,21 @@ func writeJSON(w io.Writer, value any, indent string) error {
 
 // mark is the word in front of a line, and its colour.
 type mark struct {
-	word      string
-	attribute color.Attribute
+	word  string
+	style terminal.Style
 }
 
 // markOf says what kind of result it is.
 func markOf(r *fn.Result) mark {
 	switch {
 	case r.Severity == fn.Warning:
-		return mark{"warning", color.FgYellow}
+		return mark{"warning", terminal.Yellow}
 	case r.Severity == fn.Error:
-		return mark{"error  ", color.FgRed}
+		return mark{"error  ", terminal.Red}
 	case r.Tags["reason"] == string(reason.KnownOther): // neither done nor a fault
-		return mark{"info   ", color.Reset}
+		return mark{"info   ", terminal.Plain}
 	}
-	return mark{"ok     ", color.FgGreen}
-}
-
-// mark writes a mark, coloured on a terminal.
-func (r reporter) mark(m mark) string {
-	if !r.color {
-		return m.word
-	}
-	c := color.New(m.attribute)
-	c.EnableColor()
-	return c.Sprint(m.word)
+	return mark{"ok     ", terminal.Green}
 }
 
 // workload names the object that a result is about.

@@ -1,10 +1,9 @@
-package main
+package cli
 
 import (
 	"bytes"
 	"io"
 
-	"github.com/fatih/color"
 	"github.com/rogpeppe/go-internal/diff"
 
 	"debuggable.dev/debuggable/internal/foreign"
@@ -25,30 +24,21 @@ func writeDiff(out io.Writer, set *manifest.Set) error {
 		if _, rest, found := bytes.Cut(text, []byte("\n")); found {
 			text = rest
 		}
-		if terminal.Colours(out) {
-			text = colourDiff(text)
-		}
-		if _, err := out.Write(text); err != nil {
+		if _, err := out.Write(paintDiff(terminal.PainterFor(out), text)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// colourDiff colours the lines of a unified diff by their first character.
-func colourDiff(text []byte) []byte {
-	attributes := map[byte]color.Attribute{'+': color.FgGreen, '-': color.FgRed, '@': color.FgCyan}
+// paintDiff paints the lines of a unified diff by their first character.
+func paintDiff(p terminal.Painter, text []byte) []byte {
+	styles := map[byte]terminal.Style{'+': terminal.Green, '-': terminal.Red, '@': terminal.Cyan}
 	var b bytes.Buffer
 	for line := range bytes.Lines(text) {
-		attribute, coloured := attributes[line[0]]
-		if !coloured {
-			b.Write(line)
-			continue
-		}
-		c := color.New(attribute)
-		c.EnableColor()
-		b.WriteString(c.Sprint(string(bytes.TrimRight(line, "\n"))))
-		b.WriteByte('\n')
+		content, end, _ := bytes.Cut(line, []byte("\n"))
+		b.WriteString(p.Paint(styles[line[0]], string(content)))
+		b.Write(line[len(content) : len(line)-len(end)])
 	}
 	return b.Bytes()
 }

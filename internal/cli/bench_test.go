@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 // manifests repeats the Online Boutique until there are n documents or a few more.
 func manifests(b *testing.B, n int) []byte {
 	b.Helper()
-	one, err := os.ReadFile("testdata/realworld/online-boutique.yaml")
+	one, err := os.ReadFile("../../testdata/realworld/online-boutique.yaml")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func BenchmarkFilter(b *testing.B) {
 		}
 		filter := func() {
 			var out, errw bytes.Buffer
-			args := []string{"debuggable", "--offline", "--image-configs", "testdata/realworld/online-boutique-images.yaml"}
+			args := []string{"debuggable", "--offline", "--image-configs", "../../testdata/realworld/online-boutique-images.yaml"}
 			if status := run(context.Background(), args, bytes.NewReader(input), &out, &errw); status != statusDone {
 				b.Fatalf("exit status %d: %s", status, errw.String())
 			}

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"os"
@@ -21,7 +21,7 @@ var uncovered = map[string]string{
 // says.
 func TestEveryReasonHasAGolden(t *testing.T) {
 	shown := map[string]string{}
-	scripts, err := filepath.Glob("testdata/reasons/*.txtar")
+	scripts, err := filepath.Glob("../../testdata/reasons/*.txtar")
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("no scripts in testdata/reasons (%v)", err)
 	}

@@ -1,7 +1,6 @@
-package main
+package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/terminal"
+	"debuggable.dev/debuggable/internal/usage"
 	"debuggable.dev/debuggable/transform"
 )
 
@@ -39,7 +39,7 @@ With --check, nothing is written: a line for each entry that is missing, superfl
 	cmd.Flags().StringVar(&check, "check", "", "write nothing, compare with `FILE`")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if output != "" && check != "" {
-			return usageError{errors.New("--output and --check exclude each other")}
+			return usage.Errorf("--output and --check exclude each other")
 		}
 		if len(files) == 0 && terminal.Is(in) {
 			return cmd.Help()
