@@ -8,6 +8,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/fields"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
 // readBuildArtifacts reads the file that `skaffold build --file-output` writes:
@@ -49,7 +50,7 @@ func parseBuildArtifacts(data []byte) ([]Artifact, error) {
 	r := &fields.Reader{}
 	sharing := map[string]int{}
 	for i, b := range *file.Builds {
-		path := fields.Index("builds", i)
+		path := yamlnode.Index("builds", i)
 		checkBuildReference(r, b.ImageName, fields.Join(path, "imageName"))
 		checkBuildReference(r, b.Tag, fields.Join(path, "tag"))
 		sharing[fullRepository(b.Tag)]++

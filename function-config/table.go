@@ -10,6 +10,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/fields"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
 // setting is one line of the table.
@@ -101,7 +102,7 @@ func listSetting(name, flag, value string, of func(*Config) *[]string, check fun
 	set := func(r *fields.Reader, c *Config, values []string, path string) {
 		for i, v := range values {
 			if err := check(v); err != nil {
-				r.Errorf(fields.Index(path, i), "%v", err)
+				r.Errorf(yamlnode.Index(path, i), "%v", err)
 			}
 		}
 		*of(c) = values
@@ -207,7 +208,7 @@ func artifactsSetting() setting {
 		readText: func(r *fields.Reader, c *Config, values []string, path string) {
 			c.Artifacts = nil
 			for i, v := range values {
-				c.Artifacts = append(c.Artifacts, parseArtifact(r, v, fields.Index(path, i)))
+				c.Artifacts = append(c.Artifacts, parseArtifact(r, v, yamlnode.Index(path, i)))
 			}
 		},
 	}
@@ -232,7 +233,7 @@ func runtimesSetting() setting {
 		readText: func(r *fields.Reader, c *Config, values []string, path string) {
 			c.Runtimes = nil
 			for i, v := range values {
-				c.Runtimes = append(c.Runtimes, parseImageRuntime(r, v, fields.Index(path, i)))
+				c.Runtimes = append(c.Runtimes, parseImageRuntime(r, v, yamlnode.Index(path, i)))
 			}
 		},
 	}

@@ -11,6 +11,7 @@ import (
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/launch"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
 )
 
@@ -65,7 +66,7 @@ func (a Analysis) findProgram(c *Container) (launch.Found, error) {
 
 // startsIn is the container's working directory.
 func (a Analysis) startsIn(c *Container) string {
-	if dir := text(get(c.Node, "workingDir")); dir != "" {
+	if dir := yamlnode.Text(c.Node, "workingDir"); dir != "" {
 		return dir
 	}
 	return a.Image.WorkingDir
@@ -213,11 +214,11 @@ func reaching(found launch.Found, env map[string]string) map[string]string {
 
 // noTemp says whether the container cannot write to /tmp.
 func (c *Container) noTemp() bool {
-	if !isTrue(get(c.Node, "securityContext", "readOnlyRootFilesystem")) {
+	if !yamlnode.IsTrue(c.Node, "securityContext", "readOnlyRootFilesystem") {
 		return false
 	}
-	for _, m := range items(get(c.Node, "volumeMounts")) {
-		if p := path.Clean(text(get(m, "mountPath"))); (p == "/tmp" || p == "/") && !isTrue(get(m, "readOnly")) {
+	for _, m := range yamlnode.Items(c.Node, "volumeMounts") {
+		if p := path.Clean(yamlnode.Text(m, "mountPath")); (p == "/tmp" || p == "/") && !yamlnode.IsTrue(m, "readOnly") {
 			return false
 		}
 	}
@@ -230,8 +231,8 @@ func (c *Container) beside(rest []launch.Command) []runtimes.Command {
 	var commands []runtimes.Command
 	for _, at := range [][]string{{"livenessProbe"}, {"readinessProbe"}, {"startupProbe"}, {"lifecycle", "postStart"}, {"lifecycle", "preStop"}} {
 		var argv []string
-		for _, w := range items(get(c.Node, append(at, "exec", "command")...)) {
-			argv = append(argv, text(w))
+		for _, w := range yamlnode.Items(yamlnode.Get(c.Node, append(at, "exec", "command")...)) {
+			argv = append(argv, yamlnode.Text(w))
 		}
 		if argv != nil {
 			brief := !slices.Contains(at, "postStart")

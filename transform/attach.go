@@ -9,6 +9,7 @@ import (
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/launch"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -180,7 +181,7 @@ func (a *attachment) usesDbg() error {
 
 // workingDir is what the annotation records: the container's, else for buildpacks the application's, else the image's.
 func (a *attachment) workingDir() string {
-	if dir := text(get(a.Node, "workingDir")); dir != "" {
+	if dir := yamlnode.Text(a.Node, "workingDir"); dir != "" {
 		return dir
 	}
 	argv := a.line.argv()
@@ -252,23 +253,23 @@ func (a *attachment) checkDelve(delveEnds bool) error {
 		return &reason.Refusal{Code: reason.OutlivesProgram, Message: "Delve outlives the program, so the container would never complete; " + delveThatEnds}
 	}
 	// SYS_PTRACE is what people add in order to debug.
-	added := slices.DeleteFunc(slices.Clone(items(get(a.Node, "securityContext", "capabilities", "add"))), func(n *yaml.Node) bool { return text(n) == "SYS_PTRACE" })
+	added := slices.DeleteFunc(slices.Clone(yamlnode.Items(a.Node, "securityContext", "capabilities", "add")), func(n *yaml.Node) bool { return yamlnode.Text(n) == "SYS_PTRACE" })
 	if len(added) > 0 && a.nonRoot() {
 		return &reason.Refusal{Code: reason.FileCapabilities, Message: fmt.Sprintf(
-			"the container adds capability %s and does not run as root, so the program has it from its file, and would not get it under a debugger", foreign.Short(text(added[0])))}
+			"the container adds capability %s and does not run as root, so the program has it from its file, and would not get it under a debugger", foreign.Short(yamlnode.Text(added[0])))}
 	}
 	return nil
 }
 
 // nonRoot says whether the container runs as another user than root, going by the manifest and the image.
 func (a *attachment) nonRoot() bool {
-	for _, security := range []*yaml.Node{get(a.Node, "securityContext"), get(a.Pod.Spec, "securityContext")} {
-		if user := text(get(security, "runAsUser")); user != "" {
+	for _, security := range []*yaml.Node{yamlnode.Get(a.Node, "securityContext"), yamlnode.Get(a.Pod.Spec, "securityContext")} {
+		if user := yamlnode.Text(security, "runAsUser"); user != "" {
 			return user != "0"
 		}
 	}
-	for _, security := range []*yaml.Node{get(a.Node, "securityContext"), get(a.Pod.Spec, "securityContext")} {
-		if v := get(security, "runAsNonRoot"); v != nil && isTrue(v) {
+	for _, security := range []*yaml.Node{yamlnode.Get(a.Node, "securityContext"), yamlnode.Get(a.Pod.Spec, "securityContext")} {
+		if v := yamlnode.Get(security, "runAsNonRoot"); v != nil && yamlnode.IsTrue(v) {
 			return true
 		}
 	}
@@ -279,8 +280,8 @@ func (a *attachment) nonRoot() bool {
 // completes says whether the container is meant to end: it belongs to a job, or the pod waits for it.
 func (c *Container) completes() bool {
 	if c.Init {
-		return text(get(c.Node, "restartPolicy")) != "Always" // a native sidecar stays
+		return yamlnode.Text(c.Node, "restartPolicy") != "Always" // a native sidecar stays
 	}
-	policy := text(get(c.Pod.Spec, "restartPolicy"))
+	policy := yamlnode.Text(c.Pod.Spec, "restartPolicy")
 	return policy == "Never" || policy == "OnFailure"
 }

@@ -31,7 +31,10 @@ func applied(t *testing.T, container string, cfg ociv1.Config) (reason, message,
 	for _, w := range scope.Images() {
 		images[w] = image.Result{Config: image.Config{Config: cfg}}
 	}
-	results := scope.Apply(images)
+	results, err := scope.Apply(images)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if len(results) == 0 {
 		t.Fatal("no result")
 	}

@@ -10,6 +10,7 @@ import (
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/scalar"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -81,12 +82,12 @@ func (s sources) add(node *yaml.Node, apiVersion, kind string) {
 	}
 	data := map[string]string{}
 	for _, name := range []string{"data", "stringData"} { // stringData overlays data
-		m := get(node, name)
-		if !isMapping(m) {
+		m := yamlnode.Get(node, name)
+		if !yamlnode.IsMapping(m) {
 			continue
 		}
 		for i := 0; i+1 < len(m.Content); i += 2 {
-			value := text(m.Content[i+1])
+			value := yamlnode.Text(m.Content[i+1])
 			if kind == "Secret" && name == "data" {
 				// A value that is no base64 is one that the API server refuses; its name counts all the same.
 				decoded, _ := base64.StdEncoding.DecodeString(value)
@@ -95,11 +96,13 @@ func (s sources) add(node *yaml.Node, apiVersion, kind string) {
 			data[m.Content[i].Value] = value
 		}
 	}
-	s[[3]string{kind, namespace(node), text(get(node, "metadata", "name"))}] = data
+	s[[3]string{kind, yamlnode.Namespace(node), yamlnode.Name(node)}] = data
 }
 
 // namespace is an object's namespace; objects without one belong together.
-func namespace(node *yaml.Node) string { return text(get(node, "metadata", "namespace")) }
+func namespace(node *yaml.Node) string {
+	return yamlnode.Namespace(node)
+}
 
 // environment works out a container's environment.
 func (c *Container) environment(cfg image.Config, known sources) environment {
@@ -110,16 +113,16 @@ func (c *Container) environment(cfg image.Config, known sources) environment {
 		e.image[name] = value
 	}
 	object := func(kind, name string) (map[string]string, bool) {
-		data, ok := known[[3]string{kind, namespace(c.Pod.Workload.Node), name}]
+		data, ok := known[[3]string{kind, yamlnode.Namespace(c.Pod.Workload.Node), name}]
 		return data, ok
 	}
-	for _, from := range items(get(c.Node, "envFrom")) {
+	for _, from := range yamlnode.Items(c.Node, "envFrom") {
 		for _, ref := range []struct{ field, kind string }{{"configMapRef", "ConfigMap"}, {"secretRef", "Secret"}} {
-			r := get(from, ref.field)
+			r := yamlnode.Get(from, ref.field)
 			if r == nil {
 				continue
 			}
-			name, prefix := text(get(r, "name")), text(get(from, "prefix"))
+			name, prefix := yamlnode.Text(r, "name"), yamlnode.Text(from, "prefix")
 			data, ok := object(ref.kind, name)
 			if !ok {
 				e.opaque = append(e.opaque, opaqueSource{ref.kind + " " + name, prefix})
@@ -131,12 +134,12 @@ func (c *Container) environment(cfg image.Config, known sources) environment {
 			}
 		}
 	}
-	for _, entry := range items(get(c.Node, "env")) {
-		name := text(get(entry, "name"))
+	for _, entry := range yamlnode.Items(c.Node, "env") {
+		name := yamlnode.Text(entry, "name")
 		if name == "" {
 			continue
 		}
-		if raw := text(get(entry, "value")); raw != "" || get(entry, "valueFrom") == nil {
+		if raw := yamlnode.Text(entry, "value"); raw != "" || yamlnode.Get(entry, "valueFrom") == nil {
 			value, _ := e.expanded.expand(raw, e, func(string, int) {})
 			e.container[name] = value
 			delete(e.unknown, name)
@@ -147,9 +150,9 @@ func (c *Container) environment(cfg image.Config, known sources) environment {
 		delete(e.likely, name)
 		e.unknown[name] = true
 		for _, ref := range []struct{ field, kind string }{{"configMapKeyRef", "ConfigMap"}, {"secretKeyRef", "Secret"}} {
-			r := get(entry, "valueFrom", ref.field)
-			data, _ := object(ref.kind, text(get(r, "name")))
-			if value, ok := data[text(get(r, "key"))]; ok {
+			r := yamlnode.Get(entry, "valueFrom", ref.field)
+			data, _ := object(ref.kind, yamlnode.Text(r, "name"))
+			if value, ok := data[yamlnode.Text(r, "key")]; ok {
 				e.likely[name] = value
 			}
 		}
@@ -171,11 +174,11 @@ const renamedPrefix = "DEBUGGABLE_"
 // planEnv turns a runtime's changes into edits of the env list. words are the raw words of command and args.
 // The warnings name envFrom sources that a new entry would hide a value of.
 func (c *Container) planEnv(e environment, changes []runtimes.EnvChange, words []string) (edits []envEdit, hides []string, err error) {
-	list := items(get(c.Node, "env"))
+	list := yamlnode.Items(c.Node, "env")
 	for _, change := range changes {
 		at := -1
 		for i, entry := range list {
-			if text(get(entry, "name")) == change.Name {
+			if yamlnode.Text(entry, "name") == change.Name {
 				at = i // of entries with one name the last one counts
 			}
 		}
@@ -184,16 +187,16 @@ func (c *Container) planEnv(e environment, changes []runtimes.EnvChange, words [
 		}
 		edit := envEdit{name: change.Name}
 		switch {
-		case at >= 0 && get(list[at], "valueFrom") == nil:
-			edit.entry, edit.value = list[at], combine(change, text(get(list[at], "value")))
+		case at >= 0 && yamlnode.Get(list[at], "valueFrom") == nil:
+			edit.entry, edit.value = list[at], combine(change, yamlnode.Text(list[at], "value"))
 		case at >= 0 && change.How == runtimes.Replace:
 			edit.entry, edit.value = list[at], change.Value
 		case at >= 0:
-			if _, there := e.likely[change.Name]; !there && optional(get(list[at], "valueFrom")) {
+			if _, there := e.likely[change.Name]; !there && optional(yamlnode.Get(list[at], "valueFrom")) {
 				return nil, nil, &reason.Refusal{Code: reason.OptionalEnv, Message: fmt.Sprintf("%s comes from an optional key that may be missing, so it cannot be extended", change.Name)}
 			}
 			renamed := renamedPrefix + change.Name
-			if slices.ContainsFunc(list, func(n *yaml.Node) bool { return text(get(n, "name")) == renamed }) {
+			if slices.ContainsFunc(list, func(n *yaml.Node) bool { return yamlnode.Text(n, "name") == renamed }) {
 				return nil, nil, &reason.Refusal{Code: reason.EnvNameTaken, Message: fmt.Sprintf("the container already has a variable %s", renamed)}
 			}
 			edit.entry, edit.rename, edit.value = list[at], true, combine(change, "$("+renamed+")")
@@ -232,9 +235,9 @@ func combine(change runtimes.EnvChange, existing string) string {
 func referrer(entries []*yaml.Node, words []string, name string) string {
 	who := ""
 	for _, entry := range entries {
-		references(text(get(entry, "value")), func(n string) {
+		references(yamlnode.Text(entry, "value"), func(n string) {
 			if n == name && who == "" {
-				who = "variable " + text(get(entry, "name"))
+				who = "variable " + yamlnode.Text(entry, "name")
 			}
 		})
 	}
@@ -250,45 +253,47 @@ func referrer(entries []*yaml.Node, words []string, name string) string {
 
 // optional says whether a valueFrom may yield nothing.
 func optional(valueFrom *yaml.Node) bool {
-	return isTrue(get(valueFrom, "secretKeyRef", "optional")) || isTrue(get(valueFrom, "configMapKeyRef", "optional")) || isTrue(get(valueFrom, "fileKeyRef", "optional"))
+	return yamlnode.IsTrue(valueFrom, "secretKeyRef", "optional") || yamlnode.IsTrue(valueFrom, "configMapKeyRef", "optional") || yamlnode.IsTrue(valueFrom, "fileKeyRef", "optional")
 }
 
 // applyEnv makes the edits.
-func (c *Container) applyEnv(edits []envEdit) {
+func (c *Container) applyEnv(edits []envEdit) error {
 	if len(edits) == 0 {
-		return
+		return nil
 	}
-	list := ensure(c.Node, "env", yaml.SequenceNode, "image", "command", "args", "workingDir", "ports", "envFrom")
+	list, err := yamlnode.Ensure(c.Node, "env", yaml.SequenceNode, "image", "command", "args", "workingDir", "ports", "envFrom")
+	if err != nil {
+		return err
+	}
 	newEntry := func(edit envEdit) *yaml.Node {
-		return mapping("name", str(edit.name), "value", strLike(edit.value, values(list)))
+		return yamlnode.Mapping("name", yamlnode.String(edit.name), "value", yamlnode.StringLike(edit.value, values(list)))
 	}
 	for _, edit := range edits {
 		switch {
 		case edit.entry == nil:
 			list.Content = append(list.Content, newEntry(edit))
 		case edit.rename:
-			set(edit.entry, "name", str(renamedPrefix+edit.name))
+			yamlnode.Set(edit.entry, "name", yamlnode.String(renamedPrefix+edit.name))
 			i := slices.Index(list.Content, edit.entry)
 			list.Content = slices.Insert(list.Content, i+1, newEntry(edit))
 		default:
-			if i, _ := field(edit.entry, "valueFrom"); i > 0 {
-				edit.entry.Content = slices.Delete(edit.entry.Content, i-1, i+1)
-			}
-			_, old := field(edit.entry, "value")
-			value := str(edit.value)
+			yamlnode.Remove(edit.entry, "valueFrom")
+			_, old := yamlnode.Field(edit.entry, "value")
+			value := yamlnode.String(edit.value)
 			if old != nil {
 				value.Style = scalar.Like(edit.value, old.Style)
 			}
-			set(edit.entry, "value", value, "name")
+			yamlnode.Set(edit.entry, "value", value, "name")
 		}
 	}
+	return nil
 }
 
 // values lists the value scalars of an env list.
 func values(list *yaml.Node) []*yaml.Node {
 	var vs []*yaml.Node
 	for _, entry := range list.Content {
-		if v := get(entry, "value"); v != nil {
+		if v := yamlnode.Get(entry, "value"); v != nil {
 			vs = append(vs, v)
 		}
 	}

@@ -3,6 +3,7 @@ package transform
 import (
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
 )
 
@@ -82,10 +83,10 @@ func Explain(ref string, resolved image.Result, cfg functionconfig.Config) Expla
 
 // bareContainer is the container of a pod that says nothing but the image.
 func bareContainer(ref string) *Container {
-	node := mapping("name", str("container"), "image", str(ref))
-	object := mapping("spec", mapping("containers", sequence(node)))
+	node := yamlnode.Mapping("name", yamlnode.String("container"), "image", yamlnode.String(ref))
+	object := yamlnode.Mapping("spec", yamlnode.Mapping("containers", yamlnode.Sequence(node)))
 	w := &Workload{Node: object, Kind: Kind{Template: []string{""}}}
-	p := &Pod{Workload: w, Template: object, Spec: get(object, "spec")}
+	p := &Pod{Workload: w, Template: object, Spec: yamlnode.Get(object, "spec")}
 	c := &Container{Pod: p, Node: node, Name: "container", Image: ref}
 	p.Containers = []*Container{c}
 	return c

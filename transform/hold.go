@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -17,15 +18,15 @@ import (
 // keepsCount says why the number of a workload's replicas has to stay; "" where it may be lowered.
 func (w *Workload) keepsCount() string {
 	const claims = "with fewer replicas, the volume claims of the pods that go are deleted, and their data with them"
-	spec := get(w.Node, "spec")
+	spec := yamlnode.Get(w.Node, "spec")
 	switch w.Kind.Kind {
 	case "StatefulSet":
-		if text(get(spec, "persistentVolumeClaimRetentionPolicy", "whenScaled")) == "Delete" {
+		if yamlnode.Text(spec, "persistentVolumeClaimRetentionPolicy", "whenScaled") == "Delete" {
 			return claims + " (persistentVolumeClaimRetentionPolicy.whenScaled)"
 		}
 	case "CloneSet":
 		// Kruise makes each pod the owner of its claims: "Scale with PVC" in the documentation of CloneSet.
-		if len(items(get(spec, "volumeClaimTemplates"))) > 0 {
+		if len(yamlnode.Items(spec, "volumeClaimTemplates")) > 0 {
 			return claims + " (volumeClaimTemplates of a CloneSet)"
 		}
 	}
@@ -38,10 +39,10 @@ func (w *Workload) keepsCount() string {
 // partition is the field that keeps a part of the pods at the old template, where it does.
 func (w *Workload) partition() (path, value string) {
 	for _, path := range w.Kind.Partitions {
-		for _, at := range lookup(w.Node, path) {
-			n, err := strconv.Atoi(strings.TrimSuffix(text(at.node), "%"))
+		for _, at := range yamlnode.Lookup(w.Node, path) {
+			n, err := strconv.Atoi(strings.TrimSuffix(yamlnode.Text(at.Node), "%"))
 			if err == nil && n > 0 {
-				return path, at.node.Value
+				return path, at.Node.Value
 			}
 		}
 	}
@@ -50,15 +51,15 @@ func (w *Workload) partition() (path, value string) {
 
 // held says why pods that run already do not get the workload's new template by themselves; "" where they do.
 func (w *Workload) held() string {
-	spec := get(w.Node, "spec")
+	spec := yamlnode.Get(w.Node, "spec")
 	for _, path := range []string{"paused", "updateStrategy.paused", "updateStrategy.rollingUpdate.paused"} {
-		for _, at := range lookup(spec, path) {
-			if isTrue(at.node) {
+		for _, at := range yamlnode.Lookup(spec, path) {
+			if yamlnode.IsTrue(at.Node) {
 				return fmt.Sprintf("spec.%s is true: nothing is rolled out until that changes", path)
 			}
 		}
 	}
-	if text(get(spec, "updateStrategy", "type")) == "OnDelete" {
+	if yamlnode.Text(spec, "updateStrategy", "type") == "OnDelete" {
 		return "spec.updateStrategy.type is OnDelete: a pod that runs already is debuggable once you have deleted it"
 	}
 	if path, value := w.partition(); path != "" {
@@ -95,8 +96,8 @@ func (s *Scope) scale(w *workloadScope) (results fn.Results, changed bool) {
 // count is the number of replicas that the workload asks for; 1 where it says nothing.
 func (w *Workload) count() int {
 	for _, path := range w.Kind.Replicas {
-		for _, at := range lookup(w.Node, path) {
-			if n, ok := integer(at.node); ok {
+		for _, at := range yamlnode.Lookup(w.Node, path) {
+			if n, ok := yamlnode.Integer(at.Node); ok {
 				return n
 			}
 		}
@@ -107,8 +108,8 @@ func (w *Workload) count() int {
 // above says whether a count of the workload is above the limit.
 func (w *Workload) above(limit int) bool {
 	return slices.ContainsFunc(w.Kind.Replicas, func(path string) bool {
-		return slices.ContainsFunc(lookup(w.Node, path), func(at located) bool {
-			n, ok := integer(at.node)
+		return slices.ContainsFunc(yamlnode.Lookup(w.Node, path), func(at yamlnode.Located) bool {
+			n, ok := yamlnode.Integer(at.Node)
 			return ok && n > limit
 		})
 	})
@@ -120,7 +121,7 @@ func (s *Scope) blockedBudget(w *workloadScope, before int) string {
 	for _, p := range w.pods {
 		for _, budget := range s.budgets.matching(p.pod) {
 			if allowed(budget, before) > 0 && allowed(budget, min(before, s.cfg.Replicas)) <= 0 {
-				return text(get(budget, "metadata", "name"))
+				return yamlnode.Name(budget)
 			}
 		}
 	}
@@ -131,7 +132,7 @@ func (s *Scope) blockedBudget(w *workloadScope, before int) string {
 // (getExpectedPodCount in Kubernetes' pkg/controller/disruption/disruption.go).
 func allowed(budget *yaml.Node, healthy int) int {
 	amount := func(field string) (int, bool) {
-		v := text(get(budget, "spec", field))
+		v := yamlnode.Text(budget, "spec", field)
 		if percent, ok := strings.CutSuffix(v, "%"); ok {
 			n, err := strconv.Atoi(percent)
 			return (n*healthy + 99) / 100, err == nil

@@ -2,9 +2,9 @@ package transform
 
 import (
 	"fmt"
-	"strings"
 
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -27,25 +27,25 @@ type memoryRules struct {
 
 // addMemoryRules records what a LimitRange or a ResourceQuota says.
 func (s *Scope) addMemoryRules(node *yaml.Node, kind string) {
-	r := s.memory[namespace(node)]
+	r := s.memory[yamlnode.Namespace(node)]
 	if r == nil {
 		r = &memoryRules{}
-		s.memory[namespace(node)] = r
+		s.memory[yamlnode.Namespace(node)] = r
 	}
 	if kind == "ResourceQuota" {
-		r.counted = r.counted || get(node, "spec", "hard", "limits.memory") != nil
+		r.counted = r.counted || yamlnode.Get(node, "spec", "hard", "limits.memory") != nil
 		return
 	}
-	for _, limit := range items(get(node, "spec", "limits")) {
-		switch text(get(limit, "type")) {
+	for _, limit := range yamlnode.Items(node, "spec", "limits") {
+		switch yamlnode.Text(limit, "type") {
 		case "Container":
-			if v := text(get(limit, "default", "memory")); v != "" {
+			if v := yamlnode.Text(limit, "default", "memory"); v != "" {
 				r.byDefault = v
 			}
-			r.most = lesser(r.most, text(get(limit, "max", "memory")))
-			r.limitToRequest = lesser(r.limitToRequest, text(get(limit, "maxLimitRequestRatio", "memory")))
+			r.most = lesser(r.most, yamlnode.Text(limit, "max", "memory"))
+			r.limitToRequest = lesser(r.limitToRequest, yamlnode.Text(limit, "maxLimitRequestRatio", "memory"))
 		case "Pod":
-			r.mostPod = lesser(r.mostPod, text(get(limit, "max", "memory")))
+			r.mostPod = lesser(r.mostPod, yamlnode.Text(limit, "max", "memory"))
 		}
 	}
 }
@@ -76,11 +76,11 @@ type memoryRaise struct {
 // limit cannot hold its debugger and may not be raised: a program that is killed for it is worse off than one without.
 func (s *Scope) planMemory(a *attachment) (*memoryRaise, error) {
 	need := *resource.NewQuantity(int64(a.plan.Memory)*mebi, resource.BinarySI)
-	rules := s.memory[namespace(a.Pod.Workload.Node)]
+	rules := s.memory[yamlnode.Namespace(a.Pod.Workload.Node)]
 	if rules == nil {
 		rules = &memoryRules{}
 	}
-	written := text(get(a.Node, "resources", "limits", "memory"))
+	written := yamlnode.Text(a.Node, "resources", "limits", "memory")
 	if written == "" {
 		written = rules.byDefault
 	}
@@ -88,7 +88,7 @@ func (s *Scope) planMemory(a *attachment) (*memoryRaise, error) {
 	if !limited || limit.IsZero() || need.IsZero() {
 		return nil, nil
 	}
-	request, hasRequest := quantity(text(get(a.Node, "resources", "requests", "memory")))
+	request, hasRequest := quantity(yamlnode.Text(a.Node, "resources", "requests", "memory"))
 	want := limit.DeepCopy()
 	for range ampleMemory {
 		want.Add(need)
@@ -169,29 +169,30 @@ func (s *Scope) whyNotRaised(rules *memoryRules) string {
 }
 
 // raiseMemory writes the new limit, and the pod's own where it has one.
-func (a *attachment) raiseMemory() {
+func (a *attachment) raiseMemory() error {
 	raise := a.memory
 	if raise == nil {
-		return
+		return nil
 	}
-	resources := ensure(a.Node, "resources", yaml.MappingNode)
-	put(ensure(resources, "limits", yaml.MappingNode), "memory", raise.to)
-	if raise.request != "" {
-		put(ensure(resources, "requests", yaml.MappingNode), "memory", raise.request)
+	resources, err := yamlnode.Ensure(a.Node, "resources", yaml.MappingNode)
+	if err != nil {
+		return err
 	}
-	if pod := get(a.Pod.Spec, "resources", "limits", "memory"); pod != nil {
+	for _, amount := range []struct{ field, to string }{{"limits", raise.to}, {"requests", raise.request}} {
+		if amount.to == "" {
+			continue
+		}
+		amounts, err := yamlnode.Ensure(resources, amount.field, yaml.MappingNode)
+		if err != nil {
+			return err
+		}
+		yamlnode.SetQuantity(amounts, "memory", amount.to)
+	}
+	if pod := yamlnode.Get(a.Pod.Spec, "resources", "limits", "memory"); pod != nil {
 		if q, is := quantity(pod.Value); is {
 			q.Add(raise.by)
 			pod.Value = q.String()
 		}
 	}
-}
-
-// put sets a text in a mapping, and keeps the quotes of one that was there.
-func put(m *yaml.Node, name, value string) {
-	if old := get(m, name); old != nil && strings.Trim(value, "0123456789") != "" {
-		old.Value, old.Tag = value, yaml.NodeTagString
-		return
-	}
-	set(m, name, str(value))
+	return nil
 }

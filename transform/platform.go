@@ -3,6 +3,8 @@ package transform
 import (
 	"slices"
 	"strings"
+
+	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
 // The labels that say what a node is, and what they were called before Kubernetes 1.14.
@@ -30,7 +32,7 @@ func (p *Pod) platform(byDefault string) string {
 
 // onLinux says whether nothing in the pod asks for another operating system.
 func (p *Pod) onLinux() bool {
-	if name := text(get(p.Spec, "os", "name")); name != "" && name != "linux" {
+	if name := yamlnode.Text(p.Spec, "os", "name"); name != "" && name != "linux" {
 		return false
 	}
 	return p.nodeWants(osLabels).allows("linux")
@@ -51,24 +53,24 @@ func (w nodeWants) allows(value string) bool {
 // that do not name the label say nothing about it.
 func (p *Pod) nodeWants(labels []string) nodeWants {
 	for _, label := range labels {
-		if v := text(get(p.Spec, "nodeSelector", label)); v != "" {
+		if v := yamlnode.Text(p.Spec, "nodeSelector", label); v != "" {
 			return nodeWants{named: []string{v}}
 		}
 	}
 	var w nodeWants
-	terms := get(p.Spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
-	for _, term := range items(terms) {
+	terms := yamlnode.Get(p.Spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
+	for _, term := range yamlnode.Items(terms) {
 		var in, not []string
-		for _, e := range items(get(term, "matchExpressions")) {
-			if !slices.Contains(labels, text(get(e, "key"))) {
+		for _, e := range yamlnode.Items(term, "matchExpressions") {
+			if !slices.Contains(labels, yamlnode.Text(e, "key")) {
 				continue
 			}
-			for _, v := range items(get(e, "values")) {
-				switch text(get(e, "operator")) {
+			for _, v := range yamlnode.Items(e, "values") {
+				switch yamlnode.Text(e, "operator") {
 				case "In":
-					in = append(in, text(v))
+					in = append(in, yamlnode.Text(v))
 				case "NotIn":
-					not = append(not, text(v))
+					not = append(not, yamlnode.Text(v))
 				}
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/debuginfo"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -32,31 +33,31 @@ func (p *Pod) checkSupport(attached []*attachment, registry string) error {
 	if len(supported) == 0 {
 		return nil
 	}
-	for _, v := range items(get(p.Spec, "volumes")) {
-		if empty := get(v, "emptyDir"); text(get(v, "name")) == volumeName && (!isMapping(empty) || len(empty.Content) > 0) {
+	for _, v := range yamlnode.Items(p.Spec, "volumes") {
+		if empty := yamlnode.Get(v, "emptyDir"); yamlnode.Text(v, "name") == volumeName && (!yamlnode.IsMapping(empty) || len(empty.Content) > 0) {
 			// One with a sizeLimit, or in memory, may be too small for the files.
 			return &reason.Refusal{Code: reason.VolumeTaken, Message: fmt.Sprintf("the pod has a volume %s that is no plain emptyDir; rename it", volumeName)}
 		}
 	}
-	for _, claim := range items(get(p.Workload.Node, "spec", "volumeClaimTemplates")) {
-		if text(get(claim, "metadata", "name")) == volumeName { // a StatefulSet's claim takes the place of the pod's volume
+	for _, claim := range yamlnode.Items(p.Workload.Node, "spec", "volumeClaimTemplates") {
+		if yamlnode.Name(claim) == volumeName { // a StatefulSet's claim takes the place of the pod's volume
 			return &reason.Refusal{Code: reason.VolumeTaken, Message: fmt.Sprintf("a volume claim template is named %s; rename it", volumeName)}
 		}
 	}
 	for _, c := range p.Containers {
 		// A mount of that volume counts as ours, so it has to be one.
-		for _, m := range items(get(c.Node, "volumeMounts")) {
-			if text(get(m, "name")) == volumeName && (path.Clean(text(get(m, "mountPath"))) != dbgPath || get(m, "subPath") != nil || get(m, "subPathExpr") != nil) {
+		for _, m := range yamlnode.Items(c.Node, "volumeMounts") {
+			if yamlnode.Text(m, "name") == volumeName && (path.Clean(yamlnode.Text(m, "mountPath")) != dbgPath || yamlnode.Get(m, "subPath") != nil || yamlnode.Get(m, "subPathExpr") != nil) {
 				return &reason.Refusal{Code: reason.VolumeTaken, Message: fmt.Sprintf("container %s mounts a volume %s elsewhere than at %s; rename it", c.Name, volumeName, dbgPath)}
 			}
 		}
 	}
 	for _, a := range supported {
 		for _, used := range []struct{ list, path string }{{"volumeMounts", "mountPath"}, {"volumeDevices", "devicePath"}} {
-			for _, m := range items(get(a.Node, used.list)) {
-				at := text(get(m, used.path))
-				if inDbg(at) && text(get(m, "name")) != volumeName {
-					return &reason.Refusal{Code: reason.MountPathTaken, Message: fmt.Sprintf("container %s mounts volume %s at %s, where the support files would be mounted", a.Name, text(get(m, "name")), path.Clean(at))}
+			for _, m := range yamlnode.Items(a.Node, used.list) {
+				at := yamlnode.Text(m, used.path)
+				if inDbg(at) && yamlnode.Text(m, "name") != volumeName {
+					return &reason.Refusal{Code: reason.MountPathTaken, Message: fmt.Sprintf("container %s mounts volume %s at %s, where the support files would be mounted", a.Name, yamlnode.Text(m, "name"), path.Clean(at))}
 				}
 			}
 		}
@@ -89,13 +90,15 @@ func withSupport(attached []*attachment) []*attachment {
 
 // addSupport adds the volume, the mounts and the init containers that fill it, ahead of the pod's own init containers
 // and in the order of the table of runtimes.
-func (p *Pod) addSupport(attached []*attachment, registry string) {
+func (p *Pod) addSupport(attached []*attachment, registry string) error {
 	supported := withSupport(attached)
 	if len(supported) == 0 {
-		return
+		return nil
 	}
 	for _, a := range supported {
-		mount(a.Node)
+		if err := mount(a.Node); err != nil {
+			return err
+		}
 	}
 	var installers []*yaml.Node
 	for _, r := range runtimes.All() {
@@ -103,91 +106,87 @@ func (p *Pod) addSupport(attached []*attachment, registry string) {
 		if i < 0 || slices.ContainsFunc(p.Containers, func(c *Container) bool { return c.Name == installer(r.Name()) }) {
 			continue
 		}
-		installers = append(installers, p.installer(r.Name(), registry, supported[i]))
+		c, err := p.installer(r.Name(), registry, supported[i])
+		if err != nil {
+			return err
+		}
+		installers = append(installers, c)
 	}
 	if len(installers) > 0 {
-		list := ensureBefore(p.Spec, "initContainers", "containers")
+		list, err := yamlnode.EnsureBefore(p.Spec, "initContainers", "containers", yaml.SequenceNode)
+		if err != nil {
+			return err
+		}
 		list.Content = append(installers, list.Content...)
 	}
-	volumes := ensure(p.Spec, "volumes", yaml.SequenceNode)
-	if !slices.ContainsFunc(volumes.Content, func(v *yaml.Node) bool { return text(get(v, "name")) == volumeName }) {
-		volumes.Content = append(volumes.Content, mapping("name", str(volumeName), "emptyDir", &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}))
+	volumes, err := yamlnode.Ensure(p.Spec, "volumes", yaml.SequenceNode)
+	if err != nil {
+		return err
 	}
-}
-
-// ensureBefore returns the sequence in a field, and makes it in front of another field where it is missing.
-func ensureBefore(node *yaml.Node, name, before string) *yaml.Node {
-	if get(node, name) == nil {
-		if i, _ := field(node, name); i > 0 { // an explicit null
-			node.Content = slices.Delete(node.Content, i-1, i+1)
-		}
-		if i, _ := field(node, before); i > 0 {
-			value := &yaml.Node{Kind: yaml.SequenceNode}
-			node.Content = slices.Insert(node.Content, i-1, str(name), value)
-			return value
-		}
+	if !slices.ContainsFunc(volumes.Content, func(v *yaml.Node) bool { return yamlnode.Text(v, "name") == volumeName }) {
+		volumes.Content = append(volumes.Content, yamlnode.Mapping("name", yamlnode.String(volumeName), "emptyDir", &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}))
 	}
-	return ensure(node, name, yaml.SequenceNode)
+	return nil
 }
 
 // mountsSupport says whether a container mounts the support files.
 func mountsSupport(container *yaml.Node) bool {
-	return slices.ContainsFunc(items(get(container, "volumeMounts")), func(m *yaml.Node) bool { return text(get(m, "name")) == volumeName })
+	return slices.ContainsFunc(yamlnode.Items(container, "volumeMounts"), func(m *yaml.Node) bool { return yamlnode.Text(m, "name") == volumeName })
 }
 
-func mount(container *yaml.Node) {
-	mounts := ensure(container, "volumeMounts", yaml.SequenceNode)
-	if !mountsSupport(container) {
-		mounts.Content = append(mounts.Content, mapping("name", str(volumeName), "mountPath", str(dbgPath)))
+func mount(container *yaml.Node) error {
+	mounts, err := yamlnode.Ensure(container, "volumeMounts", yaml.SequenceNode)
+	if err == nil && !mountsSupport(container) {
+		mounts.Content = append(mounts.Content, yamlnode.Mapping("name", yamlnode.String(volumeName), "mountPath", yamlnode.String(dbgPath)))
 	}
+	return err
 }
 
 // installer builds the init container of a support image, for the first container that needs it.
-func (p *Pod) installer(support, registry string, a *attachment) *yaml.Node {
-	c := mapping("name", str(installer(support)), "image", str(registry+"/"+support))
+func (p *Pod) installer(support, registry string, a *attachment) (*yaml.Node, error) {
+	c := yamlnode.Mapping("name", yamlnode.String(installer(support)), "image", yamlnode.String(registry+"/"+support))
 	if resources := p.installerResources(); resources != nil {
-		set(c, "resources", resources)
+		yamlnode.Set(c, "resources", resources)
 	}
 	if security := a.installerSecurity(); security != nil {
-		set(c, "securityContext", security)
+		yamlnode.Set(c, "securityContext", security)
 	}
-	mount(c)
-	return c
+	return c, mount(c)
 }
 
 // installerSecurity copies from the application's security context what the Pod Security levels ask for, so that the
 // init container satisfies the level that the pod satisfies. What the pod's own security context sets holds for every
 // container without being copied.
 func (a *attachment) installerSecurity() *yaml.Node {
-	own := get(a.Node, "securityContext")
+	own := yamlnode.Get(a.Node, "securityContext")
 	s := &yaml.Node{Kind: yaml.MappingNode}
-	if v := get(own, "allowPrivilegeEscalation"); text(v) == "false" {
-		set(s, "allowPrivilegeEscalation", clone(v))
+	if v := yamlnode.Get(own, "allowPrivilegeEscalation"); yamlnode.Text(v) == "false" {
+		yamlnode.Set(s, "allowPrivilegeEscalation", yamlnode.Clone(v))
 	}
-	for _, dropped := range items(get(own, "capabilities", "drop")) {
-		if strings.EqualFold(text(dropped), "ALL") {
-			set(s, "capabilities", mapping("drop", sequence(str("ALL"))))
+	for _, dropped := range yamlnode.Items(own, "capabilities", "drop") {
+		if strings.EqualFold(yamlnode.Text(dropped), "ALL") {
+			yamlnode.Set(s, "capabilities", yamlnode.Mapping("drop", yamlnode.Sequence(yamlnode.String("ALL"))))
 			break
 		}
 	}
-	if v := get(own, "readOnlyRootFilesystem"); isTrue(v) {
-		set(s, "readOnlyRootFilesystem", clone(v))
+	if v := yamlnode.Get(own, "readOnlyRootFilesystem"); yamlnode.IsTrue(v) {
+		yamlnode.Set(s, "readOnlyRootFilesystem", yamlnode.Clone(v))
 	}
 	for _, name := range []string{"runAsGroup", "runAsNonRoot", "runAsUser", "seLinuxOptions", "seccompProfile"} {
-		if v := get(own, name); v != nil {
-			set(s, name, clone(v))
+		if v := yamlnode.Get(own, name); v != nil {
+			yamlnode.Set(s, name, yamlnode.Clone(v))
 		}
 	}
-	pod := get(a.Pod.Spec, "securityContext")
-	nonRoot := get(own, "runAsNonRoot")
+	pod := yamlnode.Get(a.Pod.Spec, "securityContext")
+	nonRoot := yamlnode.Get(own, "runAsNonRoot")
 	if nonRoot == nil {
-		nonRoot = get(pod, "runAsNonRoot")
+		nonRoot = yamlnode.Get(pod, "runAsNonRoot")
 	}
-	if isTrue(nonRoot) && get(own, "runAsUser") == nil && get(pod, "runAsUser") == nil {
+	if yamlnode.IsTrue(nonRoot) && yamlnode.Get(own, "runAsUser") == nil && yamlnode.Get(pod, "runAsUser") == nil {
 		// The application's image names its user; the support image's may be root, which the kubelet would refuse.
 		user, _, _ := strings.Cut(a.Image.User, ":")
 		if _, err := strconv.ParseUint(user, 10, 31); err == nil && user != "0" {
-			set(s, "runAsUser", &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagInt, Value: user})
+			yamlnode.Set(s, "runAsUser", &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagInt, Value: user})
 		}
 	}
 	if len(s.Content) == 0 {
@@ -205,31 +204,31 @@ func (c *Container) relaxProbes(timeout functionconfig.ProbeTimeout, suspended b
 	}
 	least := seconds(timeout.Duration)
 	for _, name := range probes {
-		probe := get(c.Node, name)
-		if !isMapping(probe) {
+		probe := yamlnode.Get(c.Node, name)
+		if !yamlnode.IsMapping(probe) {
 			continue
 		}
-		if n, ok := integer(get(probe, "timeoutSeconds")); get(probe, "timeoutSeconds") == nil || ok && n < least {
-			set(probe, "timeoutSeconds", num(least))
+		if n, ok := yamlnode.Integer(probe, "timeoutSeconds"); yamlnode.Get(probe, "timeoutSeconds") == nil || ok && n < least {
+			yamlnode.Set(probe, "timeoutSeconds", yamlnode.Number(least))
 			changed = true
 		}
-		period, ok := integer(get(probe, "periodSeconds"))
+		period, ok := yamlnode.Integer(probe, "periodSeconds")
 		if name == "readinessProbe" && c.Pod.Workload.Kind.Knative && period == 0 {
 			// Without a period it is Knative's own kind of probe, for which Knative refuses a timeout (validateReadinessProbe
 			// in serving's pkg/apis/serving/k8s_validation.go). With Kubernetes' default it is an ordinary one.
-			set(probe, "periodSeconds", num(defaultPeriod))
+			yamlnode.Set(probe, "periodSeconds", yamlnode.Number(defaultPeriod))
 			changed = true
 		}
 		// What an exec probe starts may have a time limit of its own, which no timeout of the probe lifts: curl -m, grpc_health_probe.
-		if name == "readinessProbe" || !suspended && get(probe, "exec") == nil {
+		if name == "readinessProbe" || !suspended && yamlnode.Get(probe, "exec") == nil {
 			continue
 		}
 		if !ok || period < 1 {
 			period = defaultPeriod
 		}
 		threshold := (least+period-1)/period + 1
-		if n, ok := integer(get(probe, "failureThreshold")); !ok || n < threshold {
-			set(probe, "failureThreshold", num(threshold))
+		if n, ok := yamlnode.Integer(probe, "failureThreshold"); !ok || n < threshold {
+			yamlnode.Set(probe, "failureThreshold", yamlnode.Number(threshold))
 			changed = true
 		}
 	}
@@ -242,9 +241,9 @@ func raise(node *yaml.Node, path string, timeout functionconfig.ProbeTimeout) bo
 		return false
 	}
 	changed := false
-	for _, at := range lookup(node, path) {
-		if n, ok := integer(at.node); ok && n < seconds(timeout.Duration) {
-			at.node.Value = strconv.Itoa(seconds(timeout.Duration))
+	for _, at := range yamlnode.Lookup(node, path) {
+		if n, ok := yamlnode.Integer(at.Node); ok && n < seconds(timeout.Duration) {
+			at.Node.Value = strconv.Itoa(seconds(timeout.Duration))
 			changed = true
 		}
 	}
@@ -261,10 +260,10 @@ const maxAnnotations = 256 << 10
 // checkAnnotations refuses a pod whose annotations would be more than Kubernetes admits with ours.
 func (p *Pod) checkAnnotations(entries []debuginfo.Entry) error {
 	size := len(debuginfo.Annotation) + len(debuginfo.Encode(entries))
-	annotations := get(p.Template, "metadata", "annotations")
-	if isMapping(annotations) {
+	annotations := yamlnode.Get(p.Template, "metadata", "annotations")
+	if yamlnode.IsMapping(annotations) {
 		for _, n := range annotations.Content {
-			size += len(text(n))
+			size += len(yamlnode.Text(n))
 		}
 	}
 	if size <= maxAnnotations {
@@ -275,17 +274,20 @@ func (p *Pod) checkAnnotations(entries []debuginfo.Entry) error {
 }
 
 // annotate records where the debuggers listen.
-func (p *Pod) annotate(entries []debuginfo.Entry) {
-	metadata := get(p.Template, "metadata")
-	if !isMapping(metadata) {
-		metadata = &yaml.Node{Kind: yaml.MappingNode}
-		if i, _ := field(p.Template, "metadata"); i > 0 {
-			p.Template.Content[i] = metadata
-		} else {
-			p.Template.Content = append([]*yaml.Node{str("metadata"), metadata}, p.Template.Content...)
-		}
+func (p *Pod) annotate(entries []debuginfo.Entry) error {
+	if i, _ := yamlnode.Field(p.Template, "metadata"); i < 0 {
+		p.Template.Content = append([]*yaml.Node{yamlnode.String("metadata"), {Kind: yaml.MappingNode}}, p.Template.Content...)
 	}
-	node := str(debuginfo.Encode(entries))
+	metadata, err := yamlnode.Ensure(p.Template, "metadata", yaml.MappingNode)
+	if err != nil {
+		return err
+	}
+	annotations, err := yamlnode.Ensure(metadata, "annotations", yaml.MappingNode, "name", "generateName", "namespace", "labels")
+	if err != nil {
+		return err
+	}
+	node := yamlnode.String(debuginfo.Encode(entries))
 	node.Style = yaml.SingleQuotedStyle
-	set(ensure(metadata, "annotations", yaml.MappingNode, "name", "generateName", "namespace", "labels"), debuginfo.Annotation, node)
+	yamlnode.Set(annotations, debuginfo.Annotation, node)
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -56,15 +57,15 @@ func (s *Scope) usedPorts(p *Pod, images map[image.Want]image.Result) portSet {
 	host, platform := p.onHostNetwork(), p.platform(s.cfg.Platform)
 	var configs []string // of ConfigMaps and Secrets
 	for _, c := range p.Containers {
-		for _, port := range items(get(c.Node, "ports")) {
-			used.mark(text(get(port, "containerPort")))
+		for _, port := range yamlnode.Items(c.Node, "ports") {
+			used.mark(yamlnode.Text(port, "containerPort"))
 			if host {
-				used.mark(text(get(port, "hostPort")))
+				used.mark(yamlnode.Text(port, "hostPort"))
 			}
 		}
 		for _, probe := range probes {
 			for _, kind := range []string{"httpGet", "tcpSocket", "grpc"} {
-				used.mark(text(get(c.Node, probe, kind, "port")))
+				used.mark(yamlnode.Text(c.Node, probe, kind, "port"))
 			}
 		}
 		config := images[image.Want{Image: c.Image, Platform: platform}].Config
@@ -74,46 +75,46 @@ func (s *Scope) usedPorts(p *Pod, images map[image.Want]image.Result) portSet {
 			}
 		}
 		for _, list := range []string{"command", "args"} {
-			for _, w := range items(get(c.Node, list)) {
-				markIn(used.own, text(w))
+			for _, w := range yamlnode.Items(c.Node, list) {
+				markIn(used.own, yamlnode.Text(w))
 			}
 		}
-		for _, entry := range items(get(c.Node, "env")) {
-			markIn(used.own, text(get(entry, "value")))
-			configs = append(configs, "ConfigMap/"+text(get(entry, "valueFrom", "configMapKeyRef", "name")),
-				"Secret/"+text(get(entry, "valueFrom", "secretKeyRef", "name")))
+		for _, entry := range yamlnode.Items(c.Node, "env") {
+			markIn(used.own, yamlnode.Text(entry, "value"))
+			configs = append(configs, "ConfigMap/"+yamlnode.Text(entry, "valueFrom", "configMapKeyRef", "name"),
+				"Secret/"+yamlnode.Text(entry, "valueFrom", "secretKeyRef", "name"))
 		}
-		for _, from := range items(get(c.Node, "envFrom")) {
-			configs = append(configs, "ConfigMap/"+text(get(from, "configMapRef", "name")), "Secret/"+text(get(from, "secretRef", "name")))
+		for _, from := range yamlnode.Items(c.Node, "envFrom") {
+			configs = append(configs, "ConfigMap/"+yamlnode.Text(from, "configMapRef", "name"), "Secret/"+yamlnode.Text(from, "secretRef", "name"))
 		}
 	}
-	for _, v := range items(get(p.Spec, "volumes")) {
-		configs = append(configs, "ConfigMap/"+text(get(v, "configMap", "name")), "Secret/"+text(get(v, "secret", "secretName")))
-		for _, source := range items(get(v, "projected", "sources")) {
-			configs = append(configs, "ConfigMap/"+text(get(source, "configMap", "name")), "Secret/"+text(get(source, "secret", "name")))
+	for _, v := range yamlnode.Items(p.Spec, "volumes") {
+		configs = append(configs, "ConfigMap/"+yamlnode.Text(v, "configMap", "name"), "Secret/"+yamlnode.Text(v, "secret", "secretName"))
+		for _, source := range yamlnode.Items(v, "projected", "sources") {
+			configs = append(configs, "ConfigMap/"+yamlnode.Text(source, "configMap", "name"), "Secret/"+yamlnode.Text(source, "secret", "name"))
 		}
 	}
 	slices.Sort(configs)
 	for _, name := range slices.Compact(configs) {
 		kind, name, _ := strings.Cut(name, "/")
-		if ports := s.configPorts[[3]string{kind, namespace(p.Workload.Node), name}]; len(ports) > 0 {
+		if ports := s.configPorts[[3]string{kind, yamlnode.Namespace(p.Workload.Node), name}]; len(ports) > 0 {
 			used.shared = append(used.shared, ports)
 		}
 	}
 	for _, service := range s.services.matching(p) {
-		for _, port := range items(get(service, "spec", "ports")) {
-			target := get(port, "targetPort")
+		for _, port := range yamlnode.Items(service, "spec", "ports") {
+			target := yamlnode.Get(port, "targetPort")
 			if target == nil {
-				target = get(port, "port")
+				target = yamlnode.Get(port, "port")
 			}
-			used.mark(text(target))
+			used.mark(yamlnode.Text(target))
 		}
 	}
 	return used
 }
 
 // onHostNetwork says whether the pod's ports are its node's.
-func (p *Pod) onHostNetwork() bool { return isTrue(get(p.Spec, "hostNetwork")) }
+func (p *Pod) onHostNetwork() bool { return yamlnode.IsTrue(p.Spec, "hostNetwork") }
 
 // hostPorts lists what is taken in the pods that share their node's network. Two of them may meet on one node, where the
 // second to ask for a port does not get it: a JVM whose debug agent cannot listen does not start.
@@ -224,8 +225,8 @@ type declaredPort struct {
 func (p *Pod) declaredPorts() []declaredPort {
 	var declared []declaredPort
 	for _, c := range p.Containers {
-		for _, n := range items(get(c.Node, "ports")) {
-			d := declaredPort{c, text(get(n, "name")), text(get(n, "containerPort")), text(get(n, "protocol"))}
+		for _, n := range yamlnode.Items(c.Node, "ports") {
+			d := declaredPort{c, yamlnode.Text(n, "name"), yamlnode.Text(n, "containerPort"), yamlnode.Text(n, "protocol")}
 			if d.protocol == "" {
 				d.protocol = "TCP"
 			}
@@ -236,7 +237,7 @@ func (p *Pod) declaredPorts() []declaredPort {
 }
 
 // expose declares the debug ports of a pod's containers that they do not declare yet.
-func (p *Pod) expose(attached []*attachment) {
+func (p *Pod) expose(attached []*attachment) error {
 	host := p.onHostNetwork()
 	// On the host's network a port is its host's as well, which Kubernetes lets one container of a pod declare.
 	type key struct {
@@ -271,10 +272,14 @@ func (p *Pod) expose(attached []*attachment) {
 				name = port.Protocol + "-" + strconv.Itoa(next[port.Protocol])
 			}
 			names[name] = true
-			list := ensure(a.Node, "ports", yaml.SequenceNode, "image", "imagePullPolicy", "command", "args", "workingDir")
-			list.Content = append(list.Content, mapping("name", str(name), "containerPort", num(int(port.Number))))
+			list, err := yamlnode.Ensure(a.Node, "ports", yaml.SequenceNode, "image", "imagePullPolicy", "command", "args", "workingDir")
+			if err != nil {
+				return err
+			}
+			list.Content = append(list.Content, yamlnode.Mapping("name", yamlnode.String(name), "containerPort", yamlnode.Number(int(port.Number))))
 		}
 	}
+	return nil
 }
 
 // sharedPorts warns of debuggers in two containers of a pod that are there already and listen on one port: a pod has one network, so

@@ -7,6 +7,7 @@ import (
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/launch"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -36,7 +37,7 @@ type commandLine struct{ command, args part }
 func (c *Container) commandLine(cfg image.Config, e environment) (commandLine, error) {
 	l := commandLine{part{field: "command"}, part{field: "args"}}
 	for _, p := range []*part{&l.command, &l.args} {
-		node := get(c.Node, p.field)
+		node := yamlnode.Get(c.Node, p.field)
 		if node == nil || node.Kind == yaml.SequenceNode && len(node.Content) == 0 {
 			continue
 		}
@@ -196,19 +197,16 @@ func (c *Container) writePart(p part, after ...string) {
 	node := p.node
 	if node == nil {
 		node = &yaml.Node{Kind: yaml.SequenceNode}
-		if i, _ := field(c.Node, p.field); i > 0 {
-			node.Style = 0
-		}
-		set(c.Node, p.field, node, after...)
+		yamlnode.Set(c.Node, p.field, node, after...)
 	}
 	neighbours := slices.Clone(node.Content)
 	content := make([]*yaml.Node, len(p.words))
 	for i, w := range p.words {
 		switch {
 		case w.node == nil:
-			content[i] = strLike(w.raw, neighbours)
+			content[i] = yamlnode.StringLike(w.raw, neighbours)
 		default:
-			setText(w.node, w.raw)
+			yamlnode.SetString(w.node, w.raw)
 			content[i] = w.node
 		}
 	}

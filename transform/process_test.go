@@ -9,6 +9,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/launch"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	ociv1 "github.com/google/go-containerregistry/pkg/v1"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -141,18 +142,18 @@ func checkWriteBack(t *testing.T, r *rand.Rand, texts []string) {
 	node := yaml.MakeNullNode().YNode()
 	*node = yaml.Node{Kind: yaml.MappingNode}
 	list := func(words []string) *yaml.Node {
-		n := sequence()
+		n := yamlnode.Sequence()
 		for _, w := range words {
-			n.Content = append(n.Content, str(w))
+			n.Content = append(n.Content, yamlnode.String(w))
 		}
 		return n
 	}
-	set(node, "env", sequence(mapping("name", str("A"), "value", str("value")), mapping("name", str("DOLLAR"), "value", str("$$$$(A)")), mapping("name", str("EMPTY"), "value", str(""))))
+	yamlnode.Set(node, "env", yamlnode.Sequence(yamlnode.Mapping("name", yamlnode.String("A"), "value", yamlnode.String("value")), yamlnode.Mapping("name", yamlnode.String("DOLLAR"), "value", yamlnode.String("$$$$(A)")), yamlnode.Mapping("name", yamlnode.String("EMPTY"), "value", yamlnode.String(""))))
 	if r.IntN(2) == 0 {
-		set(node, "command", list(some(3)))
+		yamlnode.Set(node, "command", list(some(3)))
 	}
 	if r.IntN(2) == 0 {
-		set(node, "args", list(some(3)))
+		yamlnode.Set(node, "args", list(some(3)))
 	}
 	k := &Container{Node: node, Name: "web", Pod: &Pod{Workload: &Workload{Node: node}}}
 	e := k.environment(cfg, nil)

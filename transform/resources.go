@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -34,10 +35,10 @@ func (p *Pod) installerResources() *yaml.Node {
 			if kind == "limits" {
 				limits[r.name] = l
 			}
-			set(amounts, r.name, str(l.written))
+			yamlnode.Set(amounts, r.name, yamlnode.String(l.written))
 		}
 		if len(amounts.Content) > 0 {
-			set(resources, kind, amounts)
+			yamlnode.Set(resources, kind, amounts)
 		}
 	}
 	if len(resources.Content) == 0 {
@@ -55,7 +56,7 @@ type least struct {
 // leastOf finds the smallest amount in the containers' limits or requests, if any has one.
 func (p *Pod) leastOf(kind, name string) (l least, found bool) {
 	for _, c := range p.Containers {
-		written := text(get(c.Node, "resources", kind, name))
+		written := yamlnode.Text(c.Node, "resources", kind, name)
 		amount, err := resource.ParseQuantity(written)
 		if err == nil && (!found || amount.Cmp(l.amount) < 0) {
 			l, found = least{amount, written}, true
@@ -66,7 +67,7 @@ func (p *Pod) leastOf(kind, name string) (l least, found bool) {
 
 // limit is the container's limit of a resource, if it has one; 0 is none.
 func (c *Container) limit(name string) (resource.Quantity, bool) {
-	q, err := resource.ParseQuantity(text(get(c.Node, "resources", "limits", name)))
+	q, err := resource.ParseQuantity(yamlnode.Text(c.Node, "resources", "limits", name))
 	return q, err == nil && !q.IsZero()
 }
 

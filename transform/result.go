@@ -6,6 +6,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 )
@@ -33,12 +34,12 @@ func (w *Workload) result(severity fn.Severity, code reason.Code, message string
 		Severity: severity,
 		ResourceRef: &fn.ResourceRef{
 			APIVersion: foreign.Short(w.apiVersion), Kind: foreign.Short(w.kind),
-			Name: foreign.Short(text(get(w.Node, "metadata", "name"))), Namespace: foreign.Short(namespace(w.Node)),
+			Name: foreign.Short(yamlnode.Name(w.Node)), Namespace: foreign.Short(yamlnode.Namespace(w.Node)),
 		},
 		Tags: map[string]string{"reason": string(code)},
 	}
 	if r.ResourceRef.Name == "" {
-		r.ResourceRef.Name = foreign.Short(text(get(w.Node, "metadata", "generateName")))
+		r.ResourceRef.Name = foreign.Short(yamlnode.Text(w.Node, "metadata", "generateName"))
 	}
 	if path, index := w.Object.File(); path != "" {
 		r.File = &fn.File{Path: path, Index: index}

@@ -1,11 +1,11 @@
 package transform
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -14,8 +14,8 @@ import (
 func (w *Workload) scaleDown(cfg functionconfig.Config) bool {
 	changed := false
 	for _, path := range w.Kind.Replicas {
-		for _, at := range lookup(w.Node, path) {
-			changed = lower(at.node, cfg.Replicas) || changed
+		for _, at := range yamlnode.Lookup(w.Node, path) {
+			changed = lower(at.Node, cfg.Replicas) || changed
 		}
 	}
 	for _, p := range w.Pods {
@@ -23,8 +23,8 @@ func (w *Workload) scaleDown(cfg functionconfig.Config) bool {
 			continue // only Knative scales by annotations
 		}
 		for _, key := range []string{"min-scale", "max-scale", "initial-scale", "minScale", "maxScale", "initialScale"} {
-			v := get(p.Template, "metadata", "annotations", "autoscaling.knative.dev/"+key)
-			n, ok := integer(v)
+			v := yamlnode.Get(p.Template, "metadata", "annotations", "autoscaling.knative.dev/"+key)
+			n, ok := yamlnode.Integer(v)
 			switch {
 			case !ok || n > 0 && n <= cfg.Replicas || n == 0 && strings.HasPrefix(key, "initial"):
 				continue
@@ -41,7 +41,7 @@ func (w *Workload) scaleDown(cfg functionconfig.Config) bool {
 
 // lower brings a count above the limit down to it.
 func lower(node *yaml.Node, limit int) bool {
-	n, ok := integer(node)
+	n, ok := yamlnode.Integer(node)
 	if !ok || n <= limit {
 		return false
 	}
@@ -54,7 +54,7 @@ type target struct{ kind, name, namespace string }
 
 // target is how others name the workload.
 func (w *Workload) target() target {
-	return target{w.kind, text(get(w.Node, "metadata", "name")), namespace(w.Node)}
+	return target{w.kind, yamlnode.Name(w.Node), yamlnode.Namespace(w.Node)}
 }
 
 // autoscaler is an object that sets how many pods another one gets.
@@ -70,18 +70,18 @@ func findAutoscalers(object Object, node *yaml.Node, depth int) []autoscaler {
 	if isLocal(node) {
 		return nil
 	}
-	kind := text(get(node, "kind"))
+	kind := yamlnode.Text(node, "kind")
 	if strings.HasSuffix(kind, "List") && depth < maxListDepth {
 		var found []autoscaler
-		for _, item := range items(get(node, "items")) {
-			if isMapping(item) && get(item, "kind") == nil && kind != "List" {
+		for _, item := range yamlnode.Items(node, "items") {
+			if yamlnode.IsMapping(item) && yamlnode.Get(item, "kind") == nil && kind != "List" {
 				item = withKind(item, node)
 			}
 			found = append(found, findAutoscalers(object, item, depth+1)...)
 		}
 		return found
 	}
-	group, _, _ := strings.Cut(text(get(node, "apiVersion")), "/")
+	group, _, _ := strings.Cut(yamlnode.Text(node, "apiVersion"), "/")
 	a := autoscaler{object: object, node: node}
 	ref := "scaleTargetRef"
 	switch {
@@ -94,8 +94,8 @@ func findAutoscalers(object Object, node *yaml.Node, depth int) []autoscaler {
 	default:
 		return nil
 	}
-	named := get(node, "spec", ref)
-	a.target = target{text(get(named, "kind")), text(get(named, "name")), namespace(node)}
+	named := yamlnode.Get(node, "spec", ref)
+	a.target = target{yamlnode.Text(named, "kind"), yamlnode.Text(named, "name"), yamlnode.Namespace(node)}
 	if a.target.kind == "" && group == "keda.sh" {
 		a.target.kind = "Deployment" // KEDA's default
 	}
@@ -110,7 +110,7 @@ func findAutoscalers(object Object, node *yaml.Node, depth int) []autoscaler {
 func withKind(item, list *yaml.Node) *yaml.Node {
 	view := *item
 	view.Content = append([]*yaml.Node{
-		str("apiVersion"), get(list, "apiVersion"), str("kind"), str(strings.TrimSuffix(text(get(list, "kind")), "List")),
+		yamlnode.String("apiVersion"), yamlnode.Get(list, "apiVersion"), yamlnode.String("kind"), yamlnode.String(strings.TrimSuffix(yamlnode.Text(list, "kind"), "List")),
 	}, item.Content...)
 	return &view
 }
@@ -127,7 +127,7 @@ func (s *Scope) pinAutoscalers(t target) {
 		if a.pin(s.cfg.Replicas) {
 			a.object.MarkEdited()
 		}
-		if rollout := (target{"Rollout", text(get(a.node, "metadata", "name")), t.namespace}); a.min == "" && t.kind != rollout.kind {
+		if rollout := (target{"Rollout", yamlnode.Name(a.node), t.namespace}); a.min == "" && t.kind != rollout.kind {
 			s.pinAutoscalers(rollout) // which may be scaled in turn
 		}
 	}
@@ -135,29 +135,28 @@ func (s *Scope) pinAutoscalers(t target) {
 
 // pin makes the autoscaler keep one number of replicas: the wanted one, or its own maximum where that is less.
 func (a autoscaler) pin(replicas int) bool {
-	spec := get(a.node, "spec")
+	spec := yamlnode.Get(a.node, "spec")
 	for _, name := range []string{a.min, a.max} {
-		if _, ok := integer(get(spec, name)); !ok && get(spec, name) != nil {
+		if _, ok := yamlnode.Integer(spec, name); !ok && yamlnode.Get(spec, name) != nil {
 			return false // Kubernetes refuses it as it is; what stands there is not ours to replace
 		}
 	}
 	if a.min == "" {
-		return lower(get(spec, a.max), replicas)
+		return lower(yamlnode.Get(spec, a.max), replicas)
 	}
 	// The number of pods that a ScaledObject keeps while it is paused.
-	changed := lower(get(a.node, "metadata", "annotations", "autoscaling.keda.sh/paused-replicas"), replicas)
-	if n, ok := integer(get(spec, a.max)); ok && n > 0 {
+	changed := lower(yamlnode.Get(a.node, "metadata", "annotations", "autoscaling.keda.sh/paused-replicas"), replicas)
+	if n, ok := yamlnode.Integer(spec, a.max); ok && n > 0 {
 		replicas = min(replicas, n)
 	}
 	for _, name := range []string{a.min, a.max} {
-		if n, ok := integer(get(spec, name)); !ok || n != replicas {
-			set(spec, name, num(replicas), "scaleTargetRef", a.min)
+		if n, ok := yamlnode.Integer(spec, name); !ok || n != replicas {
+			yamlnode.Set(spec, name, yamlnode.Number(replicas), "scaleTargetRef", a.min)
 			changed = true
 		}
 	}
-	if i, _ := field(spec, "idleReplicaCount"); i > 0 && a.min == "minReplicaCount" {
+	if a.min == "minReplicaCount" && yamlnode.Remove(spec, "idleReplicaCount") {
 		// KEDA goes below the minimum to this number when nothing happens, and refuses one that is not below the minimum.
-		spec.Content = slices.Delete(spec.Content, i-1, i+1)
 		changed = true
 	}
 	return changed

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -38,8 +39,8 @@ func TestPinAutoscalersGrowth(t *testing.T) {
 	if object.edits != many {
 		t.Errorf("%d edits, want %d", object.edits, many)
 	}
-	for i, n := range items(get(list, "items")) {
-		if got := text(get(n, "spec", "minReplicas")) + ".." + text(get(n, "spec", "maxReplicas")); got != "1..1" {
+	for i, n := range yamlnode.Items(list, "items") {
+		if got := yamlnode.Text(n, "spec", "minReplicas") + ".." + yamlnode.Text(n, "spec", "maxReplicas"); got != "1..1" {
 			t.Fatalf("autoscaler %d is pinned to %q", i, got)
 		}
 	}

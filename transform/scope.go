@@ -3,7 +3,6 @@ package transform
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -112,7 +112,7 @@ func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 		}
 		s.probeTimeout = timeout
 	}
-	value, configured := annotation(p.Template, debuginfo.Annotation)
+	value, configured := yamlnode.Annotation(p.Template, debuginfo.Annotation)
 	if configured {
 		entries, err := debuginfo.Decode(value)
 		if err != nil {
@@ -258,8 +258,8 @@ func (w *Workload) strangeAnnotations() fn.Results {
 	}
 	var results fn.Results
 	for _, o := range objects {
-		annotations := get(o, "metadata", "annotations")
-		if !isMapping(annotations) {
+		annotations := yamlnode.Get(o, "metadata", "annotations")
+		if !yamlnode.IsMapping(annotations) {
 			continue
 		}
 		for i := 0; i+1 < len(annotations.Content); i += 2 {
@@ -296,7 +296,7 @@ func badAnnotation(key, value, problem string) error {
 func (p *Pod) probeAnnotation() (key, value string, ok bool) {
 	for _, object := range []*yaml.Node{p.Template, p.Workload.Node} {
 		for _, key := range []string{probeAnnotation, probeAnnotationDocumented} {
-			if value, ok := annotation(object, key); ok {
+			if value, ok := yamlnode.Annotation(object, key); ok {
 				return key, value, true
 			}
 		}
@@ -308,14 +308,14 @@ func (p *Pod) probeAnnotation() (key, value string, ok bool) {
 func (p *Pod) renameProbeAnnotation() bool {
 	renamed := false
 	for _, object := range []*yaml.Node{p.Template, p.Workload.Node} {
-		m := get(object, "metadata", "annotations")
-		i, _ := field(m, probeAnnotationDocumented)
+		m := yamlnode.Get(object, "metadata", "annotations")
+		i, _ := yamlnode.Field(m, probeAnnotationDocumented)
 		if i < 0 {
 			continue
 		}
 		renamed = true
-		if j, _ := field(m, probeAnnotation); j >= 0 {
-			m.Content = slices.Delete(m.Content, i-1, i+1)
+		if j, _ := yamlnode.Field(m, probeAnnotation); j >= 0 {
+			yamlnode.Remove(m, probeAnnotationDocumented)
 			continue
 		}
 		m.Content[i-1].Value = probeAnnotation

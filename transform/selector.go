@@ -3,6 +3,7 @@ package transform
 import (
 	"sort"
 
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -18,10 +19,10 @@ type selecting struct {
 
 // add records an object that selects pods with these labels. One that selects nothing in particular is left out.
 func (s selectors) add(object, labels *yaml.Node) {
-	if !isMapping(labels) || len(labels.Content) == 0 {
+	if !yamlnode.IsMapping(labels) || len(labels.Content) == 0 {
 		return
 	}
-	key := [3]string{namespace(object), labels.Content[0].Value, text(labels.Content[1])}
+	key := [3]string{yamlnode.Namespace(object), labels.Content[0].Value, yamlnode.Text(labels.Content[1])}
 	s[key] = append(s[key], selecting{object, labels})
 }
 
@@ -31,12 +32,12 @@ func (s selectors) matching(p *Pod) (found []*yaml.Node) {
 		return nil
 	}
 	labels := map[string]string{}
-	node := get(p.Template, "metadata", "labels")
-	if !isMapping(node) {
+	node := yamlnode.Get(p.Template, "metadata", "labels")
+	if !yamlnode.IsMapping(node) {
 		return nil
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		labels[node.Content[i].Value] = text(node.Content[i+1])
+		labels[node.Content[i].Value] = yamlnode.Text(node.Content[i+1])
 	}
 	keys := make([]string, 0, len(labels))
 	for k := range labels {
@@ -44,7 +45,7 @@ func (s selectors) matching(p *Pod) (found []*yaml.Node) {
 	}
 	sort.Strings(keys)
 	for _, k := range keys {
-		for _, c := range s[[3]string{namespace(p.Workload.Node), k, labels[k]}] {
+		for _, c := range s[[3]string{yamlnode.Namespace(p.Workload.Node), k, labels[k]}] {
 			if selects(c.labels, labels) {
 				found = append(found, c.object)
 			}
@@ -55,7 +56,7 @@ func (s selectors) matching(p *Pod) (found []*yaml.Node) {
 
 func selects(selector *yaml.Node, labels map[string]string) bool {
 	for i := 0; i+1 < len(selector.Content); i += 2 {
-		if v, ok := labels[selector.Content[i].Value]; !ok || v != text(selector.Content[i+1]) {
+		if v, ok := labels[selector.Content[i].Value]; !ok || v != yamlnode.Text(selector.Content[i+1]) {
 			return false
 		}
 	}

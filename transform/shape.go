@@ -7,6 +7,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -88,7 +89,7 @@ func (s shape) check(node *yaml.Node, path string) error {
 			} else {
 				continue
 			}
-			if err := of.check(child, join(path, node.Content[i-1].Value)); err != nil {
+			if err := of.check(child, yamlnode.Join(path, node.Content[i-1].Value)); err != nil {
 				return err
 			}
 		}
@@ -98,20 +99,20 @@ func (s shape) check(node *yaml.Node, path string) error {
 
 // checkShape refuses a pod with a field that is not what Kubernetes expects there. Paths in the message begin at the document's root.
 func (p *Pod) checkShape() error {
-	if err := metadataShape.check(get(p.Template, "metadata"), join(p.Path, "metadata")); err != nil {
+	if err := metadataShape.check(yamlnode.Get(p.Template, "metadata"), yamlnode.Join(p.Path, "metadata")); err != nil {
 		return err
 	}
-	if err := podShape.check(p.Spec, join(p.Path, "spec")); err != nil {
+	if err := podShape.check(p.Spec, yamlnode.Join(p.Path, "spec")); err != nil {
 		return err
 	}
 	w := p.Workload
-	if err := metadataShape.check(get(w.Node, "metadata"), join(w.Path, "metadata")); err != nil {
+	if err := metadataShape.check(yamlnode.Get(w.Node, "metadata"), yamlnode.Join(w.Path, "metadata")); err != nil {
 		return err
 	}
 	number := shape{kind: yaml.ScalarNode, tag: yaml.NodeTagInt, name: "an integer"}
 	for _, path := range slices.Concat(w.Kind.Replicas, w.Kind.Deadlines) {
-		for _, at := range lookup(w.Node, path) {
-			if err := number.check(at.node, join(w.Path, at.path)); err != nil {
+		for _, at := range yamlnode.Lookup(w.Node, path) {
+			if err := number.check(at.Node, yamlnode.Join(w.Path, at.Path)); err != nil {
 				return err
 			}
 		}

@@ -27,6 +27,7 @@ import (
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -83,7 +84,7 @@ func Find(objects []Object, cfg functionconfig.Config) *Scope {
 // addSources records what says something about the pods of others: ConfigMaps and Secrets, Services, PodDisruptionBudgets; in lists
 // too. The elements of a typed list may leave out what the list says.
 func (s *Scope) addSources(node *yaml.Node, defaultAPIVersion, defaultKind string, depth int) {
-	apiVersion, kind := text(get(node, "apiVersion")), text(get(node, "kind"))
+	apiVersion, kind := yamlnode.Text(node, "apiVersion"), yamlnode.Text(node, "kind")
 	if apiVersion == "" && kind == "" {
 		apiVersion, kind = defaultAPIVersion, defaultKind
 	}
@@ -92,14 +93,14 @@ func (s *Scope) addSources(node *yaml.Node, defaultAPIVersion, defaultKind strin
 		group, _, _ := strings.Cut(apiVersion, "/")
 		switch {
 		case apiVersion == "v1" && kind == "Service":
-			s.services.add(node, get(node, "spec", "selector"))
+			s.services.add(node, yamlnode.Get(node, "spec", "selector"))
 		case apiVersion == "v1" && (kind == "LimitRange" || kind == "ResourceQuota"):
 			s.addMemoryRules(node, kind)
 		case group == "policy" && kind == "PodDisruptionBudget":
-			s.budgets.add(node, get(node, "spec", "selector", "matchLabels"))
+			s.budgets.add(node, yamlnode.Get(node, "spec", "selector", "matchLabels"))
 		case apiVersion == "v1" && (kind == "ConfigMap" || kind == "Secret"):
 			s.sources.add(node, apiVersion, kind)
-			key := [3]string{kind, namespace(node), text(get(node, "metadata", "name"))}
+			key := [3]string{kind, yamlnode.Namespace(node), yamlnode.Name(node)}
 			s.configPorts[key] = map[int32]bool{}
 			for _, value := range s.sources[key] {
 				markIn(s.configPorts[key], value)
@@ -107,7 +108,7 @@ func (s *Scope) addSources(node *yaml.Node, defaultAPIVersion, defaultKind strin
 		}
 		return
 	}
-	for _, item := range items(get(node, "items")) {
+	for _, item := range yamlnode.Items(node, "items") {
 		s.addSources(item, apiVersion, element, depth+1)
 	}
 }
@@ -233,22 +234,27 @@ const (
 	exitsWithProgram = supportLabels + "exits-with-program" // it ends when the program ends
 )
 
-// Apply edits the objects and says what it did, container by container.
-func (s *Scope) Apply(images map[image.Want]image.Result) fn.Results {
+// Apply edits the objects and says what it did, container by container. After an error, which no manifest that Kubernetes could read
+// leads to, the objects are of no use.
+func (s *Scope) Apply(images map[image.Want]image.Result) (fn.Results, error) {
 	var results fn.Results
 	host := s.hostPorts(images)
 	for _, w := range s.workloads {
-		results = append(results, s.applyWorkload(w, images, host)...)
+		outcome, err := s.applyWorkload(w, images, host)
+		if err != nil {
+			return nil, fmt.Errorf("editing %s %s: %w", w.kind, foreign.Short(yamlnode.Name(w.Node)), err)
+		}
+		results = append(results, outcome...)
 	}
-	return results
+	return results, nil
 }
 
-func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Result, host portSet) fn.Results {
+func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Result, host portSet) (fn.Results, error) {
 	if w.instead != "" {
-		return fn.Results{w.result(fn.Warning, reason.DeprecatedAPI, "left alone: "+w.apiVersion+" is gone from Kubernetes; use "+w.instead)}
+		return fn.Results{w.result(fn.Warning, reason.DeprecatedAPI, "left alone: "+w.apiVersion+" is gone from Kubernetes; use "+w.instead)}, nil
 	}
 	if w.problem != "" {
-		return fn.Results{w.result(fn.Warning, reason.InvalidField, "left alone: "+w.problem)}
+		return fn.Results{w.result(fn.Warning, reason.InvalidField, "left alone: "+w.problem)}, nil
 	}
 	results := w.strangeAnnotations()
 	debugged, edited := false, false
@@ -263,7 +269,10 @@ func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Resu
 		if p.configured != nil {
 			outcome, done, changed = s.adjustConfigured(p)
 		} else {
-			outcome, done = s.applyPod(p, images, host)
+			var err error
+			if outcome, done, err = s.applyPod(p, images, host); err != nil {
+				return nil, err
+			}
 			changed = done
 		}
 		results = append(results, outcome...)
@@ -288,7 +297,7 @@ func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Resu
 	if edited {
 		w.Object.MarkEdited()
 	}
-	return results
+	return results, nil
 }
 
 // refusePod makes the results for a pod that stays as it is for a reason that concerns all of it. Where an annotation
@@ -349,7 +358,7 @@ func (s *Scope) options(p *podScope) runtimes.Options {
 
 // applyPod makes the containers of a pod debuggable, as many as can be. host are the ports of the pods on the host's
 // network, to which it adds.
-func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host portSet) (fn.Results, bool) {
+func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host portSet) (results fn.Results, done bool, err error) {
 	outcomes := make([]fn.Results, len(p.containers))
 	refuse := func(i int, runtime string, err error) {
 		c := p.containers[i]
@@ -383,7 +392,7 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host p
 		attached = append(attached, a)
 		outcomes[i] = append(a.results(), a.cautions(delve[exitsWithProgram] == "true", storage)...)
 	}
-	err := p.pod.checkSupport(attached, s.cfg.SupportRegistry)
+	err = p.pod.checkSupport(attached, s.cfg.SupportRegistry)
 	if err == nil {
 		err = p.pod.checkAnnotations(entriesOf(attached))
 	}
@@ -391,13 +400,13 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host p
 		for _, a := range attached {
 			outcomes[a.index] = fn.Results{a.refusal(fn.Error, a.Detection.Runtime.Name(), err)}
 		}
-		attached = nil
+		attached, err = nil, nil
 	}
 	outcomes = append(outcomes, sharedPorts(attached))
 	if len(attached) > 0 {
-		p.apply(attached, s.cfg.SupportRegistry)
+		err = p.apply(attached, s.cfg.SupportRegistry)
 	}
-	return slices.Concat(outcomes...), len(attached) > 0
+	return slices.Concat(outcomes...), len(attached) > 0, err
 }
 
 // decide plans the debugger of a container, and refuses it where the pod or the container would be worse off.
@@ -416,20 +425,21 @@ func (s *Scope) decide(a *attachment, o runtimes.Options, images map[image.Want]
 }
 
 // apply makes all edits of a pod.
-func (p *podScope) apply(attached []*attachment, registry string) {
+func (p *podScope) apply(attached []*attachment, registry string) error {
+	var errs []error
 	for _, a := range attached {
 		a.writeCommandLine(a.edited, a.command, a.args)
-		a.applyEnv(a.env)
+		errs = append(errs, a.applyEnv(a.env))
 		a.relaxProbes(p.probeTimeout, p.suspend)
 	}
 	if !p.pod.Workload.Kind.Knative {
-		p.pod.expose(attached)
+		errs = append(errs, p.pod.expose(attached))
 	}
-	p.pod.addSupport(attached, registry)
+	errs = append(errs, p.pod.addSupport(attached, registry))
 	for _, a := range attached {
-		a.raiseMemory()
+		errs = append(errs, a.raiseMemory())
 	}
-	p.pod.annotate(entriesOf(attached))
+	return errors.Join(append(errs, p.pod.annotate(entriesOf(attached)))...)
 }
 
 // entriesOf is what the annotation records.

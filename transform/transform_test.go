@@ -39,7 +39,10 @@ func apply(manifests string, cfg functionconfig.Config, config func(ref string) 
 	for _, want := range scope.SupportImages(images) {
 		images[want] = image.Result{Err: image.ErrNotFound}
 	}
-	results := scope.Apply(images)
+	results, err := scope.Apply(images)
+	if err != nil {
+		return "", nil, err
+	}
 	var out bytes.Buffer
 	if err := set.Write(&out, nil); err != nil {
 		return "", results, fmt.Errorf("writing: %w", err)

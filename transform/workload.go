@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -131,17 +132,17 @@ const maxListDepth = 8
 
 // find lists the workloads of a document in order: the object itself or, in lists, its elements.
 func find(object Object, node *yaml.Node, path, defaultAPIVersion, defaultKind string, table []Kind) []*Workload {
-	if !isMapping(node) {
+	if !yamlnode.IsMapping(node) {
 		return nil
 	}
-	apiVersion, kind := text(get(node, "apiVersion")), text(get(node, "kind"))
+	apiVersion, kind := yamlnode.Text(node, "apiVersion"), yamlnode.Text(node, "kind")
 	if apiVersion == "" && kind == "" {
 		apiVersion, kind = defaultAPIVersion, defaultKind
 	}
 	if isLocal(node) {
 		return nil
 	}
-	if element, isList := strings.CutSuffix(kind, "List"); isList && get(node, "items") != nil && (kind != "List" || apiVersion == "v1") {
+	if element, isList := strings.CutSuffix(kind, "List"); isList && yamlnode.Get(node, "items") != nil && (kind != "List" || apiVersion == "v1") {
 		if strings.Count(path, "items[") > maxListDepth {
 			return nil
 		}
@@ -149,8 +150,8 @@ func find(object Object, node *yaml.Node, path, defaultAPIVersion, defaultKind s
 			apiVersion = ""
 		}
 		var found []*Workload
-		for i, item := range items(get(node, "items")) {
-			found = append(found, find(object, item, join(path, "items["+strconv.Itoa(i)+"]"), apiVersion, element, table)...)
+		for i, item := range yamlnode.Items(node, "items") {
+			found = append(found, find(object, item, yamlnode.Join(path, "items["+strconv.Itoa(i)+"]"), apiVersion, element, table)...)
 		}
 		return found
 	}
@@ -171,12 +172,12 @@ func find(object Object, node *yaml.Node, path, defaultAPIVersion, defaultKind s
 		}
 		w.Kind = k
 		for _, t := range k.Template {
-			for _, at := range lookup(node, t) {
-				w.addPod(at.node, join(path, at.path))
+			for _, at := range yamlnode.Lookup(node, t) {
+				w.addPod(at.Node, yamlnode.Join(path, at.Path))
 			}
 		}
 		if k.Complete && len(w.Pods) == 0 {
-			w.problem = "it has no " + join(strings.Join(k.Template, ", "), "spec")
+			w.problem = "it has no " + yamlnode.Join(strings.Join(k.Template, ", "), "spec")
 		}
 		return []*Workload{w}
 	}
@@ -203,24 +204,24 @@ func meant(group, kind string) *Kind {
 
 // isLocal says whether an object is for tools alone and never gets to a cluster.
 func isLocal(node *yaml.Node) bool {
-	local, _ := annotation(node, "config.kubernetes.io/local-config")
+	local, _ := yamlnode.Annotation(node, "config.kubernetes.io/local-config")
 	return local == "true"
 }
 
 func (w *Workload) addPod(node *yaml.Node, path string) {
-	spec := get(node, "spec")
-	if !isMapping(spec) {
+	spec := yamlnode.Get(node, "spec")
+	if !yamlnode.IsMapping(spec) {
 		return
 	}
 	p := &Pod{Workload: w, Template: node, Spec: spec, Path: path}
 	for _, list := range []string{"initContainers", "containers"} {
-		for i, c := range items(get(spec, list)) {
-			if !isMapping(c) {
+		for i, c := range yamlnode.Items(spec, list) {
+			if !yamlnode.IsMapping(c) {
 				continue
 			}
 			p.Containers = append(p.Containers, &Container{
-				Pod: p, Node: c, Name: text(get(c, "name")), Image: strings.TrimSpace(text(get(c, "image"))), Init: list == "initContainers",
-				Path: join(path, "spec."+list+"["+strconv.Itoa(i)+"]"),
+				Pod: p, Node: c, Name: yamlnode.Text(c, "name"), Image: strings.TrimSpace(yamlnode.Text(c, "image")), Init: list == "initContainers",
+				Path: yamlnode.Join(path, "spec."+list+"["+strconv.Itoa(i)+"]"),
 			})
 		}
 	}
@@ -270,49 +271,8 @@ func (p *Pod) checkName(name string) error {
 
 // annotation returns the value of a per-workload annotation: the pod template's or, where it has none, the object's.
 func (p *Pod) annotation(key string) (string, bool) {
-	if v, ok := annotation(p.Template, key); ok {
+	if v, ok := yamlnode.Annotation(p.Template, key); ok {
 		return v, true
 	}
-	return annotation(p.Workload.Node, key)
-}
-
-// located is a node and the path to it.
-type located struct {
-	node *yaml.Node
-	path string
-}
-
-// lookup follows a dotted path, into every element of a list where it says `[]`. "" is the node itself.
-func lookup(node *yaml.Node, path string) []located {
-	found := []located{{node, ""}}
-	if path == "" {
-		return found
-	}
-	for _, name := range strings.Split(path, ".") {
-		name, each := strings.CutSuffix(name, "[]")
-		var next []located
-		for _, f := range found {
-			v := get(f.node, name)
-			if v == nil {
-				continue
-			}
-			if !each {
-				next = append(next, located{v, join(f.path, name)})
-				continue
-			}
-			for i, item := range items(v) {
-				next = append(next, located{item, join(f.path, name+"["+strconv.Itoa(i)+"]")})
-			}
-		}
-		found = next
-	}
-	return found
-}
-
-// join puts two paths together.
-func join(a, b string) string {
-	if a == "" || b == "" {
-		return a + b
-	}
-	return a + "." + b
+	return yamlnode.Annotation(p.Workload.Node, key)
 }

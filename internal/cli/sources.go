@@ -8,10 +8,10 @@ import (
 	"strings"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
-	"debuggable.dev/debuggable/internal/fields"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/manifest"
 	"debuggable.dev/debuggable/internal/shell"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -42,8 +42,8 @@ type resource struct {
 
 func newResource(node *yaml.Node) resource {
 	return resource{fn.ResourceRef{
-		APIVersion: fields.Text(node, "apiVersion"), Kind: fields.Text(node, "kind"),
-		Name: fields.Text(node, "metadata", "name"), Namespace: fields.Text(node, "metadata", "namespace"),
+		APIVersion: yamlnode.Text(node, "apiVersion"), Kind: yamlnode.Text(node, "kind"),
+		Name: yamlnode.Text(node, "metadata", "name"), Namespace: yamlnode.Text(node, "metadata", "namespace"),
 	}, node}
 }
 
@@ -54,12 +54,8 @@ func resources(o *manifest.Object) []resource {
 		return []resource{r}
 	}
 	var listed []resource
-	for i := 0; i+1 < len(r.node.Content); i += 2 {
-		if items := r.node.Content[i+1]; r.node.Content[i].Value == "items" && items.Kind == yaml.SequenceNode {
-			for _, item := range items.Content {
-				listed = append(listed, newResource(item))
-			}
-		}
+	for _, item := range yamlnode.Items(r.node, "items") {
+		listed = append(listed, newResource(item))
 	}
 	return listed
 }

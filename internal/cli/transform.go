@@ -177,7 +177,10 @@ func transformSet(ctx context.Context, set *manifest.Set, files []string, flags 
 	scope := transform.Find(objects(set), cfg)
 	unmatched, outside := scope.Unmatched()
 	images, _ := resolve(ctx, source, scope)
-	return append(scope.Apply(images), unmatched...), outside, nil
+	if results, err = scope.Apply(images); err != nil {
+		return nil, 0, err
+	}
+	return append(results, unmatched...), outside, nil
 }
 
 // interrupted is an error when the program was told to stop: what it has found out by then is not all, and must not pass for it.

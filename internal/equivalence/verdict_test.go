@@ -143,7 +143,9 @@ func (tc testCase) rewrite(in []byte) (results fn.Results, out []byte, err error
 			}
 		}
 	}
-	results = scope.Apply(images)
+	if results, err = scope.Apply(images); err != nil {
+		return nil, nil, err
+	}
 	var b bytes.Buffer
 	if tc.Function {
 		err = set.Write(&b, nil) // results would differ from run to run

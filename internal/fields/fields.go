@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"debuggable.dev/debuggable/internal/foreign"
+	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
 // Error is one problem of one field.
@@ -176,7 +177,7 @@ func (r *Reader) items(n *yaml.Node, path, want string, f func(n *yaml.Node, pat
 		return false
 	}
 	for i, item := range n.Content {
-		f(resolve(item), Index(path, i))
+		f(resolve(item), yamlnode.Index(path, i))
 	}
 	return true
 }
@@ -242,48 +243,18 @@ func (r *Reader) wrong(n *yaml.Node, path, want, hint string) {
 	r.Errorf(path, "want %s, got %s%s", want, describe(n), hint)
 }
 
-// Text returns the scalar below n that names lead to, through mappings; "" where there is none. Unlike a Reader it reports nothing.
-func Text(n *yaml.Node, names ...string) string {
-	n = resolve(n)
-	for _, name := range names {
-		if n.Kind != yaml.MappingNode {
-			return ""
-		}
-		var value *yaml.Node
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if resolve(n.Content[i]).Value == name {
-				value = n.Content[i+1]
-				break
-			}
-		}
-		n = resolve(value)
-	}
-	if n.Kind != yaml.ScalarNode || IsNull(n) {
-		return ""
-	}
-	return n.Value
-}
-
-// IsNull says whether a node counts as not given.
+// IsNull reports whether a node counts as not given.
 func IsNull(n *yaml.Node) bool {
 	n = resolve(n)
-	return n.Kind == 0 || n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
+	return n.Kind == 0 || yamlnode.IsNull(n)
 }
 
-// resolve follows an alias to what it stands for, and a document to its content.
+// resolve follows an alias to what it stands for, and a document to its content; a missing node is a null.
 func resolve(n *yaml.Node) *yaml.Node {
-	for {
-		switch {
-		case n == nil:
-			return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
-		case n.Kind == yaml.AliasNode:
-			n = n.Alias
-		case n.Kind == yaml.DocumentNode && len(n.Content) == 1:
-			n = n.Content[0]
-		default:
-			return n
-		}
+	if n = yamlnode.Resolve(n); n == nil {
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagNull}
 	}
+	return n
 }
 
 // describe names a node's type and, for a scalar, its value.
@@ -326,9 +297,6 @@ func Join(path, name string) string {
 	}
 	return path + "." + name
 }
-
-// Index appends an element's index to a path: a[0].
-func Index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
 func names(known []Field) []string {
 	list := make([]string, 0, len(known))

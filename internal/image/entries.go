@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"debuggable.dev/debuggable/internal/fields"
-	"debuggable.dev/debuggable/internal/scalar"
+	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
 // The type of the resource that holds image configurations.
@@ -230,7 +230,7 @@ func (w *writer) text(s string) *yaml.Node {
 	if !utf8.ValidString(s) && w.err == nil {
 		w.err = fmt.Errorf("%q is not valid UTF-8", s)
 	}
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Style: scalar.Style(s), Value: s}
+	return yamlnode.String(s)
 }
 
 // configKey is one key of the OCI image configuration's "config".

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -110,7 +111,7 @@ func (e *expander) copyMapping(c, n *yaml.Node, depth int, aliased bool) *proble
 	own := make(map[string]bool, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if !isMerge(n.Content[i]) {
-			own[resolveAlias(n.Content[i]).Value] = true
+			own[yamlnode.Resolve(n.Content[i]).Value] = true
 		}
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -137,12 +138,12 @@ func (e *expander) copyMapping(c, n *yaml.Node, depth int, aliased bool) *proble
 // merge appends to c the entries of the mapping or mappings that value stands for, but for the keys in taken.
 func (e *expander) merge(c, value *yaml.Node, taken map[string]bool, depth int) *problem {
 	sources := []*yaml.Node{value}
-	if v := resolveAlias(value); v.Kind == yaml.SequenceNode {
+	if v := yamlnode.Resolve(value); v.Kind == yaml.SequenceNode {
 		sources = v.Content
 	}
 	for _, source := range sources {
-		if resolveAlias(source).Kind != yaml.MappingNode {
-			return &problem{source.Line, fmt.Sprintf("the merge key << is given %s: it takes a mapping, or a sequence of mappings", kindName(resolveAlias(source)))}
+		if yamlnode.Resolve(source).Kind != yaml.MappingNode {
+			return &problem{source.Line, fmt.Sprintf("the merge key << is given %s: it takes a mapping, or a sequence of mappings", kindName(yamlnode.Resolve(source)))}
 		}
 		m, p := e.copy(source, depth+1, true)
 		if p != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"debuggable.dev/debuggable/internal/scalar"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -176,7 +177,7 @@ func plainStyle(n *yaml.Node) yaml.Style {
 // copyTree copies n. Aliases go on standing for the original's nodes.
 func copyTree(n *yaml.Node, how looks) *yaml.Node {
 	c := *n
-	if how >= spelledNulls && n.Value == "" && isNull(n) {
+	if how >= spelledNulls && n.Value == "" && yamlnode.IsNull(n) {
 		c.Value = "null"
 	}
 	unfolded(&c)
@@ -370,8 +371,8 @@ func pairItems(o, n *yaml.Node) []int {
 
 // sameItem tells whether two items of a sequence are the same thing, perhaps with changes: a container, say, by its name.
 func sameItem(a, b *yaml.Node) bool {
-	if name := text(a, "name"); name != "" {
-		return name == text(b, "name")
+	if name := yamlnode.Text(a, "name"); name != "" {
+		return name == yamlnode.Text(b, "name")
 	}
 	return sameTree(a, b)
 }

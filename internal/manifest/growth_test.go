@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -54,12 +55,12 @@ func TestGrowth(t *testing.T) {
 // addToAll adds a field to each container, and an item to each list of volumes.
 func addToAll(n *yaml.Node) {
 	word := func(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Value: s} }
-	if containers := get(n, "containers"); containers != nil {
+	if containers := yamlnode.Get(n, "containers"); containers != nil {
 		for _, c := range containers.Content {
 			c.Content = append(c.Content, word("new"), word("x"))
 		}
 	}
-	if volumes := get(n, "volumes"); volumes != nil {
+	if volumes := yamlnode.Get(n, "volumes"); volumes != nil {
 		volumes.Content = append(volumes.Content, word("new"))
 	}
 	for _, child := range n.Content {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"debuggable.dev/debuggable/internal/scalar"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -68,7 +69,7 @@ func Read(inputs ...Input) (*Set, error) {
 				continue
 			}
 			s.objects = append(s.objects, &Object{chunk: c, item: -1, node: yaml.NewRNode(c.expanded), line: c.tree.Line})
-			if text(c.expanded, "kind") == resourceList && strings.HasPrefix(text(c.expanded, "apiVersion"), functionGroup) {
+			if yamlnode.Text(c.expanded, "kind") == resourceList && strings.HasPrefix(yamlnode.Text(c.expanded, "apiVersion"), functionGroup) {
 				s.list = c
 			}
 		}
@@ -114,18 +115,18 @@ func (s *Set) openList() error {
 	root := c.expanded
 	s.Function = true
 	s.objects = nil
-	s.APIVersion = text(root, "apiVersion")
+	s.APIVersion = yamlnode.Text(root, "apiVersion")
 	switch strings.TrimPrefix(s.APIVersion, functionGroup) {
 	case "v1", "v1beta1", "v1alpha1":
 	default:
 		return c.fail(&problem{root.Line, fmt.Sprintf("apiVersion %s of the ResourceList is not known: v1, v1beta1 and v1alpha1 of %s are",
 			s.APIVersion, strings.TrimSuffix(functionGroup, "/"))})
 	}
-	if config := get(root, "functionConfig"); config != nil && !isNull(config) {
+	if config := yamlnode.Get(root, "functionConfig"); config != nil && !yamlnode.IsNull(config) {
 		s.FunctionConfig = yaml.NewRNode(config)
 	}
-	items := get(root, "items")
-	if items == nil || isNull(items) {
+	items := yamlnode.Get(root, "items")
+	if items == nil || yamlnode.IsNull(items) {
 		return nil
 	}
 	if items.Kind != yaml.SequenceNode {
@@ -168,11 +169,11 @@ func (o *Object) Index() (int, bool) {
 }
 
 func (o *Object) annotation(name string) string {
-	annotations := get(get(o.node.YNode(), "metadata"), "annotations")
-	if v := text(annotations, "internal.config.kubernetes.io/"+name); v != "" {
+	annotations := yamlnode.Get(o.node.YNode(), "metadata", "annotations")
+	if v := yamlnode.Text(annotations, "internal.config.kubernetes.io/"+name); v != "" {
 		return v
 	}
-	return text(annotations, "config.kubernetes.io/"+name)
+	return yamlnode.Text(annotations, "config.kubernetes.io/"+name)
 }
 
 // Where says for people where the object is: "k8s/web.yaml, document 3, line 41", or for an item of a ResourceList
@@ -305,7 +306,7 @@ func withResults(root *yaml.Node, ours fn.Results) (*yaml.Node, error) {
 		if list.Content[i].Value != "results" {
 			continue
 		}
-		old := resolveAlias(list.Content[i+1])
+		old := yamlnode.Resolve(list.Content[i+1])
 		results := yaml.Node{Kind: yaml.SequenceNode, Tag: yaml.NodeTagSeq}
 		switch {
 		case old.Kind == yaml.SequenceNode:
@@ -314,7 +315,7 @@ func withResults(root *yaml.Node, ours fn.Results) (*yaml.Node, error) {
 			if len(old.Content) == 0 {
 				results.Style &^= yaml.FlowStyle
 			}
-		case !isNull(old):
+		case !yamlnode.IsNull(old):
 			// Not a list, as it should be; it is another function's, so keep it.
 			results.Content = []*yaml.Node{old}
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -568,7 +569,7 @@ func TestBlockText(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := mustRead(t, input(test.in))
 			o := s.Objects()[0]
-			v := get(o.Node().YNode(), "a")
+			v := yamlnode.Get(o.Node().YNode(), "a")
 			v.Value = strings.Replace(v.Value, test.old, test.new, 1)
 			o.MarkEdited()
 			wantText(t, written(t, s), test.want)

@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -106,7 +107,7 @@ func (c *chunk) parse() error {
 	if p != nil {
 		return c.fail(p.at(c.line))
 	}
-	if root == nil || isNull(root) {
+	if root == nil || yamlnode.IsNull(root) {
 		c.format = noDocument
 		return nil
 	}
@@ -289,7 +290,7 @@ func checkKeys(m *yaml.Node, offset int) (merges bool, p *problem) {
 	}
 	for i := 0; i+1 < len(m.Content); i += 2 {
 		key := m.Content[i]
-		scalar := resolveAlias(key)
+		scalar := yamlnode.Resolve(key)
 		if scalar == nil || scalar.Kind != yaml.ScalarNode {
 			return false, &problem{key.Line + offset, fmt.Sprintf("a mapping key is %s, not a string%s", kindName(key), unrendered)}
 		}
@@ -303,7 +304,7 @@ func checkKeys(m *yaml.Node, offset int) (merges bool, p *problem) {
 			seen[scalar.Value] = key
 		} else {
 			for j := 0; j < i && first == nil; j += 2 {
-				if other := resolveAlias(m.Content[j]); other.Value == scalar.Value {
+				if other := yamlnode.Resolve(m.Content[j]); other.Value == scalar.Value {
 					first = m.Content[j]
 				}
 			}
@@ -314,16 +315,6 @@ func checkKeys(m *yaml.Node, offset int) (merges bool, p *problem) {
 	}
 	return merges, nil
 }
-
-// resolveAlias returns the node that n stands for: n itself, or what it is an alias of.
-func resolveAlias(n *yaml.Node) *yaml.Node {
-	if n.Kind == yaml.AliasNode {
-		return n.Alias
-	}
-	return n
-}
-
-func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
 
 func kindName(n *yaml.Node) string {
 	switch n.Kind {
@@ -344,25 +335,4 @@ func abbreviate(s string) string {
 		return s
 	}
 	return string([]rune(s)[:most]) + "…"
-}
-
-// get returns the value of key in mapping m, nil where there is none.
-func get(m *yaml.Node, key string) *yaml.Node {
-	if m == nil || m.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i+1 < len(m.Content); i += 2 {
-		if m.Content[i].Value == key {
-			return m.Content[i+1]
-		}
-	}
-	return nil
-}
-
-// text returns the value of key in mapping m where it is a scalar.
-func text(m *yaml.Node, key string) string {
-	if n := get(m, key); n != nil && n.Kind == yaml.ScalarNode && !isNull(n) {
-		return n.Value
-	}
-	return ""
 }

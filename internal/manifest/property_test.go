@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -139,11 +140,11 @@ func checkEdit(t *testing.T, data []byte, i int) {
 	// Whatever is there instead of metadata and annotations stays; then the marker is an entry of the root.
 	to := root
 	for _, key := range []string{"metadata", "annotations"} {
-		if v := get(to, key); v != nil && v.Kind == yaml.MappingNode {
+		if v := yamlnode.Get(to, key); v != nil && v.Kind == yaml.MappingNode {
 			to = v
 		}
 	}
-	if get(to, "marker") != nil {
+	if yamlnode.Get(to, "marker") != nil {
 		return
 	}
 	to.Content = append(to.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "marker"},
@@ -519,7 +520,7 @@ func TestBlockTextAnywhere(t *testing.T) {
 			continue
 		}
 		edited := copyTree(orig.Content[0], asIs)
-		v := get(edited, "a")
+		v := yamlnode.Get(edited, "a")
 		from := rng.IntN(len(v.Value) + 1)
 		to := from + rng.IntN(len(v.Value)-from+1)
 		v.Value = strings.ToValidUTF8(v.Value[:from]+random("ab \n#", 4)+v.Value[to:], "")
