@@ -259,12 +259,15 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 	c := t.pod.Spec.Containers[i]
 	reason, severity, all := t.result(c.Name)
 	ports, annotated := t.ports[c.Name]
-	v.hidden = strings.Contains(strings.Join(all, "\n"), "EnvMayHide")
+	hidden := hiddenIn(all)
+	v.hidden = len(hidden) > 0
 	if reason != "Debuggable" && reason != "AlreadyDebugged" {
 		v.reason = reason
 		switch {
 		case reason == "":
 			v.broken = "no result"
+		case reason == "KnownOther" && u.Legit == "":
+			v.broken = "taken for another program, and left alone without a warning"
 		case severity != fn.Warning && (severity != fn.Info || reason != "KnownOther"):
 			v.broken = "left alone, but not with a warning: " + strings.Join(all, "; ")
 		case annotated:
@@ -306,113 +309,145 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 	}
 	before.cnb, after.cnb = u.CNB, u.CNB
 	before.buildpack, after.buildpack = u.Buildpack, u.Buildpack
-	was, err := box.run(before)
-	if err != nil {
-		return v, err
+	attempts := 1
+	if u.timed() {
+		attempts = maxAttempts
 	}
-	is, err := box.run(after)
-	if err != nil {
-		v.broken = err.Error()
-		return v, nil
-	}
-	app := func(e entry) bool {
-		if e.kind != "app" || isHelper(e) {
-			return false
+	var befores, afters []outcome
+	for range attempts {
+		was, err := box.run(before)
+		if err != nil {
+			return v, err
 		}
-		p, _, _ := strings.Cut(e.path, "+")
-		return u.App == "" || p == path.Clean(u.App) || path.Base(p) == u.App
-	}
-	v.idle = !slices.ContainsFunc(was.entries, app)
-	if v.idle {
-		// What does not get as far as its program may fail in another way.
-		failed := func(e entry) bool { return e.kind == "fail" }
-		i := slices.IndexFunc(is.entries, failed)
-		if u.Unordered { // what stands behind may have been started by another program
-			is.entries, was.entries = slices.DeleteFunc(is.entries, failed), slices.DeleteFunc(was.entries, failed)
-		} else if i >= 0 && i <= len(was.entries) {
-			is.entries, was.entries = is.entries[:i], was.entries[:i]
+		is, err := box.run(after)
+		if err != nil {
+			v.broken = err.Error()
+			return v, nil
 		}
-		if n := len(was.entries); was.exit != 0 && len(is.entries) > n { // a variable that is set now: set -u
-			is.entries, i = is.entries[:n], n
-		}
-		nothing := len(was.entries) == 0 && len(is.entries) == 0 // a launcher refused its options, behind setsid even
-		if nothing || i >= 0 || was.exit != 0 && is.exit != 0 {
-			was.exit, was.output, is.exit, is.output = 0, nil, 0, nil
-		}
-	}
-	if slices.Contains(u.Class, "launcher:dumb-init") && slices.Contains(u.Class, "launcher:setsid") {
-		return v, nil // setsid lets go of its program, and dumb-init stops that when setsid ends, sooner or later
-	}
-	inBackground := func(class string) bool { return strings.HasPrefix(class, "script:background") }
-	if slices.ContainsFunc(u.Class, inBackground) && slices.Contains(u.Class, "launcher:setsid") {
-		// setsid -w waits for whichever child ends first, and what its shell left in the background is its child, too.
-		for _, o := range []*outcome{&was, &is} {
-			o.exit = 0
-			if said, is := o.output["stderr"]; is {
-				o.output["stderr"] = strings.NewReplacer("setsid: ", "", "wait: Success\n", "").Replace(said) // two writes
-			}
-		}
-	}
-	if u.Unordered && slices.Contains(u.Class, "launcher:dumb-init") {
-		// It stops what runs in the background when its own program ends, which may be sooner or later.
-		other := func(e entry) bool { return !app(e) }
-		was.entries, is.entries, was.output, is.output = slices.DeleteFunc(was.entries, other), slices.DeleteFunc(is.entries, other), nil, nil
-	}
-	if diff := differ(was, is, u, v.hidden); diff != "" {
-		v.broken = diff
-		return v, nil
-	}
-	if broken := tc.beside(u, is); broken != "" {
-		v.broken = broken
-		return v, nil
-	}
-	if v.broken, err = tc.judgeHooks(u, before, after, was, is, box); v.broken != "" || err != nil {
-		return v, err
-	}
-	if u.Unordered {
-		listening := map[debugger]bool{}
-		for _, d := range is.debuggers {
-			d.pid = ""
-			if listening[d] && d.protocol != "devtools" && !u.Existing { // node goes on without a port
-				v.broken = fmt.Sprintf("two debuggers at the same time on port %s", d.port)
-				return v, nil
-			}
-			listening[d] = true
-		}
-	}
-	if v.idle || u.App == "" || u.Runtime == "other" {
-		return v, nil
-	}
-	for protocol, port := range ports {
-		found, wrong := false, ""
-		for _, d := range is.debuggers {
-			if d.protocol != protocol || d.port != strconv.Itoa(port) {
-				continue
-			}
-			for _, e := range is.entries {
-				if e.pid == d.pid {
-					if app(e) {
-						found = true
-					} else if e.kind != "launch" {
-						wrong = e.path
-					}
+		befores, afters = append(befores, was), append(afters, is)
+		last := len(befores) - 1
+		for i := range befores {
+			for _, pair := range [][2]outcome{{befores[i], is}, {was, afters[i]}} {
+				if v.idle, v.broken = tc.compare(u, ports, pair[0], pair[1], hidden); v.broken == "" {
+					v.broken, err = tc.judgeHooks(u, before, after, pair[0], pair[1], hidden, box)
+					return v, err
 				}
 			}
 		}
-		// Which of several programs gets a debugger that the user's own variable starts is a matter of luck.
-		if !found && !(u.Existing && (u.Unordered || slices.Contains(u.Class, "script:earlier"))) {
-			v.broken = fmt.Sprintf("%s does not listen on %d for %s", protocol, port, u.App)
-			if wrong != "" {
-				v.broken += ", but for " + wrong
-			}
-			return v, nil
-		}
+		v.idle, v.broken = tc.compare(u, ports, befores[last], afters[last], hidden)
 	}
 	return v, nil
 }
 
+// hiddenIn returns the variables of which the results warn that what an object that is not among the manifests sets them to is hidden.
+func hiddenIn(results []string) (names []string) {
+	for _, r := range results {
+		for _, name := range []string{"JAVA_TOOL_OPTIONS", "NODE_OPTIONS", "PATH"} {
+			if strings.HasPrefix(r, "EnvMayHide:") && strings.Contains(r, " hides "+name+" ") {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// maxAttempts is how often a container is started whose life is a matter of timing.
+const maxAttempts = 12
+
+// timed reports whether what a container does is a matter of timing even if nothing is changed: programs run at the same time, and
+// dumb-init stops those that are left when its own program ends, while setsid waits for whichever of its children ends first, or
+// for none. Then the lives that it has as it was, and those that it has now, must have one in common; a change that breaks something
+// leaves none.
+func (u unit) timed() bool {
+	return u.Unordered || slices.Contains(u.Class, "launcher:setsid")
+}
+
+// app reports whether a program that was started is the one that is to be debugged.
+func (u unit) app(e entry) bool {
+	if e.kind != "app" || isHelper(e) {
+		return false
+	}
+	p, _, _ := strings.Cut(e.path, "+")
+	return u.App == "" || p == path.Clean(u.App) || path.Base(p) == u.App
+}
+
+// compare says what is wrong with a container's life after the rewrite, going by the one before. idle says that the application was
+// not started, before the rewrite as well.
+func (tc testCase) compare(u unit, ports map[string]int, was, is outcome, hidden []string) (idle bool, broken string) {
+	idle = !slices.ContainsFunc(was.entries, u.app)
+	if idle {
+		was, is = failing(u, was, is)
+	}
+	if diff := differ(was, is, u, hidden); diff != "" {
+		return idle, diff
+	}
+	if broken := tc.beside(u, is); broken != "" {
+		return idle, broken
+	}
+	if idle || u.App == "" || u.Runtime == "other" {
+		return idle, ""
+	}
+	for protocol, port := range ports {
+		if broken := u.listens(is, protocol, port); broken != "" {
+			return idle, broken
+		}
+	}
+	return idle, ""
+}
+
+// failing drops from two lives of a container that does not get as far as its program what comes of failing in another way.
+func failing(u unit, was, is outcome) (outcome, outcome) {
+	failed := func(e entry) bool { return e.kind == "fail" }
+	was.entries, is.entries = slices.Clone(was.entries), slices.Clone(is.entries)
+	i := slices.IndexFunc(is.entries, failed)
+	if u.Unordered { // what stands behind may have been started by another program
+		is.entries, was.entries = slices.DeleteFunc(is.entries, failed), slices.DeleteFunc(was.entries, failed)
+	} else if i >= 0 && i <= len(was.entries) {
+		is.entries, was.entries = is.entries[:i], was.entries[:i]
+	}
+	if n := len(was.entries); was.exit != 0 && len(is.entries) > n { // a variable that is set now: set -u
+		is.entries, i = is.entries[:n], n
+	}
+	nothing := len(was.entries) == 0 && len(is.entries) == 0 // a launcher refused its options, behind setsid even
+	if nothing || i >= 0 || was.exit != 0 && is.exit != 0 {
+		was.exit, was.output, is.exit, is.output = 0, nil, 0, nil
+	}
+	return was, is
+}
+
+// listens says what is wrong with the debugger that is to listen on a port for the application.
+func (u unit) listens(is outcome, protocol string, port int) string {
+	found, wrong := false, ""
+	for _, d := range is.debuggers {
+		if d.protocol != protocol || d.port != strconv.Itoa(port) {
+			continue
+		}
+		for _, e := range is.entries {
+			if e.pid == d.pid {
+				if u.app(e) {
+					found = true
+				} else if e.kind != "launch" {
+					wrong = e.path
+				}
+			}
+		}
+	}
+	// Which of several programs gets a debugger that the user's own variable starts is a matter of luck.
+	if found || u.Existing && u.Unordered {
+		return ""
+	}
+	broken := fmt.Sprintf("%s does not listen on %d for %s", protocol, port, u.App)
+	if wrong != "" {
+		broken += ", but for " + wrong
+	}
+	return broken
+}
+
 // beside says what is wrong with a debugger that another program than the application got.
 func (tc testCase) beside(u unit, is outcome) string {
+	if port := sharedPort(u, is); port != "" {
+		return "two debuggers at the same time on port " + port
+	}
 	apps := map[string]int{}
 	for _, d := range is.debuggers {
 		for _, e := range is.entries {
@@ -433,8 +468,21 @@ func (tc testCase) beside(u unit, is outcome) string {
 	return ""
 }
 
+// sharedPort is one that two debuggers have that may run at the same time, "" for none. Node goes on without a port.
+func sharedPort(u unit, is outcome) string {
+	listening := map[debugger]bool{}
+	for _, d := range is.debuggers {
+		d.pid = ""
+		if u.Unordered && listening[d] && d.protocol != "devtools" && !u.Existing {
+			return d.port
+		}
+		listening[d] = true
+	}
+	return ""
+}
+
 // judgeHooks runs the commands of probes and hooks, before and after, with the ports taken that the program's debuggers have.
-func (tc testCase) judgeHooks(u unit, before, after start, was, is outcome, box *sandbox) (broken string, err error) {
+func (tc testCase) judgeHooks(u unit, before, after start, was, is outcome, hidden []string, box *sandbox) (broken string, err error) {
 	ports := func(o outcome) (busy []string) {
 		for _, d := range o.debuggers {
 			if d.port != "" { // any that is free
@@ -458,7 +506,7 @@ func (tc testCase) judgeHooks(u unit, before, after start, was, is outcome, box 
 		}
 		quiet := u // what a hook prints is nobody's business but the kubelet's, which does not look
 		quiet.Trace = true
-		if diff := differ(had, got, quiet, true); diff != "" {
+		if diff := differ(had, got, quiet, hidden); diff != "" {
 			return fmt.Sprintf("hook %q: %s", h.command, diff), nil
 		}
 		if len(got.debuggers) > len(had.debuggers) && (h.early || tc.Suspend) {
@@ -494,7 +542,7 @@ var (
 )
 
 // differ says how two lives of a container differ; "" for only in what debuggers need.
-func differ(was, is outcome, u unit, hidden bool) string {
+func differ(was, is outcome, u unit, hidden []string) string {
 	if was.notFound != is.notFound {
 		return fmt.Sprintf("program found on PATH: before %v, after %v", !was.notFound, !is.notFound)
 	}
@@ -523,7 +571,7 @@ func differ(was, is outcome, u unit, hidden bool) string {
 			if path.Dir(p) == "/cnb/process" { // another name of the launcher
 				p = "/cnb/lifecycle/launcher"
 			}
-			if hidden { // the PATH that the result warns of
+			if slices.Contains(hidden, "PATH") {
 				p = path.Base(p)
 			}
 			s = append(s, e.kind+" "+p)
@@ -607,7 +655,7 @@ func sameArgv(x, y entry) bool {
 	return false
 }
 
-func envDiffer(was, is []string, hidden bool) string {
+func envDiffer(was, is, hidden []string) string {
 	x, y := map[string]string{}, map[string]string{}
 	for _, kv := range was {
 		k, v, _ := strings.Cut(kv, "=")
@@ -621,12 +669,9 @@ func envDiffer(was, is []string, hidden bool) string {
 		delete(x, k)
 		delete(y, k)
 	}
-	if hidden {
-		// The result warns that what an unknown object sets these to is hidden.
-		for _, k := range []string{"JAVA_TOOL_OPTIONS", "NODE_OPTIONS", "PATH"} {
-			delete(x, k)
-			delete(y, k)
-		}
+	for _, k := range hidden {
+		delete(x, k)
+		delete(y, k)
 	}
 	for k := range y {
 		if _, had := x[k]; !had && strings.HasPrefix(k, "DEBUGGABLE_") {
