@@ -5,7 +5,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
@@ -24,6 +23,9 @@ type launcher struct {
 	operands int
 	// subcommand is the word that makes it run a command: poetry run. Options may stand on both sides of it.
 	subcommand string
+	// itself says that with another subcommand it is a program of a language, which can be debugged like any (newrelic-admin run-python):
+	// others do something of their own then, which is no application.
+	itself bool
 	// option is told of each option, to record what it does to the program.
 	option func(f *finder, name string, val *word) error
 	// rest turns what follows the options and operands into the command; nil when it is the command as it is. A nil
@@ -43,6 +45,8 @@ type launcher struct {
 	numeric bool
 	// anyLong takes every other long option to have a value (opentelemetry-instrument makes them from its plugins).
 	anyLong bool
+	// goFlags says that it reads its options as Go's flag package does: -name and --name are one, and no letters stand together.
+	goFlags bool
 }
 
 // launchers returns the table. Sources: each tool's own manual page or usage text; for tini, dumb-init and catatonit the
@@ -83,21 +87,21 @@ func launchers() []launcher {
 		}},
 		{names: []string{"docker-entrypoint.sh"}, noOptions: true, rest: entrypointRest},
 		{names: []string{"wait-for-it", "wait-for-it.sh", "wait-for", "wait-for.sh"}, noOptions: true, rest: behindDashes},
-		{names: []string{"dockerize", "doppler", "infisical", "chamber", "aws-vault"}, noOptions: true, rest: func(f *finder, words []word) ([]word, error) {
-			f.forget() // they bring secrets as variables
-			return behindDashes(f, words)
-		}},
+		{names: []string{"dockerize"}, goFlags: true, long: "version poll no-overwrite template= stdout= stderr= delims= wait= timeout= " +
+			"wait-http-header= wait-retry-interval="},
 		{names: []string{"opentelemetry-instrument"}, anyLong: true, rest: pythonPath},
 		{names: []string{"ddtrace-run"}, short: "dp", long: "debug profiling colorless", rest: pythonPath},
-		{names: []string{"newrelic-admin"}, subcommand: "run-program", rest: pythonPath},
+		{names: []string{"newrelic-admin"}, subcommand: "run-program", itself: true, rest: pythonPath},
 		{names: []string{"dotenv"}, subcommand: "run", short: "f:q:e:", long: "file= quote= export= override no-override", permutes: true,
 			rest: func(f *finder, words []word) ([]word, error) {
 				f.forget() // it brings variables
 				return words, nil
 			}},
 		{names: []string{"poetry"}, subcommand: "run", short: "qvnC:P:", long: "quiet verbose no-interaction ansi no-ansi no-plugins no-cache " +
-			"directory= project=", option: dirOption("C", "directory"), rest: venv},
-		{names: []string{"pipenv"}, subcommand: "run", short: "qv", long: "quiet verbose bare", rest: venv},
+			"directory= project=", option: dirOption("C", "directory"), rest: projectScript},
+		{names: []string{"pipenv"}, subcommand: "run", short: "qv", long: "quiet verbose bare clear site-packages no-site-packages python= " +
+			"pypi-mirror=", rest: projectScript},
+		{names: []string{"runuser"}, system: true, noOptions: true, rest: runuser},
 		{names: []string{"uv"}, subcommand: "run", short: "qvnp:i:f:C:P:U", long: "" +
 			"active all-extras all-groups all-packages allow-insecure-host= allow-python-downloads cache-dir= color= compile-bytecode " +
 			"config-file= config-setting= default-index= dev directory= env-file= exact exclude-newer= exclude-newer-package= extra= " +
@@ -127,7 +131,7 @@ func launchers() []launcher {
 			return words, nil
 		}},
 		{names: []string{"cross-env"}, noOptions: true, rest: crossEnv},
-		{names: []string{"op", "teller", "secrethub", "dapr"}, noOptions: true, rest: secretsBehindDashes},
+		{names: []string{"op", "teller", "secrethub", "dapr", "doppler", "infisical", "chamber", "aws-vault"}, noOptions: true, rest: secretsBehindDashes},
 		{names: []string{"dotenvx"}, noOptions: true, rest: dotenvx},
 		{names: []string{"pdm", "rye"}, subcommand: "run", rest: projectScript},
 		{names: []string{"bundle", "bundler"}, subcommand: "exec", long: "keep-file-descriptors no-color verbose gemfile="},
@@ -170,7 +174,10 @@ func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 	}
 	if l.subcommand != "" {
 		if len(rest) == 0 || !rest[0].static || rest[0].text != l.subcommand {
-			return nil, nil // poetry install: it does something of its own
+			if l.itself {
+				return nil, nil
+			}
+			return nil, reason.Refuse(reason.LauncherNotFollowed, "%s is followed only where %s stands behind its own options", name, l.subcommand)
 		}
 		if rest, err = l.options(f, name, rest[1:]); err != nil {
 			return nil, err
@@ -207,159 +214,6 @@ func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 		}
 	}
 	return rest, nil
-}
-
-// options consumes the launcher's options. Options of env -S are spliced in as they come.
-func (l launcher) options(f *finder, name string, words []word) ([]word, error) {
-	long := strings.Fields(l.long)
-	for len(words) > 0 {
-		w := words[0]
-		if !w.static {
-			if w.one() && (w.known > 0 && w.text[0] != '-' || l.short == "" && l.long == "" && l.operands > 0) {
-				return words, nil
-			}
-			return nil, reason.Refuse(reason.LauncherUnknownOption, "whether %s is an option of %s is only known when it runs", quote(w.option()), name)
-		}
-		switch {
-		case w.text == "--":
-			if l.anyLong {
-				return nil, unknownOption(name, w)
-			}
-			return words[1:], nil
-		case w.text == "-" || !strings.HasPrefix(w.text, "-"):
-			return words, nil
-		case l.numeric && isNumber(strings.TrimLeft(w.text[1:], "+-")):
-			words = words[1:]
-			continue
-		}
-		if strings.HasPrefix(w.text, "--") {
-			opt, val, hasVal := strings.Cut(w.text[2:], "=")
-			switch {
-			case slices.Contains(long, opt) && !hasVal, slices.Contains(long, opt+"=?"):
-				words = words[1:]
-				if err := l.tell(f, opt, w.suffix(len(w.text)-len(val))); err != nil {
-					return nil, err
-				}
-			case slices.Contains(long, opt+"="), l.anyLong && opt != "version" && opt != "help":
-				arg := w.suffix(len(w.text) - len(val))
-				words = words[1:]
-				if !hasVal {
-					if len(words) == 0 || !words[0].one() {
-						return nil, reason.Refuse(reason.LauncherUnknownOption, "%s: the option %s has no value that is known to be one word", name, w.text)
-					}
-					arg, words = &words[0], words[1:]
-				}
-				if opt == "split-string" {
-					split, err := splitString(arg)
-					if err != nil {
-						return nil, err
-					}
-					words = append(split, words...)
-					continue
-				}
-				if err := l.tell(f, opt, arg); err != nil {
-					return nil, err
-				}
-			default:
-				return nil, unknownOption(name, w)
-			}
-			continue
-		}
-		words = words[1:]
-		for i := 1; i < len(w.text); i++ {
-			at := strings.IndexByte(l.short, w.text[i])
-			if at < 0 || w.text[i] == ':' {
-				return nil, unknownOption(name, w)
-			}
-			opt := w.text[i : i+1]
-			if at+1 >= len(l.short) || l.short[at+1] != ':' {
-				if err := l.tell(f, opt, nil); err != nil {
-					return nil, err
-				}
-				continue
-			}
-			arg := w.suffix(i + 1)
-			if i+1 == len(w.text) {
-				if len(words) == 0 || !words[0].one() {
-					return nil, reason.Refuse(reason.LauncherUnknownOption, "%s: the option %s has no value that is known to be one word", name, w.text)
-				}
-				arg, words = &words[0], words[1:]
-			}
-			if opt == "S" {
-				split, err := splitString(arg)
-				if err != nil {
-					return nil, err
-				}
-				words = append(split, words...)
-			} else if err := l.tell(f, opt, arg); err != nil {
-				return nil, err
-			}
-			break
-		}
-	}
-	return words, nil
-}
-
-func (l launcher) tell(f *finder, opt string, val *word) error {
-	if l.option == nil {
-		return nil
-	}
-	return l.option(f, opt, val)
-}
-
-func unknownOption(name string, w word) error {
-	return reason.Refuse(reason.LauncherUnknownOption, "the option %s of %s is not known", quote(w.option()), name)
-}
-
-// option is an option without its value, which may be a secret: --token of --token=…, -t of -t….
-func (w word) option() string {
-	if !strings.HasPrefix(w.text, "--") {
-		_, size := utf8.DecodeRuneInString(strings.TrimPrefix(w.text, "-"))
-		return w.text[:min(1+size, len(w.text))]
-	}
-	option, _, _ := strings.Cut(w.text, "=")
-	return option
-}
-
-// suffix is the part of a static word from a byte on, as a word of its own.
-func (w word) suffix(from int) *word {
-	s := word{text: w.text[from:], known: len(w.text) - from, static: w.static, single: w.single, end: w.end}
-	s.at = w.content.place(from)
-	if w.content != nil {
-		pos := make([]int, len(s.text)+1)
-		for i := range pos {
-			pos[i] = -1
-			if p := w.content.place(from + i); p.why == "" {
-				pos[i] = p.off
-			}
-		}
-		s.content = &content{arg: w.content.arg, pos: pos}
-	}
-	return &s
-}
-
-// splitString splits the argument of env -S. Only what is the same in every implementation is taken: words between
-// spaces, without quotes, escapes, variables and comments.
-func splitString(arg *word) ([]word, error) {
-	if !arg.static || strings.ContainsAny(arg.text, "\\'\"$#\v\f\r") {
-		return nil, reason.Refuse(reason.LauncherUnknownOption, "env -S %s is more than plain words", quote(arg.text))
-	}
-	var out []word
-	for i := 0; i < len(arg.text); {
-		if strings.IndexByte(" \t\n", arg.text[i]) >= 0 {
-			i++
-			continue
-		}
-		n := strings.IndexAny(arg.text[i:], " \t\n")
-		if n < 0 {
-			n = len(arg.text) - i
-		}
-		s := word{text: arg.text[i : i+n], known: n, static: true, single: true}
-		s.at, s.end = arg.content.place(i), arg.content.place(i+n)
-		out = append(out, s)
-		i += n
-	}
-	return out, nil
 }
 
 func envOption(f *finder, opt string, val *word) error {
@@ -435,6 +289,30 @@ func userEnv(f *finder, words []word) ([]word, error) {
 	return words, nil
 }
 
+// runuser -u USER runs the command, which keeps its environment but for these variables; without -u it is like su, and starts the
+// user's shell.
+func runuser(f *finder, words []word) ([]word, error) {
+	named := false
+	l := launcher{
+		short: "u:g:G:mpPTw:", long: "user= group= supp-group= preserve-environment pty no-pty whitelist-environment=",
+		option: func(_ *finder, name string, _ *word) error {
+			named = named || name == "u" || name == "user"
+			return nil
+		},
+	}
+	rest, err := l.options(f, "runuser", words)
+	if !named {
+		return nil, nil
+	}
+	for _, name := range []string{"HOME", "SHELL", "USER", "LOGNAME"} {
+		f.assign(name, Assignment{})
+	}
+	if err == nil && len(rest) == 0 {
+		err = reason.Refuse(reason.LauncherNoCommand, "runuser has no command to run")
+	}
+	return rest, err
+}
+
 // venv: the virtual environment's programs come first.
 func venv(f *finder, words []word) ([]word, error) {
 	f.assign("PATH", Assignment{Keeps: true})
@@ -452,12 +330,12 @@ func dirOption(names ...string) func(*finder, string, *word) error {
 	}
 }
 
-// uvRest: uv runs python itself for a file, a module and a URL.
+// uvRest: uv runs python itself for a file, a directory or an archive with a __main__.py, a module and a URL.
 func uvRest(f *finder, words []word) ([]word, error) {
 	if len(words) > 0 {
 		w := words[0]
-		if !w.static || w.text == "-" || strings.HasSuffix(w.text, ".py") || strings.HasSuffix(w.text, ".pyw") ||
-			strings.HasSuffix(w.text, ".pyz") || strings.HasPrefix(w.text, "http://") || strings.HasPrefix(w.text, "https://") {
+		if !w.static || slices.Contains([]string{"-", ".", ".."}, path.Base(w.text)) || strings.Contains(w.text, "://") ||
+			slices.Contains([]string{".py", ".pyw", ".pyz", ".zip", ".whl"}, path.Ext(w.text)) {
 			return nil, reason.Refuse(reason.LauncherImplicit, "uv run picks the Python for %s itself", quote(w.text))
 		}
 	}
@@ -564,7 +442,8 @@ func secretsBehindDashes(f *finder, words []word) ([]word, error) {
 	return rest, err
 }
 
-// projectScript: the word may be a script of the project's, unless it is a known program.
+// projectScript: the word may be a script of the project's (pyproject.toml, Pipfile), which need not be there as a program, unless it is a
+// known program.
 func projectScript(f *finder, words []word) ([]word, error) {
 	if len(words) == 0 || !words[0].static || !strings.Contains(words[0].text, "/") && !knownProgram(words[0].text) {
 		return nil, reason.Refuse(reason.LauncherImplicit, "what follows run may be a script of the project's")

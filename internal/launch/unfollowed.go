@@ -23,7 +23,7 @@ func unfollowed(words []word) error {
 	case strings.HasPrefix(name, "ld-linux") || strings.HasPrefix(name, "ld-musl") || name == "ld.so":
 		why = "loads its program by itself"
 	case name == "su" || name == "runuser":
-		if !slices.ContainsFunc(words[1:], func(w word) bool { return slices.Contains([]string{"-", "-l", "--login"}, w.text) }) {
+		if !slices.ContainsFunc(words[1:], loginOption) {
 			return nil // variables get past it
 		}
 		why = "starts a login shell, which drops variables"
@@ -31,6 +31,19 @@ func unfollowed(words []word) error {
 		return nil
 	}
 	return reason.Refuse(reason.LauncherNotFollowed, "%s %s: start the program without it", name, why)
+}
+
+// loginOption reports whether a word asks su for a login shell: -, -l, -lc, --login and what is short for it. Letters behind one that takes
+// a value are the value.
+func loginOption(w word) bool {
+	text, short := strings.CutPrefix(w.text, "-")
+	if long, ok := strings.CutPrefix(text, "-"); ok {
+		return len(long) > 0 && strings.HasPrefix("login", long)
+	}
+	if end := strings.IndexAny(text, "cgGsuw"); end >= 0 {
+		text = text[:end]
+	}
+	return short && (w.text == "-" || strings.Contains(text, "l"))
 }
 
 type unfollowedLauncher struct {
