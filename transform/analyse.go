@@ -11,6 +11,7 @@ import (
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/launch"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
 )
@@ -38,9 +39,9 @@ type behindScript struct {
 // analyse works out a container's process and runtime. told is the runtime that the user named, or nil, and hint how to
 // name one. An error is a
 // *reason.Refusal, and comes with what is known so far.
-func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtime, hint string) (a Analysis, err error) {
-	a = Analysis{Image: cfg, env: c.environment(cfg, known)}
-	if a.line, err = c.commandLine(cfg, a.env); err != nil {
+func analyse(c *workload.Container, cfg image.Config, known sources, told runtimes.Runtime, hint string) (a Analysis, err error) {
+	a = Analysis{Image: cfg, env: environmentOf(c, cfg, known)}
+	if a.line, err = commandLineOf(c, cfg, a.env); err != nil {
 		return a, err
 	}
 	if a.Found, err = a.findProgram(c); err != nil {
@@ -55,7 +56,7 @@ func analyse(c *Container, cfg image.Config, known sources, told runtimes.Runtim
 }
 
 // findProgram finds the program that matters in the command line.
-func (a Analysis) findProgram(c *Container) (launch.Found, error) {
+func (a Analysis) findProgram(c *workload.Container) (launch.Found, error) {
 	argv := a.line.argv()
 	if len(argv) == 0 {
 		return launch.Found{}, &reason.Refusal{Code: reason.NoCommand, Message: "neither the image nor the manifest names a program to start"}
@@ -65,7 +66,7 @@ func (a Analysis) findProgram(c *Container) (launch.Found, error) {
 }
 
 // startsIn is the container's working directory.
-func (a Analysis) startsIn(c *Container) string {
+func (a Analysis) startsIn(c *workload.Container) string {
 	if dir := yamlnode.Text(c.Node, "workingDir"); dir != "" {
 		return dir
 	}
@@ -73,7 +74,7 @@ func (a Analysis) startsIn(c *Container) string {
 }
 
 // process is the program that was found, as a runtime sees it.
-func (a Analysis) process(c *Container) runtimes.Process {
+func (a Analysis) process(c *workload.Container) runtimes.Process {
 	all := a.env.all()
 	p := runtimes.Process{
 		Argv: a.Found.Argv, Via: a.Found.Via, Env: reaching(a.Found, all), ImageEnv: a.env.image, Unknown: a.env.unknown,
@@ -82,8 +83,8 @@ func (a Analysis) process(c *Container) runtimes.Process {
 		Unset:   map[string]bool{},
 		Dynamic: make([]bool, len(a.Found.Argv)),
 		Foreign: notOwn(a.Image, a.Found.Argv[0]),
-		NoTemp:  c.noTemp(),
-		Beside:  c.beside(a.Found.Rest),
+		NoTemp:  c.NoTemp(),
+		Beside:  beside(c, a.Found.Rest),
 	}
 	for name := range p.Hidden {
 		assigned, is := a.Found.Assigned[name]
@@ -212,22 +213,9 @@ func reaching(found launch.Found, env map[string]string) map[string]string {
 	return reach
 }
 
-// noTemp says whether the container cannot write to /tmp.
-func (c *Container) noTemp() bool {
-	if !yamlnode.IsTrue(c.Node, "securityContext", "readOnlyRootFilesystem") {
-		return false
-	}
-	for _, m := range yamlnode.Items(c.Node, "volumeMounts") {
-		if p := path.Clean(yamlnode.Text(m, "mountPath")); (p == "/tmp" || p == "/") && !yamlnode.IsTrue(m, "readOnly") {
-			return false
-		}
-	}
-	return true
-}
-
 // beside lists the other programs that get the container's environment: those of its probes and hooks, and the rest of its
 // script. What postStart runs may take its time.
-func (c *Container) beside(rest []launch.Command) []runtimes.Command {
+func beside(c *workload.Container, rest []launch.Command) []runtimes.Command {
 	var commands []runtimes.Command
 	for _, at := range [][]string{{"livenessProbe"}, {"readinessProbe"}, {"startupProbe"}, {"lifecycle", "postStart"}, {"lifecycle", "preStop"}} {
 		var argv []string

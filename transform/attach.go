@@ -97,7 +97,7 @@ func (a *attachment) attachOnce(o runtimes.Options) error {
 	if a.command || a.args {
 		line = a.edited
 	}
-	if a.env, a.hides, err = a.planEnv(a.Analysis.env, changes, line.manifestWords()); err != nil {
+	if a.env, a.hides, err = planEnv(a.Container, a.Analysis.env, changes, line.manifestWords()); err != nil {
 		return err
 	}
 	for _, name := range a.plan.Sets {
@@ -204,22 +204,22 @@ func (a *attachment) results() fn.Results {
 		if where == "" {
 			where = "no port"
 		}
-		rs = append(rs, a.result(fn.Info, reason.AlreadyDebugged, name, "%s, already under a debugger: %s (%s)", name, where, a.Detection.Sign.Words))
+		rs = append(rs, a.Result(fn.Info, reason.AlreadyDebugged, name, "%s, already under a debugger: %s (%s)", name, where, a.Detection.Sign.Words))
 	case where == "":
-		rs = append(rs, a.result(fn.Info, reason.Debuggable, name, "%s, no port: attach with %s/%s/vsdbg through exec (%s)", name, dbgPath, a.plan.Support, a.Detection.Sign.Words))
+		rs = append(rs, a.Result(fn.Info, reason.Debuggable, name, "%s, no port: attach with %s/%s/vsdbg through exec (%s)", name, dbgPath, a.plan.Support, a.Detection.Sign.Words))
 	default:
-		rs = append(rs, a.result(fn.Info, reason.Debuggable, name, "%s, %s (%s)", name, where, a.Detection.Sign.Words))
+		rs = append(rs, a.Result(fn.Info, reason.Debuggable, name, "%s, %s (%s)", name, where, a.Detection.Sign.Words))
 	}
 	if len(a.Detection.Tied) > 0 {
 		names := []string{name}
 		for _, r := range a.Detection.Tied {
 			names = append(names, r.Name())
 		}
-		rs = append(rs, a.result(fn.Warning, reason.AmbiguousRuntime, name, "signs of %s are equally strong (%s): taken for %s; annotate the pod with %s if that is wrong",
+		rs = append(rs, a.Result(fn.Warning, reason.AmbiguousRuntime, name, "signs of %s are equally strong (%s): taken for %s; annotate the pod with %s if that is wrong",
 			strings.Join(names, " and "), a.Detection.Sign.Words, name, runtimeAnnotation))
 	}
 	for _, h := range a.hides {
-		rs = append(rs, a.result(fn.Warning, reason.EnvMayHide, name, "the added variable hides %s, if it sets it: add that object to the input, or give the value in env", h))
+		rs = append(rs, a.Result(fn.Warning, reason.EnvMayHide, name, "the added variable hides %s, if it sets it: add that object to the input, or give the value in env", h))
 	}
 	return rs
 }
@@ -229,14 +229,14 @@ func (a *attachment) cautions(delveEnds bool, storage resource.Quantity) fn.Resu
 	name := a.Detection.Runtime.Name()
 	var rs fn.Results
 	if a.plan.Support == "go" && !delveEnds {
-		rs = append(rs, a.result(fn.Warning, reason.OutlivesProgram, name,
+		rs = append(rs, a.Result(fn.Warning, reason.OutlivesProgram, name,
 			"Delve outlives the program, so a crash does not restart the container; "+delveThatEnds))
 	}
 	if a.memory != nil {
-		rs = append(rs, a.result(fn.Info, reason.MemoryRaised, name, "memory limit raised from %s to %s, to hold the debugger; the request stays", a.memory.from, a.memory.to))
+		rs = append(rs, a.Result(fn.Info, reason.MemoryRaised, name, "memory limit raised from %s to %s, to hold the debugger; the request stays", a.memory.from, a.memory.to))
 	}
-	if a.plan.Support != "" && a.Pod.Workload.Kind.Knative {
-		rs = append(rs, a.result(fn.Warning, reason.KnativeFeatures, name,
+	if a.plan.Support != "" && a.Pod.Workload.Rules.Knative {
+		rs = append(rs, a.Result(fn.Warning, reason.KnativeFeatures, name,
 			"Knative admits the init container and the volume only where kubernetes.podspec-init-containers and kubernetes.podspec-volumes-emptydir are enabled in its config-features"))
 	}
 	return append(rs, a.tight(storage)...)
@@ -249,7 +249,7 @@ func (a *attachment) checkDelve(delveEnds bool) error {
 	if a.plan.Support != "go" {
 		return nil
 	}
-	if a.completes() && !delveEnds {
+	if a.Completes() && !delveEnds {
 		return &reason.Refusal{Code: reason.OutlivesProgram, Message: "Delve outlives the program, so the container would never complete; " + delveThatEnds}
 	}
 	// SYS_PTRACE is what people add in order to debug.
@@ -275,13 +275,4 @@ func (a *attachment) nonRoot() bool {
 	}
 	user, _, _ := strings.Cut(a.Image.User, ":")
 	return user != "" && user != "0" && user != "root"
-}
-
-// completes says whether the container is meant to end: it belongs to a job, or the pod waits for it.
-func (c *Container) completes() bool {
-	if c.Init {
-		return yamlnode.Text(c.Node, "restartPolicy") != "Always" // a native sidecar stays
-	}
-	policy := yamlnode.Text(c.Pod.Spec, "restartPolicy")
-	return policy == "Never" || policy == "OnFailure"
 }

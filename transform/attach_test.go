@@ -6,6 +6,7 @@ import (
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/workload"
 	ociv1 "github.com/google/go-containerregistry/pkg/v1"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -26,7 +27,7 @@ func applied(t *testing.T, container string, cfg ociv1.Config) (reason, message,
 	if err != nil {
 		t.Fatal(err)
 	}
-	scope := Find([]Object{&testObject{node: pod}}, functionconfig.Default())
+	scope := Find([]workload.Object{&testObject{node: pod}}, functionconfig.Default())
 	images := map[image.Want]image.Result{}
 	for _, w := range scope.Images() {
 		images[w] = image.Result{Config: image.Config{Config: cfg}}

@@ -10,6 +10,7 @@ import (
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/scalar"
+	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -105,7 +106,7 @@ func namespace(node *yaml.Node) string {
 }
 
 // environment works out a container's environment.
-func (c *Container) environment(cfg image.Config, known sources) environment {
+func environmentOf(c *workload.Container, cfg image.Config, known sources) environment {
 	e := environment{image: map[string]string{}, container: map[string]string{}, unknown: map[string]bool{}, likely: map[string]string{}, sourced: map[string]bool{},
 		expanded: &expanding{}}
 	for _, kv := range cfg.Env {
@@ -173,7 +174,7 @@ const renamedPrefix = "DEBUGGABLE_"
 
 // planEnv turns a runtime's changes into edits of the env list. words are the raw words of command and args.
 // The warnings name envFrom sources that a new entry would hide a value of.
-func (c *Container) planEnv(e environment, changes []runtimes.EnvChange, words []string) (edits []envEdit, hides []string, err error) {
+func planEnv(c *workload.Container, e environment, changes []runtimes.EnvChange, words []string) (edits []envEdit, hides []string, err error) {
 	list := yamlnode.Items(c.Node, "env")
 	for _, change := range changes {
 		at := -1
@@ -257,7 +258,7 @@ func optional(valueFrom *yaml.Node) bool {
 }
 
 // applyEnv makes the edits.
-func (c *Container) applyEnv(edits []envEdit) error {
+func applyEnv(c *workload.Container, edits []envEdit) error {
 	if len(edits) == 0 {
 		return nil
 	}

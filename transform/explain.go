@@ -3,6 +3,7 @@ package transform
 import (
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
 )
@@ -82,12 +83,12 @@ func Explain(ref string, resolved image.Result, cfg functionconfig.Config) Expla
 }
 
 // bareContainer is the container of a pod that says nothing but the image.
-func bareContainer(ref string) *Container {
+func bareContainer(ref string) *workload.Container {
 	node := yamlnode.Mapping("name", yamlnode.String("container"), "image", yamlnode.String(ref))
 	object := yamlnode.Mapping("spec", yamlnode.Mapping("containers", yamlnode.Sequence(node)))
-	w := &Workload{Node: object, Kind: Kind{Template: []string{""}}}
-	p := &Pod{Workload: w, Template: object, Spec: yamlnode.Get(object, "spec")}
-	c := &Container{Pod: p, Node: node, Name: "container", Image: ref}
-	p.Containers = []*Container{c}
+	w := &workload.Workload{Node: object, Rules: workload.Kind{Template: []string{""}}}
+	p := &workload.Pod{Workload: w, Template: object, Spec: yamlnode.Get(object, "spec")}
+	c := &workload.Container{Pod: p, Node: node, Name: "container", Image: ref}
+	p.Containers = []*workload.Container{c}
 	return c
 }

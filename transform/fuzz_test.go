@@ -15,6 +15,7 @@ import (
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/manifest"
+	"debuggable.dev/debuggable/internal/workload"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	v1image "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/tools/txtar"
@@ -165,7 +166,7 @@ func sameBystanders(t *testing.T, before, after string) {
 	for i, o := range a.Objects() {
 		switch kind := o.Node().GetKind(); {
 		case strings.HasSuffix(kind, "List"), kind == "HorizontalPodAutoscaler", kind == "ScaledObject",
-			slices.ContainsFunc(kinds, func(k Kind) bool { return k.Kind == kind }):
+			slices.ContainsFunc(workload.Kinds(), func(k workload.Kind) bool { return k.Kind == kind }):
 			continue
 		}
 		was, errA := o.Node().String()

@@ -135,7 +135,7 @@ func (s *Scope) mostMemory(a *attachment, rules *memoryRules, limit, want resour
 	}
 	sum := resource.Quantity{}
 	for _, c := range a.Pod.Containers {
-		if q, ok := c.limit("memory"); ok && !c.Init {
+		if q, ok := c.Limit("memory"); ok && !c.Init {
 			sum.Add(q)
 		}
 	}

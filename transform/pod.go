@@ -12,6 +12,7 @@ import (
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/debuginfo"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -28,7 +29,7 @@ const defaultPeriod = 10
 var probes = []string{"livenessProbe", "readinessProbe", "startupProbe"}
 
 // checkSupport says why the support files cannot be mounted: something else has the name or the path.
-func (p *Pod) checkSupport(attached []*attachment, registry string) error {
+func checkSupport(p *workload.Pod, attached []*attachment, registry string) error {
 	supported := withSupport(attached)
 	if len(supported) == 0 {
 		return nil
@@ -90,7 +91,7 @@ func withSupport(attached []*attachment) []*attachment {
 
 // addSupport adds the volume, the mounts and the init containers that fill it, ahead of the pod's own init containers
 // and in the order of the table of runtimes.
-func (p *Pod) addSupport(attached []*attachment, registry string) error {
+func addSupport(p *workload.Pod, attached []*attachment, registry string) error {
 	supported := withSupport(attached)
 	if len(supported) == 0 {
 		return nil
@@ -103,10 +104,10 @@ func (p *Pod) addSupport(attached []*attachment, registry string) error {
 	var installers []*yaml.Node
 	for _, r := range runtimes.All() {
 		i := slices.IndexFunc(supported, func(a *attachment) bool { return a.plan.Support == r.Name() })
-		if i < 0 || slices.ContainsFunc(p.Containers, func(c *Container) bool { return c.Name == installer(r.Name()) }) {
+		if i < 0 || slices.ContainsFunc(p.Containers, func(c *workload.Container) bool { return c.Name == installer(r.Name()) }) {
 			continue
 		}
-		c, err := p.installer(r.Name(), registry, supported[i])
+		c, err := newInstaller(p, r.Name(), registry, supported[i])
 		if err != nil {
 			return err
 		}
@@ -142,10 +143,10 @@ func mount(container *yaml.Node) error {
 	return err
 }
 
-// installer builds the init container of a support image, for the first container that needs it.
-func (p *Pod) installer(support, registry string, a *attachment) (*yaml.Node, error) {
+// newInstaller builds the init container of a support image, for the first container that needs it.
+func newInstaller(p *workload.Pod, support, registry string, a *attachment) (*yaml.Node, error) {
 	c := yamlnode.Mapping("name", yamlnode.String(installer(support)), "image", yamlnode.String(registry+"/"+support))
-	if resources := p.installerResources(); resources != nil {
+	if resources := installerResources(p); resources != nil {
 		yamlnode.Set(c, "resources", resources)
 	}
 	if security := a.installerSecurity(); security != nil {
@@ -197,7 +198,7 @@ func (a *attachment) installerSecurity() *yaml.Node {
 
 // relaxProbes raises the timeouts of a container's probes, and for a process that starts suspended, or is asked by a command, the
 // number of times that it may fail to answer. It says whether anything changed.
-func (c *Container) relaxProbes(timeout functionconfig.ProbeTimeout, suspended bool) bool {
+func relaxProbes(c *workload.Container, timeout functionconfig.ProbeTimeout, suspended bool) bool {
 	changed := false
 	if timeout.Skip {
 		return changed
@@ -213,7 +214,7 @@ func (c *Container) relaxProbes(timeout functionconfig.ProbeTimeout, suspended b
 			changed = true
 		}
 		period, ok := yamlnode.Integer(probe, "periodSeconds")
-		if name == "readinessProbe" && c.Pod.Workload.Kind.Knative && period == 0 {
+		if name == "readinessProbe" && c.Pod.Workload.Rules.Knative && period == 0 {
 			// Without a period it is Knative's own kind of probe, for which Knative refuses a timeout (validateReadinessProbe
 			// in serving's pkg/apis/serving/k8s_validation.go). With Kubernetes' default it is an ordinary one.
 			yamlnode.Set(probe, "periodSeconds", yamlnode.Number(defaultPeriod))
@@ -258,7 +259,7 @@ func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 const maxAnnotations = 256 << 10
 
 // checkAnnotations refuses a pod whose annotations would be more than Kubernetes admits with ours.
-func (p *Pod) checkAnnotations(entries []debuginfo.Entry) error {
+func checkAnnotations(p *workload.Pod, entries []debuginfo.Entry) error {
 	size := len(debuginfo.Annotation) + len(debuginfo.Encode(entries))
 	annotations := yamlnode.Get(p.Template, "metadata", "annotations")
 	if yamlnode.IsMapping(annotations) {
@@ -274,7 +275,7 @@ func (p *Pod) checkAnnotations(entries []debuginfo.Entry) error {
 }
 
 // annotate records where the debuggers listen.
-func (p *Pod) annotate(entries []debuginfo.Entry) error {
+func annotate(p *workload.Pod, entries []debuginfo.Entry) error {
 	if i, _ := yamlnode.Field(p.Template, "metadata"); i < 0 {
 		p.Template.Content = append([]*yaml.Node{yamlnode.String("metadata"), {Kind: yaml.MappingNode}}, p.Template.Content...)
 	}

@@ -9,6 +9,7 @@ import (
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
@@ -52,9 +53,9 @@ func markIn(ports map[int32]bool, text string) {
 
 // usedPorts lists the ports that a pod uses for itself, or may: those that a container declares, that a probe asks, that the command
 // lines, the variables and the configuration among the items name, and those that a Service sends to.
-func (s *Scope) usedPorts(p *Pod, images map[image.Want]image.Result) portSet {
+func (s *Scope) usedPorts(p *workload.Pod, images map[image.Want]image.Result) portSet {
 	used := portSet{own: map[int32]bool{}}
-	host, platform := p.onHostNetwork(), p.platform(s.cfg.Platform)
+	host, platform := p.OnHostNetwork(), p.Platform(s.cfg.Platform)
 	var configs []string // of ConfigMaps and Secrets
 	for _, c := range p.Containers {
 		for _, port := range yamlnode.Items(c.Node, "ports") {
@@ -101,7 +102,7 @@ func (s *Scope) usedPorts(p *Pod, images map[image.Want]image.Result) portSet {
 			used.shared = append(used.shared, ports)
 		}
 	}
-	for _, service := range s.services.matching(p) {
+	for _, service := range s.services.Matching(p) {
 		for _, port := range yamlnode.Items(service, "spec", "ports") {
 			target := yamlnode.Get(port, "targetPort")
 			if target == nil {
@@ -113,16 +114,13 @@ func (s *Scope) usedPorts(p *Pod, images map[image.Want]image.Result) portSet {
 	return used
 }
 
-// onHostNetwork says whether the pod's ports are its node's.
-func (p *Pod) onHostNetwork() bool { return yamlnode.IsTrue(p.Spec, "hostNetwork") }
-
 // hostPorts lists what is taken in the pods that share their node's network. Two of them may meet on one node, where the
 // second to ask for a port does not get it: a JVM whose debug agent cannot listen does not start.
 func (s *Scope) hostPorts(images map[image.Want]image.Result) portSet {
 	host := portSet{own: map[int32]bool{}}
 	for _, w := range s.workloads {
 		for _, p := range w.pods {
-			if !p.pod.onHostNetwork() {
+			if !p.pod.OnHostNetwork() {
 				continue
 			}
 			taken := s.takenPorts(p, images)
@@ -144,7 +142,7 @@ func (s *Scope) takenPorts(p *podScope, images map[image.Want]image.Result) port
 			taken.own[port] = true
 		}
 	}
-	open := map[*Container]*containerScope{}
+	open := map[*workload.Container]*containerScope{}
 	for _, c := range p.open() {
 		open[c.Container] = c
 	}
@@ -158,7 +156,7 @@ func (s *Scope) takenPorts(p *podScope, images map[image.Want]image.Result) port
 
 // debugPorts lists where a container has debuggers already. What its own program does is known; what runs beside it, or in
 // a container that is left alone (open is nil then), is likely.
-func (s *Scope) debugPorts(p *podScope, c *Container, open *containerScope, images map[image.Want]image.Result) []int32 {
+func (s *Scope) debugPorts(p *podScope, c *workload.Container, open *containerScope, images map[image.Want]image.Result) []int32 {
 	if open == nil {
 		return s.likelyDebugPorts(c, images)
 	}
@@ -184,10 +182,10 @@ func (s *Scope) debugPorts(p *podScope, c *Container, open *containerScope, imag
 }
 
 // likelyDebugPorts lists where the words and variables of a container say that debuggers listen.
-func (s *Scope) likelyDebugPorts(c *Container, images map[image.Want]image.Result) []int32 {
-	cfg := images[image.Want{Image: c.Image, Platform: c.Pod.platform(s.cfg.Platform)}].Config
-	env := c.environment(cfg, s.sources)
-	line, err := c.commandLine(cfg, env)
+func (s *Scope) likelyDebugPorts(c *workload.Container, images map[image.Want]image.Result) []int32 {
+	cfg := images[image.Want{Image: c.Image, Platform: c.Pod.Platform(s.cfg.Platform)}].Config
+	env := environmentOf(c, cfg, s.sources)
+	line, err := commandLineOf(c, cfg, env)
 	if err != nil {
 		return nil // it does not start
 	}
@@ -216,13 +214,13 @@ func freePorts(used func(port int32) bool) func(from int32) int32 {
 
 // declaredPort is a port that a container declares, as the manifest writes it.
 type declaredPort struct {
-	container    *Container
+	container    *workload.Container
 	name, number string
 	protocol     string
 }
 
 // declaredPorts lists the ports that the containers of a pod declare.
-func (p *Pod) declaredPorts() []declaredPort {
+func declaredPorts(p *workload.Pod) []declaredPort {
 	var declared []declaredPort
 	for _, c := range p.Containers {
 		for _, n := range yamlnode.Items(c.Node, "ports") {
@@ -237,21 +235,21 @@ func (p *Pod) declaredPorts() []declaredPort {
 }
 
 // expose declares the debug ports of a pod's containers that they do not declare yet.
-func (p *Pod) expose(attached []*attachment) error {
-	host := p.onHostNetwork()
+func expose(p *workload.Pod, attached []*attachment) error {
+	host := p.OnHostNetwork()
 	// On the host's network a port is its host's as well, which Kubernetes lets one container of a pod declare.
 	type key struct {
-		container *Container
+		container *workload.Container
 		number    string
 	}
-	place := func(c *Container, number string) key {
+	place := func(c *workload.Container, number string) key {
 		if host {
 			c = nil
 		}
 		return key{c, number}
 	}
 	declared, names := map[key]bool{}, map[string]bool{}
-	for _, d := range p.declaredPorts() {
+	for _, d := range declaredPorts(p) {
 		names[d.name] = true
 		if d.protocol == "TCP" {
 			declared[place(d.container, d.number)] = true
@@ -289,7 +287,7 @@ func sharedPorts(attached []*attachment) (results fn.Results) {
 	for _, a := range attached {
 		for _, port := range a.plan.Ports {
 			if other, taken := first[port.Number]; taken && other != a {
-				results = append(results, a.result(fn.Warning, reason.PortShared, a.Detection.Runtime.Name(),
+				results = append(results, a.Result(fn.Warning, reason.PortShared, a.Detection.Runtime.Name(),
 					"port %d is also that of the debugger of container %s, and only one of them can listen there", port.Number, foreign.Short(other.Name)))
 				continue
 			}

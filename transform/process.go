@@ -7,6 +7,7 @@ import (
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/launch"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -34,7 +35,7 @@ func (p part) fromImage() bool { return p.node == nil }
 type commandLine struct{ command, args part }
 
 // commandLine works out what the container starts.
-func (c *Container) commandLine(cfg image.Config, e environment) (commandLine, error) {
+func commandLineOf(c *workload.Container, cfg image.Config, e environment) (commandLine, error) {
 	l := commandLine{part{field: "command"}, part{field: "args"}}
 	for _, p := range []*part{&l.command, &l.args} {
 		node := yamlnode.Get(c.Node, p.field)
@@ -183,17 +184,17 @@ func (w word) insert(offset int, text string) (word, error) {
 }
 
 // writeCommandLine writes the parts that changed. Since command switches the image's CMD off, args are written with it.
-func (c *Container) writeCommandLine(l commandLine, command, args bool) {
+func writeCommandLine(c *workload.Container, l commandLine, command, args bool) {
 	if command {
-		c.writePart(l.command, "name", "image", "imagePullPolicy")
+		writePart(c, l.command, "name", "image", "imagePullPolicy")
 		args = args || l.args.fromImage()
 	}
 	if args && len(l.args.words) > 0 {
-		c.writePart(l.args, "name", "image", "imagePullPolicy", "command")
+		writePart(c, l.args, "name", "image", "imagePullPolicy", "command")
 	}
 }
 
-func (c *Container) writePart(p part, after ...string) {
+func writePart(c *workload.Container, p part, after ...string) {
 	node := p.node
 	if node == nil {
 		node = &yaml.Node{Kind: yaml.SequenceNode}

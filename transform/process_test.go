@@ -9,22 +9,23 @@ import (
 
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/launch"
+	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	ociv1 "github.com/google/go-containerregistry/pkg/v1"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // containerOf makes a container of YAML.
-func containerOf(t *testing.T, text string) *Container {
+func containerOf(t *testing.T, text string) *workload.Container {
 	t.Helper()
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
 		t.Fatal(err)
 	}
-	return &Container{Node: doc.Content[0], Name: "web", Pod: &Pod{Workload: &Workload{Node: doc.Content[0]}}}
+	return &workload.Container{Node: doc.Content[0], Name: "web", Pod: &workload.Pod{Workload: &workload.Workload{Node: doc.Content[0]}}}
 }
 
-func textOf(t *testing.T, c *Container) string {
+func textOf(t *testing.T, c *workload.Container) string {
 	t.Helper()
 	out, err := yaml.Marshal(c.Node)
 	if err != nil {
@@ -52,7 +53,7 @@ func TestCommandLine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := containerOf(t, c.manifest)
-			l, err := k.commandLine(configOf(entrypoint, cmd), k.environment(image.Config{}, nil))
+			l, err := commandLineOf(k, configOf(entrypoint, cmd), environmentOf(k, image.Config{}, nil))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +112,7 @@ func TestWriteBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k := containerOf(t, c.manifest)
 			cfg := configOf(c.entrypoint, c.cmd)
-			l, err := k.commandLine(cfg, k.environment(cfg, nil))
+			l, err := commandLineOf(k, cfg, environmentOf(k, cfg, nil))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -119,7 +120,7 @@ func TestWriteBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			k.writeCommandLine(edited, command, args)
+			writeCommandLine(k, edited, command, args)
 			if got := textOf(t, k); strings.ReplaceAll(got, "'", "") != strings.ReplaceAll(c.want, "'", "") {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
@@ -155,9 +156,9 @@ func checkWriteBack(t *testing.T, r *rand.Rand, texts []string) {
 	if r.IntN(2) == 0 {
 		yamlnode.Set(node, "args", list(some(3)))
 	}
-	k := &Container{Node: node, Name: "web", Pod: &Pod{Workload: &Workload{Node: node}}}
-	e := k.environment(cfg, nil)
-	l, err := k.commandLine(cfg, e)
+	k := &workload.Container{Node: node, Name: "web", Pod: &workload.Pod{Workload: &workload.Workload{Node: node}}}
+	e := environmentOf(k, cfg, nil)
+	l, err := commandLineOf(k, cfg, e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +182,7 @@ func checkWriteBack(t *testing.T, r *rand.Rand, texts []string) {
 		return // a place that the manifest does not spell out
 	}
 	before := textOf(t, k)
-	k.writeCommandLine(edited, command, args)
+	writeCommandLine(k, edited, command, args)
 	if len(edits) == 0 && textOf(t, k) != before {
 		t.Fatalf("no edit, but\n%s\nbecame\n%s", before, textOf(t, k))
 	}

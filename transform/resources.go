@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -15,13 +16,13 @@ const mebi = 1 << 20
 // ResourceQuota admits it: the least that a container has, if that is not much. Much less could be below the minimum of
 // a LimitRange, which the manifest does not show; more would raise the pod's share of the node, for which an init container
 // counts by the maximum, or change its quality of service.
-func (p *Pod) installerResources() *yaml.Node {
+func installerResources(p *workload.Pod) *yaml.Node {
 	resources := &yaml.Node{Kind: yaml.MappingNode}
 	limits := map[string]least{}
 	for _, kind := range []string{"limits", "requests"} {
 		amounts := &yaml.Node{Kind: yaml.MappingNode}
 		for _, r := range []struct{ name, most string }{{"cpu", "500m"}, {"ephemeral-storage", "1Gi"}, {"memory", "512Mi"}} {
-			l, found := p.leastOf(kind, r.name)
+			l, found := leastOf(p, kind, r.name)
 			if !found {
 				continue
 			}
@@ -54,7 +55,7 @@ type least struct {
 }
 
 // leastOf finds the smallest amount in the containers' limits or requests, if any has one.
-func (p *Pod) leastOf(kind, name string) (l least, found bool) {
+func leastOf(p *workload.Pod, kind, name string) (l least, found bool) {
 	for _, c := range p.Containers {
 		written := yamlnode.Text(c.Node, "resources", kind, name)
 		amount, err := resource.ParseQuantity(written)
@@ -65,30 +66,13 @@ func (p *Pod) leastOf(kind, name string) (l least, found bool) {
 	return l, found
 }
 
-// limit is the container's limit of a resource, if it has one; 0 is none.
-func (c *Container) limit(name string) (resource.Quantity, bool) {
-	q, err := resource.ParseQuantity(yamlnode.Text(c.Node, "resources", "limits", name))
-	return q, err == nil && !q.IsZero()
-}
-
-// storageLimit is how much its containers, their logs and its emptyDir volumes may store before the kubelet evicts the pod: the
-// sum of the containers' limits (podEphemeralStorageLimitEviction in the kubelet's eviction_manager.go). 0 is no limit.
-func (p *Pod) storageLimit() (sum resource.Quantity) {
-	for _, c := range p.Containers {
-		if q, ok := c.limit("ephemeral-storage"); ok && !c.Init {
-			sum.Add(q)
-		}
-	}
-	return sum
-}
-
 // tight warns of a limit of the pod's storage that leaves the support files no room.
 func (a *attachment) tight(storage resource.Quantity) fn.Results {
 	name := a.Detection.Runtime.Name()
 	var rs fn.Results
 	// Half of the storage is left to the application.
 	if !storage.IsZero() && storage.Value() < 2*int64(a.plan.Storage)*mebi {
-		rs = append(rs, a.result(fn.Warning, reason.TightStorage, name,
+		rs = append(rs, a.Result(fn.Warning, reason.TightStorage, name,
 			"the support files take up to %dMi of the pod's ephemeral-storage limit of %s, and the pod is evicted above that: raise it", a.plan.Storage, storage.String()))
 	}
 	return rs

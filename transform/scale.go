@@ -5,21 +5,22 @@ import (
 	"strings"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // scaleDown brings a workload with a debugged container down to the wanted number of replicas, so that requests meet
 // the process that the debugger is attached to. It says whether anything changed.
-func (w *Workload) scaleDown(cfg functionconfig.Config) bool {
+func scaleDown(w *workload.Workload, cfg functionconfig.Config) bool {
 	changed := false
-	for _, path := range w.Kind.Replicas {
+	for _, path := range w.Rules.Replicas {
 		for _, at := range yamlnode.Lookup(w.Node, path) {
 			changed = lower(at.Node, cfg.Replicas) || changed
 		}
 	}
 	for _, p := range w.Pods {
-		if !w.Kind.Knative {
+		if !w.Rules.Knative {
 			continue // only Knative scales by annotations
 		}
 		for _, key := range []string{"min-scale", "max-scale", "initial-scale", "minScale", "maxScale", "initialScale"} {
@@ -53,66 +54,39 @@ func lower(node *yaml.Node, limit int) bool {
 type target struct{ kind, name, namespace string }
 
 // target is how others name the workload.
-func (w *Workload) target() target {
-	return target{w.kind, yamlnode.Name(w.Node), yamlnode.Namespace(w.Node)}
+func targetOf(w *workload.Workload) target {
+	return target{w.Kind, yamlnode.Name(w.Node), yamlnode.Namespace(w.Node)}
 }
 
 // autoscaler is an object that sets how many pods another one gets.
 type autoscaler struct {
-	object   Object
+	object   workload.Object
 	node     *yaml.Node
 	target   target
 	min, max string // the fields of its spec; min is "" for a Rollout that takes its pods from the target: it has one count
 }
 
-// findAutoscalers lists the autoscalers of a document, in lists too.
-func findAutoscalers(object Object, node *yaml.Node, depth int) []autoscaler {
-	if isLocal(node) {
-		return nil
-	}
-	kind := yamlnode.Text(node, "kind")
-	if strings.HasSuffix(kind, "List") && depth < maxListDepth {
-		var found []autoscaler
-		for _, item := range yamlnode.Items(node, "items") {
-			if yamlnode.IsMapping(item) && yamlnode.Get(item, "kind") == nil && kind != "List" {
-				item = withKind(item, node)
-			}
-			found = append(found, findAutoscalers(object, item, depth+1)...)
-		}
-		return found
-	}
-	group, _, _ := strings.Cut(yamlnode.Text(node, "apiVersion"), "/")
-	a := autoscaler{object: object, node: node}
+// autoscalerOf returns the autoscaler that an object is, and reports whether it is one.
+func autoscalerOf(object workload.Object, e workload.Element) (a autoscaler, is bool) {
+	group, _, _ := strings.Cut(e.APIVersion, "/")
+	a = autoscaler{object: object, node: e.Node}
 	ref := "scaleTargetRef"
 	switch {
-	case group == "autoscaling" && kind == "HorizontalPodAutoscaler":
+	case group == "autoscaling" && e.Kind == "HorizontalPodAutoscaler":
 		a.min, a.max = "minReplicas", "maxReplicas"
-	case group == "keda.sh" && kind == "ScaledObject":
+	case group == "keda.sh" && e.Kind == "ScaledObject":
 		a.min, a.max = "minReplicaCount", "maxReplicaCount"
-	case group == "argoproj.io" && kind == "Rollout":
+	case group == "argoproj.io" && e.Kind == "Rollout":
 		a.max, ref = "replicas", "workloadRef"
 	default:
-		return nil
+		return a, false
 	}
-	named := yamlnode.Get(node, "spec", ref)
-	a.target = target{yamlnode.Text(named, "kind"), yamlnode.Text(named, "name"), yamlnode.Namespace(node)}
+	named := yamlnode.Get(e.Node, "spec", ref)
+	a.target = target{yamlnode.Text(named, "kind"), yamlnode.Text(named, "name"), yamlnode.Namespace(e.Node)}
 	if a.target.kind == "" && group == "keda.sh" {
 		a.target.kind = "Deployment" // KEDA's default
 	}
-	if a.target.name == "" {
-		return nil
-	}
-	return []autoscaler{a}
-}
-
-// withKind views an element of a typed list, which may leave out what the list says, as an object of its own. The
-// fields are the element's, so edits reach it.
-func withKind(item, list *yaml.Node) *yaml.Node {
-	view := *item
-	view.Content = append([]*yaml.Node{
-		yamlnode.String("apiVersion"), yamlnode.Get(list, "apiVersion"), yamlnode.String("kind"), yamlnode.String(strings.TrimSuffix(yamlnode.Text(list, "kind"), "List")),
-	}, item.Content...)
-	return &view
+	return a, a.target.name != ""
 }
 
 // pinAutoscalers makes what scales a workload keep the wanted number of replicas.

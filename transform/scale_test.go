@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -20,11 +21,16 @@ func (o *fakeObject) File() (string, int) { return "", 0 }
 // with its square, and edits each of them once.
 func TestPinAutoscalersGrowth(t *testing.T) {
 	const many = 20000
-	web := target{"Deployment", "web", "default"}
+	web := target{"Deployment", "web", ""}
 	item := "- {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, spec: {maxReplicas: 5, scaleTargetRef: {kind: Deployment, name: web}}}\n"
 	list := yaml.MustParse("apiVersion: v1\nkind: List\nitems:\n" + strings.Repeat(item, many)).YNode()
 	object := &fakeObject{}
-	s := &Scope{autoscalers: map[target][]autoscaler{web: findAutoscalers(object, list, 0)}}
+	s := &Scope{autoscalers: map[target][]autoscaler{}}
+	for _, e := range workload.Elements(list) {
+		if a, is := autoscalerOf(object, e); is {
+			s.autoscalers[web] = append(s.autoscalers[web], a)
+		}
+	}
 	s.cfg.Replicas = 1
 	if n := len(s.autoscalers[web]); n != many {
 		t.Fatalf("found %d autoscalers, want %d", n, many)

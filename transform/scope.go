@@ -13,6 +13,7 @@ import (
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
@@ -34,7 +35,7 @@ const (
 
 // podScope is what the settings and annotations say about one pod template.
 type podScope struct {
-	pod          *Pod
+	pod          *workload.Pod
 	containers   []*containerScope // those in scope, in pod order
 	configured   []debuginfo.Entry // what an earlier run or the user configured: the containers stay as they are then; nil: nothing
 	probeTimeout functionconfig.ProbeTimeout
@@ -46,7 +47,7 @@ type podScope struct {
 
 // containerScope is a container that the settings and annotations choose.
 type containerScope struct {
-	*Container
+	*workload.Container
 	want     image.Want
 	artifact string           // what the annotation records
 	told     runtimes.Runtime // nil: detect
@@ -69,7 +70,7 @@ func (s *podScope) open() []*containerScope {
 func (c *containerScope) analyse(images map[image.Want]image.Result, known sources) (Analysis, error) {
 	if c.analysis == nil {
 		c.analysis = sync.OnceValues(func() (Analysis, error) {
-			if err := c.Pod.checkName(c.Name); err != nil {
+			if err := c.Pod.CheckName(c.Name); err != nil {
 				return Analysis{}, err
 			}
 			if c.Image == "" {
@@ -86,26 +87,26 @@ func (c *containerScope) analyse(images map[image.Want]image.Result, known sourc
 }
 
 // scopePod works out what is to be done with a pod. An error is a *reason.Refusal for the whole pod.
-func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
+func scopePod(p *workload.Pod, cfg functionconfig.Config) (*podScope, error) {
 	s := &podScope{pod: p, probeTimeout: cfg.ProbeTimeout, suspend: cfg.Suspend}
-	if value, ok := p.annotation(skipAnnotation); ok {
+	if value, ok := p.Annotation(skipAnnotation); ok {
 		skip, err := strconv.ParseBool(value)
 		if err != nil {
 			return s, badAnnotation(skipAnnotation, value, "want true or false")
 		}
 		if skip {
-			s.results = append(s.results, p.Workload.result(fn.Info, reason.Skipped, "left alone: annotated "+skipAnnotation))
+			s.results = append(s.results, p.Workload.Result(fn.Info, reason.Skipped, "left alone: annotated "+skipAnnotation))
 			return s, nil
 		}
 	}
-	if value, ok := p.annotation(suspendAnnotation); ok {
+	if value, ok := p.Annotation(suspendAnnotation); ok {
 		suspend, err := strconv.ParseBool(value)
 		if err != nil {
 			return s, badAnnotation(suspendAnnotation, value, "want true or false")
 		}
 		s.suspend = suspend
 	}
-	if key, value, ok := p.probeAnnotation(); ok {
+	if key, value, ok := probeAnnotationOf(p); ok {
 		timeout, err := functionconfig.ParseProbeTimeout(value)
 		if err != nil {
 			return s, badAnnotation(key, value, err.Error())
@@ -120,7 +121,7 @@ func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 		}
 		s.configured = append([]debuginfo.Entry{}, entries...)
 	}
-	named, platform := s.named(), p.platform(cfg.Platform)
+	named, platform := s.named(), p.Platform(cfg.Platform)
 	for _, c := range p.Containers {
 		if named != nil && !named[c.Name] || named == nil && c.Init {
 			continue
@@ -134,7 +135,7 @@ func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 		}
 	}
 	if configured || len(s.containers) > 0 {
-		if err := p.checkShape(); err != nil {
+		if err := p.CheckShape(); err != nil {
 			return s, err
 		}
 	}
@@ -152,7 +153,7 @@ func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 			c.told = r
 		}
 	}
-	if len(s.containers) > 0 && !p.onLinux() {
+	if len(s.containers) > 0 && !p.OnLinux() {
 		return s, &reason.Refusal{Code: reason.NotLinux, Message: "the pod runs on another operating system than Linux"}
 	}
 	return s, nil
@@ -160,7 +161,7 @@ func scopePod(p *Pod, cfg functionconfig.Config) (*podScope, error) {
 
 // named reads the annotation that lists containers; nil where there is none.
 func (s *podScope) named() map[string]bool {
-	value, ok := s.pod.annotation(containersAnnotation)
+	value, ok := s.pod.Annotation(containersAnnotation)
 	if !ok {
 		return nil
 	}
@@ -181,12 +182,12 @@ func (s *podScope) named() map[string]bool {
 
 // has says whether the pod has a container of that name.
 func (s *podScope) has(name string) bool {
-	return s.pod.named[name] > 0
+	return s.pod.Named[name] > 0
 }
 
 // unknown reports a container that an annotation names and that the pod does not have.
 func (s *podScope) unknown(annotation, name string) {
-	s.results = append(s.results, s.pod.Workload.result(fn.Warning, reason.UnknownContainer, fmt.Sprintf("annotation %s names %q, which is no container of the pod", annotation, name)))
+	s.results = append(s.results, s.pod.Workload.Result(fn.Warning, reason.UnknownContainer, fmt.Sprintf("annotation %s names %q, which is no container of the pod", annotation, name)))
 }
 
 // matches finds the first artifact that names the container's image; without artifacts every image is in scope. It also
@@ -221,7 +222,7 @@ func (c *containerScope) matches(cfg functionconfig.Config) bool {
 // told reads the annotation that names runtimes, by container name; "" is for all containers.
 func (s *podScope) told() (map[string]runtimes.Runtime, error) {
 	told := map[string]runtimes.Runtime{}
-	value, ok := s.pod.annotation(runtimeAnnotation)
+	value, ok := s.pod.Annotation(runtimeAnnotation)
 	if !ok {
 		return told, nil
 	}
@@ -246,7 +247,7 @@ func (s *podScope) told() (map[string]runtimes.Runtime, error) {
 
 // strangeAnnotations warns of annotations that were meant for this program, but that it does not know: a misspelt
 // debuggable.dev/skip is not what its author may rely on.
-func (w *Workload) strangeAnnotations() fn.Results {
+func strangeAnnotations(w *workload.Workload) fn.Results {
 	objects := []*yaml.Node{w.Node}
 	for _, p := range w.Pods {
 		objects = append(objects, p.Template)
@@ -281,7 +282,7 @@ func (w *Workload) strangeAnnotations() fn.Results {
 			if meant != "" {
 				message += ", did you mean " + domain + "/" + meant + "?"
 			}
-			results = append(results, w.result(fn.Warning, reason.BadAnnotation, message))
+			results = append(results, w.Result(fn.Warning, reason.BadAnnotation, message))
 		}
 	}
 	return results
@@ -291,9 +292,9 @@ func badAnnotation(key, value, problem string) error {
 	return &reason.Refusal{Code: reason.BadAnnotation, Message: fmt.Sprintf("annotation %s is %s: %s", key, foreign.Quote(value), foreign.Short(problem))}
 }
 
-// probeAnnotation returns the annotation for probes in whichever spelling: the pod template's or, where it has neither, the
+// probeAnnotationOf returns the annotation for probes in whichever spelling: the pod template's or, where it has neither, the
 // object's.
-func (p *Pod) probeAnnotation() (key, value string, ok bool) {
+func probeAnnotationOf(p *workload.Pod) (key, value string, ok bool) {
 	for _, object := range []*yaml.Node{p.Template, p.Workload.Node} {
 		for _, key := range []string{probeAnnotation, probeAnnotationDocumented} {
 			if value, ok := yamlnode.Annotation(object, key); ok {
@@ -305,7 +306,7 @@ func (p *Pod) probeAnnotation() (key, value string, ok bool) {
 }
 
 // renameProbeAnnotation writes the documented spelling of the probe annotation out under the valid name.
-func (p *Pod) renameProbeAnnotation() bool {
+func renameProbeAnnotation(p *workload.Pod) bool {
 	renamed := false
 	for _, object := range []*yaml.Node{p.Template, p.Workload.Node} {
 		m := yamlnode.Get(object, "metadata", "annotations")

@@ -27,11 +27,14 @@ import (
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
+
+// Object is one document of the input.
+type Object = workload.Object
 
 // Scope is what there is to do in a set of objects.
 type Scope struct {
@@ -39,36 +42,31 @@ type Scope struct {
 	workloads   []*workloadScope
 	sources     sources
 	autoscalers map[target][]autoscaler
-	services    selectors                    // Services
-	budgets     selectors                    // PodDisruptionBudgets
+	services    workload.Selectors           // Services
+	budgets     workload.Selectors           // PodDisruptionBudgets
 	memory      map[string]*memoryRules      // by namespace
 	configPorts map[[3]string]map[int32]bool // numbers in ConfigMaps and Secrets, by the keys of sources
 }
 
 type workloadScope struct {
-	*Workload
+	*workload.Workload
 	pods []*podScope
 }
 
 // Find lists what there is to do, in document order.
 func Find(objects []Object, cfg functionconfig.Config) *Scope {
-	s := &Scope{cfg: cfg, sources: sources{}, autoscalers: map[target][]autoscaler{}, services: selectors{}, budgets: selectors{}, memory: map[string]*memoryRules{}, configPorts: map[[3]string]map[int32]bool{}}
-	var table []Kind
-	for _, k := range cfg.Workloads {
-		kind := Kind{Group: k.Group, Kind: k.Kind, Template: []string{k.Template}, Complete: true}
-		if k.Replicas != "" {
-			kind.Replicas = []string{k.Replicas}
-		}
-		table = append(table, kind)
-	}
-	table = append(table, kinds...)
+	s := &Scope{cfg: cfg, sources: sources{}, autoscalers: map[target][]autoscaler{}, services: workload.Selectors{}, budgets: workload.Selectors{}, memory: map[string]*memoryRules{}, configPorts: map[[3]string]map[int32]bool{}}
+	own := ownKinds(cfg)
 	for _, o := range objects {
-		node := o.Node().YNode()
-		s.addSources(node, "", "", 0)
-		for _, a := range findAutoscalers(o, node, 0) {
-			s.autoscalers[a.target] = append(s.autoscalers[a.target], a)
-		}
-		for _, w := range find(o, node, "", "", "", table) {
+		for _, e := range workload.Elements(o.Node().YNode()) {
+			s.addSource(e)
+			if a, is := autoscalerOf(o, e); is {
+				s.autoscalers[a.target] = append(s.autoscalers[a.target], a)
+			}
+			w := workload.Of(o, e, own)
+			if w == nil {
+				continue
+			}
 			scope := &workloadScope{Workload: w}
 			for _, p := range w.Pods {
 				pod, err := scopePod(p, cfg)
@@ -81,35 +79,35 @@ func Find(objects []Object, cfg functionconfig.Config) *Scope {
 	return s
 }
 
-// addSources records what says something about the pods of others: ConfigMaps and Secrets, Services, PodDisruptionBudgets; in lists
-// too. The elements of a typed list may leave out what the list says.
-func (s *Scope) addSources(node *yaml.Node, defaultAPIVersion, defaultKind string, depth int) {
-	apiVersion, kind := yamlnode.Text(node, "apiVersion"), yamlnode.Text(node, "kind")
-	if apiVersion == "" && kind == "" {
-		apiVersion, kind = defaultAPIVersion, defaultKind
-	}
-	element, isList := strings.CutSuffix(kind, "List")
-	if !isList || depth > maxListDepth {
-		group, _, _ := strings.Cut(apiVersion, "/")
-		switch {
-		case apiVersion == "v1" && kind == "Service":
-			s.services.add(node, yamlnode.Get(node, "spec", "selector"))
-		case apiVersion == "v1" && (kind == "LimitRange" || kind == "ResourceQuota"):
-			s.addMemoryRules(node, kind)
-		case group == "policy" && kind == "PodDisruptionBudget":
-			s.budgets.add(node, yamlnode.Get(node, "spec", "selector", "matchLabels"))
-		case apiVersion == "v1" && (kind == "ConfigMap" || kind == "Secret"):
-			s.sources.add(node, apiVersion, kind)
-			key := [3]string{kind, yamlnode.Namespace(node), yamlnode.Name(node)}
-			s.configPorts[key] = map[int32]bool{}
-			for _, value := range s.sources[key] {
-				markIn(s.configPorts[key], value)
-			}
+// ownKinds are the kinds of workloads that the settings add.
+func ownKinds(cfg functionconfig.Config) (own []workload.Kind) {
+	for _, k := range cfg.Workloads {
+		kind := workload.Kind{Group: k.Group, Kind: k.Kind, Template: []string{k.Template}, Complete: true}
+		if k.Replicas != "" {
+			kind.Replicas = []string{k.Replicas}
 		}
-		return
+		own = append(own, kind)
 	}
-	for _, item := range yamlnode.Items(node, "items") {
-		s.addSources(item, apiVersion, element, depth+1)
+	return own
+}
+
+// addSource records what says something about the pods of others: ConfigMaps and Secrets, Services, PodDisruptionBudgets.
+func (s *Scope) addSource(e workload.Element) {
+	group, _, _ := strings.Cut(e.APIVersion, "/")
+	switch {
+	case e.APIVersion == "v1" && e.Kind == "Service":
+		s.services.Add(e.Node, yamlnode.Get(e.Node, "spec", "selector"))
+	case e.APIVersion == "v1" && (e.Kind == "LimitRange" || e.Kind == "ResourceQuota"):
+		s.addMemoryRules(e.Node, e.Kind)
+	case group == "policy" && e.Kind == "PodDisruptionBudget":
+		s.budgets.Add(e.Node, yamlnode.Get(e.Node, "spec", "selector", "matchLabels"))
+	case e.APIVersion == "v1" && (e.Kind == "ConfigMap" || e.Kind == "Secret"):
+		s.sources.add(e.Node, e.APIVersion, e.Kind)
+		key := [3]string{e.Kind, yamlnode.Namespace(e.Node), yamlnode.Name(e.Node)}
+		s.configPorts[key] = map[int32]bool{}
+		for _, value := range s.sources[key] {
+			markIn(s.configPorts[key], value)
+		}
 	}
 }
 
@@ -242,7 +240,7 @@ func (s *Scope) Apply(images map[image.Want]image.Result) (fn.Results, error) {
 	for _, w := range s.workloads {
 		outcome, err := s.applyWorkload(w, images, host)
 		if err != nil {
-			return nil, fmt.Errorf("editing %s %s: %w", w.kind, foreign.Short(yamlnode.Name(w.Node)), err)
+			return nil, fmt.Errorf("editing %s %s: %w", w.Kind, foreign.Short(yamlnode.Name(w.Node)), err)
 		}
 		results = append(results, outcome...)
 	}
@@ -250,13 +248,13 @@ func (s *Scope) Apply(images map[image.Want]image.Result) (fn.Results, error) {
 }
 
 func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Result, host portSet) (fn.Results, error) {
-	if w.instead != "" {
-		return fn.Results{w.result(fn.Warning, reason.DeprecatedAPI, "left alone: "+w.apiVersion+" is gone from Kubernetes; use "+w.instead)}, nil
+	if w.Instead != "" {
+		return fn.Results{w.Result(fn.Warning, reason.DeprecatedAPI, "left alone: "+w.APIVersion+" is gone from Kubernetes; use "+w.Instead)}, nil
 	}
-	if w.problem != "" {
-		return fn.Results{w.result(fn.Warning, reason.InvalidField, "left alone: "+w.problem)}, nil
+	if w.Problem != "" {
+		return fn.Results{w.Result(fn.Warning, reason.InvalidField, "left alone: "+w.Problem)}, nil
 	}
-	results := w.strangeAnnotations()
+	results := strangeAnnotations(w.Workload)
 	debugged, edited := false, false
 	for _, p := range w.pods {
 		results = append(results, p.results...)
@@ -277,14 +275,14 @@ func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Resu
 		}
 		results = append(results, outcome...)
 		debugged, edited = debugged || done, edited || changed
-		if done && p.pod.renameProbeAnnotation() {
+		if done && renameProbeAnnotation(p.pod) {
 			edited = true
-			results = append(results, w.result(fn.Warning, reason.AnnotationRenamed,
+			results = append(results, w.Result(fn.Warning, reason.AnnotationRenamed,
 				"annotation "+probeAnnotationDocumented+" is written out as "+probeAnnotation+", since Kubernetes refuses a key with two slashes"))
 		}
 		if done {
 			edited = raise(p.pod.Spec, "activeDeadlineSeconds", p.probeTimeout) || edited
-			for _, path := range w.Kind.Deadlines {
+			for _, path := range w.Rules.Deadlines {
 				edited = raise(w.Node, path, p.probeTimeout) || edited
 			}
 		}
@@ -305,18 +303,18 @@ func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Resu
 func refusePod(p *podScope, cfg functionconfig.Config, err error) fn.Results {
 	var results fn.Results
 	for _, c := range p.containers {
-		results = append(results, c.refusal(severity(cfg), "", err))
+		results = append(results, refusal(c.Container, severity(cfg), "", err))
 	}
 	if results != nil {
 		return results
 	}
 	for _, c := range p.pod.Containers {
 		if !c.Init {
-			results = append(results, c.refusal(severity(cfg), "", err))
+			results = append(results, refusal(c, severity(cfg), "", err))
 		}
 	}
 	if results == nil {
-		results = append(results, p.pod.Workload.result(severity(cfg), reasonOf(err), "left alone: "+err.Error()))
+		results = append(results, p.pod.Workload.Result(severity(cfg), reasonOf(err), "left alone: "+err.Error()))
 	}
 	return results
 }
@@ -328,7 +326,7 @@ func (s *Scope) adjustConfigured(p *podScope) (results fn.Results, debugged, cha
 	for _, e := range p.configured {
 		listed[e.Name] = e
 	}
-	inScope := map[*Container]bool{}
+	inScope := map[*workload.Container]bool{}
 	for _, c := range p.containers {
 		inScope[c.Container] = true
 	}
@@ -337,15 +335,15 @@ func (s *Scope) adjustConfigured(p *podScope) (results fn.Results, debugged, cha
 		switch {
 		case is:
 			debugged = true
-			changed = c.relaxProbes(p.probeTimeout, p.suspend) || changed
-			results = append(results, c.result(fn.Info, reason.AlreadyConfigured, e.Runtime, "kept as it is: annotation %s lists it", debuginfo.Annotation))
+			changed = relaxProbes(c, p.probeTimeout, p.suspend) || changed
+			results = append(results, c.Result(fn.Info, reason.AlreadyConfigured, e.Runtime, "kept as it is: annotation %s lists it", debuginfo.Annotation))
 		case inScope[c]:
-			results = append(results, c.result(fn.Info, reason.AlreadyConfigured, "", "kept as it is: annotation %s does not list it", debuginfo.Annotation))
+			results = append(results, c.Result(fn.Info, reason.AlreadyConfigured, "", "kept as it is: annotation %s does not list it", debuginfo.Annotation))
 		}
 	}
 	for _, e := range p.configured {
-		if p.pod.named[e.Name] == 0 {
-			results = append(results, p.pod.Workload.result(fn.Warning, reason.UnknownContainer, "annotation "+debuginfo.Annotation+" lists "+e.Name+", which is no container of the pod"))
+		if p.pod.Named[e.Name] == 0 {
+			results = append(results, p.pod.Workload.Result(fn.Warning, reason.UnknownContainer, "annotation "+debuginfo.Annotation+" lists "+e.Name+", which is no container of the pod"))
 		}
 	}
 	return results, debugged, changed
@@ -362,12 +360,12 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host p
 	outcomes := make([]fn.Results, len(p.containers))
 	refuse := func(i int, runtime string, err error) {
 		c := p.containers[i]
-		outcomes[i] = fn.Results{c.refusal(c.severity(s.cfg, err), runtime, err)}
+		outcomes[i] = fn.Results{refusal(c.Container, c.severity(s.cfg, err), runtime, err)}
 	}
-	used, onHost := s.takenPorts(p, images), p.pod.onHostNetwork()
+	used, onHost := s.takenPorts(p, images), p.pod.OnHostNetwork()
 	options := s.options(p)
 	options.FreePort = freePorts(func(port int32) bool { return used.has(port) || onHost && host.has(port) })
-	storage := p.pod.storageLimit()
+	storage := p.pod.StorageLimit()
 	var attached []*attachment
 	for i, c := range p.containers {
 		analysis, err := c.analyse(images, s.sources)
@@ -392,13 +390,13 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host p
 		attached = append(attached, a)
 		outcomes[i] = append(a.results(), a.cautions(delve[exitsWithProgram] == "true", storage)...)
 	}
-	err = p.pod.checkSupport(attached, s.cfg.SupportRegistry)
+	err = checkSupport(p.pod, attached, s.cfg.SupportRegistry)
 	if err == nil {
-		err = p.pod.checkAnnotations(entriesOf(attached))
+		err = checkAnnotations(p.pod, entriesOf(attached))
 	}
 	if err != nil {
 		for _, a := range attached {
-			outcomes[a.index] = fn.Results{a.refusal(fn.Error, a.Detection.Runtime.Name(), err)}
+			outcomes[a.index] = fn.Results{refusal(a.Container, fn.Error, a.Detection.Runtime.Name(), err)}
 		}
 		attached, err = nil, nil
 	}
@@ -428,18 +426,18 @@ func (s *Scope) decide(a *attachment, o runtimes.Options, images map[image.Want]
 func (p *podScope) apply(attached []*attachment, registry string) error {
 	var errs []error
 	for _, a := range attached {
-		a.writeCommandLine(a.edited, a.command, a.args)
-		errs = append(errs, a.applyEnv(a.env))
-		a.relaxProbes(p.probeTimeout, p.suspend)
+		writeCommandLine(a.Container, a.edited, a.command, a.args)
+		errs = append(errs, applyEnv(a.Container, a.env))
+		relaxProbes(a.Container, p.probeTimeout, p.suspend)
 	}
-	if !p.pod.Workload.Kind.Knative {
-		errs = append(errs, p.pod.expose(attached))
+	if !p.pod.Workload.Rules.Knative {
+		errs = append(errs, expose(p.pod, attached))
 	}
-	errs = append(errs, p.pod.addSupport(attached, registry))
+	errs = append(errs, addSupport(p.pod, attached, registry))
 	for _, a := range attached {
 		errs = append(errs, a.raiseMemory())
 	}
-	return errors.Join(append(errs, p.pod.annotate(entriesOf(attached)))...)
+	return errors.Join(append(errs, annotate(p.pod, entriesOf(attached)))...)
 }
 
 // entriesOf is what the annotation records.

@@ -3,13 +3,13 @@ package transform
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/manifest"
+	"debuggable.dev/debuggable/internal/workload"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -27,7 +27,7 @@ func apply(manifests string, cfg functionconfig.Config, config func(ref string) 
 	if err != nil {
 		return "", nil, fmt.Errorf("reading: %w", err)
 	}
-	var objects []Object
+	var objects []workload.Object
 	for _, o := range set.Objects() {
 		objects = append(objects, object{o})
 	}
@@ -74,8 +74,8 @@ func TestPlatform(t *testing.T) {
 		"not as it should be":       {"{nodeSelector: [kubernetes.io/arch], affinity: x}", "linux/amd64", "linux/amd64"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := &Pod{Spec: yaml.MustParse(test.spec).YNode()}
-			if got := p.platform(test.byDefault); got != test.want {
+			p := &workload.Pod{Spec: yaml.MustParse(test.spec).YNode()}
+			if got := p.Platform(test.byDefault); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
@@ -91,8 +91,8 @@ func TestOnLinux(t *testing.T) {
 		"{nodeSelector: {beta.kubernetes.io/os: windows}}":               false,
 		"{affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/os, operator: In, values: [windows, linux]}]}]}}}}": true,
 	} {
-		p := &Pod{Spec: yaml.MustParse(spec).YNode()}
-		if got := p.onLinux(); got != want {
+		p := &workload.Pod{Spec: yaml.MustParse(spec).YNode()}
+		if got := p.OnLinux(); got != want {
 			t.Errorf("%s: got %v, want %v", spec, got, want)
 		}
 	}
@@ -144,20 +144,6 @@ func TestContainersAreIndependent(t *testing.T) {
 		}
 		if out != strings.Join(want, "---\n") {
 			t.Errorf("got\n%s\nwant\n%s", out, strings.Join(want, "---\n"))
-		}
-	}
-}
-
-func TestKindsAreSortedOut(t *testing.T) {
-	var seen []string
-	for _, k := range kinds {
-		id := k.Group + "/" + k.Kind
-		if slices.Contains(seen, id) {
-			t.Errorf("%s is in the table twice", id)
-		}
-		seen = append(seen, id)
-		if len(k.Template) == 0 {
-			t.Errorf("%s has no template", id)
 		}
 	}
 }

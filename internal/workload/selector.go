@@ -1,15 +1,16 @@
-package transform
+package workload
 
 import (
-	"sort"
+	"maps"
+	"slices"
 
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// selectors finds the objects that select a pod by its labels: Services, PodDisruptionBudgets. They are kept by namespace and one
+// Selectors finds the objects that select a pod by its labels: Services, PodDisruptionBudgets. They are kept by namespace and one
 // pair of what they select, so that a pod asks few of many.
-type selectors map[[3]string][]selecting
+type Selectors map[[3]string][]selecting
 
 // selecting is an object and the labels that it selects.
 type selecting struct {
@@ -17,8 +18,8 @@ type selecting struct {
 	labels *yaml.Node
 }
 
-// add records an object that selects pods with these labels. One that selects nothing in particular is left out.
-func (s selectors) add(object, labels *yaml.Node) {
+// Add records an object that selects pods with these labels. One that selects nothing in particular is left out.
+func (s Selectors) Add(object, labels *yaml.Node) {
 	if !yamlnode.IsMapping(labels) || len(labels.Content) == 0 {
 		return
 	}
@@ -26,25 +27,17 @@ func (s selectors) add(object, labels *yaml.Node) {
 	s[key] = append(s[key], selecting{object, labels})
 }
 
-// matching lists the objects that select a pod, in an order of their own that is always the same.
-func (s selectors) matching(p *Pod) (found []*yaml.Node) {
+// Matching lists the objects that select a pod, in an order of their own that is always the same.
+func (s Selectors) Matching(p *Pod) (found []*yaml.Node) {
 	if len(s) == 0 {
 		return nil
 	}
 	labels := map[string]string{}
-	node := yamlnode.Get(p.Template, "metadata", "labels")
-	if !yamlnode.IsMapping(node) {
-		return nil
+	pairs := yamlnode.Pairs(p.Template, "metadata", "labels")
+	for i := 0; i < len(pairs); i += 2 {
+		labels[pairs[i].Value] = yamlnode.Text(pairs[i+1])
 	}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		labels[node.Content[i].Value] = yamlnode.Text(node.Content[i+1])
-	}
-	keys := make([]string, 0, len(labels))
-	for k := range labels {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	for _, k := range keys {
+	for _, k := range slices.Sorted(maps.Keys(labels)) {
 		for _, c := range s[[3]string{yamlnode.Namespace(p.Workload.Node), k, labels[k]}] {
 			if selects(c.labels, labels) {
 				found = append(found, c.object)

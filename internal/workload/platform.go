@@ -1,4 +1,4 @@
-package transform
+package workload
 
 import (
 	"slices"
@@ -13,9 +13,9 @@ var (
 	osLabels   = []string{"kubernetes.io/os", "beta.kubernetes.io/os"}
 )
 
-// platform is the platform that the pod's containers run on: the default one, unless the pod does not run there; then the
+// Platform is the platform that the pod's containers run on: the default one, unless the pod does not run there; then the
 // first that it names, or else the most usual one that it may run on.
-func (p *Pod) platform(byDefault string) string {
+func (p *Pod) Platform(byDefault string) string {
 	os, rest, _ := strings.Cut(byDefault, "/")
 	arch, _, _ := strings.Cut(rest, "/")
 	wanted := p.nodeWants(archLabels)
@@ -30,8 +30,8 @@ func (p *Pod) platform(byDefault string) string {
 	return byDefault
 }
 
-// onLinux says whether nothing in the pod asks for another operating system.
-func (p *Pod) onLinux() bool {
+// OnLinux reports whether nothing in the pod asks for another operating system.
+func (p *Pod) OnLinux() bool {
 	if name := yamlnode.Text(p.Spec, "os", "name"); name != "" && name != "linux" {
 		return false
 	}

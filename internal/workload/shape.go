@@ -1,4 +1,4 @@
-package transform
+package workload
 
 import (
 	"fmt"
@@ -97,8 +97,8 @@ func (s shape) check(node *yaml.Node, path string) error {
 	return nil
 }
 
-// checkShape refuses a pod with a field that is not what Kubernetes expects there. Paths in the message begin at the document's root.
-func (p *Pod) checkShape() error {
+// CheckShape refuses a pod with a field that is not what Kubernetes expects there. Paths in the message begin at the document's root.
+func (p *Pod) CheckShape() error {
 	if err := metadataShape.check(yamlnode.Get(p.Template, "metadata"), yamlnode.Join(p.Path, "metadata")); err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (p *Pod) checkShape() error {
 		return err
 	}
 	number := shape{kind: yaml.ScalarNode, tag: yaml.NodeTagInt, name: "an integer"}
-	for _, path := range slices.Concat(w.Kind.Replicas, w.Kind.Deadlines) {
+	for _, path := range slices.Concat(w.Rules.Replicas, w.Rules.Deadlines) {
 		for _, at := range yamlnode.Lookup(w.Node, path) {
 			if err := number.check(at.Node, yamlnode.Join(w.Path, at.Path)); err != nil {
 				return err

@@ -1,0 +1,50 @@
+package workload
+
+import (
+	"path"
+
+	"debuggable.dev/debuggable/internal/yamlnode"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// OnHostNetwork reports whether the pod's ports are its node's.
+func (p *Pod) OnHostNetwork() bool { return yamlnode.IsTrue(p.Spec, "hostNetwork") }
+
+// Completes reports whether the container is meant to end: it belongs to a job, or the pod waits for it.
+func (c *Container) Completes() bool {
+	if c.Init {
+		return yamlnode.Text(c.Node, "restartPolicy") != "Always" // a native sidecar stays
+	}
+	policy := yamlnode.Text(c.Pod.Spec, "restartPolicy")
+	return policy == "Never" || policy == "OnFailure"
+}
+
+// NoTemp reports whether the container cannot write to /tmp.
+func (c *Container) NoTemp() bool {
+	if !yamlnode.IsTrue(c.Node, "securityContext", "readOnlyRootFilesystem") {
+		return false
+	}
+	for _, m := range yamlnode.Items(c.Node, "volumeMounts") {
+		if p := path.Clean(yamlnode.Text(m, "mountPath")); (p == "/tmp" || p == "/") && !yamlnode.IsTrue(m, "readOnly") {
+			return false
+		}
+	}
+	return true
+}
+
+// Limit is the container's limit of a resource, if it has one; 0 is none.
+func (c *Container) Limit(name string) (resource.Quantity, bool) {
+	q, err := resource.ParseQuantity(yamlnode.Text(c.Node, "resources", "limits", name))
+	return q, err == nil && !q.IsZero()
+}
+
+// StorageLimit is how much its containers, their logs and its emptyDir volumes may store before the kubelet evicts the pod: the
+// sum of the containers' limits (podEphemeralStorageLimitEviction in the kubelet's eviction_manager.go). 0 is no limit.
+func (p *Pod) StorageLimit() (sum resource.Quantity) {
+	for _, c := range p.Containers {
+		if q, ok := c.Limit("ephemeral-storage"); ok && !c.Init {
+			sum.Add(q)
+		}
+	}
+	return sum
+}

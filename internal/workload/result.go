@@ -1,0 +1,46 @@
+package workload
+
+import (
+	"fmt"
+
+	"debuggable.dev/debuggable/internal/foreign"
+	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/yamlnode"
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+)
+
+// Result makes a result about a container.
+func (c *Container) Result(severity fn.Severity, code reason.Code, runtime, format string, args ...any) *fn.Result {
+	name := foreign.Short(c.Name)
+	r := c.Pod.Workload.Result(severity, code, fmt.Sprintf("container %s: ", name)+fmt.Sprintf(format, args...))
+	r.Field = &fn.Field{Path: c.Path}
+	r.Tags["container"] = name
+	if runtime != "" {
+		r.Tags["runtime"] = runtime
+	}
+	return r
+}
+
+// longest is how many bytes of a message are shown. What messages quote is cut where it is quoted; this is for the sum.
+const longest = 4000
+
+// Result makes a result about a workload as a whole. What others have written, its names among them, is escaped and cut: results
+// are shown on terminals and committed to packages.
+func (w *Workload) Result(severity fn.Severity, code reason.Code, message string) *fn.Result {
+	r := &fn.Result{
+		Message:  foreign.Line(foreign.Cut(message, longest)),
+		Severity: severity,
+		ResourceRef: &fn.ResourceRef{
+			APIVersion: foreign.Short(w.APIVersion), Kind: foreign.Short(w.Kind),
+			Name: foreign.Short(yamlnode.Name(w.Node)), Namespace: foreign.Short(yamlnode.Namespace(w.Node)),
+		},
+		Tags: map[string]string{"reason": string(code)},
+	}
+	if r.ResourceRef.Name == "" {
+		r.ResourceRef.Name = foreign.Short(yamlnode.Text(w.Node, "metadata", "generateName"))
+	}
+	if path, index := w.Object.File(); path != "" {
+		r.File = &fn.File{Path: path, Index: index}
+	}
+	return r
+}
