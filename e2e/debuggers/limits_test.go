@@ -1,6 +1,7 @@
 package debuggers
 
 import (
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -60,4 +61,29 @@ func TestLimits(t *testing.T) {
 			p.lives(t)
 		})
 	}
+}
+
+// TestRaisedMemory debugs a program whose memory limit holds it, and would not hold its debugger.
+func TestRaisedMemory(t *testing.T) {
+	const limits = "resources: {requests: {memory: 16Mi}, limits: {memory: 24Mi}}"
+	namespace := newNamespace(t)
+	before := manifest{kind: "Pod", image: goImage(t), command: limits}.String()
+	plain := strings.Replace(before, "name: app\n", "name: plain\n", 1)
+	shared.apply(t, namespace, plain)
+	shared.waitPod(t, namespace, "plain", "ready as it was", ready)
+
+	shared.apply(t, namespace, shared.rewrite(t, before))
+	p := shared.waitPod(t, namespace, "app", "ready", ready)
+	resources := p.Spec.Containers[0].Resources
+	if got := resources.Requests.Memory().String(); got != "16Mi" {
+		t.Errorf("requests %s, want 16Mi as before", got)
+	}
+	if got := resources.Limits.Memory(); got.Cmp(resource.MustParse("64Mi")) < 0 {
+		t.Errorf("a limit of %s, want one that holds Delve", got)
+	}
+	_, port := p.debugPort(t)
+	p.listens(t, port)
+	stopped, _ := attachDelve(t, p.forward(t, port))
+	p.stopsTwice(t, stopped)
+	p.lives(t) // which one that is out of memory does not
 }

@@ -130,9 +130,10 @@ func (e *env) rewrite(t *testing.T, manifest string, args ...string) string {
 }
 
 var resources = map[string]schema.GroupVersionResource{
-	"Pod":        {Version: "v1", Resource: "pods"},
-	"Deployment": {Group: "apps", Version: "v1", Resource: "deployments"},
-	"Job":        {Group: "batch", Version: "v1", Resource: "jobs"},
+	"Pod":         {Version: "v1", Resource: "pods"},
+	"Deployment":  {Group: "apps", Version: "v1", Resource: "deployments"},
+	"StatefulSet": {Group: "apps", Version: "v1", Resource: "statefulsets"},
+	"Job":         {Group: "batch", Version: "v1", Resource: "jobs"},
 }
 
 // apply applies a manifest of one document, as kubectl apply --server-side --validate=strict does.
