@@ -10,6 +10,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/launch"
+	"debuggable.dev/debuggable/internal/process"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
@@ -23,8 +24,8 @@ type Analysis struct {
 	Found     launch.Found
 	Detection runtimes.Detection
 
-	line commandLine
-	env  environment
+	line process.CommandLine
+	env  process.Environment
 	// behind is what the arguments of a script (/entrypoint.sh node app.js) name, which it is likely to start; nil for none.
 	behind *behindScript
 }
@@ -39,9 +40,9 @@ type behindScript struct {
 // analyse works out a container's process and runtime. told is the runtime that the user named, or nil, and hint how to
 // name one. An error is a
 // *reason.Refusal, and comes with what is known so far.
-func analyse(c *workload.Container, cfg image.Config, known sources, told runtimes.Runtime, hint string) (a Analysis, err error) {
-	a = Analysis{Image: cfg, env: environmentOf(c, cfg, known)}
-	if a.line, err = commandLineOf(c, cfg, a.env); err != nil {
+func analyse(c *workload.Container, cfg image.Config, known process.Sources, told runtimes.Runtime, hint string) (a Analysis, err error) {
+	a = Analysis{Image: cfg, env: process.EnvironmentOf(c, cfg, known)}
+	if a.line, err = process.CommandLineOf(c, cfg, a.env); err != nil {
 		return a, err
 	}
 	if a.Found, err = a.findProgram(c); err != nil {
@@ -57,12 +58,12 @@ func analyse(c *workload.Container, cfg image.Config, known sources, told runtim
 
 // findProgram finds the program that matters in the command line.
 func (a Analysis) findProgram(c *workload.Container) (launch.Found, error) {
-	argv := a.line.argv()
+	argv := a.line.Argv()
 	if len(argv) == 0 {
 		return launch.Found{}, &reason.Refusal{Code: reason.NoCommand, Message: "neither the image nor the manifest names a program to start"}
 	}
 	workingDir := a.startsIn(c)
-	return launch.Find(launch.Input{Argv: argv, UnknownFrom: a.line.unknownFrom(), Env: a.env.all(), Unknown: a.env.unknown, Labels: a.Image.Labels, WorkingDir: workingDir})
+	return launch.Find(launch.Input{Argv: argv, UnknownFrom: a.line.UnknownFrom(), Env: a.env.All(), Unknown: a.env.Unknown, Labels: a.Image.Labels, WorkingDir: workingDir})
 }
 
 // startsIn is the container's working directory.
@@ -75,11 +76,11 @@ func (a Analysis) startsIn(c *workload.Container) string {
 
 // process is the program that was found, as a runtime sees it.
 func (a Analysis) process(c *workload.Container) runtimes.Process {
-	all := a.env.all()
+	all := a.env.All()
 	p := runtimes.Process{
-		Argv: a.Found.Argv, Via: a.Found.Via, Env: reaching(a.Found, all), ImageEnv: a.env.image, Unknown: a.env.unknown,
+		Argv: a.Found.Argv, Via: a.Found.Via, Env: reaching(a.Found, all), ImageEnv: a.env.Image, Unknown: a.env.Unknown,
 		Author: a.Image.Author, Labels: a.Image.Labels, WorkingDir: a.startsIn(c), Script: a.Found.Script,
-		Hidden:  hidden(a.Found, all, a.env.unknown),
+		Hidden:  hidden(a.Found, all, a.env.Unknown),
 		Unset:   map[string]bool{},
 		Dynamic: make([]bool, len(a.Found.Argv)),
 		Foreign: notOwn(a.Image, a.Found.Argv[0]),
@@ -91,9 +92,9 @@ func (a Analysis) process(c *workload.Container) runtimes.Process {
 		p.Unset[name] = !a.Found.Opaque && (assigned.Unset && assigned.Known || a.Found.Cleared && !is)
 	}
 	if len(a.Found.Rest) > 0 {
-		p.Line = a.line.argv()
+		p.Line = a.line.Argv()
 	}
-	for name, value := range a.env.likely {
+	for name, value := range a.env.Likely {
 		if _, set := p.Env[name]; !set && !p.Hidden[name] {
 			p.Env[name] = value // a debugger that it starts must not be started twice
 		}
@@ -125,7 +126,7 @@ func (a Analysis) lookBehind() (*behindScript, error) {
 			from[i] = max(0, strings.Index(w, "$("))
 		}
 	}
-	found, err := launch.Find(launch.Input{Argv: args, UnknownFrom: from, Env: a.Process.Env, Unknown: a.env.unknown})
+	found, err := launch.Find(launch.Input{Argv: args, UnknownFrom: from, Env: a.Process.Env, Unknown: a.env.Unknown})
 	if err != nil {
 		var refusal *reason.Refusal
 		if errors.As(err, &refusal) && !slices.Contains([]reason.Code{reason.ProgramDynamic, reason.NoCommand, reason.LauncherNoCommand}, refusal.Code) {
@@ -150,7 +151,7 @@ func (a Analysis) detect(told runtimes.Runtime, hint string) (runtimes.Detection
 	if a.behind != nil {
 		shown = a.behind.process
 	}
-	shown.Env = a.env.all() // what a script sets on the way is no sign of a runtime
+	shown.Env = a.env.All() // what a script sets on the way is no sign of a runtime
 	d := runtimes.Detect(shown)
 	switch {
 	case d.Runtime != nil:
@@ -166,7 +167,7 @@ func (a Analysis) detect(told runtimes.Runtime, hint string) (runtimes.Detection
 // unresolved says whether a word holds a reference that Kubernetes may resolve to a value that is not known.
 func (a Analysis) unresolved(word string) bool {
 	may := false
-	references(word, func(name string) { may = may || a.env.mayResolve(name) })
+	process.References(word, func(name string) { may = may || a.env.MayResolve(name) })
 	return may
 }
 
@@ -179,7 +180,7 @@ func hidden(found launch.Found, env map[string]string, unknown map[string]bool) 
 		}
 	}
 	if found.Cleared {
-		for _, name := range slices.Concat(sortedKeys(env), sortedKeys(unknown), []string{"JAVA_TOOL_OPTIONS", "NODE_OPTIONS", "PATH"}) {
+		for _, name := range slices.Concat(slices.Sorted(maps.Keys(env)), slices.Sorted(maps.Keys(unknown)), []string{"JAVA_TOOL_OPTIONS", "NODE_OPTIONS", "PATH"}) {
 			if assigned, ok := found.Assigned[name]; !ok || !assigned.Keeps {
 				h[name] = true
 			}

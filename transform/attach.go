@@ -8,6 +8,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/launch"
+	"debuggable.dev/debuggable/internal/process"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
@@ -25,9 +26,8 @@ type attachment struct {
 	memory *memoryRaise // nil: the memory limit stays
 	hides  []string
 
-	edited        commandLine
-	command, args bool // which parts of the command line changed
-	env           []envEdit
+	edited process.CommandLine
+	env    []process.EnvEdit
 }
 
 // planned is the runtime's plan. A debugger that a script is likely to start, going by its arguments, is one that is there.
@@ -63,6 +63,7 @@ func (a *attachment) attach(o runtimes.Options) error {
 func (a *attachment) attachOnce(o runtimes.Options) error {
 	var err error
 	runtime := a.Detection.Runtime
+	a.edited = a.line
 	if a.plan, err = a.planned(o); err != nil {
 		return err
 	}
@@ -82,27 +83,19 @@ func (a *attachment) attachOnce(o runtimes.Options) error {
 	}
 	edits = slices.Concat(assigned, edits)
 	if len(edits) > 0 {
-		line := a.line
-		if a.Found.Base != nil {
-			line = a.rebase()
+		if a.Found.Base != nil { // the edits refer to it
+			a.edited = a.line.Rebase(a.Found.Base, a.Found.BaseFrom)
 		}
-		if a.edited, a.command, a.args, err = line.edit(edits); err != nil {
+		if a.edited, err = a.edited.Edit(edits); err != nil {
 			return err
 		}
-		if a.Found.Base != nil {
-			a.command, a.args = true, true
-		}
 	}
-	line := a.line
-	if a.command || a.args {
-		line = a.edited
-	}
-	if a.env, a.hides, err = planEnv(a.Container, a.Analysis.env, changes, line.manifestWords()); err != nil {
+	if a.env, a.hides, err = process.PlanEnv(a.Container, a.Analysis.env, changes, a.edited.ManifestWords()); err != nil {
 		return err
 	}
 	for _, name := range a.plan.Sets {
 		if !a.Process.Unset[name] {
-			a.hides = append(a.Analysis.env.hidden(name), a.hides...)
+			a.hides = append(a.Analysis.env.Hidden(name), a.hides...)
 		}
 	}
 	if a.plan.Support != "" {
@@ -119,7 +112,7 @@ func (a *attachment) assign() (edits []launch.Edit, rest []runtimes.EnvChange, e
 		existing, ok := a.Found.Assignable(change.Name)
 		ok = ok && (existing != "" || change.Default == "") && !a.unresolved(existing) && !a.hiddenBehindScript(change.Name)
 		if isHidden && ok {
-			if edit, err := a.Found.Assign(change.Name, combine(change, existing)); err == nil {
+			if edit, err := a.Found.Assign(change.Name, process.Combine(change, existing)); err == nil {
 				edits = slices.Insert(edits, 0, edit)
 				continue
 			}
@@ -152,18 +145,6 @@ func (a *attachment) hiddenBehindScript(name string) bool {
 	return a.Process.Script && slices.ContainsFunc(a.Process.Argv, func(w string) bool { return strings.Contains(w, name+"=") })
 }
 
-// rebase turns the line that the edits refer to into a command line of its own. Words that the manifest wrote keep their
-// meaning; those of the image's label are taken literally.
-func (a *attachment) rebase() commandLine {
-	words, old := imageWords(a.Found.Base), a.line.words()
-	for i, from := range a.Found.BaseFrom {
-		if from >= 0 {
-			words[i] = old[from]
-		}
-	}
-	return commandLine{part{field: "command", words: words[:1]}, part{field: "args", words: words[1:]}}
-}
-
 // usesDbg refuses a container whose own files are where the support files would go.
 func (a *attachment) usesDbg() error {
 	for _, p := range append([]string{a.workingDir()}, a.Process.Argv...) {
@@ -184,7 +165,7 @@ func (a *attachment) workingDir() string {
 	if dir := yamlnode.Text(a.Node, "workingDir"); dir != "" {
 		return dir
 	}
-	argv := a.line.argv()
+	argv := a.line.Argv()
 	if _, ok := a.Image.Labels["io.buildpacks.build.metadata"]; ok && len(argv) > 0 && strings.HasPrefix(argv[0], "/cnb/") {
 		if dir := a.Process.Env["CNB_APP_DIR"]; dir != "" {
 			return dir

@@ -3,6 +3,7 @@ package transform
 import (
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/process"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
@@ -58,7 +59,7 @@ func Explain(ref string, resolved image.Result, cfg functionconfig.Config) Expla
 	if scope.matches(cfg) {
 		told = scope.told
 	}
-	analysis, err := analyse(scope.Container, config, sources{}, told, scope.hint)
+	analysis, err := analyse(scope.Container, config, process.Sources{}, told, scope.hint)
 	e.Program = analysis.Found.Argv
 	if err != nil {
 		return refuse(err)
@@ -68,12 +69,9 @@ func Explain(ref string, resolved image.Result, cfg functionconfig.Config) Expla
 	if err := a.attach(runtimes.Options{Suspend: cfg.Suspend, Protocols: cfg.Protocols, Published: cfg.SupportRegistry == functionconfig.Default().SupportRegistry, FreePort: freePorts(func(int32) bool { return false })}); err != nil {
 		return refuse(err)
 	}
-	e.Debuggable, e.After = true, e.Before
-	if a.command || a.args {
-		e.After = a.edited.argv()
-	}
+	e.Debuggable, e.After = true, a.edited.Argv()
 	for _, edit := range a.env {
-		e.Env = append(e.Env, ExplainedEnv{edit.name, edit.value})
+		e.Env = append(e.Env, ExplainedEnv{edit.Name, edit.Value})
 	}
 	e.Ports = portsByProtocol(a.plan.Ports)
 	if a.plan.Support != "" {

@@ -8,6 +8,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/process"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
@@ -184,13 +185,13 @@ func (s *Scope) debugPorts(p *podScope, c *workload.Container, open *containerSc
 // likelyDebugPorts lists where the words and variables of a container say that debuggers listen.
 func (s *Scope) likelyDebugPorts(c *workload.Container, images map[image.Want]image.Result) []int32 {
 	cfg := images[image.Want{Image: c.Image, Platform: c.Pod.Platform(s.cfg.Platform)}].Config
-	env := environmentOf(c, cfg, s.sources)
-	line, err := commandLineOf(c, cfg, env)
+	env := process.EnvironmentOf(c, cfg, s.sources)
+	line, err := process.CommandLineOf(c, cfg, env)
 	if err != nil {
 		return nil // it does not start
 	}
-	words, variables := line.argv(), env.all()
-	for _, name := range sortedKeys(variables) {
+	words, variables := line.Argv(), env.All()
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		words = append(words, variables[name])
 	}
 	return runtimes.DebugPorts(strings.Join(words, " "))

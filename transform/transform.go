@@ -26,6 +26,7 @@ import (
 	"debuggable.dev/debuggable/internal/debuginfo"
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/process"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
@@ -40,7 +41,7 @@ type Object = workload.Object
 type Scope struct {
 	cfg         functionconfig.Config
 	workloads   []*workloadScope
-	sources     sources
+	sources     process.Sources
 	autoscalers map[target][]autoscaler
 	services    workload.Selectors           // Services
 	budgets     workload.Selectors           // PodDisruptionBudgets
@@ -55,7 +56,7 @@ type workloadScope struct {
 
 // Find lists what there is to do, in document order.
 func Find(objects []Object, cfg functionconfig.Config) *Scope {
-	s := &Scope{cfg: cfg, sources: sources{}, autoscalers: map[target][]autoscaler{}, services: workload.Selectors{}, budgets: workload.Selectors{}, memory: map[string]*memoryRules{}, configPorts: map[[3]string]map[int32]bool{}}
+	s := &Scope{cfg: cfg, sources: process.Sources{}, autoscalers: map[target][]autoscaler{}, services: workload.Selectors{}, budgets: workload.Selectors{}, memory: map[string]*memoryRules{}, configPorts: map[[3]string]map[int32]bool{}}
 	own := ownKinds(cfg)
 	for _, o := range objects {
 		for _, e := range workload.Elements(o.Node().YNode()) {
@@ -102,7 +103,7 @@ func (s *Scope) addSource(e workload.Element) {
 	case group == "policy" && e.Kind == "PodDisruptionBudget":
 		s.budgets.Add(e.Node, yamlnode.Get(e.Node, "spec", "selector", "matchLabels"))
 	case e.APIVersion == "v1" && (e.Kind == "ConfigMap" || e.Kind == "Secret"):
-		s.sources.add(e.Node, e.APIVersion, e.Kind)
+		s.sources.Add(e.Node, e.APIVersion, e.Kind)
 		key := [3]string{e.Kind, yamlnode.Namespace(e.Node), yamlnode.Name(e.Node)}
 		s.configPorts[key] = map[int32]bool{}
 		for _, value := range s.sources[key] {
@@ -426,8 +427,8 @@ func (s *Scope) decide(a *attachment, o runtimes.Options, images map[image.Want]
 func (p *podScope) apply(attached []*attachment, registry string) error {
 	var errs []error
 	for _, a := range attached {
-		writeCommandLine(a.Container, a.edited, a.command, a.args)
-		errs = append(errs, applyEnv(a.Container, a.env))
+		process.WriteCommandLine(a.Container, a.edited)
+		errs = append(errs, process.WriteEnv(a.Container, a.env))
 		relaxProbes(a.Container, p.probeTimeout, p.suspend)
 	}
 	if !p.pod.Workload.Rules.Knative {

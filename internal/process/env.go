@@ -1,10 +1,9 @@
-package transform
+package process
 
 import (
 	"encoding/base64"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 
 	"debuggable.dev/debuggable/internal/image"
@@ -16,13 +15,13 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// environment is what is known of a container's environment before it starts: the image's, overlaid by envFrom where
+// Environment is what is known of a container's environment before it starts: the image's, overlaid by envFrom where
 // the ConfigMap or Secret is among the items, then by env.
-type environment struct {
-	image     map[string]string // the image's own
+type Environment struct {
+	Image     map[string]string // the image's own
 	container map[string]string // what the manifest sets to a known value; Kubernetes resolves $(NAME) from these only
-	unknown   map[string]bool   // what the manifest sets to a value that is not known
-	likely    map[string]string // values of unknown ones, going by objects among the items
+	Unknown   map[string]bool   // what the manifest sets to a value that is not known
+	Likely    map[string]string // values of unknown ones, going by objects among the items
 	sourced   map[string]bool   // what envFrom sets from objects among the items
 	opaque    []opaqueSource    // envFrom sources that are not among the items
 	expanded  *expanding        // what references in values and words have come to
@@ -35,17 +34,17 @@ type opaqueSource struct {
 }
 
 // opaqueSources lists the sources that may set a variable.
-func (e environment) opaqueSources(name string) []opaqueSource {
+func (e Environment) opaqueSources(name string) []opaqueSource {
 	return slices.DeleteFunc(slices.Clone(e.opaque), func(o opaqueSource) bool { return !strings.HasPrefix(name, o.prefix) || name == o.prefix })
 }
 
-// all is the environment that the process sees, as far as it is known.
-func (e environment) all() map[string]string {
-	all := make(map[string]string, len(e.image)+len(e.container))
-	for k, v := range e.image {
+// All is the environment that the process sees, as far as it is known.
+func (e Environment) All() map[string]string {
+	all := make(map[string]string, len(e.Image)+len(e.container))
+	for k, v := range e.Image {
 		all[k] = v
 	}
-	for k := range e.unknown {
+	for k := range e.Unknown {
 		delete(all, k)
 	}
 	for k, v := range e.container {
@@ -55,29 +54,29 @@ func (e environment) all() map[string]string {
 }
 
 // lookup resolves a reference as Kubernetes does.
-func (e environment) lookup(name string) (string, bool) {
+func (e Environment) lookup(name string) (string, bool) {
 	v, ok := e.container[name]
 	return v, ok
 }
 
-// mayResolve says whether a reference that lookup does not resolve may have a value in the cluster.
-func (e environment) mayResolve(name string) bool {
-	return e.unknown[name] || len(e.opaqueSources(name)) > 0 || strings.Contains(name, "_SERVICE_") || strings.Contains(name, "_PORT")
+// MayResolve reports whether a reference that lookup does not resolve may have a value in the cluster.
+func (e Environment) MayResolve(name string) bool {
+	return e.Unknown[name] || len(e.opaqueSources(name)) > 0 || strings.Contains(name, "_SERVICE_") || strings.Contains(name, "_PORT")
 }
 
-// hidden words what a new value of a variable hides, if envFrom sets it from objects that are not known.
-func (e environment) hidden(name string) (words []string) {
+// Hidden words what a new value of a variable hides, if envFrom sets it from objects that are not known.
+func (e Environment) Hidden(name string) (words []string) {
 	for _, source := range e.opaqueSources(name) {
 		words = append(words, name+" of "+source.object)
 	}
 	return words
 }
 
-// sources are the ConfigMaps and Secrets among the items, by kind, namespace and name: their data.
-type sources map[[3]string]map[string]string
+// Sources are the ConfigMaps and Secrets among the items, by kind, namespace and name: their data.
+type Sources map[[3]string]map[string]string
 
-// add records an object if envFrom can name it.
-func (s sources) add(node *yaml.Node, apiVersion, kind string) {
+// Add records an object if envFrom can name it.
+func (s Sources) Add(node *yaml.Node, apiVersion, kind string) {
 	if apiVersion != "v1" || kind != "ConfigMap" && kind != "Secret" {
 		return
 	}
@@ -100,18 +99,13 @@ func (s sources) add(node *yaml.Node, apiVersion, kind string) {
 	s[[3]string{kind, yamlnode.Namespace(node), yamlnode.Name(node)}] = data
 }
 
-// namespace is an object's namespace; objects without one belong together.
-func namespace(node *yaml.Node) string {
-	return yamlnode.Namespace(node)
-}
-
-// environment works out a container's environment.
-func environmentOf(c *workload.Container, cfg image.Config, known sources) environment {
-	e := environment{image: map[string]string{}, container: map[string]string{}, unknown: map[string]bool{}, likely: map[string]string{}, sourced: map[string]bool{},
+// EnvironmentOf works out a container's environment.
+func EnvironmentOf(c *workload.Container, cfg image.Config, known Sources) Environment {
+	e := Environment{Image: map[string]string{}, container: map[string]string{}, Unknown: map[string]bool{}, Likely: map[string]string{}, sourced: map[string]bool{},
 		expanded: &expanding{}}
 	for _, kv := range cfg.Env {
 		name, value, _ := strings.Cut(kv, "=")
-		e.image[name] = value
+		e.Image[name] = value
 	}
 	object := func(kind, name string) (map[string]string, bool) {
 		data, ok := known[[3]string{kind, yamlnode.Namespace(c.Pod.Workload.Node), name}]
@@ -143,38 +137,38 @@ func environmentOf(c *workload.Container, cfg image.Config, known sources) envir
 		if raw := yamlnode.Text(entry, "value"); raw != "" || yamlnode.Get(entry, "valueFrom") == nil {
 			value, _ := e.expanded.expand(raw, e, func(string, int) {})
 			e.container[name] = value
-			delete(e.unknown, name)
-			delete(e.likely, name)
+			delete(e.Unknown, name)
+			delete(e.Likely, name)
 			continue
 		}
 		delete(e.container, name)
-		delete(e.likely, name)
-		e.unknown[name] = true
+		delete(e.Likely, name)
+		e.Unknown[name] = true
 		for _, ref := range []struct{ field, kind string }{{"configMapKeyRef", "ConfigMap"}, {"secretKeyRef", "Secret"}} {
 			r := yamlnode.Get(entry, "valueFrom", ref.field)
 			data, _ := object(ref.kind, yamlnode.Text(r, "name"))
 			if value, ok := data[yamlnode.Text(r, "key")]; ok {
-				e.likely[name] = value
+				e.Likely[name] = value
 			}
 		}
 	}
 	return e
 }
 
-// envEdit is one change to a container's env list.
-type envEdit struct {
+// EnvEdit is one change to a container's env list.
+type EnvEdit struct {
 	entry  *yaml.Node // nil: a new entry
-	name   string
-	value  string
+	Name   string
+	Value  string
 	rename bool // the entry takes its value from elsewhere: it is renamed, and a new one refers to it
 }
 
 // Renamed entries keep what they hold under a name of our own.
 const renamedPrefix = "DEBUGGABLE_"
 
-// planEnv turns a runtime's changes into edits of the env list. words are the raw words of command and args.
+// PlanEnv turns a runtime's changes into edits of the env list. words are the raw words of command and args.
 // The warnings name envFrom sources that a new entry would hide a value of.
-func planEnv(c *workload.Container, e environment, changes []runtimes.EnvChange, words []string) (edits []envEdit, hides []string, err error) {
+func PlanEnv(c *workload.Container, e Environment, changes []runtimes.EnvChange, words []string) (edits []EnvEdit, hides []string, err error) {
 	list := yamlnode.Items(c.Node, "env")
 	for _, change := range changes {
 		at := -1
@@ -186,34 +180,34 @@ func planEnv(c *workload.Container, e environment, changes []runtimes.EnvChange,
 		if who := referrer(list[at+1:], words, change.Name); who != "" && at >= 0 || who == "args" {
 			return nil, nil, &reason.Refusal{Code: reason.EnvReferenced, Message: fmt.Sprintf("%s would have to change, but %s refers to it as $(%s)", change.Name, who, change.Name)}
 		}
-		edit := envEdit{name: change.Name}
+		edit := EnvEdit{Name: change.Name}
 		switch {
 		case at >= 0 && yamlnode.Get(list[at], "valueFrom") == nil:
-			edit.entry, edit.value = list[at], combine(change, yamlnode.Text(list[at], "value"))
+			edit.entry, edit.Value = list[at], Combine(change, yamlnode.Text(list[at], "value"))
 		case at >= 0 && change.How == runtimes.Replace:
-			edit.entry, edit.value = list[at], change.Value
+			edit.entry, edit.Value = list[at], change.Value
 		case at >= 0:
-			if _, there := e.likely[change.Name]; !there && optional(yamlnode.Get(list[at], "valueFrom")) {
+			if _, there := e.Likely[change.Name]; !there && optional(yamlnode.Get(list[at], "valueFrom")) {
 				return nil, nil, &reason.Refusal{Code: reason.OptionalEnv, Message: fmt.Sprintf("%s comes from an optional key that may be missing, so it cannot be extended", change.Name)}
 			}
 			renamed := renamedPrefix + change.Name
 			if slices.ContainsFunc(list, func(n *yaml.Node) bool { return yamlnode.Text(n, "name") == renamed }) {
 				return nil, nil, &reason.Refusal{Code: reason.EnvNameTaken, Message: fmt.Sprintf("the container already has a variable %s", renamed)}
 			}
-			edit.entry, edit.rename, edit.value = list[at], true, combine(change, "$("+renamed+")")
+			edit.entry, edit.rename, edit.Value = list[at], true, Combine(change, "$("+renamed+")")
 		case e.sourced[change.Name]:
-			edit.value = combine(change, "$("+change.Name+")")
+			edit.Value = Combine(change, "$("+change.Name+")")
 			if e.container[change.Name] == "" {
-				edit.value = combine(change, "")
+				edit.Value = Combine(change, "")
 			}
 		default:
-			value, ok := e.image[change.Name]
+			value, ok := e.Image[change.Name]
 			if !ok {
 				value = change.Default
 			}
-			edit.value = combine(change, escape(value))
+			edit.Value = Combine(change, Escape(value))
 			if change.How != runtimes.Replace {
-				hides = append(hides, e.hidden(change.Name)...)
+				hides = append(hides, e.Hidden(change.Name)...)
 			}
 		}
 		edits = append(edits, edit)
@@ -221,8 +215,8 @@ func planEnv(c *workload.Container, e environment, changes []runtimes.EnvChange,
 	return edits, hides, nil
 }
 
-// combine joins a change with the existing value, both as written in a manifest.
-func combine(change runtimes.EnvChange, existing string) string {
+// Combine joins a change with the existing value, both as written in a manifest.
+func Combine(change runtimes.EnvChange, existing string) string {
 	switch {
 	case change.How == runtimes.Replace || existing == "":
 		return change.Value
@@ -236,14 +230,14 @@ func combine(change runtimes.EnvChange, existing string) string {
 func referrer(entries []*yaml.Node, words []string, name string) string {
 	who := ""
 	for _, entry := range entries {
-		references(yamlnode.Text(entry, "value"), func(n string) {
+		References(yamlnode.Text(entry, "value"), func(n string) {
 			if n == name && who == "" {
 				who = "variable " + yamlnode.Text(entry, "name")
 			}
 		})
 	}
 	for _, w := range words {
-		references(w, func(n string) {
+		References(w, func(n string) {
 			if n == name {
 				who = "args"
 			}
@@ -252,13 +246,13 @@ func referrer(entries []*yaml.Node, words []string, name string) string {
 	return who
 }
 
-// optional says whether a valueFrom may yield nothing.
+// optional reports whether a valueFrom may yield nothing.
 func optional(valueFrom *yaml.Node) bool {
 	return yamlnode.IsTrue(valueFrom, "secretKeyRef", "optional") || yamlnode.IsTrue(valueFrom, "configMapKeyRef", "optional") || yamlnode.IsTrue(valueFrom, "fileKeyRef", "optional")
 }
 
-// applyEnv makes the edits.
-func applyEnv(c *workload.Container, edits []envEdit) error {
+// WriteEnv makes the edits.
+func WriteEnv(c *workload.Container, edits []EnvEdit) error {
 	if len(edits) == 0 {
 		return nil
 	}
@@ -266,23 +260,23 @@ func applyEnv(c *workload.Container, edits []envEdit) error {
 	if err != nil {
 		return err
 	}
-	newEntry := func(edit envEdit) *yaml.Node {
-		return yamlnode.Mapping("name", yamlnode.String(edit.name), "value", yamlnode.StringLike(edit.value, values(list)))
+	newEntry := func(edit EnvEdit) *yaml.Node {
+		return yamlnode.Mapping("name", yamlnode.String(edit.Name), "value", yamlnode.StringLike(edit.Value, values(list)))
 	}
 	for _, edit := range edits {
 		switch {
 		case edit.entry == nil:
 			list.Content = append(list.Content, newEntry(edit))
 		case edit.rename:
-			yamlnode.Set(edit.entry, "name", yamlnode.String(renamedPrefix+edit.name))
+			yamlnode.Set(edit.entry, "name", yamlnode.String(renamedPrefix+edit.Name))
 			i := slices.Index(list.Content, edit.entry)
 			list.Content = slices.Insert(list.Content, i+1, newEntry(edit))
 		default:
 			yamlnode.Remove(edit.entry, "valueFrom")
 			_, old := yamlnode.Field(edit.entry, "value")
-			value := yamlnode.String(edit.value)
+			value := yamlnode.String(edit.Value)
 			if old != nil {
-				value.Style = scalar.Like(edit.value, old.Style)
+				value.Style = scalar.Like(edit.Value, old.Style)
 			}
 			yamlnode.Set(edit.entry, "value", value, "name")
 		}
@@ -299,14 +293,4 @@ func values(list *yaml.Node) []*yaml.Node {
 		}
 	}
 	return vs
-}
-
-// sortedKeys returns a map's keys in order.
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }

@@ -1,4 +1,4 @@
-package transform
+package process
 
 import (
 	"math/rand/v2"
@@ -99,10 +99,10 @@ func TestEscape(t *testing.T) {
 		{"$é", "$$é"},
 		{"echo $(date) ${X}", "echo $$(date) ${X}"},
 	} {
-		if got := escape(c.literal); got != c.want {
+		if got := Escape(c.literal); got != c.want {
 			t.Errorf("escape(%q) = %q, want %q", c.literal, got, c.want)
 		}
-		if got := kubelet(escape(c.literal), expansionEnv); got != c.literal {
+		if got := kubelet(Escape(c.literal), expansionEnv); got != c.literal {
 			t.Errorf("the kubelet makes %q of escape(%q)", got, c.literal)
 		}
 	}
@@ -113,10 +113,10 @@ func TestEscape(t *testing.T) {
 func checkExpansion(t *testing.T, s string) {
 	t.Helper()
 	for _, env := range []map[string]string{nil, expansionEnv} {
-		if got := kubelet(escape(s), env); got != s {
-			t.Fatalf("the kubelet makes %q of escape(%q) = %q", got, s, escape(s))
+		if got := kubelet(Escape(s), env); got != s {
+			t.Fatalf("the kubelet makes %q of escape(%q) = %q", got, s, Escape(s))
 		}
-		if got, _ := expand(escape(s), lookupIn(env)); got != s {
+		if got, _ := expand(Escape(s), lookupIn(env)); got != s {
 			t.Fatalf("expand(escape(%q)) = %q", s, got)
 		}
 		text, segments := expand(s, lookupIn(env))
@@ -175,7 +175,7 @@ func FuzzExpansion(f *testing.F) {
 // looked for once.
 func TestExpansionIsBounded(t *testing.T) {
 	long := strings.Repeat("x", 1<<16)
-	e := environment{container: map[string]string{"A": long}, expanded: &expanding{}}
+	e := Environment{container: map[string]string{"A": long}, expanded: &expanding{}}
 	for range 2 {
 		if text, _ := e.expanded.expand(strings.Repeat("$(A)", 1000), e, func(string, int) {}); len(text) != 4000 || !e.expanded.tooMuch() {
 			t.Errorf("65 MB of references become %d bytes", len(text))

@@ -1,4 +1,4 @@
-package transform
+package process
 
 import (
 	"math/rand/v2"
@@ -53,11 +53,11 @@ func TestCommandLine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := containerOf(t, c.manifest)
-			l, err := commandLineOf(k, configOf(entrypoint, cmd), environmentOf(k, image.Config{}, nil))
+			l, err := CommandLineOf(k, configOf(entrypoint, cmd), EnvironmentOf(k, image.Config{}, nil))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.Join(l.argv(), " "); got != c.want {
+			if got := strings.Join(l.Argv(), " "); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
@@ -112,15 +112,15 @@ func TestWriteBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k := containerOf(t, c.manifest)
 			cfg := configOf(c.entrypoint, c.cmd)
-			l, err := commandLineOf(k, cfg, environmentOf(k, cfg, nil))
+			l, err := CommandLineOf(k, cfg, EnvironmentOf(k, cfg, nil))
 			if err != nil {
 				t.Fatal(err)
 			}
-			edited, command, args, err := l.edit(c.edits)
+			edited, err := l.Edit(c.edits)
 			if err != nil {
 				t.Fatal(err)
 			}
-			writeCommandLine(k, edited, command, args)
+			WriteCommandLine(k, edited)
 			if got := textOf(t, k); strings.ReplaceAll(got, "'", "") != strings.ReplaceAll(c.want, "'", "") {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
@@ -157,12 +157,12 @@ func checkWriteBack(t *testing.T, r *rand.Rand, texts []string) {
 		yamlnode.Set(node, "args", list(some(3)))
 	}
 	k := &workload.Container{Node: node, Name: "web", Pod: &workload.Pod{Workload: &workload.Workload{Node: node}}}
-	e := environmentOf(k, cfg, nil)
-	l, err := commandLineOf(k, cfg, e)
+	e := EnvironmentOf(k, cfg, nil)
+	l, err := CommandLineOf(k, cfg, e)
 	if err != nil {
 		t.Fatal(err)
 	}
-	argv := l.argv()
+	argv := l.Argv()
 	var edits []launch.Edit
 	for i := 0; i <= len(argv); i++ {
 		for r.IntN(4) == 0 {
@@ -177,12 +177,12 @@ func checkWriteBack(t *testing.T, r *rand.Rand, texts []string) {
 		}
 	}
 	want := launch.Apply(argv, edits)
-	edited, command, args, err := l.edit(edits)
+	edited, err := l.Edit(edits)
 	if err != nil {
 		return // a place that the manifest does not spell out
 	}
 	before := textOf(t, k)
-	writeCommandLine(k, edited, command, args)
+	WriteCommandLine(k, edited)
 	if len(edits) == 0 && textOf(t, k) != before {
 		t.Fatalf("no edit, but\n%s\nbecame\n%s", before, textOf(t, k))
 	}

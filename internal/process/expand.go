@@ -1,4 +1,4 @@
-package transform
+package process
 
 import (
 	"strings"
@@ -75,8 +75,8 @@ const maxExpanded = 6 << 20
 type expanding struct{ size int }
 
 // expand resolves the references in raw within the bound; beyond it raw stays as it is.
-func (x *expanding) expand(raw string, e environment, seen func(name string, at int)) (text string, segments []segment) {
-	references(raw, func(name string) { x.size += len(e.container[name]) })
+func (x *expanding) expand(raw string, e Environment, seen func(name string, at int)) (text string, segments []segment) {
+	References(raw, func(name string) { x.size += len(e.container[name]) })
 	if x.tooMuch() {
 		return raw, []segment{{0, 0, len(raw)}}
 	}
@@ -89,15 +89,15 @@ func (x *expanding) expand(raw string, e environment, seen func(name string, at 
 // tooMuch reports whether the references have come to more than is looked at.
 func (x *expanding) tooMuch() bool { return x.size > maxExpanded }
 
-// references calls found for each name that raw refers to.
-func references(raw string, found func(name string)) {
+// References calls found for each name that raw refers to.
+func References(raw string, found func(name string)) {
 	expand(raw, func(name string) (string, bool) { found(name); return "", false })
 }
 
-// escape returns the text that Kubernetes expands to literal, whatever the environment: only dollar signs that would
+// Escape returns the text that Kubernetes expands to literal, whatever the environment: only dollar signs that would
 // start an escape or a reference are doubled, so that $HOME stays readable; and those in front of a character that is not
 // ASCII, whose first byte the kubelet takes for a character of its own (tryReadVariableName in its expansion package).
-func escape(literal string) string {
+func Escape(literal string) string {
 	special := func(i int) bool {
 		return i < len(literal) && (literal[i] == '$' || literal[i] == '(' || literal[i] >= utf8.RuneSelf)
 	}

@@ -1,6 +1,7 @@
-package transform
+package process
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -23,20 +24,21 @@ type word struct {
 
 // part is one of the two parts of a command line: what comes from ENTRYPOINT or command, and from CMD or args.
 type part struct {
-	field string // command or args
-	node  *yaml.Node
-	words []word
+	field   string // command or args
+	node    *yaml.Node
+	words   []word
+	changed bool // by edits
 }
 
 func (p part) fromImage() bool { return p.node == nil }
 
-// commandLine is what a container starts. Kubernetes' rules: command replaces ENTRYPOINT and switches CMD off, args
+// CommandLine is what a container starts. Kubernetes' rules: command replaces ENTRYPOINT and switches CMD off, args
 // replaces CMD; an empty list is none.
-type commandLine struct{ command, args part }
+type CommandLine struct{ command, args part }
 
-// commandLine works out what the container starts.
-func commandLineOf(c *workload.Container, cfg image.Config, e environment) (commandLine, error) {
-	l := commandLine{part{field: "command"}, part{field: "args"}}
+// CommandLineOf works out what the container starts.
+func CommandLineOf(c *workload.Container, cfg image.Config, e Environment) (CommandLine, error) {
+	l := CommandLine{command: part{field: "command"}, args: part{field: "args"}}
 	for _, p := range []*part{&l.command, &l.args} {
 		node := yamlnode.Get(c.Node, p.field)
 		if node == nil || node.Kind == yaml.SequenceNode && len(node.Content) == 0 {
@@ -52,7 +54,7 @@ func commandLineOf(c *workload.Container, cfg image.Config, e environment) (comm
 			}
 			w := word{raw: n.Value, node: n, unknown: -1}
 			w.text, w.segments = e.expanded.expand(n.Value, e, func(name string, at int) {
-				if w.unknown < 0 && e.unknown[name] {
+				if w.unknown < 0 && e.Unknown[name] {
 					w.unknown = at
 				}
 			})
@@ -83,13 +85,13 @@ func notAString(path string, n *yaml.Node) string {
 func imageWords(texts []string) []word {
 	words := make([]word, len(texts))
 	for i, t := range texts {
-		words[i] = word{raw: escape(t), text: t, unknown: -1}
+		words[i] = word{raw: Escape(t), text: t, unknown: -1}
 	}
 	return words
 }
 
-// argv is the command line as the process gets it.
-func (l commandLine) argv() []string {
+// Argv is the command line as the process gets it.
+func (l CommandLine) Argv() []string {
 	var argv []string
 	for _, w := range l.words() {
 		argv = append(argv, w.text)
@@ -97,8 +99,8 @@ func (l commandLine) argv() []string {
 	return argv
 }
 
-// unknownFrom is launch.Input's field of that name.
-func (l commandLine) unknownFrom() []int {
+// UnknownFrom is launch.Input's field of that name.
+func (l CommandLine) UnknownFrom() []int {
 	var from []int
 	for _, w := range l.words() {
 		from = append(from, w.unknown)
@@ -106,8 +108,8 @@ func (l commandLine) unknownFrom() []int {
 	return from
 }
 
-// manifestWords are the raw words that the manifest itself writes.
-func (l commandLine) manifestWords() []string {
+// ManifestWords are the raw words that the manifest itself writes.
+func (l CommandLine) ManifestWords() []string {
 	var raw []string
 	for _, w := range l.words() {
 		if w.node != nil {
@@ -117,63 +119,70 @@ func (l commandLine) manifestWords() []string {
 	return raw
 }
 
-func (l commandLine) words() []word { return slices.Concat(l.command.words, l.args.words) }
+func (l CommandLine) words() []word { return slices.Concat(l.command.words, l.args.words) }
 
-// edit returns the command line after the edits, and which of its parts they changed.
-func (l commandLine) edit(edits []launch.Edit) (edited commandLine, command, args bool, err error) {
-	edited = commandLine{l.command, l.args}
+// Edit returns the command line after the edits.
+func (l CommandLine) Edit(edits []launch.Edit) (CommandLine, error) {
+	edited := l
 	boundary := len(l.command.words)
 	commandChanges := slices.ContainsFunc(edits, func(e launch.Edit) bool { return e.Word < boundary })
 	// A word between the two parts goes where a field is written anyway, else to args, so that command need not be
 	// written; but a command that the manifest has, alone, grows.
-	intoArgs := func(at int) bool {
-		return at > boundary || at == boundary && !commandChanges && (len(l.args.words) > 0 || l.command.fromImage())
+	intoArgs := func(e launch.Edit) bool {
+		if e.Offset >= 0 {
+			return e.Word >= boundary
+		}
+		return e.Word > boundary ||
+			e.Word == boundary && !commandChanges && (len(l.args.words) > 0 || l.command.fromImage())
 	}
 	edited.command.words, edited.args.words = slices.Clone(l.command.words), slices.Clone(l.args.words)
 	// From the last to the first, so that the positions of those to come stay right, and what is put at the same place
 	// keeps its order.
 	ordered := slices.Clone(edits)
 	slices.SortStableFunc(ordered, func(a, b launch.Edit) int {
-		if a.Word != b.Word {
-			return a.Word - b.Word
-		}
-		return a.Offset - b.Offset
+		return cmp.Or(cmp.Compare(a.Word, b.Word), cmp.Compare(a.Offset, b.Offset))
 	})
 	for _, e := range slices.Backward(ordered) {
-		if e.Offset >= 0 {
-			p, at := &edited.command, e.Word
-			if at >= boundary {
-				p, at, args = &edited.args, at-boundary, true
-			} else {
-				command = true
-			}
-			w, err := p.words[at].insert(e.Offset, e.Text)
-			if err != nil {
-				return l, false, false, err
-			}
-			p.words[at] = w
+		p, at := &edited.command, e.Word
+		if intoArgs(e) {
+			p, at = &edited.args, at-boundary
+		}
+		p.changed = true
+		if e.Offset < 0 {
+			p.words = slices.Insert(p.words, at, imageWords(e.Words)...)
 			continue
 		}
-		p, at := &edited.command, e.Word
-		if intoArgs(at) {
-			p, at, args = &edited.args, at-boundary, true
-		} else {
-			command = true
+		w, err := p.words[at].insert(e.Offset, e.Text)
+		if err != nil {
+			return l, err
 		}
-		var words []word
-		for _, t := range e.Words {
-			words = append(words, word{raw: escape(t), text: t, unknown: -1})
-		}
-		p.words = slices.Insert(p.words, at, words...)
+		p.words[at] = w
 	}
-	return edited, command, args, nil
+	return edited, nil
 }
+
+// Rebase returns a command line of the words given, all of which are written to the manifest. from says, word by word, which of l's
+// words it is, and keeps its meaning; -1 is none, whose text is taken literally.
+func (l CommandLine) Rebase(argv []string, from []int) CommandLine {
+	words, old := imageWords(argv), l.words()
+	for i, f := range from {
+		if f >= 0 {
+			words[i] = old[f]
+		}
+	}
+	return CommandLine{
+		command: part{field: "command", words: words[:1], changed: true}, args: part{field: "args", words: words[1:], changed: true},
+	}
+}
+
+// Changed reports whether edits have made the command line another one than the container's.
+func (l CommandLine) Changed() bool { return l.command.changed || l.args.changed }
 
 // insert puts text, which has no dollar sign, into a word.
 func (w word) insert(offset int, text string) (word, error) {
 	if w.node == nil {
 		t := w.text[:offset] + text + w.text[offset:]
-		return word{raw: escape(t), text: t, unknown: -1}, nil
+		return word{raw: Escape(t), text: t, unknown: -1}, nil
 	}
 	at, ok := rawOffset(w.segments, offset, len(w.text), len(w.raw))
 	if !ok {
@@ -183,18 +192,20 @@ func (w word) insert(offset int, text string) (word, error) {
 	return w, nil
 }
 
-// writeCommandLine writes the parts that changed. Since command switches the image's CMD off, args are written with it.
-func writeCommandLine(c *workload.Container, l commandLine, command, args bool) {
-	if command {
-		writePart(c, l.command, "name", "image", "imagePullPolicy")
+// WriteCommandLine writes the parts of a command line that changed. Since command switches the image's CMD off, args are written with
+// it.
+func WriteCommandLine(c *workload.Container, l CommandLine) {
+	args := l.args.changed
+	if l.command.changed {
+		l.command.write(c, "name", "image", "imagePullPolicy")
 		args = args || l.args.fromImage()
 	}
 	if args && len(l.args.words) > 0 {
-		writePart(c, l.args, "name", "image", "imagePullPolicy", "command")
+		l.args.write(c, "name", "image", "imagePullPolicy", "command")
 	}
 }
 
-func writePart(c *workload.Container, p part, after ...string) {
+func (p part) write(c *workload.Container, after ...string) {
 	node := p.node
 	if node == nil {
 		node = &yaml.Node{Kind: yaml.SequenceNode}
@@ -203,13 +214,11 @@ func writePart(c *workload.Container, p part, after ...string) {
 	neighbours := slices.Clone(node.Content)
 	content := make([]*yaml.Node, len(p.words))
 	for i, w := range p.words {
-		switch {
-		case w.node == nil:
+		if content[i] = w.node; w.node == nil {
 			content[i] = yamlnode.StringLike(w.raw, neighbours)
-		default:
-			yamlnode.SetString(w.node, w.raw)
-			content[i] = w.node
+			continue
 		}
+		yamlnode.SetString(w.node, w.raw)
 	}
 	node.Content = content
 }
