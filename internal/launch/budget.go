@@ -14,6 +14,7 @@ import (
 // seen once it is parsed.
 const (
 	maxCost    = 2 << 20 // words looked at, bytes that variables put into them, and steps whose cost grows with others
+	wordCost   = 16      // of a word that is made or moved, with its places, where the text may ask for it any number of times
 	maxNesting = 256
 	maxOpen    = 2048    // brackets, of which quotes and comments may have any number
 	maxOpeners = 1 << 14 // a document of JSON within a script has thousands

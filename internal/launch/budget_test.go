@@ -2,6 +2,7 @@ package launch
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -65,5 +66,83 @@ func TestCostIsBounded(t *testing.T) {
 	}
 	if _, err := Find(Input{Argv: []string{"sh/", "-c", "node a.js"}}); err == nil || reasonOf(t, err) != "NoCommand" {
 		t.Errorf("a directory as command: %v", err)
+	}
+}
+
+// TestWorkGrowsWithTheLine: four times the command line is at most a bit more than four times the work, counted in bytes that are
+// allocated, once what the budget allows is taken away.
+func TestWorkGrowsWithTheLine(t *testing.T) {
+	script := func(before, each, after string) func(n int) []string {
+		return func(n int) []string { return []string{"bash", "-c", before + strings.Repeat(each, n) + after} }
+	}
+	numbered := func(each string) func(n int) []string {
+		return func(n int) []string {
+			var b strings.Builder
+			for i := range n {
+				b.WriteString(strings.ReplaceAll(each, "N", fmt.Sprint(i)))
+			}
+			return []string{"sh", "-c", b.String() + "exec node a.js"}
+		}
+	}
+	parameters := func(each string) func(n int) []string {
+		return func(n int) []string {
+			return append([]string{"sh", "-c", "exec node " + strings.Repeat(each+" ", n), "sh"}, slices.Repeat([]string{"x"}, n)...)
+		}
+	}
+	for name, line := range map[string]func(n int) []string{
+		"$*":   parameters("$*"),
+		"$@":   parameters("$@"),
+		`"$@"`: parameters(`"$@"`),
+		`"$*"`: parameters(`"$*"`),
+		"$9":   parameters("$9"),
+		"strip": func(n int) []string {
+			return []string{"sh", "-c", "node " + strings.Repeat("${a#", n) + strings.Repeat("}", n)}
+		},
+		"strips":          script("node ", strings.Repeat("${a#", 200)+strings.Repeat("}", 200)+" ", ""),
+		"defaults":        script("node ", strings.Repeat("${a:-", 200)+strings.Repeat("}", 200)+" ", ""),
+		"time":            script("", "time ", "node a.js"),
+		"cd":              script("", "cd d\n", "exec node a.js"),
+		"exports, source": numbered("export AN=x\n. /x\n"),
+		"exports":         numbered("export AN=x\n"),
+		"functions":       numbered("fN() { :; }\nfN\n"),
+		"pipes":           script("", "a | b\n", "exec node a.js"),
+		"one pipe":        script("", "cat | ", "node a.js"),
+		"and":             script("", "a && ", "exec node a.js"),
+		"scripts":         script("", "sh -c 'a'\n", "exec node a.js"),
+		"launchers":       script("", "env A=b nice nohup a\n", "exec node a.js"),
+		"traps":           script("", "trap 'a' EXIT\n", "exec node a.js"),
+		"after":           script("node a.js\n", "if true; then :; fi\n", ""),
+		"background":      script("f() { a; }\n", "f &\n", "exec node a.js"),
+		"append":          script("a=x\n", "a+=y\n", "exec node a.js"),
+		"unset":           script("", "unset A\n", "exec node a.js"),
+		"arithmetic":      script("", "x=$((a+b))\n", "exec node a.js"),
+		"-S of -S":        func(n int) []string { return []string{"env", "-S", strings.Repeat("-S ", n) + "node"} },
+		"-S":              func(n int) []string { return []string{"env", "-S", strings.Repeat("-S -i ", n) + "node"} },
+		"env -u": func(n int) []string {
+			return append(append([]string{"env"}, slices.Repeat([]string{"-u", "X"}, n)...), "node")
+		},
+		"env -C": func(n int) []string {
+			return append(append([]string{"env"}, slices.Repeat([]string{"-C", "d"}, n)...), "node")
+		},
+		"letters": func(n int) []string { return []string{"tini", "-" + strings.Repeat("v", n), "node"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			size := 2048
+			if name == "strips" || name == "defaults" {
+				size = 64
+			}
+			work := func(n int) uint64 {
+				in := Input{Argv: line(n)}
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				_, _ = Find(in) // a refusal is as good
+				runtime.ReadMemStats(&after)
+				return after.TotalAlloc - before.TotalAlloc
+			}
+			const budget = 64 << 20
+			if small, large := work(size), work(4*size); large > 6*small+budget {
+				t.Errorf("%d kB of work become %d kB with four times the line", small>>10, large>>10)
+			}
+		})
 	}
 }

@@ -151,7 +151,7 @@ func (f *finder) buildpack(words []word) (rest []word, end place, script *invoca
 			args = slices.Clone(p.Command[1:]) // what the user says replaces the process's own arguments
 		case bp == "" && p.Direct && len(p.Args) > 0:
 			refusal := reason.Refuse(reason.BuildpackMetadata, "the image's label does not say whether the arguments of the buildpack process %s are replaced or extended", p.Type)
-			if _, launches := launcherNamed(p.Command[0]); launches || isShell(path.Base(p.Command[0])) {
+			if _, launches := f.launchers.named(p.Command[0]); launches || isShell(path.Base(p.Command[0])) {
 				return nil, end, nil, false, refusal
 			}
 			unsure, f.noInsert = true, refusal

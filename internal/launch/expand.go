@@ -481,24 +481,30 @@ func (s *script) parameters(w *syntax.Word) *syntax.ParamExp {
 		return nil
 	}
 	// Unquoted: only when splitting changes nothing.
-	if s.splitting {
+	if s.splitting || !s.plainParams {
 		return nil
 	}
-	for _, a := range s.inv.params {
-		if !a.static || a.text == "" || strings.ContainsAny(a.text, " \t\n*?[\\") {
-			return nil
-		}
-	}
 	return p
+}
+
+// plainWords reports whether each word is one word for certain even where nothing quotes it.
+func plainWords(words []word) bool {
+	return !slices.ContainsFunc(words, func(w word) bool {
+		return !w.static || w.text == "" || strings.ContainsAny(w.text, " \t\n*?[\\")
+	})
 }
 
 // positional returns the words of "$@" or "$0", which is written at the given places of the script. Words can also be
 // put between the parameters, in the shell's own command line, if nothing else in the script looks at them.
 func (s *script) positional(p syntax.ParamExp, at, end place) []word {
-	out, uses := slices.Clone(s.inv.params), s.params
+	out, uses := s.inv.params, s.params
 	if p.Param.Value == "0" {
 		out, uses = []word{*s.inv.zero}, s.zeros
 	}
+	if !s.budget.take(wordCost * len(out)) { // "$@" any number of times, with any number of parameters
+		return nil
+	}
+	out = slices.Clone(out)
 	between := place{why: "parameters that the script uses more than once"}
 	for i := range out {
 		if uses > 1 {

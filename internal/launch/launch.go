@@ -125,10 +125,9 @@ type Edit struct {
 
 // Find follows the command line to the program that matters. An error is a *reason.Refusal.
 func Find(in Input) (Found, error) {
-	f := finder{
-		in: in, vars: map[string]value{}, assigned: map[string]Assignment{}, references: map[string]bool{},
-		dirKnown: true, dir: in.WorkingDir, line: in.Argv, budget: &budget{},
-	}
+	f := newFinder(newLauncherTable())
+	f.in, f.line = in, in.Argv
+	f.dir, f.dirKnown = in.WorkingDir, true
 	for name, text := range in.Env {
 		f.vars[name] = value{text: text, known: true}
 	}
@@ -350,6 +349,11 @@ type finder struct {
 	noFront    *reason.Refusal
 	checks     []func(string) bool
 	budget     *budget
+	launchers  launcherTable
+}
+
+func newFinder(launchers launcherTable) *finder {
+	return &finder{vars: map[string]value{}, assigned: map[string]Assignment{}, references: map[string]bool{}, budget: &budget{}, launchers: launchers}
 }
 
 // clone copies what a walk changes, so that a script can be read in two dialects.
@@ -412,7 +416,7 @@ func (f *finder) follow(words []word, end place, depth int) (Found, error) {
 		if err := unfollowed(words); err != nil {
 			return Found{}, err
 		}
-		l, ok := launcherNamed(first.text)
+		l, ok := f.launchers.named(first.text)
 		if !ok {
 			return f.found(words, end, IsScript(first.text)), nil
 		}
@@ -481,6 +485,9 @@ func (f *finder) assign(name string, a Assignment) {
 func (f *finder) forget() {
 	f.opaque = true
 	f.vars = map[string]value{}
+	if !f.budget.take(len(f.assigned)) {
+		return
+	}
 	for name, a := range f.assigned {
 		f.assigned[name] = Assignment{Keeps: a.Keeps, Text: a.Value + a.Text}
 	}

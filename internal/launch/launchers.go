@@ -138,16 +138,25 @@ func launchers() []launcher {
 	}
 }
 
-// launcherNamed returns the launcher that a program is, by the last element of its path. Tools of the system are so only in
-// the system's directories: /app/env may be anything.
-func launcherNamed(program string) (launcher, bool) {
-	dir, name := path.Split(program)
+// launcherTable holds launchers by name. It is made once for a command line, whose scripts may have any number of commands.
+type launcherTable map[string]launcher
+
+func newLauncherTable() launcherTable {
+	t := launcherTable{}
 	for _, l := range launchers() {
-		if slices.Contains(l.names, name) {
-			return l, !l.system || dir == "" || slices.Contains([]string{"bin", "sbin", "busybox"}, path.Base(dir))
+		for _, name := range l.names {
+			t[name] = l
 		}
 	}
-	return launcher{}, false
+	return t
+}
+
+// named returns the launcher that a program is, by the last element of its path. Tools of the system are so only in
+// the system's directories: /app/env may be anything.
+func (t launcherTable) named(program string) (launcher, bool) {
+	dir, name := path.Split(program)
+	l, ok := t[name]
+	return l, ok && (!l.system || dir == "" || slices.Contains([]string{"bin", "sbin", "busybox"}, path.Base(dir)))
 }
 
 func (l launcher) via(name string) string {
@@ -358,7 +367,7 @@ func entrypointRest(f *finder, words []word) ([]word, error) {
 	if strings.Contains(first, "/") {
 		return words, nil
 	}
-	if !knownProgram(first) || len(words) == 1 && !runtimes.KnownOther(first) {
+	if !f.launchers.knownProgram(first) || len(words) == 1 && !runtimes.KnownOther(first) {
 		return nil, nil
 	}
 	if strings.HasPrefix(first, "python") {
@@ -369,8 +378,8 @@ func entrypointRest(f *finder, words []word) ([]word, error) {
 }
 
 // knownProgram reports whether a bare word is known to be a program's name.
-func knownProgram(name string) bool {
-	_, launches := launcherNamed(name)
+func (t launcherTable) knownProgram(name string) bool {
+	_, launches := t.named(name)
 	return launches || isShell(name) || name == "busybox" || runtimes.KnownOther(name) ||
 		runtimes.Detect(runtimes.Process{Argv: []string{name}}).Sign.Strength == runtimes.Program
 }
@@ -445,7 +454,7 @@ func secretsBehindDashes(f *finder, words []word) ([]word, error) {
 // projectScript: the word may be a script of the project's (pyproject.toml, Pipfile), which need not be there as a program, unless it is a
 // known program.
 func projectScript(f *finder, words []word) ([]word, error) {
-	if len(words) == 0 || !words[0].static || !strings.Contains(words[0].text, "/") && !knownProgram(words[0].text) {
+	if len(words) == 0 || !words[0].static || !strings.Contains(words[0].text, "/") && !f.launchers.knownProgram(words[0].text) {
 		return nil, reason.Refuse(reason.LauncherImplicit, "what follows run may be a script of the project's")
 	}
 	return venv(f, words)

@@ -94,6 +94,9 @@ func (l launcher) separate(f *finder, name, opt string, option word, words []wor
 func (l launcher) valued(f *finder, opt string, val *word, words []word) ([]word, error) {
 	if opt == "split-string" || opt == "S" && slices.Contains(l.names, "env") {
 		split, err := splitString(val)
+		if err == nil && !f.budget.take(wordCost*len(words)) {
+			err = reason.Refuse(reason.TooDeep, "env -S comes to more than is looked at")
+		}
 		return append(split, words...), err
 	}
 	return words, l.tell(f, opt, val)

@@ -12,14 +12,15 @@ import (
 // launchers, and all the programs of a shell's script, but for what the shell does itself. What cannot be followed stands for itself:
 // a shell that reads a file, say. A word whose value is only known when the script runs is its source text. The result is never nil.
 func Programs(argv []string) [][]string {
-	p := programs{found: [][]string{}}
+	p := programs{found: [][]string{}, launchers: newLauncherTable()}
 	p.start(argv, 0)
 	return p.found
 }
 
 type programs struct {
-	found   [][]string
-	scripts int
+	found     [][]string
+	scripts   int
+	launchers launcherTable
 }
 
 // start adds what a command line starts outside of a shell.
@@ -27,7 +28,7 @@ func (p *programs) start(argv []string, depth int) {
 	if len(argv) == 0 {
 		return
 	}
-	if next := behind(argv); next != nil && depth < maxDepth {
+	if next := p.behind(argv); next != nil && depth < maxDepth {
 		p.start(next, depth+1)
 		return
 	}
@@ -38,7 +39,7 @@ func (p *programs) start(argv []string, depth int) {
 }
 
 // behind returns the command that a launcher runs, nil for what is none or cannot be followed.
-func behind(argv []string) []string {
+func (p *programs) behind(argv []string) []string {
 	switch name := path.Base(argv[0]); name {
 	case "busybox":
 		return argv[1:]
@@ -53,13 +54,14 @@ func behind(argv []string) []string {
 		}
 		return nil
 	}
-	l, ok := launcherNamed(argv[0])
+	l, ok := p.launchers.named(argv[0])
 	if !ok {
 		return nil
 	}
 	words, _ := argvWords(argv, nil)
-	f := finder{in: Input{Argv: argv}, vars: map[string]value{}, assigned: map[string]Assignment{}, references: map[string]bool{}, budget: &budget{}}
-	rest, err := l.unwrap(&f, words)
+	f := newFinder(p.launchers)
+	f.in = Input{Argv: argv}
+	rest, err := l.unwrap(f, words)
 	if err != nil {
 		return nil
 	}
@@ -104,8 +106,7 @@ func (p *programs) script(text string, depth int) bool {
 		if err != nil {
 			continue
 		}
-		f := &finder{vars: map[string]value{}, assigned: map[string]Assignment{}, references: map[string]bool{}, budget: &budget{}}
-		s := &script{finder: f, src: text, file: file, lang: lang, unknown: len(text), functions: map[string]bool{}, unexported: map[string]bool{}}
+		s := &script{finder: newFinder(p.launchers), src: text, file: file, lang: lang, unknown: len(text), functions: map[string]bool{}, unexported: map[string]bool{}}
 		syntax.Walk(file, func(n syntax.Node) bool {
 			if decl, ok := n.(*syntax.FuncDecl); ok && decl.Name != nil {
 				s.functions[decl.Name.Value] = true

@@ -21,10 +21,12 @@ type script struct {
 
 	functions  map[string]bool
 	unexported map[string]bool
-	params     int  // how often the positional parameters but $0 are used
-	zeros      int  // how often $0 is
-	noParams   bool // set -- or shift: they are no longer those of the command line
-	splitting  bool // the script changes IFS
+	params     int // how often the positional parameters but $0 are used
+	zeros      int // how often $0 is
+	// plainParams says that the positional parameters are the same words where nothing quotes them.
+	plainParams bool
+	noParams    bool // set -- or shift: they are no longer those of the command line
+	splitting   bool // the script changes IFS
 }
 
 // follow finds the script's program and goes on from there.
@@ -410,7 +412,7 @@ func (s *script) others(call *syntax.CallExpr) {
 
 // starts lists what a command of the script starts; never nil.
 func (s *script) starts(argv []string) [][]string {
-	p := programs{found: [][]string{}}
+	p := programs{found: [][]string{}, launchers: s.launchers}
 	p.call(argv, s.functions, s.depth)
 	return p.found
 }

@@ -164,7 +164,7 @@ func (f *finder) script(inv invocation, depth int) (Found, error) {
 			errs = append(errs, reason.Refuse(reason.ShellSyntax, "the script for %s cannot be parsed: %v", inv.via, err))
 			continue
 		}
-		s := &script{finder: f.clone(), inv: inv, src: text, file: file, lang: lang, depth: depth, unknown: len(text)}
+		s := &script{finder: f.clone(), inv: inv, src: text, file: file, lang: lang, depth: depth, unknown: len(text), plainParams: plainWords(inv.params)}
 		if !inv.script.static {
 			s.unknown = inv.script.known
 		}
