@@ -86,10 +86,6 @@ var clients = []string{
 
 // managed refuses programs that run several others, each of which would get the debugger's variables.
 func (p Process) managed() error {
-	manages := func(program string) bool {
-		return slices.Contains([]string{"/init", "/sbin/init"}, program) || // s6-overlay's, systemd's
-			slices.Contains(processManagers, programName(program))
-	}
 	switch {
 	case len(p.Argv) == 0:
 		return nil
@@ -99,8 +95,17 @@ func (p Process) managed() error {
 	default:
 		return nil
 	}
-	return &reason.Refusal{Code: reason.EnvShared, Message: "a process manager starts several programs, which would all get the debugger's variables and want its port"}
+	return errManaged
 }
+
+// manages reports whether a program is a process manager.
+func manages(program string) bool {
+	return slices.Contains([]string{"/init", "/sbin/init"}, program) || // s6-overlay's, systemd's
+		slices.Contains(processManagers, programName(program))
+}
+
+// errManaged refuses variables that all programs of a process manager would get.
+var errManaged = &reason.Refusal{Code: reason.EnvShared, Message: "a process manager starts several programs, which would all get the debugger's variables and want its port"}
 
 // mentionsManager reports whether a word, a shell's script, has the name of a process manager in it.
 func mentionsManager(script string) bool {

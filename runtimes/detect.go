@@ -110,9 +110,10 @@ func namesProgram(word string, behindDashes, last bool) bool {
 		}
 		return behindDashes || slices.Contains([]string{"bin", "sbin", "ko-app"}, path.Base(dir))
 	case behindDashes:
-		return isProgram(name) || KnownOther(name) && !slices.Contains(tools, name)
+		return isProgram(name) || KnownOther(name) && !slices.Contains(tools, name) ||
+			!last && (slices.Contains(launchers, name) || slices.Contains([]string{"env", "exec", "nice", "timeout"}, name))
 	}
-	return !last && isProgram(name) || slices.Contains(servers, name)
+	return !last && (isProgram(name) || slices.Contains(launchers, name)) || slices.Contains(servers, name)
 }
 
 // isProgram reports whether a program is known to be one of a runtime.
@@ -124,6 +125,19 @@ func isProgram(program string) bool {
 var starters = []string{
 	"air", "bundle", "cargo", "compiledaemon", "execlineb", "flock", "go", "ltrace", "make", "mix", "nsenter", "prlimit", "rake", "runsvdir",
 	"runuser", "s6-svscan", "strace", "su", "supervisord", "unshare", "valgrind", "with-contenv", "xvfb-run",
+}
+
+// StartsAnother reports whether a program that is known to be none of the runtimes starts others, which may be theirs.
+func StartsAnother(program string) bool {
+	name := strings.ToLower(programName(program))
+	ofOtherLanguages := []string{"bundle", "cargo", "mix", "rake"}
+	return strings.HasSuffix(name, ".pex") || slices.Contains(starters, name) && !slices.Contains(ofOtherLanguages, name)
+}
+
+// launchers start the command that follows them, and are no plain words among another program's arguments.
+var launchers = []string{
+	"catatonit", "chpst", "chrt", "docker-entrypoint.sh", "docker-init", "dumb-init", "gosu", "ionice", "nohup", "numactl", "runuser",
+	"s6-setuidgid", "setpriv", "setsid", "setuidgid", "stdbuf", "su-exec", "sudo", "taskset", "tini", "tini-static",
 }
 
 // servers are programs that no other takes for a plain word among its arguments.

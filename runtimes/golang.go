@@ -96,6 +96,8 @@ func (g Go) Attach(p Process, o Options) (Plan, error) {
 		return Plan{}, refuseScript(p.Argv)
 	case p.dynamic(0):
 		return Plan{}, refuseDynamic(program)
+	case manages(program):
+		return Plan{}, refuseManager(program)
 	case p.behindLauncher() != "":
 		return Plan{}, refuseLauncher(p)
 	case !strings.Contains(program, "/") && !(o.LooksOnPath && absolutePath(p.Env["PATH"])):

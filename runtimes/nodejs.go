@@ -75,6 +75,8 @@ func (n NodeJS) Attach(p Process, o Options) (Plan, error) {
 		program = programName(p.Argv[0])
 	}
 	switch {
+	case slices.Contains(forkingTools, program) && slices.ContainsFunc(p.Argv[1:], manages): // npx concurrently
+		return Plan{}, errManaged
 	case !p.LineFixed && (program == "node" || program == "nodejs" || program == "nodemon" && nodemonRunsNode(p)):
 		plan.Insert = []Insertion{{1, []string{inspect}}}
 	case !p.LineFixed && program == "npm" && !p.sets("NODE_OPTIONS"):

@@ -80,6 +80,8 @@ func (y Python) Attach(p Process, o Options) (Plan, error) {
 		return Plan{}, refuseScript(p.Argv)
 	case p.dynamic(0):
 		return Plan{}, refuseDynamic(program)
+	case manages(program):
+		return Plan{}, refuseManager(program)
 	case p.behindLauncher() != "":
 		return Plan{}, refuseLauncher(p)
 	}

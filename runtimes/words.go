@@ -26,6 +26,11 @@ func refuseLauncher(p Process) error {
 		p.Argv[0], p.behindLauncher())}
 }
 
+// refuseManager refuses to put a debugger in front of a process manager, in place of what it starts.
+func refuseManager(program string) error {
+	return reason.Refuse(reason.LauncherNotFollowed, "%s starts other programs, which are not looked at: give the program in command", programName(program))
+}
+
 // supportImageOld refuses what the published support images would start wrongly, and names the way out.
 func supportImageOld(what string) error {
 	return &reason.Refusal{Code: reason.SupportImageOld, Message: "the published support image " + what + "; build the current ones with make push and name them with --support-registry"}

@@ -159,9 +159,18 @@ func (a Analysis) detect(told runtimes.Runtime, hint string) (runtimes.Detection
 	case a.Process.Dynamic[0]:
 		return d, &reason.Refusal{Code: reason.ProgramDynamic, Message: fmt.Sprintf("program %s is known at run time only", a.Found.Argv[0])}
 	case !shown.Script && runtimes.KnownOther(shown.Argv[0]):
-		return d, &reason.Refusal{Code: reason.KnownOther, Message: fmt.Sprintf("program %s belongs to no runtime that can be debugged", path.Base(shown.Argv[0]))}
+		return d, other(shown.Argv[0], "belongs to no runtime that can be debugged")
 	}
 	return d, &reason.Refusal{Code: reason.NoRuntime, Message: fmt.Sprintf("nothing shows which runtime %s needs; %s", a.Found.Argv[0], hint)}
+}
+
+// other refuses a program that is known to be none of a runtime's. What it starts may be one, so that a user wants to know.
+func other(program, why string) error {
+	name := path.Base(program)
+	if runtimes.StartsAnother(program) {
+		return reason.Refuse(reason.LauncherNotFollowed, "%s starts another program, which is not looked at: give that program in command", name)
+	}
+	return reason.Refuse(reason.KnownOther, "program %s %s", name, why)
 }
 
 // unresolved says whether a word holds a reference that Kubernetes may resolve to a value that is not known.

@@ -2,7 +2,6 @@ package transform
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -71,7 +70,7 @@ func (a *attachment) attachOnce(o runtimes.Options) error {
 		return nil
 	}
 	if len(a.plan.Insert) > 0 && a.Detection.Sign.Strength != runtimes.Told && a.Detection.Sign.Strength < runtimes.Program && runtimes.KnownOther(a.Process.Argv[0]) {
-		return &reason.Refusal{Code: reason.KnownOther, Message: fmt.Sprintf("program %s is no %s program", path.Base(a.Process.Argv[0]), runtime.Name())}
+		return other(a.Process.Argv[0], "is no "+runtime.Name()+" program")
 	}
 	edits, err := a.Found.Insert(a.plan.Insert)
 	if err != nil {
