@@ -1,0 +1,178 @@
+package files
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+)
+
+// System is the file system of an image: its layers, one over the other. It is not safe for concurrent use.
+type System struct {
+	layers []*scan // the uppermost first
+	meter  *meter
+}
+
+// New returns the file system of layers, in the order of the image's manifest: the lowest first. At most so many bytes of them, as they are
+// stored, are read; 0: any number. Close ends reading.
+func New(layers []Layer, most int64) *System {
+	if most <= 0 {
+		most = maxStream
+	}
+	s := &System{meter: &meter{mostRaw: most}}
+	for i := len(layers) - 1; i >= 0; i-- {
+		s.layers = append(s.layers, newScan(layers[i], s.meter))
+	}
+	return s
+}
+
+// Read is how many bytes of the layers were read, as they are stored.
+func (s *System) Read() int64 { return s.meter.raw }
+
+// Close closes the layers.
+func (s *System) Close() {
+	for _, l := range s.layers {
+		l.close()
+	}
+}
+
+// Find says what the first of the paths is that is there: absolute ones, the candidates for one program. Of several, those that are
+// directories or are not executable are passed over, as a look-up in PATH does. Its error wraps ErrNone where none is there; any other
+// means that it is not known.
+func (s *System) Find(ctx context.Context, candidates ...string) (File, error) {
+	for _, c := range candidates {
+		at, err := s.resolve(ctx, c)
+		if errors.Is(err, ErrNone) {
+			continue
+		}
+		if err != nil {
+			return File{}, err
+		}
+		if at.kind != tar.TypeReg || len(candidates) > 1 && at.mode&0o111 == 0 {
+			if len(candidates) > 1 || at.kind == tar.TypeDir {
+				continue
+			}
+			return File{}, fmt.Errorf("%s is not a regular file: %w", c, ErrNone)
+		}
+		f, err := s.recognise(ctx, at)
+		if err != nil {
+			return File{}, err
+		}
+		f.Path = path.Clean("/" + c)
+		if real := "/" + at.path; real != f.Path {
+			f.Target = real
+		}
+		return f, nil
+	}
+	return File{}, fmt.Errorf("%s: %w", strings.Join(candidates, ", "), ErrNone)
+}
+
+// located is an entry, and where it is.
+type located struct {
+	entry
+	path  string // without a leading slash; no link is in it
+	layer int
+	data  string // where its content is: path, but for hard links
+	from  int    // the layer with the content
+}
+
+// resolve follows a path, link by link. Links that lead above the root stay at the root, as in a container.
+func (s *System) resolve(ctx context.Context, name string) (located, error) {
+	rest := strings.Split(clean(name), "/")
+	at := located{entry: entry{kind: tar.TypeDir}}
+	links := 0
+	for len(rest) > 0 {
+		part := rest[0]
+		rest = rest[1:]
+		switch {
+		case part == "" || part == ".":
+			continue
+		case at.kind != tar.TypeDir:
+			return at, fmt.Errorf("%s: %w", name, ErrNone)
+		case part == "..":
+			at = located{entry: entry{kind: tar.TypeDir}, path: parent(at.path)}
+			continue
+		}
+		next, err := s.lookup(ctx, path.Join(at.path, part), 0)
+		if err != nil {
+			return at, err
+		}
+		if next.kind != tar.TypeSymlink {
+			at = next
+			continue
+		}
+		if links++; links > maxLinks {
+			return at, fmt.Errorf("%s: too many links: %w", name, ErrNone)
+		}
+		if len(rest) > maxPath {
+			return at, fmt.Errorf("%s: %w", name, ErrTooMuch)
+		}
+		if strings.HasPrefix(next.link, "/") {
+			at = located{entry: entry{kind: tar.TypeDir}}
+		}
+		rest = append(strings.Split(next.link, "/"), rest...)
+	}
+	return at, nil
+}
+
+// lookup finds the entry of a path that no symbolic link is in, in the layers from top on.
+func (s *System) lookup(ctx context.Context, name string, top int) (located, error) {
+	for links := 0; links <= maxLinks; links++ {
+		at, err := s.uppermost(ctx, name, top)
+		if err != nil || at.kind != tar.TypeLink {
+			at.data, at.from = name, at.layer
+			return at, err
+		}
+		// A hard link is a file of its own from then on: it stands for what was there when its layer was applied.
+		target, err := s.uppermost(ctx, clean(at.link), at.layer)
+		if err != nil {
+			return at, err
+		}
+		if target.kind != tar.TypeLink {
+			target.path, target.data, target.from = name, clean(at.link), target.layer
+			return target, nil
+		}
+		name, top = clean(at.link), target.layer
+	}
+	return located{}, fmt.Errorf("/%s: too many links: %w", name, ErrNone)
+}
+
+func (s *System) uppermost(ctx context.Context, name string, top int) (located, error) {
+	for i := top; i < len(s.layers); i++ {
+		e, ok, err := s.layers[i].get(ctx, name)
+		if err != nil {
+			return located{}, err
+		}
+		if ok {
+			return located{entry: e, path: name, layer: i}, nil
+		}
+		if s.layers[i].hides(name) {
+			break
+		}
+	}
+	return located{}, fmt.Errorf("/%s: %w", name, ErrNone)
+}
+
+// content reads a file of at most so many bytes.
+func (s *System) content(ctx context.Context, at located, most int64) ([]byte, error) {
+	r, err := s.layers[at.from].open(ctx, at.data)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return readAll(r, at.path, most)
+}
+
+func readAll(r io.Reader, name string, most int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading /%s: %w", name, err)
+	}
+	if int64(len(b)) > most {
+		return nil, fmt.Errorf("/%s has more than %d bytes: %w", name, most, ErrTooMuch)
+	}
+	return b, nil
+}
