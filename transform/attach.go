@@ -184,11 +184,13 @@ func (a *attachment) results() fn.Results {
 		if where == "" {
 			where = "no port"
 		}
-		rs = append(rs, a.Result(fn.Info, reason.AlreadyDebugged, name, "%s, already under a debugger: %s (%s)", name, where, a.Detection.Sign.Words))
+		r := a.Result(fn.Info, reason.AlreadyDebugged, name, "%s, already under a debugger: %s (%s)", name, where, a.Detection.Sign.Words)
+		rs = append(rs, listening(r, a.plan.Ports))
 	case where == "":
 		rs = append(rs, a.Result(fn.Info, reason.Debuggable, name, "%s, no port: attach with %s/%s/vsdbg through exec (%s)", name, dbgPath, a.plan.Support, a.Detection.Sign.Words))
 	default:
-		rs = append(rs, a.Result(fn.Info, reason.Debuggable, name, "%s, %s (%s)", name, where, a.Detection.Sign.Words))
+		r := a.Result(fn.Info, reason.Debuggable, name, "%s, %s (%s)", name, where, a.Detection.Sign.Words)
+		rs = append(rs, listening(r, a.plan.Ports))
 	}
 	if len(a.Detection.Tied) > 0 {
 		names := []string{name}

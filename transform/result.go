@@ -2,6 +2,7 @@ package transform
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"debuggable.dev/debuggable/internal/reason"
@@ -33,6 +34,18 @@ func portsByProtocol(ports []runtimes.Port) map[string]int32 {
 		byProtocol[p.Protocol] = p.Number
 	}
 	return byProtocol
+}
+
+// listening tags a result with the ports that a debugger listens on and the protocols that it speaks there.
+func listening(r *fn.Result, ports []runtimes.Port) *fn.Result {
+	var numbers, protocols []string
+	for _, p := range ports {
+		numbers, protocols = append(numbers, strconv.Itoa(int(p.Number))), append(protocols, p.Protocol)
+	}
+	if len(ports) > 0 {
+		r.Tags["port"], r.Tags["protocol"] = strings.Join(numbers, ","), strings.Join(protocols, ",")
+	}
+	return r
 }
 
 // portWords says where a debugger listens: `dlv on port 56268`.

@@ -96,7 +96,7 @@ func scopePod(p *workload.Pod, cfg functionconfig.Config) (*podScope, error) {
 			return s, badAnnotation(skipAnnotation, value, "want true or false")
 		}
 		if skip {
-			s.results = append(s.results, p.Workload.Result(fn.Info, reason.Skipped, "left alone: annotated "+skipAnnotation))
+			s.results = append(s.results, p.Workload.Result(fn.Info, reason.Skipped, workload.LeftAlone+"annotated "+skipAnnotation))
 			return s, nil
 		}
 	}

@@ -250,10 +250,10 @@ func (s *Scope) Apply(images map[image.Want]image.Result) (fn.Results, error) {
 
 func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Result, host portSet) (fn.Results, error) {
 	if w.Instead != "" {
-		return fn.Results{w.Result(fn.Warning, reason.DeprecatedAPI, "left alone: "+w.APIVersion+" is gone from Kubernetes; use "+w.Instead)}, nil
+		return fn.Results{w.Result(fn.Warning, reason.DeprecatedAPI, workload.LeftAlone+w.APIVersion+" is gone from Kubernetes; use "+w.Instead)}, nil
 	}
 	if w.Problem != "" {
-		return fn.Results{w.Result(fn.Warning, reason.InvalidField, "left alone: "+w.Problem)}, nil
+		return fn.Results{w.Result(fn.Warning, reason.InvalidField, workload.LeftAlone+w.Problem)}, nil
 	}
 	results := strangeAnnotations(w.Workload)
 	debugged, edited := false, false
@@ -315,7 +315,7 @@ func refusePod(p *podScope, cfg functionconfig.Config, err error) fn.Results {
 		}
 	}
 	if results == nil {
-		results = append(results, p.pod.Workload.Result(severity(cfg), reasonOf(err), "left alone: "+err.Error()))
+		results = append(results, p.pod.Workload.Result(severity(cfg), reasonOf(err), workload.LeftAlone+err.Error()))
 	}
 	return results
 }

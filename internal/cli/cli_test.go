@@ -380,3 +380,22 @@ func sortedNames(images map[string]v1.Image) []string {
 	slices.Sort(names)
 	return names
 }
+
+// TestLongForeignTexts: what a manifest says is quoted in part, however often it is quoted.
+func TestLongForeignTexts(t *testing.T) {
+	long := strings.Repeat("x", 2<<20)
+	var pod strings.Builder
+	pod.WriteString("apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n  annotations: {debug.cloud.google.com/config: '" + long + "'}\nspec:\n  containers:\n")
+	for i := range 200 {
+		fmt.Fprintf(&pod, "  - {name: c%d, image: nginx}\n", i)
+	}
+	pod.WriteString("---\napiVersion: v1\nkind: Pod\nmetadata: {name: q}\nspec: {containers: [{name: c, image: '" + long + "'}]}\n")
+	pod.WriteString("---\napiVersion: v1\nkind: Pod\nmetadata: {name: " + long + "}\nspec: {containers: [{name: " + long + ", command: ['tini', '--" + long + "']}]}\n")
+	for _, format := range []string{"text", "json"} {
+		var out, errw bytes.Buffer
+		run(t.Context(), []string{"debuggable", "--offline", "--report", format}, strings.NewReader(pod.String()), &out, &errw)
+		if errw.Len() > 1000*203 || errw.Len() == 0 {
+			t.Errorf("%s: %d bytes were said", format, errw.Len())
+		}
+	}
+}

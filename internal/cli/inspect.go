@@ -13,6 +13,7 @@ import (
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/report"
 	"debuggable.dev/debuggable/internal/shell"
 	"debuggable.dev/debuggable/internal/usage"
 	"debuggable.dev/debuggable/transform"
@@ -81,7 +82,7 @@ func writeExplanations(out io.Writer, format string, explanations []transform.Ex
 	for i, e := range explanations {
 		switch format {
 		case "json":
-			if err := writeJSON(out, e, "  "); err != nil {
+			if err := report.WriteJSON(out, e, "  "); err != nil {
 				return err
 			}
 		case "yaml":

@@ -26,7 +26,7 @@ func itemEntries(set *manifest.Set) ([]image.Entry, error) {
 			}
 			entries, err := image.ParseImageConfigsResource(yaml.NewRNode(r.node))
 			if err != nil {
-				return nil, &itemError{fmt.Errorf("%s: ImageConfigs %s: %w", o.Where(), r.Name, err), object{o}}
+				return nil, &itemError{fmt.Errorf("%s: ImageConfigs %s: %w", o.Where(), r.Name, err), object{o, !set.Function}}
 			}
 			listed = append(listed, entries...)
 		}

@@ -17,6 +17,7 @@ import (
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/manifest"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/report"
 	"debuggable.dev/debuggable/internal/terminal"
 	"debuggable.dev/debuggable/internal/usage"
 	"debuggable.dev/debuggable/transform"
@@ -25,7 +26,7 @@ import (
 // newTransform is the main job: manifests in, debuggable manifests out.
 func newTransform(in io.Reader, out, errw io.Writer) *cobra.Command {
 	var files []string
-	var report string
+	var format string
 	var quiet, diff bool
 	cmd := &cobra.Command{
 		Short: "Make rendered Kubernetes manifests debuggable",
@@ -55,10 +56,10 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "file or folder with manifests at `PATH`, - for standard input; repeatable (default: standard input)")
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "report warnings and errors alone")
 	cmd.Flags().BoolVar(&diff, "diff", false, "print a unified diff of the edits instead of the manifests")
-	cmd.Flags().StringVar(&report, "report", "text", "`FORMAT` of the results on standard error: text, or json for one result a line")
+	cmd.Flags().StringVar(&format, "report", "text", "`FORMAT` of the results on standard error: text, or json for one result a line")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if report != "text" && report != "json" {
-			return usage.Errorf("--report is %q: want text or json", report)
+		if format != "text" && format != "json" {
+			return usage.Errorf("--report is %q: want text or json", format)
 		}
 		if len(files) == 0 && terminal.Is(in) {
 			return cmd.Help()
@@ -74,34 +75,32 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		if stop := interrupted(cmd.Context()); stop != nil {
 			return stop
 		}
-		if err != nil && !set.Function && report != "json" {
+		if err != nil && !set.Function && format != "json" {
 			return err
 		}
 		if err != nil {
 			results = append(results, settingsResults(err)...)
 		}
 		failed := hasErrors(results)
+		r := report.New(errw, format, quiet || set.Function) // some orchestrators show the results, others standard error alone
+		r.Results(results)
 		if !set.Function {
-			newReporter(errw, report, quiet).print(results)
-			if report == "text" && !quiet {
-				if len(set.Objects()) > 0 && len(results) == 0 && outside == 0 {
-					fmt.Fprintln(errw, "note     nothing to do: no document has a pod template that is known; workloads, in a functionConfig, tells further kinds")
-				}
-				noteLocal(errw, set)
+			if len(set.Objects()) > 0 && len(results) == 0 && outside == 0 {
+				r.Note("nothing to do: no document has a pod template that is known; workloads, in a functionConfig, tells further kinds")
 			}
-		} else {
-			// Some orchestrators show the results, others standard error alone.
-			newReporter(errw, report, true).print(results)
+			noteLocal(r, set)
 		}
-		if outside > 0 && report == "text" && !quiet {
-			noteOutside(errw, outside)
+		if outside > 0 && format == "text" && !quiet {
+			noteOutside(report.New(errw, format, false), outside)
 		}
 		if failed && !set.Function {
-			if report != "json" { // whose lines are all results
+			if format != "json" { // whose lines are all results
 				fmt.Fprintln(errw, "debuggable: nothing was written, because of the errors above")
 			}
+			r.Total(results, false)
 			return errReported
 		}
+		r.Total(results, true)
 		if diff {
 			return writeDiff(out, set)
 		}
@@ -117,30 +116,30 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 }
 
 // noteOutside says how many containers are out of scope.
-func noteOutside(errw io.Writer, containers int) {
+func noteOutside(r report.Reporter, containers int) {
 	subject := "containers are left alone: no artifact matches their images"
 	if containers == 1 {
 		subject = "container is left alone: no artifact matches its image"
 	}
-	fmt.Fprintf(errw, "note     %d %s\n", containers, subject)
+	r.Note("%d %s", containers, subject)
 }
 
 // noteLocal says of each resource of our own in a stream that kubectl, which may come next, has no use for it. Orchestrators leave out
 // what is marked as local to a package, but kubectl does not know the mark.
-func noteLocal(errw io.Writer, set *manifest.Set) {
+func noteLocal(r report.Reporter, set *manifest.Set) {
 	for _, o := range set.Objects() {
-		for _, r := range resources(o) {
+		for _, local := range resources(o) {
 			instead := ""
 			switch {
-			case r.APIVersion != functionconfig.APIVersion:
-			case r.Kind == image.ImageConfigsKind:
+			case local.APIVersion != functionconfig.APIVersion:
+			case local.Kind == image.ImageConfigsKind:
 				instead = "name it with --image-configs"
-			case r.Kind == functionconfig.Kind:
+			case local.Kind == functionconfig.Kind:
 				instead = "give the settings as flags, since a stream's are not read"
 			}
 			if instead != "" {
-				fmt.Fprintf(errw, "note     %s/%s passes through, but kubectl apply refuses it: keep it out of what is applied, and %s (%s)\n",
-					r.Kind, foreign.Short(r.Name), instead, o.Where())
+				r.Note("%s/%s passes through, but kubectl apply refuses it: keep it out of what is applied, and %s (%s)",
+					local.Kind, foreign.Short(local.Name), instead, o.Where())
 			}
 		}
 	}
@@ -180,6 +179,11 @@ func transformSet(ctx context.Context, set *manifest.Set, files []string, flags 
 	if results, err = scope.Apply(images); err != nil {
 		return nil, 0, err
 	}
+	if set.Function { // whose files are the orchestrator's, with lines that are not known here
+		for i, r := range results {
+			results[i] = report.WithoutLine(r)
+		}
+	}
 	return append(results, unmatched...), outside, nil
 }
 
@@ -200,10 +204,20 @@ func resolve(ctx context.Context, source image.Source, scope *transform.Scope) (
 }
 
 // object is a manifest.Object as package transform wants it.
-type object struct{ *manifest.Object }
+type object struct {
+	*manifest.Object
+	stream bool // it is a document of a file or of standard input, not an item that an orchestrator has read
+}
 
 // File implements transform.Object.
 func (o object) File() (string, int) {
+	if o.stream {
+		input, document := o.Place()
+		if input == manifest.Stdin {
+			input = "-"
+		}
+		return input, document
+	}
 	index, _ := o.Index()
 	if path := o.Path(); path != manifest.Stdin {
 		return path, index
@@ -214,7 +228,7 @@ func (o object) File() (string, int) {
 func objects(set *manifest.Set) []transform.Object {
 	var os []transform.Object
 	for _, o := range set.Objects() {
-		os = append(os, object{o})
+		os = append(os, object{o, !set.Function})
 	}
 	return os
 }

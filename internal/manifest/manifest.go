@@ -168,6 +168,9 @@ func (o *Object) Index() (int, bool) {
 	return i, err == nil && i >= 0
 }
 
+// Place returns the name of the input that the object was read from, and the position of its document there, counting from 0.
+func (o *Object) Place() (input string, document int) { return o.chunk.input, max(o.chunk.number-1, 0) }
+
 func (o *Object) annotation(name string) string {
 	annotations := yamlnode.Get(o.node.YNode(), "metadata", "annotations")
 	if v := yamlnode.Text(annotations, "internal.config.kubernetes.io/"+name); v != "" {

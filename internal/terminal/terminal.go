@@ -17,3 +17,16 @@ func Is(stream any) bool {
 func Colours(stream any) bool {
 	return Is(stream) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
+
+// Width returns how many columns a terminal has; 0 for a stream that is none, or does not say.
+func Width(stream any) int {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}

@@ -2,11 +2,13 @@ package workload
 
 import (
 	"fmt"
+	"strconv"
 
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // Result makes a result about a container.
@@ -15,6 +17,12 @@ func (c *Container) Result(severity fn.Severity, code reason.Code, runtime, form
 	r := c.Pod.Workload.Result(severity, code, fmt.Sprintf("container %s: ", name)+fmt.Sprintf(format, args...))
 	r.Field = &fn.Field{Path: c.Path}
 	r.Tags["container"] = name
+	if c.Image != "" {
+		r.Tags["image"] = foreign.Short(c.Image)
+	}
+	if r.File != nil {
+		tagLine(r, c.Node)
+	}
 	if runtime != "" {
 		r.Tags["runtime"] = runtime
 	}
@@ -41,6 +49,21 @@ func (w *Workload) Result(severity fn.Severity, code reason.Code, message string
 	}
 	if path, index := w.Object.File(); path != "" {
 		r.File = &fn.File{Path: path, Index: index}
+		tagLine(r, w.Node)
 	}
 	return r
 }
+
+// LineTag is the tag of a result that says on which line of the input the container or the workload begins. An orchestrator's
+// files are not what was read here, so it is for reports of files alone.
+const LineTag = "line"
+
+// tagLine tags a result with the line on which a node begins, where that is known.
+func tagLine(r *fn.Result, node *yaml.Node) {
+	if node != nil && node.Line > 0 {
+		r.Tags[LineTag] = strconv.Itoa(node.Line)
+	}
+}
+
+// LeftAlone begins the message of a result about a workload that stays as it is.
+const LeftAlone = "left alone: "
