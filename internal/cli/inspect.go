@@ -52,7 +52,7 @@ func newInspect(out, errw io.Writer) *cobra.Command {
 		for _, arg := range args {
 			wants = append(wants, image.Want{Image: arg, Platform: cfg.Platform})
 		}
-		resolved := image.ResolveAll(cmd.Context(), source, wants)
+		resolved := resolveAll(cmd.Context(), errw, source, wants)
 		if err := interrupted(cmd.Context()); err != nil {
 			return err
 		}

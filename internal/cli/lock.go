@@ -57,7 +57,7 @@ With --check, nothing is written: a line for each entry that is missing, superfl
 			return err
 		}
 		scope := transform.Find(objects(set), cfg)
-		resolved, support := resolve(cmd.Context(), source, scope)
+		resolved, support := resolve(cmd.Context(), errw, source, scope)
 		if err := interrupted(cmd.Context()); err != nil {
 			return err
 		}

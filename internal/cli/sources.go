@@ -130,7 +130,7 @@ func newSource(ctx context.Context, cfg functionconfig.Config, listed []image.En
 		sources = append(sources, image.Offline(sourceHint(cfg, len(sources))))
 	} else {
 		sources = append(sources, image.NewRegistry(image.RegistryOptions{
-			Insecure: cfg.InsecureRegistries, UserAgent: userAgent(), CacheDir: image.DefaultCacheDir(),
+			Insecure: cfg.InsecureRegistries, Surface: cfg.Surface, UserAgent: userAgent(), CacheDir: image.DefaultCacheDir(),
 		}))
 	}
 	return image.Chain(sources...), nil

@@ -71,7 +71,7 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		if diff && set.Function {
 			return usage.Errorf("--diff wants manifests: a ResourceList has to come out as one")
 		}
-		results, outside, err := transformSet(cmd.Context(), set, files, flags)
+		results, outside, err := transformSet(cmd.Context(), errw, set, files, flags)
 		if stop := interrupted(cmd.Context()); stop != nil {
 			return stop
 		}
@@ -159,7 +159,7 @@ func readManifests(ctx context.Context, files []string, in io.Reader) (*manifest
 
 // transformSet makes the objects of a set debuggable. An error is one of the settings, or of the sources that they name;
 // nothing has been edited then. outside counts the containers that no artifact matches.
-func transformSet(ctx context.Context, set *manifest.Set, files []string, flags *functionconfig.Flags) (results fn.Results, outside int, err error) {
+func transformSet(ctx context.Context, errw io.Writer, set *manifest.Set, files []string, flags *functionconfig.Flags) (results fn.Results, outside int, err error) {
 	cfg, err := functionconfig.Load(set.FunctionConfig, flags)
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading settings: %w", err)
@@ -175,7 +175,7 @@ func transformSet(ctx context.Context, set *manifest.Set, files []string, flags 
 	}
 	scope := transform.Find(objects(set), cfg)
 	unmatched, outside := scope.Unmatched()
-	images, _ := resolve(ctx, source, scope)
+	images, _ := resolve(ctx, errw, source, scope)
 	if results, err = scope.Apply(images); err != nil {
 		return nil, 0, err
 	}
@@ -196,10 +196,10 @@ func interrupted(ctx context.Context) error {
 }
 
 // resolve finds the configurations of the images that a scope needs, and then of the support images, which it lists.
-func resolve(ctx context.Context, source image.Source, scope *transform.Scope) (images map[image.Want]image.Result, support []image.Want) {
-	images = image.ResolveAll(ctx, source, scope.Images())
+func resolve(ctx context.Context, errw io.Writer, source image.Source, scope *transform.Scope) (images map[image.Want]image.Result, support []image.Want) {
+	images = resolveAll(ctx, errw, source, scope.Images())
 	support = scope.SupportImages(images)
-	maps.Copy(images, image.ResolveAll(ctx, source, support))
+	maps.Copy(images, resolveAll(ctx, errw, source, support))
 	return images, support
 }
 

@@ -26,6 +26,8 @@ type RegistryOptions struct {
 	// Insecure lists the hosts, HOST or HOST:PORT, that may be reached over plain http or with an untrusted certificate.
 	// Loopback hosts may always be reached over plain http, as Docker does it.
 	Insecure []string
+	// Surface says what the user calls a setting, by its field's name: the field, or the flag with its value. nil for the field.
+	Surface func(field string) string
 	// UserAgent is put ahead of the client library's own.
 	UserAgent string
 	// Transport carries the requests; nil for one that honours HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Where it is an
@@ -154,36 +156,11 @@ func (r *Registry) explain(ctx, limited context.Context, h *host, ref name.Refer
 	if nf := new(notFound); errors.As(err, &nf) {
 		return &notFound{"registry " + reg + ": " + foreign.Message(nf.detail, h.secrets)}
 	}
-	said := error(&foreignError{err, foreign.Message(err.Error(), h.secrets)})
-	switch status(err) {
-	case http.StatusNotFound:
+	if status(err) == http.StatusNotFound {
 		return &notFound{"registry " + reg + " does not have it"}
-	case http.StatusUnauthorized, http.StatusForbidden:
-		login := "docker login " + reg
-		if reg == name.DefaultRegistry {
-			login = "docker login"
-		}
-		said = fmt.Errorf("%w; the image does not exist, or needs credentials: log in with `%s`", said, login)
-		if kerr := h.keys.err(); kerr != nil {
-			said = fmt.Errorf("%w (credentials could not be read: %s)", said, foreign.Message(kerr.Error(), h.secrets))
-		}
-	case http.StatusTooManyRequests:
-		said = fmt.Errorf("%w; wait, log in, or write a lock file once and use that", said)
 	}
-	if untrusted(err) {
-		said = fmt.Errorf("%w; add %s to insecureRegistries if this is intended", said, reg)
-	}
-	return &sourceError{doing, said}
+	return &sourceError{doing, h.failed(err)}
 }
-
-// foreignError is an error whose text is somebody else's, made fit to be shown.
-type foreignError struct {
-	error
-	text string
-}
-
-func (e *foreignError) Error() string { return e.text }
-func (e *foreignError) Unwrap() error { return e.error }
 
 // untrusted reports whether err is about a server that does not prove who it is.
 func untrusted(err error) bool {
