@@ -8,6 +8,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/fields"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/lookup"
 	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
@@ -22,7 +23,7 @@ import (
 func readBuildArtifacts(file string) ([]Artifact, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("reading build artifacts: %w", err)
+		return nil, fmt.Errorf("reading build artifacts: %w", lookup.Failed(file, err))
 	}
 	artifacts, err := parseBuildArtifacts(data)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/lookup"
 	"debuggable.dev/debuggable/internal/manifest"
 	"debuggable.dev/debuggable/internal/shell"
 	"debuggable.dev/debuggable/internal/yamlnode"
@@ -73,14 +74,14 @@ func readConfigs(path string) ([]byte, error) {
 	const most = 64 << 20 // bytes: more than 100,000 images
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, lookup.Failed(path, err)
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, most+1))
 	if err == nil && len(data) > most {
 		err = fmt.Errorf("%q has more than %d MiB", path, most>>20)
 	}
-	return data, err
+	return data, lookup.Failed(path, err)
 }
 
 // newSource chains the sources in the order in which they are asked.

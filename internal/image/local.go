@@ -16,6 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"debuggable.dev/debuggable/internal/foreign"
+	"debuggable.dev/debuggable/internal/lookup"
 )
 
 // Local is a source of the images in an OCI image layout or in an archive on this machine. It is opened when it is first
@@ -149,7 +150,7 @@ func (l *Local) load(ctx context.Context) error {
 	}
 	info, err := os.Stat(l.path)
 	if err != nil {
-		return err
+		return lookup.Failed(l.path, err)
 	}
 	if !info.IsDir() {
 		return errors.New("it is a file; a layout is a folder. If this is a tar file, use it as an archive")
@@ -166,7 +167,7 @@ func (l *Local) load(ctx context.Context) error {
 func (l *Local) loadArchive(ctx context.Context) error {
 	info, err := os.Stat(l.path)
 	if err != nil {
-		return err
+		return lookup.Failed(l.path, err)
 	}
 	if info.IsDir() {
 		return errors.New("it is a folder; an archive is a tar file. If this is an OCI image layout, use it as a layout")

@@ -1,0 +1,33 @@
+// Package lookup words what goes wrong with a path that a setting names. Who runs the program decides where a relative path
+// leads: an orchestrator's working directory is rarely the one that the user has in mind.
+package lookup
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Failed adds to an error with a path what helps to correct it: where a relative one was looked up, and that a directory is no
+// file.
+func Failed(path string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EISDIR):
+		return fmt.Errorf("%q is a directory: name a file%s", path, from(path))
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%w%s", err, from(path))
+	}
+	return err
+}
+
+// from says where a relative path was looked up.
+func from(path string) string {
+	directory, err := os.Getwd()
+	if err != nil || filepath.IsAbs(path) {
+		return ""
+	}
+	return " (looked up in " + directory + ")"
+}

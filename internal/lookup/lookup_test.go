@@ -1,0 +1,37 @@
+package lookup
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestFailed(t *testing.T) {
+	t.Chdir(t.TempDir())
+	directory, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir("d", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"none":              "open none: no such file or directory (looked up in " + directory + ")",
+		"d":                 `"d" is a directory: name a file (looked up in ` + directory + ")",
+		directory + "/d":    `"` + directory + `/d" is a directory: name a file`,
+		directory + "/none": "open " + directory + "/none: no such file or directory",
+	} {
+		_, err := os.ReadFile(path)
+		if got := Failed(path, err).Error(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if err := Failed("none", &fs.PathError{Op: "open", Path: "none", Err: fs.ErrNotExist}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v is no fs.ErrNotExist any longer", err)
+	}
+	if got := Failed("x", fs.ErrPermission).Error(); strings.Contains(got, "looked up") {
+		t.Error(got)
+	}
+}
