@@ -1,0 +1,273 @@
+package sources
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"debug/buildinfo"
+	"debug/elf"
+	"debug/gosym"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+)
+
+// The bounds of an image: what is beyond them counts as not there.
+const (
+	mostBytes      = 4 << 30   // of its files, in all
+	mostSources    = 50_000    // files that may be sources
+	largestMap     = 16 << 20  // bytes of a source map
+	mostMapBytes   = 128 << 20 // of source maps, in all
+	largestProgram = 512 << 20 // bytes
+)
+
+// Wanted says what of an image's files is of interest.
+type Wanted struct {
+	// Extensions are those of source files.
+	Extensions []string
+	// Program says that a program with build information is looked for, among those that the words Started mention if there are
+	// several.
+	Program bool
+	Started []string
+}
+
+// ReadImage lists the files of an image that may be those of the trees. Nothing is unpacked.
+func ReadImage(ctx context.Context, img v1.Image, trees []*Tree, want Wanted) (Image, error) {
+	layers := mutate.Extract(img)
+	defer layers.Close()
+	r := reader{want: want, trees: trees}
+	err := r.read(ctx, tar.NewReader(layers))
+	slices.SortFunc(r.img.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return r.img, err
+}
+
+type reader struct {
+	want     Wanted
+	trees    []*Tree
+	img      Image
+	bytes    int64
+	mapBytes int64
+	rank     int // of the program that was found: 1 is any, 2 one that is mentioned
+}
+
+func (r *reader) read(ctx context.Context, files *tar.Reader) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		h, err := files.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("reading the image's files: %w", err)
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		if r.bytes += h.Size; r.bytes > mostBytes || len(r.img.Files) > mostSources {
+			return nil
+		}
+		if err := r.file(path.Join("/", h.Name), h, files); err != nil {
+			return fmt.Errorf("reading the image's files: %q: %w", h.Name, err)
+		}
+	}
+}
+
+func (r *reader) file(name string, h *tar.Header, content io.Reader) error {
+	dependency := strings.Contains(name, "/node_modules/")
+	switch {
+	case r.want.Program && h.Mode&0o111 != 0 && h.Size <= largestProgram:
+		return r.program(name, h.Size, content)
+	case dependency:
+		return nil
+	case strings.HasSuffix(name, ".map") && slices.Contains(r.want.Extensions, path.Ext(strings.TrimSuffix(name, ".map"))):
+		if h.Size > largestMap || r.mapBytes+h.Size > mostMapBytes {
+			return nil
+		}
+		r.mapBytes += h.Size
+		data, err := io.ReadAll(content)
+		if err != nil {
+			return err
+		}
+		r.sourceMap(name, data)
+	case slices.Contains(r.want.Extensions, path.Ext(name)) && h.Size <= largest:
+		return r.source(name, h.Size, content)
+	}
+	return nil
+}
+
+// source takes note of a source file. Its content matters where there is one of its name and size among the trees, and where it ends with its own
+// source map.
+func (r *reader) source(name string, size int64, content io.Reader) error {
+	f := File{Path: name, Size: size}
+	data, err := io.ReadAll(io.LimitReader(content, largest))
+	if err != nil {
+		return err
+	}
+	if has(r.trees, path.Base(name), size) {
+		f.SHA256 = sum(data)
+	}
+	r.img.Files = append(r.img.Files, f)
+	const inline = "sourceMappingURL=data:application/json;"
+	if at := bytes.LastIndex(data, []byte(inline)); at >= 0 {
+		_, encoded, _ := strings.Cut(string(data[at:]), ",")
+		if m, err := base64.StdEncoding.DecodeString(strings.TrimSpace(strings.SplitN(encoded, "\n", 2)[0])); err == nil {
+			r.sourceMap(name, m)
+		}
+	}
+	return nil
+}
+
+func sum(data []byte) string {
+	h := sha256.Sum256(data)
+	return hex.EncodeToString(h[:])
+}
+
+// sourceMap takes note of the sources that a source map names (ECMA-426). A broken one names none.
+func (r *reader) sourceMap(name string, data []byte) {
+	var m struct {
+		SourceRoot     string    `json:"sourceRoot"`
+		Sources        []string  `json:"sources"`
+		SourcesContent []*string `json:"sourcesContent"`
+	}
+	if json.Unmarshal(bytes.TrimPrefix(data, []byte(")]}'\n")), &m) != nil {
+		return
+	}
+	for i, source := range m.Sources {
+		if len(r.img.Files) > mostSources {
+			return
+		}
+		at := remoteSource(name, m.SourceRoot, source)
+		if at == "" || strings.Contains(at, "/node_modules/") {
+			continue
+		}
+		f := File{Path: at, Size: -1, Named: true}
+		if i < len(m.SourcesContent) && m.SourcesContent[i] != nil {
+			f.SHA256 = sum([]byte(*m.SourcesContent[i]))
+		}
+		r.img.Files = append(r.img.Files, f)
+	}
+}
+
+// remoteSource is where the debugger takes a source of a map to be; "" where that is no file.
+func remoteSource(file, root, source string) string {
+	at := source
+	if root != "" {
+		at = strings.TrimSuffix(root, "/") + "/" + source
+	}
+	at = strings.TrimPrefix(at, "file://")
+	if strings.Contains(at, "://") || strings.ContainsAny(at, "?\x00") {
+		return "" // bundlers' own names, for what they make as well
+	}
+	if !path.IsAbs(at) {
+		at = path.Join(path.Dir(file), at)
+	}
+	return path.Clean(at)
+}
+
+// program takes note of a program with build information.
+func (r *reader) program(name string, size int64, content io.Reader) error {
+	magic := make([]byte, len(elf.ELFMAG))
+	if _, err := io.ReadFull(content, magic); err != nil || string(magic) != elf.ELFMAG {
+		return nil //nolint:nilerr // a file of three bytes is no program
+	}
+	rank := 1
+	if slices.ContainsFunc(r.want.Started, func(word string) bool { return mentions(word, name) }) {
+		rank = 2
+	}
+	if rank <= r.rank {
+		return nil
+	}
+	file, err := os.CreateTemp("", "debuggable-program-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	defer file.Close()
+	if _, err := io.Copy(file, io.MultiReader(bytes.NewReader(magic), io.LimitReader(content, size))); err != nil {
+		return err
+	}
+	if p, ok := ReadProgram(file); ok {
+		r.rank, r.img.Program = rank, p
+	}
+	return nil
+}
+
+// mentions reports whether a word of a command line, maybe a script, names a program by its path or its last element.
+func mentions(word, program string) bool {
+	for _, w := range strings.FieldsFunc(word, func(r rune) bool { return strings.ContainsRune(" \t\n;&|\"'", r) }) {
+		if w == program || path.Base(w) == path.Base(program) {
+			return true
+		}
+	}
+	return false
+}
+
+// ReadProgram reads what a program's build information says; false where it has none.
+func ReadProgram(file io.ReaderAt) (Program, bool) {
+	info, err := buildinfo.Read(file)
+	if err != nil || info.Main.Path == "" {
+		return Program{}, false
+	}
+	p := Program{Module: info.Main.Path, Package: info.Path}
+	if at := mainFile(file); at != "" {
+		// Packages lie in their module's directory as their import paths say (https://go.dev/ref/mod#glos-module-root).
+		p.Directory, _ = trimSuffixPath(path.Dir(at), strings.TrimPrefix(p.Package, p.Module))
+	}
+	return p, true
+}
+
+func trimSuffixPath(dir, below string) (string, bool) {
+	below = strings.Trim(below, "/")
+	if below == "" {
+		return dir, true
+	}
+	trimmed, ok := strings.CutSuffix(dir, "/"+below)
+	if !ok {
+		return "", false
+	}
+	return trimmed, true
+}
+
+// mainFile returns the file of the function main as the debugger knows it: from the table that programs have for their own stack traces, also when the
+// debug information is left out.
+func mainFile(file io.ReaderAt) (name string) {
+	defer func() {
+		if recover() != nil { // debug/gosym trusts the table
+			name = ""
+		}
+	}()
+	f, err := elf.NewFile(file)
+	if err != nil {
+		return ""
+	}
+	table, text := f.Section(".gopclntab"), f.Section(".text")
+	if table == nil || text == nil {
+		return ""
+	}
+	data, err := table.Data()
+	if err != nil {
+		return ""
+	}
+	lines, err := gosym.NewTable(nil, gosym.NewLineTable(data, text.Addr))
+	if err != nil {
+		return ""
+	}
+	main := lines.LookupFunc("main.main")
+	if main == nil {
+		return ""
+	}
+	name, _, _ = lines.PCToLine(main.Entry)
+	return name
+}
