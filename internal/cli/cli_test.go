@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"archive/tar"
 	"bufio"
 	"bytes"
 	"context"
@@ -47,7 +48,7 @@ func TestMain(m *testing.M) {
 //
 // Besides testscript's own commands the scripts have
 //
-//	layout DIR LOCKFILE            an OCI image layout of a lock file's images
+//	layout DIR LOCKFILE [FOLDER]   an OCI image layout of a lock file's images, with a folder's files in them
 //	archive FILE LOCKFILE [TAG]    a `docker save` tarball of a lock file's images
 //	registry NAME LOCKFILE [USER PASSWORD]
 //	                               a registry on loopback with a lock file's images; $NAME is its host, and $NAME.log
@@ -249,15 +250,37 @@ func lockedImages(ts *testscript.TestScript, file string) map[string]v1.Image {
 }
 
 func scriptLayout(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: layout DIR LOCKFILE")
+	if neg || len(args) != 2 && len(args) != 3 {
+		ts.Fatalf("usage: layout DIR LOCKFILE [FOLDER]")
 	}
 	path, err := layout.Write(ts.MkAbs(args[0]), empty.Index)
 	ts.Check(err)
 	images := lockedImages(ts, args[1])
 	for _, ref := range sortedNames(images) {
+		if len(args) == 3 {
+			images[ref] = withFiles(ts, images[ref], ts.MkAbs(args[2]))
+		}
 		ts.Check(path.AppendImage(images[ref], layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": ref})))
 	}
+}
+
+// withFiles replaces an image's layers by one with the files of a folder.
+func withFiles(ts *testscript.TestScript, img v1.Image, folder string) v1.Image {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	ts.Check(w.AddFS(os.DirFS(folder)))
+	ts.Check(w.Close())
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil })
+	ts.Check(err)
+	config, err := img.ConfigFile()
+	ts.Check(err)
+	config = config.DeepCopy()
+	config.RootFS.DiffIDs = nil
+	img, err = mutate.ConfigFile(empty.Image, config)
+	ts.Check(err)
+	img, err = mutate.AppendLayers(img, layer)
+	ts.Check(err)
+	return img
 }
 
 func scriptArchive(ts *testscript.TestScript, neg bool, args []string) {

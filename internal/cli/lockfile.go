@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 
+	"debuggable.dev/debuggable/internal/atomicfile"
 	"debuggable.dev/debuggable/internal/image"
 )
 
@@ -168,7 +167,7 @@ func (l locked) update(file string, errw io.Writer) error {
 	if err := l.write(&b); err != nil {
 		return err
 	}
-	return replaceFile(file, b.Bytes())
+	return atomicfile.Replace(file, b.Bytes())
 }
 
 func (l locked) write(w io.Writer) error {
@@ -189,34 +188,4 @@ func readLock(file string) ([]image.Entry, error) {
 		return nil, nil // such as what a failed command with > left behind
 	}
 	return image.ParseImageConfigs(data, file)
-}
-
-// replaceFile writes a file such that whoever reads it finds the old text or the new one, never a half. A link stays a link, and
-// the file keeps its mode.
-func replaceFile(file string, data []byte) (err error) {
-	mode := fs.FileMode(0o644)
-	if target, err := filepath.EvalSymlinks(file); err == nil {
-		file = target
-	}
-	if info, err := os.Stat(file); err == nil {
-		if !info.Mode().IsRegular() {
-			return os.WriteFile(file, data, mode) // a device or a pipe; a directory cannot be written to
-		}
-		mode = info.Mode().Perm()
-	}
-	t, err := os.CreateTemp(filepath.Dir(file), ".images-*")
-	if err != nil {
-		return fmt.Errorf("writing %q: %w", file, err)
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(t.Name())
-			err = fmt.Errorf("writing %q: %w", file, err)
-		}
-	}()
-	_, err = t.Write(data)
-	if err = errors.Join(err, t.Chmod(mode), t.Sync(), t.Close()); err != nil {
-		return err
-	}
-	return os.Rename(t.Name(), file)
 }

@@ -24,7 +24,7 @@ func newRoot(name string, in io.Reader, out, errw io.Writer) *cobra.Command {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SuggestionsMinimumDistance = 2 // what cobra sets itself only where the root takes no arguments of its own
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage.Errorf("%w", withMeantFlag(cmd, err)) })
-	root.AddCommand(newLock(in, out, errw), newInspect(out, errw), newVersion(out))
+	root.AddCommand(newLock(in, out, errw), newInspect(out, errw), newIDE(in, out, errw), newVersion(out))
 	if watch := newWatch(out, errw); watch != nil {
 		root.AddCommand(watch)
 	}

@@ -26,6 +26,8 @@ type Container struct {
 	Runtime string `json:"runtime,omitempty"`
 	// WorkingDir is the process's working directory in the container.
 	WorkingDir string `json:"workingDir,omitempty"`
+	// RemoteRoot is the directory in the container, or the prefix of the paths, that the debugger knows the sources by.
+	RemoteRoot string `json:"remoteRoot,omitempty"`
 	// Ports maps debug protocols (dlv, jdwp, devtools, dap, pydevd) to container ports.
 	Ports map[string]int32 `json:"ports,omitempty"`
 }

@@ -54,6 +54,10 @@ type Found struct {
 	// Compared counts the files that both sides have; Differ are those, in the image, that differ.
 	Compared int
 	Differ   []string
+	// Modules are those of the trees by module path, for a guess that a debugger makes itself; Main is the import path of the only program
+	// among them, "" if there are more. nil where the mappings are better than that.
+	Modules map[string]string
+	Main    string
 	// Missing is what kept the evidence from being complete; "" for nothing.
 	Missing string
 }
@@ -90,7 +94,10 @@ func Find(trees []*Tree, img Image, extensions []string, workspace, remote strin
 	} else if len(img.Files) > 0 {
 		guess.Missing = "no file of the image is among the sources"
 	}
-	if remote != "" && workspace != "" {
+	if img.Program == (Program{}) && extensions == nil {
+		guess.Modules, guess.Main = modules(trees)
+	}
+	if len(guess.Modules) == 0 && remote != "" && workspace != "" {
 		guess.Mappings = []Mapping{{workspace, remote}}
 	}
 	return guess

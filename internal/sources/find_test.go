@@ -67,7 +67,9 @@ func image(t *testing.T, layers ...map[string]string) v1.Image {
 	return img
 }
 
-func text(what string) string { return fmt.Sprintf("this is the text of %s, long enough to tell\n", what) }
+func text(what string) string {
+	return fmt.Sprintf("this is the text of %s, long enough to tell\n", what)
+}
 
 func sourceMap(sources ...string) string {
 	data, _ := json.Marshal(map[string]any{"version": 3, "sources": sources, "mappings": ""})

@@ -6,8 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"go/parser"
+	"go/token"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -130,13 +133,56 @@ func moduleName(file string) string {
 	return ""
 }
 
-// Modules returns the directories of the tree's modules by module path. Of two with the same path it is the first.
-func (t *Tree) Modules() map[string]string {
-	found := make(map[string]string, len(t.modules))
-	for name, dirs := range t.modules {
-		found[name] = t.abs(slices.Min(dirs))
+// modules returns the directories of the trees' modules by module path, and the import path of the only program in them. Of two modules with the
+// same path it is the first.
+func modules(trees []*Tree) (dirs map[string]string, main string) {
+	dirs = map[string]string{}
+	programs := map[string]bool{}
+	for _, t := range trees {
+		for name, places := range t.modules {
+			dir := slices.Min(places)
+			if dirs[name] == "" {
+				dirs[name] = t.abs(dir)
+			}
+			for _, below := range t.programs(dir) {
+				programs[path.Join(name, below)] = true
+			}
+		}
 	}
-	return found
+	if len(programs) == 1 {
+		for main = range programs {
+		}
+	}
+	return dirs, main
+}
+
+// programs returns the directories below a module's that hold a package main.
+func (t *Tree) programs(module string) []string {
+	found := map[string]bool{}
+	for file := range t.files {
+		dir := path.Dir(file)
+		below, ok := strings.CutPrefix(dir, module)
+		if module == "." {
+			below, ok = "/"+strings.TrimPrefix(dir, "."), true
+		}
+		if !ok || found[below] || path.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") || t.nested(dir, module) {
+			continue
+		}
+		if parsed, err := parser.ParseFile(token.NewFileSet(), t.abs(file), nil, parser.PackageClauseOnly); err == nil && parsed.Name.Name == "main" {
+			found[below] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// nested reports whether a directory of a module belongs to another one inside it.
+func (t *Tree) nested(dir, module string) bool {
+	for ; dir != module && dir != "."; dir = path.Dir(dir) {
+		if _, ok := t.files[path.Join(dir, moduleFile)]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *Tree) abs(rel string) string { return filepath.Join(t.Root, filepath.FromSlash(rel)) }

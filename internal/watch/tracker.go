@@ -159,5 +159,5 @@ func (k *trackedPod) stillReported(c container, statuses []containerStatus) bool
 }
 
 func sameInfo(a, b debuginfo.Container) bool {
-	return a.Artifact == b.Artifact && a.Runtime == b.Runtime && a.WorkingDir == b.WorkingDir && maps.Equal(a.Ports, b.Ports)
+	return a.Artifact == b.Artifact && a.Runtime == b.Runtime && a.WorkingDir == b.WorkingDir && a.RemoteRoot == b.RemoteRoot && maps.Equal(a.Ports, b.Ports)
 }

@@ -1,0 +1,160 @@
+package ide
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/debuginfo"
+	"debuggable.dev/debuggable/internal/sources"
+	"debuggable.dev/debuggable/internal/yamlnode"
+	"debuggable.dev/debuggable/runtimes/editor"
+)
+
+// Container is a debuggable container, and where its sources are.
+type Container struct {
+	Namespace      string // "" for that of the context
+	Kind, Workload string // what the pod is of: Deployment, web; of a pod of its own: Pod and its name
+	Name           string
+	// Labels are those of the pod.
+	Labels map[string]string
+	// Image is the container's image, Platform the one that the pod asks for ("arm64"), "" for none.
+	Image string
+	Arch  string
+	// Words are the container's command and args.
+	Words []string
+	Info  debuginfo.Container
+	// Port is the port of this machine that leads to the debugger's; 0 for one to be chosen by Assign.
+	Port    int
+	Sources sources.Found
+}
+
+// language returns what the container's runtime needs.
+func (c Container) language() (editor.Language, bool) {
+	l, ok := languages()[c.Info.Runtime]
+	return l, ok
+}
+
+// Extensions are those of the container's source files.
+func (c Container) Extensions() []string {
+	l, _ := c.language()
+	return l.Extensions
+}
+
+// Built says that the container's program knows the module that it was built from.
+func (c Container) Built() bool {
+	l, _ := c.language()
+	return l.Module
+}
+
+// NeedsMapping says that the debugger knows sources by their paths.
+func (c Container) NeedsMapping() bool {
+	l, _ := c.language()
+	return l.Module || len(l.Extensions) > 0
+}
+
+// Remote is the directory in the container that holds the sources if nothing else is known.
+func (c Container) Remote() string { return cmp.Or(c.Info.RemoteRoot, c.Info.WorkingDir) }
+
+// port returns the debugger's protocol and its port in the container; of several the first by name, which is dap ahead of pydevd.
+func (c Container) port() (protocol string, port int) {
+	for _, protocol := range slices.Sorted(maps.Keys(c.Info.Ports)) {
+		return protocol, int(c.Info.Ports[protocol])
+	}
+	return "", 0
+}
+
+// Assign gives each container the local port that forwarding it gives: the same number or, where another container has that, the next
+// one that none wants.
+func Assign(containers []Container) {
+	wanted, taken := map[int]bool{}, map[int]bool{}
+	for _, c := range containers {
+		_, port := c.port()
+		wanted[port] = true
+		taken[c.Port] = true
+	}
+	for i := range containers {
+		_, port := containers[i].port()
+		if containers[i].Port != 0 || port == 0 {
+			continue
+		}
+		if taken[port] {
+			for port++; (wanted[port] || taken[port]) && port < 1<<16; port++ {
+			}
+		}
+		containers[i].Port, taken[port] = port, true
+	}
+}
+
+// Containers finds the debuggable containers of a rewritten object: of each pod template in it that has the annotation, whatever the
+// object's kind.
+func Containers(object *yaml.Node) ([]Container, error) {
+	object = yamlnode.Resolve(object)
+	if items := yamlnode.Items(object, "items"); items != nil && strings.HasSuffix(yamlnode.Text(object, "kind"), "List") {
+		var all []Container
+		for _, item := range items {
+			found, err := Containers(item)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, found...)
+		}
+		return all, nil
+	}
+	owner := Container{Namespace: yamlnode.Namespace(object), Kind: yamlnode.Text(object, "kind"), Workload: yamlnode.Name(object)}
+	var all []Container
+	err := eachTemplate(object, 0, func(template *yaml.Node, annotation string) error {
+		entries, err := debuginfo.Decode(annotation)
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", owner.Kind, owner.Workload, err)
+		}
+		for _, e := range entries {
+			all = append(all, owner.in(template, e))
+		}
+		return nil
+	})
+	return all, err
+}
+
+// in returns the container of an entry of a pod template's annotation.
+func (c Container) in(template *yaml.Node, e debuginfo.Entry) Container {
+	c.Name, c.Info, c.Labels = e.Name, e.Container, map[string]string{}
+	for pairs := yamlnode.Pairs(template, "metadata", "labels"); len(pairs) > 1; pairs = pairs[2:] {
+		c.Labels[pairs[0].Value] = pairs[1].Value
+	}
+	c.Arch = yamlnode.Text(template, "spec", "nodeSelector", "kubernetes.io/arch")
+	for _, list := range []string{"initContainers", "containers"} {
+		for _, n := range yamlnode.Items(template, "spec", list) {
+			if yamlnode.Text(n, "name") != e.Name {
+				continue
+			}
+			c.Image = yamlnode.Text(n, "image")
+			for _, word := range append(yamlnode.Items(n, "command"), yamlnode.Items(n, "args")...) {
+				c.Words = append(c.Words, yamlnode.Resolve(word).Value)
+			}
+		}
+	}
+	return c
+}
+
+// eachTemplate calls f for each mapping that has the annotation and containers.
+func eachTemplate(n *yaml.Node, depth int, f func(template *yaml.Node, annotation string) error) error {
+	const deepest = 24 // much more than any kind nests its pod template
+	if depth > deepest {
+		return nil
+	}
+	n = yamlnode.Resolve(n)
+	if annotation, ok := yamlnode.Annotation(n, debuginfo.Annotation); ok && yamlnode.Items(n, "spec", "containers") != nil {
+		return f(n, annotation)
+	}
+	for _, below := range n.Content {
+		if err := eachTemplate(below, depth+1, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
