@@ -149,6 +149,9 @@ func TestFind(t *testing.T) {
 		{"pipenv --python 3.11 --site-packages run gunicorn app", "gunicorn app", "pipenv --python 3.11 --site-packages run /d/dlv gunicorn app"},
 		{"pipenv --python run python app.py", string(reason.LauncherNotFollowed), ""},
 		{"pdm run serve", string(reason.LauncherImplicit), ""},
+		{"pdm run python app.py", "python app.py", "pdm run /d/dlv python app.py"},
+		{"pdm run app.py", string(reason.LauncherImplicit), ""}, // which it hands to python
+		{"pdm run ./app.py", string(reason.LauncherImplicit), ""},
 		{"pdm -p run run python", string(reason.LauncherUnknownOption), ""},
 		{"rye run ./bin/serve", "./bin/serve", "rye run /d/dlv ./bin/serve"},
 		{"uv -C run", string(reason.LauncherNotFollowed), ""},

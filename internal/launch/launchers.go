@@ -133,7 +133,8 @@ func launchers() []launcher {
 		{names: []string{"cross-env"}, noOptions: true, rest: crossEnv},
 		{names: []string{"op", "teller", "secrethub", "dapr", "doppler", "infisical", "chamber", "aws-vault"}, noOptions: true, rest: secretsBehindDashes},
 		{names: []string{"dotenvx"}, noOptions: true, rest: dotenvx},
-		{names: []string{"pdm", "rye"}, subcommand: "run", rest: projectScript},
+		{names: []string{"pdm"}, subcommand: "run", rest: pdmRest},
+		{names: []string{"rye"}, subcommand: "run", rest: projectScript},
 		{names: []string{"bundle", "bundler"}, subcommand: "exec", long: "keep-file-descriptors no-color verbose gemfile="},
 	}
 }
@@ -458,6 +459,15 @@ func projectScript(f *finder, words []word) ([]word, error) {
 		return nil, reason.Refuse(reason.LauncherImplicit, "what follows run may be a script of the project's")
 	}
 	return venv(f, words)
+}
+
+// pdmRest: pdm runs python itself for a file, which then needs neither be executable nor say that it is Python's. Source:
+// pdm/cli/commands/run.py of PDM 2.29.4.
+func pdmRest(f *finder, words []word) ([]word, error) {
+	if len(words) > 0 && strings.HasSuffix(words[0].text, ".py") {
+		return nil, reason.Refuse(reason.LauncherImplicit, "pdm run picks the Python for %s itself", quote(words[0].text))
+	}
+	return projectScript(f, words)
 }
 
 // behindDashes: these run what follows "--", once what they wait for is there, or with variables of their own. Without it they are
