@@ -25,6 +25,7 @@ help: ## this list
 build: ## the program, as bin/debuggable and bin/kubectl-debuggable; static, so that it starts on any libc
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/debuggable .
 	ln -sf debuggable bin/kubectl-debuggable
+	ln -sf debuggable bin/kubectl_complete-debuggable
 
 .PHONY: test
 test: ## all tests of the main module; needs nothing but Go, and names what it skips for want of a tool

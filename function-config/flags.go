@@ -14,11 +14,12 @@ import (
 type Flags struct {
 	given          map[string][]string // values by the setting's name, all of them valid
 	buildArtifacts []string            // files
+	set            *pflag.FlagSet
 }
 
 // AddFlags adds a flag for each setting that has one, and --build-artifacts, and returns where their values go.
 func AddFlags(fs *pflag.FlagSet) *Flags {
-	f := &Flags{given: map[string][]string{}}
+	f := &Flags{given: map[string][]string{}, set: fs}
 	for _, s := range settings() {
 		if s.flag == "" {
 			continue
@@ -31,11 +32,13 @@ func AddFlags(fs *pflag.FlagSet) *Flags {
 			help += " (repeatable)"
 		}
 		added := fs.VarPF(&flagValue{flags: f, setting: s}, s.flag, "", help)
+		added.Annotations = map[string][]string{groupAnnotation: {string(GroupOf(s.name))}}
 		if s.bool {
 			added.NoOptDefVal = "true"
 		}
 	}
 	fs.Var(&fileValue{&f.buildArtifacts}, buildArtifactsFlag, strings.ReplaceAll(buildArtifactsHelp, "`", `"`)+" (repeatable)")
+	fs.Lookup(buildArtifactsFlag).Annotations = map[string][]string{groupAnnotation: {string(Scope)}}
 	return f
 }
 

@@ -1,9 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
-	"strings"
+	"strconv"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -37,16 +38,24 @@ func suggestion(cmd *cobra.Command, args []string) string {
 	return ""
 }
 
-// withMeantFlag adds the flag that was meant to the error of one that is unknown.
-func withMeantFlag(cmd *cobra.Command, err error) error {
-	unknown, found := strings.CutPrefix(err.Error(), "unknown flag: --")
-	if !found {
-		return err
+// flagError words an error about a flag: it names the one that was meant, and nothing of Go's.
+func flagError(cmd *cobra.Command, err error) error {
+	unknown, value, number := new(pflag.NotExistError), new(pflag.InvalidValueError), new(strconv.NumError)
+	switch {
+	case errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1:
+		var known []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				known = append(known, f.Name)
+			}
+		})
+		if meant := fields.Nearest(unknown.GetSpecifiedName(), known); meant != "" {
+			return usage.Errorf("%w, did you mean --%s?", err, meant)
+		}
+	case errors.As(err, &value) && errors.As(err, &number) && value.GetFlag().Value.Type() == "bool":
+		return usage.Errorf("invalid argument %q for %q flag: want true or false", value.GetValue(), "--"+value.GetFlag().Name)
+	case errors.As(err, &value) && errors.As(err, &number):
+		return usage.Errorf("invalid argument %q for %q flag: it is not a number", value.GetValue(), "--"+value.GetFlag().Name)
 	}
-	var known []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	if meant := fields.Nearest(unknown, known); meant != "" {
-		return fmt.Errorf("%w, did you mean --%s?", err, meant)
-	}
-	return err
+	return usage.Errorf("%w", err)
 }

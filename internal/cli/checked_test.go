@@ -62,7 +62,7 @@ func checkedMain() {
 // transforms says whether the program is called without a subcommand.
 func transforms(args []string) bool {
 	return !slices.ContainsFunc(args, func(a string) bool {
-		return slices.Contains([]string{"lock", "ide", "attach", "inspect", "version", "completion", "watch", "help", "--version", "--help", "-h", "--diff"}, a)
+		return slices.Contains([]string{"lock", "ide", "attach", "inspect", "explain", "version", "completion", "watch", "help", "--version", "--help", "-h", "--diff"}, a)
 	})
 }
 

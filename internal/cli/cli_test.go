@@ -39,7 +39,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"debuggable": checkedMain, "kubectl-debuggable": main})
+	testscript.Main(m, map[string]func(){"debuggable": checkedMain, "kubectl-debuggable": main, completer: main})
 }
 
 // TestScripts runs every testdata/**/*.txtar against the real main, and checks on each run that transforms manifests that

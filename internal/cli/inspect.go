@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,6 +16,7 @@ import (
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/manifest"
 	"debuggable.dev/debuggable/internal/report"
 	"debuggable.dev/debuggable/internal/shell"
 	"debuggable.dev/debuggable/internal/usage"
@@ -31,10 +35,19 @@ func newInspect(out, errw io.Writer) *cobra.Command {
 			if len(args) == 0 {
 				return usage.Errorf("inspect wants at least one image")
 			}
+			for _, arg := range args {
+				if filepath.Ext(arg) == ".tar" && isFile(arg) {
+					return usage.Errorf("%s is a file; to look at an image in it, say inspect IMAGE --archive %[1]s", shell.Quote(arg))
+				}
+				if hint := fileHint(arg); hint != "" && (manifest.IsManifest(arg) || strings.HasPrefix(arg, ".") || filepath.IsAbs(arg)) {
+					return usage.Errorf("inspect wants images: %s", hint)
+				}
+			}
 			return nil
 		},
 	}
 	flags := functionconfig.AddFlags(cmd.Flags())
+	flags.Hide("replicas", "probeTimeout", "memory", "strict", "supportPullPolicy", "supportDelivery", "build-artifacts")
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "`FORMAT`: text, json or yaml")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if output != "text" && output != "json" && output != "yaml" {
@@ -63,6 +76,9 @@ func newInspect(out, errw io.Writer) *cobra.Command {
 			if r.Err != nil {
 				failed = true
 				complain(errw, r.Err)
+				if hint := fileHint(want.Image); hint != "" {
+					complain(errw, errors.New(hint))
+				}
 				continue
 			}
 			explanations = append(explanations, transform.Explain(want.Image, r, cfg))
@@ -76,6 +92,23 @@ func newInspect(out, errw io.Writer) *cobra.Command {
 		return nil
 	}
 	return cmd
+}
+
+// fileHint says what to do with an argument that is no image but a path; "" where there is nothing of that name.
+func fileHint(arg string) string {
+	if _, err := os.Stat(arg); err != nil {
+		return ""
+	}
+	kind := "directory"
+	if isFile(arg) {
+		kind = "file"
+	}
+	return fmt.Sprintf("%s is a %s; to see what becomes of the manifests in it, say debuggable -f %[1]s --diff", shell.Quote(arg), kind)
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.IsDir()
 }
 
 func writeExplanations(out io.Writer, format string, explanations []transform.Explanation) error {

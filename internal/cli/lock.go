@@ -34,6 +34,7 @@ With --check, nothing is written: a line for each entry that is missing, superfl
 		Args: noArgs,
 	}
 	flags := functionconfig.AddFlags(cmd.Flags())
+	flags.Hide("replicas", "probeTimeout", "memory", "suspend", "supportPullPolicy", "supportDelivery", "listenOn")
 	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "file or folder with manifests at `PATH`, - for standard input; repeatable (default: standard input)")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "write to `FILE`, atomically, instead of standard output")
 	cmd.Flags().StringVar(&check, "check", "", "write nothing, compare with `FILE`")

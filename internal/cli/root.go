@@ -21,10 +21,11 @@ func newRoot(name string, in io.Reader, out, errw io.Writer) *cobra.Command {
 		// kubectl finds its plugins by this name, and users call them with a space.
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl debuggable"}
 	}
+	root.SetUsageFunc(usageText)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SuggestionsMinimumDistance = 2 // what cobra sets itself only where the root takes no arguments of its own
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage.Errorf("%w", withMeantFlag(cmd, err)) })
-	root.AddCommand(newLock(in, out, errw), newInspect(out, errw), newIDE(in, out, errw), newVersion(out))
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
+	root.AddCommand(newLock(in, out, errw), newInspect(out, errw), newIDE(in, out, errw), newExplain(out), newVersion(out))
 	if watch := newWatch(out, errw); watch != nil {
 		root.AddCommand(watch)
 	}

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/usage"
@@ -67,17 +70,24 @@ const (
 	statusUsage  = 2
 )
 
+// completer is the name under which kubectl asks its plugin for completions.
+const completer = "kubectl_complete-debuggable"
+
 // errReported ends a command with statusFailed when all there is to say has been said.
 var errReported = errors.New("reported")
 
 // run is the program: args[0] is its name. It returns the exit status.
 func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) int {
 	root := newRoot(args[0], in, out, errw)
-	root.SetArgs(args[1:])
+	rest := args[1:]
+	if strings.HasPrefix(filepath.Base(args[0]), completer) {
+		rest = append([]string{cobra.ShellCompRequestCmd}, rest...)
+	}
+	root.SetArgs(rest)
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errw)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	switch wrong := new(usage.Error); {
 	case err == nil:
 		return statusDone
@@ -86,7 +96,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 	case errors.As(err, wrong), strings.HasPrefix(err.Error(), "unknown command"):
 		// The last one is cobra's own, which has no type.
 		complain(errw, err)
-		fmt.Fprintf(errw, "Run '%s --help' for usage.\n", root.CommandPath())
+		fmt.Fprintf(errw, "Run '%s --help' for usage.\n", cmd.CommandPath())
 		return statusUsage
 	}
 	complain(errw, err)

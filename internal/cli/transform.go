@@ -71,7 +71,7 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		if diff && set.Function {
 			return usage.Errorf("--diff wants manifests: a ResourceList has to come out as one")
 		}
-		results, outside, err := transformSet(cmd.Context(), errw, set, files, flags)
+		done, err := transformSet(cmd.Context(), errw, set, files, flags)
 		if stop := interrupted(cmd.Context()); stop != nil {
 			return stop
 		}
@@ -79,32 +79,17 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 			return err
 		}
 		if err != nil {
-			results = append(results, settingsResults(err)...)
+			done.results = append(done.results, settingsResults(err)...)
 		}
-		failed := hasErrors(results)
-		r := report.New(errw, format, quiet || set.Function) // some orchestrators show the results, others standard error alone
-		r.Results(results)
-		if !set.Function {
-			if len(set.Objects()) > 0 && len(results) == 0 && outside == 0 {
-				r.Note("nothing to do: no document has a pod template that is known; workloads, in a functionConfig, tells further kinds")
-			}
-			noteLocal(r, set)
-		}
-		if outside > 0 && format == "text" && !quiet {
-			noteOutside(report.New(errw, format, false), outside)
-		}
-		if failed && !set.Function {
-			if format != "json" { // whose lines are all results
-				fmt.Fprintln(errw, "debuggable: nothing was written, because of the errors above")
-			}
-			r.Total(results, false)
+		failed := hasErrors(done.results)
+		done.tell(errw, set, format, quiet, failed)
+		switch {
+		case failed && !set.Function:
 			return errReported
-		}
-		r.Total(results, true)
-		if diff {
+		case diff:
 			return writeDiff(out, set)
 		}
-		if err := set.Write(out, results); err != nil {
+		if err := set.Write(out, done.results); err != nil {
 			return err
 		}
 		if failed {
@@ -113,36 +98,6 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		return nil
 	}
 	return cmd
-}
-
-// noteOutside says how many containers are out of scope.
-func noteOutside(r report.Reporter, containers int) {
-	subject := "containers are left alone: no artifact matches their images"
-	if containers == 1 {
-		subject = "container is left alone: no artifact matches its image"
-	}
-	r.Note("%d %s", containers, subject)
-}
-
-// noteLocal says of each resource of our own in a stream that kubectl, which may come next, has no use for it. Orchestrators leave out
-// what is marked as local to a package, but kubectl does not know the mark.
-func noteLocal(r report.Reporter, set *manifest.Set) {
-	for _, o := range set.Objects() {
-		for _, local := range resources(o) {
-			instead := ""
-			switch {
-			case local.APIVersion != functionconfig.APIVersion:
-			case local.Kind == image.ImageConfigsKind:
-				instead = "name it with --image-configs"
-			case local.Kind == functionconfig.Kind:
-				instead = "give the settings as flags, since a stream's are not read"
-			}
-			if instead != "" {
-				r.Note("%s/%s passes through, but kubectl apply refuses it: keep it out of what is applied, and %s (%s)",
-					local.Kind, foreign.Short(local.Name), instead, o.Where())
-			}
-		}
-	}
 }
 
 // readManifests reads files and folders, or standard input.
@@ -157,34 +112,42 @@ func readManifests(ctx context.Context, files []string, in io.Reader) (*manifest
 	return manifest.Read(inputs...)
 }
 
+// transformation is what was done with a set.
+type transformation struct {
+	cfg     functionconfig.Config
+	results fn.Results
+	outside int // containers that no artifact matches
+}
+
 // transformSet makes the objects of a set debuggable. An error is one of the settings, or of the sources that they name;
-// nothing has been edited then. outside counts the containers that no artifact matches.
-func transformSet(ctx context.Context, errw io.Writer, set *manifest.Set, files []string, flags *functionconfig.Flags) (results fn.Results, outside int, err error) {
+// nothing has been edited then.
+func transformSet(ctx context.Context, errw io.Writer, set *manifest.Set, files []string, flags *functionconfig.Flags) (transformation, error) {
 	cfg, err := functionconfig.Load(set.FunctionConfig, flags)
 	if err != nil {
-		return nil, 0, fmt.Errorf("reading settings: %w", err)
+		return transformation{}, fmt.Errorf("reading settings: %w", err)
 	}
 	cfg.ByField = set.Function
 	listed, err := itemEntries(set)
 	if err != nil {
-		return nil, 0, err
+		return transformation{}, err
 	}
 	source, err := newSource(ctx, cfg, listed, files)
 	if err != nil {
-		return nil, 0, err
+		return transformation{}, err
 	}
 	scope := transform.Find(objects(set), cfg)
 	unmatched, outside := scope.Unmatched()
 	images, _ := resolve(ctx, errw, source, scope)
-	if results, err = scope.Apply(images); err != nil {
-		return nil, 0, err
+	results, err := scope.Apply(images)
+	if err != nil {
+		return transformation{}, err
 	}
 	if set.Function { // whose files are the orchestrator's, with lines that are not known here
 		for i, r := range results {
 			results[i] = report.WithoutLine(r)
 		}
 	}
-	return append(results, unmatched...), outside, nil
+	return transformation{cfg, append(results, unmatched...), outside}, nil
 }
 
 // interrupted is an error when the program was told to stop: what it has found out by then is not all, and must not pass for it.

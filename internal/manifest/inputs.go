@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -73,6 +74,11 @@ func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
 	}
 }
 
+// IsManifest reports whether a file in a folder counts as one with manifests, by its name.
+func IsManifest(file string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(file))
+}
+
 // manifestFiles lists the files that path stands for.
 func manifestFiles(path string) ([]string, error) {
 	info, err := os.Stat(path)
@@ -99,12 +105,7 @@ func manifestFiles(path string) ([]string, error) {
 			}
 			return nil
 		}
-		switch filepath.Ext(file) {
-		case ".yaml", ".yml", ".json":
-		default:
-			return nil
-		}
-		if hidden {
+		if hidden || !IsManifest(file) {
 			return nil
 		}
 		// A symbolic link to a file counts as the file; a link to a folder is not followed, so that there are no cycles.

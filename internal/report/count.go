@@ -17,7 +17,7 @@ import (
 // Total tells how many containers are debuggable and how many are not, by reason. written reports whether the manifests are
 // written, with all of that in them.
 func (r Reporter) Total(results fn.Results, written bool) {
-	made, not := count(results)
+	made, not, grave := count(results)
 	if r.json || r.quiet || made == 0 && len(not) == 0 {
 		return
 	}
@@ -25,26 +25,30 @@ func (r Reporter) Total(results fn.Results, written bool) {
 	if !written {
 		verb = "could be made debuggable"
 	}
-	total := 0
+	total, explain := 0, ""
 	var reasons []string
 	for _, code := range slices.SortedFunc(maps.Keys(not), func(a, b string) int {
 		return cmp.Or(not[b]-not[a], strings.Compare(a, b))
 	}) {
 		total += not[code]
 		reasons = append(reasons, fmt.Sprintf("%d %s", not[code], code))
+		if grave[code] && explain == "" {
+			explain = "; debuggable explain " + code + " says what to do"
+		}
 	}
 	message := fmt.Sprintf("%d %s, %d not", made, verb, total)
 	if total > 0 {
-		message += ": " + strings.Join(reasons, ", ")
+		message += ": " + strings.Join(reasons, ", ") + explain
 	}
 	r.line(label{"total", terminal.Plain}, "", labelWidth+gap, message)
 }
 
-// count counts the containers that were made debuggable and, by reason, the containers and the workloads that were not.
-func count(results fn.Results) (made int, not map[string]int) {
+// count counts the containers that were made debuggable and, by reason, the containers and the workloads that were not. grave are the
+// reasons among these of warnings and errors.
+func count(results fn.Results) (made int, not map[string]int, grave map[string]bool) {
 	type container struct{ object, path string }
 	done := map[container]bool{}
-	not = map[string]int{}
+	not, grave = map[string]int{}, map[string]bool{}
 	for _, r := range results {
 		key := container{object: subject(r)}
 		if r.File != nil {
@@ -60,7 +64,8 @@ func count(results fn.Results) (made int, not map[string]int) {
 			done[key] = true
 		case r.Tags["container"] != "" && !done[key], strings.HasPrefix(r.Message, workload.LeftAlone):
 			not[code]++
+			grave[code] = grave[code] || r.Severity != fn.Info
 		}
 	}
-	return made, not
+	return made, not, grave
 }

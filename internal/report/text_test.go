@@ -54,7 +54,7 @@ func TestFitsTheTerminal(t *testing.T) {
 			t.Errorf("%d columns: the end of the name of workload %d is cut", width, i)
 		}
 		lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
-		if last := lines[len(lines)-1]; width >= 80 && last != "total    40 made debuggable, 80 not: 40 ImageNotFound, 40 KnownOther" {
+		if last := lines[len(lines)-1]; width >= 200 && last != "total    40 made debuggable, 80 not: 40 ImageNotFound, 40 KnownOther; debuggable explain ImageNotFound says what to do" {
 			t.Errorf("%d columns: the last line is %q", width, last)
 		}
 	}
@@ -77,7 +77,7 @@ func TestNothingIsLost(t *testing.T) {
 
 func TestTotal(t *testing.T) {
 	result := func(code reason.Code, container, message string) *fn.Result {
-		r := &fn.Result{Message: message, Tags: map[string]string{"reason": string(code)}, ResourceRef: &fn.ResourceRef{Kind: "Pod", Name: "p"}}
+		r := &fn.Result{Severity: fn.Info, Message: message, Tags: map[string]string{"reason": string(code)}, ResourceRef: &fn.ResourceRef{Kind: "Pod", Name: "p"}}
 		if container != "" {
 			r.Tags["container"], r.Field = container, &fn.Field{Path: container}
 		}
