@@ -5,9 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"debug/buildinfo"
 	"debug/elf"
-	"debug/gosym"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -21,6 +19,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+
+	"debuggable.dev/debuggable/internal/image/files"
 )
 
 // The bounds of an image: what is beyond them counts as not there.
@@ -61,12 +61,12 @@ type reader struct {
 	rank     int // of the program that was found: 1 is any, 2 one that is mentioned
 }
 
-func (r *reader) read(ctx context.Context, files *tar.Reader) error {
+func (r *reader) read(ctx context.Context, entries *tar.Reader) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		h, err := files.Next()
+		h, err := entries.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
@@ -78,7 +78,7 @@ func (r *reader) read(ctx context.Context, files *tar.Reader) error {
 		if r.bytes += h.Size; r.bytes > mostBytes || len(r.img.Files) > mostSources {
 			return nil
 		}
-		if err := r.file(path.Join("/", h.Name), h, files); err != nil {
+		if err := r.file(path.Join("/", h.Name), h, entries); err != nil {
 			return fmt.Errorf("reading the image's files: %q: %w", h.Name, err)
 		}
 	}
@@ -216,58 +216,9 @@ func mentions(word, program string) bool {
 
 // ReadProgram reads what a program's build information says; false where it has none.
 func ReadProgram(file io.ReaderAt) (Program, bool) {
-	info, err := buildinfo.Read(file)
-	if err != nil || info.Main.Path == "" {
+	g := files.ReadGo(file)
+	if g == nil || g.Module == "" {
 		return Program{}, false
 	}
-	p := Program{Module: info.Main.Path, Package: info.Path}
-	if at := mainFile(file); at != "" {
-		// Packages lie in their module's directory as their import paths say (https://go.dev/ref/mod#glos-module-root).
-		p.Directory, _ = trimSuffixPath(path.Dir(at), strings.TrimPrefix(p.Package, p.Module))
-	}
-	return p, true
-}
-
-func trimSuffixPath(dir, below string) (string, bool) {
-	below = strings.Trim(below, "/")
-	if below == "" {
-		return dir, true
-	}
-	trimmed, ok := strings.CutSuffix(dir, "/"+below)
-	if !ok {
-		return "", false
-	}
-	return trimmed, true
-}
-
-// mainFile returns the file of the function main as the debugger knows it: from the table that programs have for their own stack traces, also when the
-// debug information is left out.
-func mainFile(file io.ReaderAt) (name string) {
-	defer func() {
-		if recover() != nil { // debug/gosym trusts the table
-			name = ""
-		}
-	}()
-	f, err := elf.NewFile(file)
-	if err != nil {
-		return ""
-	}
-	table, text := f.Section(".gopclntab"), f.Section(".text")
-	if table == nil || text == nil {
-		return ""
-	}
-	data, err := table.Data()
-	if err != nil {
-		return ""
-	}
-	lines, err := gosym.NewTable(nil, gosym.NewLineTable(data, text.Addr))
-	if err != nil {
-		return ""
-	}
-	main := lines.LookupFunc("main.main")
-	if main == nil {
-		return ""
-	}
-	name, _, _ = lines.PCToLine(main.Entry)
-	return name
+	return Program{Module: g.Module, Package: g.Package, Directory: g.CompileDir}, true
 }
