@@ -40,7 +40,7 @@ cover: ## what the tests reach, as dist/cover.html
 
 .PHONY: golden
 golden: ## write expected outputs anew: testdata, function-config/schema.yaml, the documentation's tables and console blocks
-	UPDATE=1 $(GO) test -count=1 ./internal/cli ./function-config ./internal/reason ./internal/report
+	UPDATE=1 $(GO) test -count=1 ./internal/cli ./function-config ./internal/reason ./internal/report ./runtimes
 	UPDATE=1 $(GO) test -count=1 ./docs
 
 .PHONY: lint

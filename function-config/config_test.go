@@ -206,7 +206,7 @@ func TestFunctionConfigErrors(t *testing.T) {
 		"support scheme": {typed("supportRegistry: 'https://gcr.io/acme'"), `supportRegistry: "https://gcr.io/acme" is not a repository; leave out https://: gcr.io/acme`},
 		"support empty":  {typed("supportRegistry: /"), `supportRegistry: is empty`},
 		"protocol":       {typed("protocols: [dap, pydev]"), `protocols[1]: "pydev" is not a debug protocol, did you mean "pydevd"?`},
-		"protocol2":      {typed("protocols: [gdbserver]"), `protocols[0]: "gdbserver" is not a debug protocol; known are dap, pydevd, dlv, jdwp, devtools`},
+		"protocol2":      {typed("protocols: [gdbserver]"), `protocols[0]: "gdbserver" is not a debug protocol; known are dlv, jdwp, devtools, dap, pydevd`},
 		"timeout 32 bit": {typed("probeTimeout: 600000h"), `probeTimeout: "600000h" is more than Kubernetes counts, 596523h14m7s; want a Go duration`},
 		"memory":         {typed("memory: rise"), `memory: "rise" is neither raise nor keep, did you mean "raise"?`},
 		"timeout int":    {typed("probeTimeout: 10"), `probeTimeout: want a string, got the integer "10"; put it in quotes`},
@@ -260,7 +260,7 @@ func TestFunctionConfigErrors(t *testing.T) {
 
 		"all, in document order": {
 			typed("strict: 1\nprotocols: [x]\nartifacts: [{image: '', runtime: x}]\nlayout: []\nreplicas: -1"),
-			"strict: want true or false, got the integer \"1\"\nprotocols[0]: \"x\" is not a debug protocol; known are dap, pydevd, dlv, jdwp, devtools\nartifacts[0].image: is empty\n" +
+			"strict: want true or false, got the integer \"1\"\nprotocols[0]: \"x\" is not a debug protocol; known are dlv, jdwp, devtools, dap, pydevd\nartifacts[0].image: is empty\n" +
 				"artifacts[0].runtime: \"x\" is not a runtime; known are go, golang, jvm, java, nodejs, node, npm, python, netcore, dotnet, .net\nlayout: unknown field, did you mean layouts?\nreplicas: -1 is not",
 		},
 	}

@@ -2,7 +2,6 @@ package functionconfig
 
 import (
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 	"debuggable.dev/debuggable/internal/fields"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/yamlnode"
+	"debuggable.dev/debuggable/runtimes"
 )
 
 // setting is one line of the table.
@@ -79,9 +79,9 @@ func settings() []setting {
 		runtimesSetting(),
 		textSetting("supportRegistry", "support-registry", "PREFIX", d.SupportRegistry, schema{minLength: 1}, parseSupportRegistry,
 			func(c *Config) *string { return &c.SupportRegistry },
-			"repository that holds the support images; /go, /python, … is appended"),
+			"repository that holds the support images; a slash and the runtime's name is appended"),
 		listSetting("protocols", "protocol", "NAME", func(c *Config) *[]string { return &c.Protocols }, checkProtocol,
-			"preferred debug protocols, best first: "+strings.Join(protocols(), ", ")).oneOf(protocols()),
+			"preferred debug protocols, best first: "+strings.Join(runtimes.Protocols(), ", ")).oneOf(runtimes.Protocols()),
 		boolSetting("suspend", "suspend", func(c *Config) *bool { return &c.Suspend },
 			"start processes stopped, waiting for a debugger"),
 		replicasSetting(d.Replicas),
@@ -197,7 +197,7 @@ func artifactsSetting() setting {
 		schema: schema{typ: "array", items: &schema{typ: "object", required: []string{"image"}, properties: []property{
 			{"image", "image that is meant: tag and digest count only where given; * matches within a path element, ** across", schema{typ: "string", minLength: 1}},
 			{"name", "name to record in the annotation; without it, the container's image as written", schema{typ: "string"}},
-			{"runtime", "language runtime; saves its detection", schema{typ: "string", enum: runtimeNames()}},
+			{"runtime", "language runtime; saves its detection", schema{typ: "string", enum: runtimes.Names()}},
 		}}},
 		readNode: func(r *fields.Reader, c *Config, n *yaml.Node, path string) {
 			c.Artifacts = nil
@@ -221,7 +221,7 @@ func runtimesSetting() setting {
 		form: "IMAGE=RUNTIME",
 		schema: schema{typ: "array", items: &schema{typ: "object", required: []string{"image", "runtime"}, properties: []property{
 			{"image", "image that is meant, as in artifacts", schema{typ: "string", minLength: 1}},
-			{"runtime", "language runtime; saves its detection", schema{typ: "string", enum: runtimeNames()}},
+			{"runtime", "language runtime; saves its detection", schema{typ: "string", enum: runtimes.Names()}},
 		}}},
 		readNode: func(r *fields.Reader, c *Config, n *yaml.Node, path string) {
 			c.Runtimes = nil
@@ -255,20 +255,3 @@ func workloadsSetting() setting {
 		},
 	}
 }
-
-// protocols are the debug protocols that may be preferred.
-func protocols() []string { return []string{"dap", "pydevd", "dlv", "jdwp", "devtools"} }
-
-// runtimeAliases lists the runtimes and what else they may be called.
-func runtimeAliases() [][]string {
-	return [][]string{
-		{"go", "golang"},
-		{"jvm", "java"},
-		{"nodejs", "node", "npm"},
-		{"python"},
-		{"netcore", "dotnet", ".net"},
-	}
-}
-
-// runtimeNames returns all names of runtimes, the canonical ones ahead of their aliases.
-func runtimeNames() []string { return slices.Concat(runtimeAliases()...) }

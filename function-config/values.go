@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"debuggable.dev/debuggable/internal/fields"
+	"debuggable.dev/debuggable/runtimes"
 )
 
 // This file checks single values. Every error tells the value and what is wanted instead.
@@ -49,21 +50,18 @@ func checkHost(s string) error {
 }
 
 func checkProtocol(s string) error {
-	if !slices.Contains(protocols(), s) {
-		return fmt.Errorf("%s is not a debug protocol%s", fields.Quote(s), fields.DidYouMean(s, protocols()))
+	if !slices.Contains(runtimes.Protocols(), s) {
+		return fmt.Errorf("%s is not a debug protocol%s", fields.Quote(s), fields.DidYouMean(s, runtimes.Protocols()))
 	}
 	return nil
 }
 
-// ParseRuntime returns the canonical name of a runtime (go, jvm, nodejs, python, netcore) that may be given by another
-// name (golang, java, node, npm, dotnet, .net), in any case.
+// ParseRuntime returns the canonical name of a runtime that may be given by another of its names, in any case.
 func ParseRuntime(s string) (string, error) {
-	for _, names := range runtimeAliases() {
-		if slices.Contains(names, strings.ToLower(s)) {
-			return names[0], nil
-		}
+	if r := runtimes.ByName(s); r != nil {
+		return r.Name(), nil
 	}
-	return "", fmt.Errorf("%s is not a runtime%s", fields.Quote(s), fields.DidYouMean(s, runtimeNames()))
+	return "", fmt.Errorf("%s is not a runtime%s", fields.Quote(s), fields.DidYouMean(s, runtimes.Names()))
 }
 
 // maxProbeTimeout is the longest timeout that a probe can have: Kubernetes counts its seconds in 32 bits.
@@ -146,7 +144,7 @@ func parseSupportRegistry(s string) (string, error) {
 	if scheme, rest, ok := strings.Cut(s, "://"); ok {
 		return "", fmt.Errorf("%s is not a repository; leave out %s://: %s", fields.Quote(s), scheme, rest)
 	}
-	_, err := name.NewRepository(prefix+"/go", name.WeakValidation)
+	_, err := name.NewRepository(prefix+"/x", name.WeakValidation)
 	if err != nil || strings.HasPrefix(s, "/") || strings.Contains(prefix+"/", "//") {
 		return "", fmt.Errorf("%s is not a repository prefix; want one like gcr.io/acme/debug, without tag and digest", fields.Quote(s))
 	}

@@ -21,7 +21,7 @@ func TestVariablesReachOthers(t *testing.T) {
 	taken := int32(held.Addr().(*net.TCPAddr).Port)
 	variable := func(r Runtime, argv string, suspend bool, port int32) string {
 		t.Helper()
-		plan, err := r.Attach(Process{Argv: []string{argv}}, Options{Suspend: suspend, FreePort: func(int32) int32 { return port }})
+		plan, err := Attach(r, Process{Argv: []string{argv}}, Options{Suspend: suspend, FreePort: func(int32) int32 { return port }})
 		if err != nil || len(plan.Env) == 0 {
 			t.Fatalf("%s: %v, %+v", argv, err, plan)
 		}
@@ -41,7 +41,7 @@ func TestVariablesReachOthers(t *testing.T) {
 		return cmd.ProcessState.ExitCode(), string(out), ctx.Err() == nil
 	}
 	t.Run("a second JVM fails", func(t *testing.T) {
-		status, out, ended := ends(variable(JVM{}, "/start.sh", false, taken), "java", "-version")
+		status, out, ended := ends(variable(ByName("jvm"), "/start.sh", false, taken), "java", "-version")
 		if !ended || status == 0 || !strings.Contains(out, "Address already in use") {
 			t.Errorf("exit status %d, ended %v: %s", status, ended, out)
 		}
@@ -53,13 +53,13 @@ func TestVariablesReachOthers(t *testing.T) {
 		}
 		port := int32(free.Addr().(*net.TCPAddr).Port)
 		free.Close()
-		if status, out, ended := ends(variable(JVM{}, "/start.sh", true, port), "java", "-version"); ended {
+		if status, out, ended := ends(variable(ByName("jvm"), "/start.sh", true, port), "java", "-version"); ended {
 			t.Errorf("it did not wait: exit status %d: %s", status, out)
 		}
 	})
 	for _, suspend := range []bool{false, true} {
 		t.Run("a second Node goes on, suspended "+strconv.FormatBool(suspend), func(t *testing.T) {
-			status, out, ended := ends(variable(NodeJS{}, "yarn", suspend, taken), "node", "-e", "console.log('went ' + 'on')")
+			status, out, ended := ends(variable(ByName("nodejs"), "yarn", suspend, taken), "node", "-e", "console.log('went ' + 'on')")
 			if !ended || status != 0 || !strings.Contains(out, "went on") || !strings.Contains(out, "address already in use") {
 				t.Errorf("exit status %d, ended %v: %s", status, ended, out)
 			}

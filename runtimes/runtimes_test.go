@@ -2,12 +2,14 @@ package runtimes
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/runtimes/golang"
 )
 
 // proc makes a process whose variables are the image's.
@@ -20,8 +22,8 @@ func proc(argv string, env ...string) Process {
 	return p
 }
 
-// fromManifest makes the variables the manifest's alone.
-func (p Process) fromManifest() Process { p.ImageEnv = map[string]string{}; return p }
+// fromManifest makes the process's variables the manifest's alone.
+func fromManifest(p Process) Process { p.ImageEnv = map[string]string{}; return p }
 
 func TestDetect(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -30,7 +32,7 @@ func TestDetect(t *testing.T) {
 		tied    string
 	}{
 		"go by GOTRACEBACK":         {proc("/app", "GOTRACEBACK=single"), "go: image sets GOTRACEBACK", ""},
-		"go by manifest":            {proc("/app", "GOGC=50").fromManifest(), "go: manifest sets GOGC", ""},
+		"go by manifest":            {fromManifest(proc("/app", "GOGC=50")), "go: manifest sets GOGC", ""},
 		"go by ko's data path":      {proc("/ko-app/web", "KO_DATA_PATH=/var/run/ko"), "go: image sets KO_DATA_PATH", ""},
 		"go by author":              {Process{Argv: []string{"/ko-app/web"}, Author: "github.com/google/ko"}, "go: image built by ko", ""},
 		"go by buildpack":           {Process{Argv: []string{"/x"}, Labels: map[string]string{"io.buildpacks.build.metadata": `{"buildpacks":[{"id":"heroku/go"}]}`}}, "go: image built with buildpack heroku/go", ""},
@@ -91,7 +93,7 @@ func applied(argv []string, plan Plan) string {
 func TestAttach(t *testing.T) {
 	const path = "PATH=/dbg/nodejs/bin:"
 	for name, test := range map[string]struct {
-		runtime Runtime
+		runtime string
 		process Process
 		options Options
 		argv    string   // the command line under the debugger; "" for unchanged
@@ -100,91 +102,91 @@ func TestAttach(t *testing.T) {
 		refused string   // reason
 		keeps   bool     // an existing debugger
 	}{
-		"go":                    {runtime: Go{}, process: proc("/app"), argv: "/dbg/go/bin/dlv exec --headless --continue --accept-multiclient --listen=:56268 --api-version=2 /app", port: "dlv:56268"},
-		"go with arguments":     {runtime: Go{}, process: proc("/app -v x"), argv: "/dbg/go/bin/dlv exec --headless --continue --accept-multiclient --listen=:56268 --api-version=2 /app -- -v x", port: "dlv:56268"},
-		"go suspended":          {runtime: Go{}, process: proc("./app"), options: Options{Suspend: true}, argv: "/dbg/go/bin/dlv exec --headless --accept-multiclient --listen=:56268 --api-version=2 ./app", port: "dlv:56268"},
-		"go without a path":     {runtime: Go{}, process: proc("app"), refused: "ProgramNotAPath"},
-		"go on PATH":            {runtime: Go{}, process: proc("app x", "PATH=/go/bin:/bin"), options: Options{LooksOnPath: true}, argv: "/dbg/go/bin/dlv exec --headless --continue --accept-multiclient --listen=:56268 --api-version=2 app -- x", port: "dlv:56268"},
-		"go on a relative PATH": {runtime: Go{}, process: proc("app x", "PATH=/go/bin::/bin"), options: Options{LooksOnPath: true}, refused: "ProgramNotAPath"},
-		"go behind a script":    {runtime: Go{}, process: Process{Argv: []string{"/entrypoint.sh"}, Script: true}, refused: "ScriptProgram"},
-		"go known too late":     {runtime: Go{}, process: Process{Argv: []string{"$APP"}, Dynamic: []bool{true}}, refused: "ProgramDynamic"},
-		"go, nothing to run":    {runtime: Go{}, process: Process{}, refused: "NoCommand"},
-		"dlv, --listen=":        {runtime: Go{}, process: proc("dlv exec --headless --listen=:40000 /app"), port: "dlv:40000", keeps: true},
-		"dlv, --listen ":        {runtime: Go{}, process: proc("dlv --listen 0.0.0.0:2345 exec /app -- -l :1"), port: "dlv:2345", keeps: true},
-		"dlv, -l, IPv6":         {runtime: Go{}, process: proc("/go/bin/dlv exec -l [::1]:40001 /app"), port: "dlv:40001", keeps: true},
-		"dlv, -l=":              {runtime: Go{}, process: proc("/go/bin/dlv exec -l=:40001 /app"), port: "dlv:40001", keeps: true},
-		"dlv, no port":          {runtime: Go{}, process: proc("dlv exec --headless /app"), port: "dlv:56268", keeps: true},
-		"dlv on a socket":       {runtime: Go{}, process: proc("dlv exec --listen=unix:/tmp/dlv /app"), keeps: true},
-		"jvm":                   {runtime: JVM{}, process: proc("java -jar x.jar"), env: []string{"JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y"}, port: "jdwp:5005"},
-		"jvm suspended":         {runtime: JVM{}, process: proc("java"), options: Options{Suspend: true}, env: []string{"JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=y,quiet=y"}, port: "jdwp:5005"},
-		"jvm behind a script":   {runtime: JVM{}, process: Process{Argv: []string{"/start.sh"}, Script: true}, env: []string{"JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y"}, port: "jdwp:5005"},
+		"go":                    {runtime: "go", process: proc("/app"), argv: "/dbg/go/bin/dlv exec --headless --continue --accept-multiclient --listen=:56268 --api-version=2 /app", port: "dlv:56268"},
+		"go with arguments":     {runtime: "go", process: proc("/app -v x"), argv: "/dbg/go/bin/dlv exec --headless --continue --accept-multiclient --listen=:56268 --api-version=2 /app -- -v x", port: "dlv:56268"},
+		"go suspended":          {runtime: "go", process: proc("./app"), options: Options{Suspend: true}, argv: "/dbg/go/bin/dlv exec --headless --accept-multiclient --listen=:56268 --api-version=2 ./app", port: "dlv:56268"},
+		"go without a path":     {runtime: "go", process: proc("app"), refused: "ProgramNotAPath"},
+		"go on PATH":            {runtime: "go", process: proc("app x", "PATH=/go/bin:/bin"), options: Options{Can: looksOnPath}, argv: "/dbg/go/bin/dlv exec --headless --continue --accept-multiclient --listen=:56268 --api-version=2 app -- x", port: "dlv:56268"},
+		"go on a relative PATH": {runtime: "go", process: proc("app x", "PATH=/go/bin::/bin"), options: Options{Can: looksOnPath}, refused: "ProgramNotAPath"},
+		"go behind a script":    {runtime: "go", process: Process{Argv: []string{"/entrypoint.sh"}, Script: true}, refused: "ScriptProgram"},
+		"go known too late":     {runtime: "go", process: Process{Argv: []string{"$APP"}, Dynamic: []bool{true}}, refused: "ProgramDynamic"},
+		"go, nothing to run":    {runtime: "go", process: Process{}, refused: "NoCommand"},
+		"dlv, --listen=":        {runtime: "go", process: proc("dlv exec --headless --listen=:40000 /app"), port: "dlv:40000", keeps: true},
+		"dlv, --listen ":        {runtime: "go", process: proc("dlv --listen 0.0.0.0:2345 exec /app -- -l :1"), port: "dlv:2345", keeps: true},
+		"dlv, -l, IPv6":         {runtime: "go", process: proc("/go/bin/dlv exec -l [::1]:40001 /app"), port: "dlv:40001", keeps: true},
+		"dlv, -l=":              {runtime: "go", process: proc("/go/bin/dlv exec -l=:40001 /app"), port: "dlv:40001", keeps: true},
+		"dlv, no port":          {runtime: "go", process: proc("dlv exec --headless /app"), port: "dlv:56268", keeps: true},
+		"dlv on a socket":       {runtime: "go", process: proc("dlv exec --listen=unix:/tmp/dlv /app"), keeps: true},
+		"jvm":                   {runtime: "jvm", process: proc("java -jar x.jar"), env: []string{"JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y"}, port: "jdwp:5005"},
+		"jvm suspended":         {runtime: "jvm", process: proc("java"), options: Options{Suspend: true}, env: []string{"JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=y,quiet=y"}, port: "jdwp:5005"},
+		"jvm behind a script":   {runtime: "jvm", process: Process{Argv: []string{"/start.sh"}, Script: true}, env: []string{"JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y"}, port: "jdwp:5005"},
 		"jvm, variable hidden": {
-			runtime: JVM{}, process: Process{Argv: []string{"/jdk/bin/java", "-jar", "x"}, Hidden: map[string]bool{"JAVA_TOOL_OPTIONS": true}},
+			runtime: "jvm", process: Process{Argv: []string{"/jdk/bin/java", "-jar", "x"}, Hidden: map[string]bool{"JAVA_TOOL_OPTIONS": true}},
 			argv: "/jdk/bin/java -agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y -jar x", port: "jdwp:5005",
 		},
-		"node by its path":                     {runtime: NodeJS{}, process: proc("/usr/bin/node --enable-source-maps npm.d/server.js"), argv: "/usr/bin/node --inspect=0.0.0.0:9229 --enable-source-maps npm.d/server.js", env: []string{path}, port: "devtools:9229"},
-		"nodemon by node's path":               {runtime: NodeJS{}, process: proc("/usr/bin/node -r dotenv/config node_modules/.bin/nodemon app.js"), argv: "/usr/bin/node -r dotenv/config node_modules/.bin/nodemon --inspect=0.0.0.0:9229 app.js", env: []string{path}, port: "devtools:9229"},
-		"nodemon by node's path, inspected":    {runtime: NodeJS{}, process: proc("/usr/bin/node node_modules/.bin/nodemon --inspect=9300 app.js"), port: "devtools:9300", keeps: true},
-		"npm by node's path":                   {runtime: NodeJS{}, process: proc("/usr/bin/node /usr/lib/node_modules/npm/bin/npm-cli.js start -- x"), argv: "/usr/bin/node /usr/lib/node_modules/npm/bin/npm-cli.js start --node-options=--inspect=0.0.0.0:9229 -- x", env: []string{path}, port: "devtools:9229"},
-		"yarn behind buildpacks":               {runtime: NodeJS{}, process: Process{Argv: []string{"yarn", "start"}, Via: []string{"/cnb/process/web"}}, refused: "NodeByPath"},
-		"yarn by node's path":                  {runtime: NodeJS{}, process: proc("/usr/bin/node .yarn/releases/yarn-4.1.0.cjs start"), refused: "NodeByPath"},
-		"jvm, by a build tool":                 {runtime: JVM{}, process: proc("./mvnw spring-boot:run"), refused: "EnvShared"},
-		"jvm, by a build tool behind a script": {runtime: JVM{}, process: Process{Argv: []string{"/usr/local/bin/mvn-entrypoint.sh", "mvn", "quarkus:dev"}, Script: true}, refused: "EnvShared"},
-		"jvm, a build tool with the agent":     {runtime: JVM{}, process: proc("gradle bootRun", "JAVA_OPTS=-agentlib:jdwp=transport=dt_socket,server=y,address=8003"), port: "jdwp:8003", keeps: true},
-		"jvm, an argument like a build tool":   {runtime: JVM{}, process: proc("java -jar x.jar mvn"), env: []string{"JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y"}, port: "jdwp:5005"},
+		"node by its path":                     {runtime: "nodejs", process: proc("/usr/bin/node --enable-source-maps npm.d/server.js"), argv: "/usr/bin/node --inspect=0.0.0.0:9229 --enable-source-maps npm.d/server.js", env: []string{path}, port: "devtools:9229"},
+		"nodemon by node's path":               {runtime: "nodejs", process: proc("/usr/bin/node -r dotenv/config node_modules/.bin/nodemon app.js"), argv: "/usr/bin/node -r dotenv/config node_modules/.bin/nodemon --inspect=0.0.0.0:9229 app.js", env: []string{path}, port: "devtools:9229"},
+		"nodemon by node's path, inspected":    {runtime: "nodejs", process: proc("/usr/bin/node node_modules/.bin/nodemon --inspect=9300 app.js"), port: "devtools:9300", keeps: true},
+		"npm by node's path":                   {runtime: "nodejs", process: proc("/usr/bin/node /usr/lib/node_modules/npm/bin/npm-cli.js start -- x"), argv: "/usr/bin/node /usr/lib/node_modules/npm/bin/npm-cli.js start --node-options=--inspect=0.0.0.0:9229 -- x", env: []string{path}, port: "devtools:9229"},
+		"yarn behind buildpacks":               {runtime: "nodejs", process: Process{Argv: []string{"yarn", "start"}, Via: []string{"/cnb/process/web"}}, refused: "NodeByPath"},
+		"yarn by node's path":                  {runtime: "nodejs", process: proc("/usr/bin/node .yarn/releases/yarn-4.1.0.cjs start"), refused: "NodeByPath"},
+		"jvm, by a build tool":                 {runtime: "jvm", process: proc("./mvnw spring-boot:run"), refused: "EnvShared"},
+		"jvm, by a build tool behind a script": {runtime: "jvm", process: Process{Argv: []string{"/usr/local/bin/mvn-entrypoint.sh", "mvn", "quarkus:dev"}, Script: true}, refused: "EnvShared"},
+		"jvm, a build tool with the agent":     {runtime: "jvm", process: proc("gradle bootRun", "JAVA_OPTS=-agentlib:jdwp=transport=dt_socket,server=y,address=8003"), port: "jdwp:8003", keeps: true},
+		"jvm, an argument like a build tool":   {runtime: "jvm", process: proc("java -jar x.jar mvn"), env: []string{"JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y"}, port: "jdwp:5005"},
 		"jvm, a probe runs java": {
-			runtime: JVM{}, process: Process{Argv: []string{"java", "-jar", "x"}, Beside: []Command{{Argv: []string{"java", "-version"}, AtOnce: true}}},
+			runtime: "jvm", process: Process{Argv: []string{"java", "-jar", "x"}, Beside: []Command{{Argv: []string{"java", "-version"}, AtOnce: true}}},
 			argv: "java -agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y -jar x", port: "jdwp:5005",
 		},
-		"jvm behind a script, a probe runs java": {runtime: JVM{}, process: Process{Argv: []string{"/start.sh"}, Script: true, Beside: []Command{{Argv: []string{"java", "-version"}, AtOnce: true}}}, refused: "EnvShared"},
-		"jdwp on the command line":               {runtime: JVM{}, process: proc("java -agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000 -jar x"), port: "jdwp:8000", keeps: true},
-		"jdwp in a variable":                     {runtime: JVM{}, process: proc("java", "JAVA_TOOL_OPTIONS=-Xmx1g -Xrunjdwp:transport=dt_socket,server=y,address=8001"), port: "jdwp:8001", keeps: true},
-		"jdwp in a script's variable":            {runtime: JVM{}, process: proc("/run.sh", "CATALINA_OPTS=-agentlib:jdwp=server=y,transport=dt_socket,address=127.0.0.1:8002"), port: "jdwp:8002", keeps: true},
-		"jdwp without a port":                    {runtime: JVM{}, process: proc("java -agentlib:jdwp=transport=dt_socket,server=y"), port: "jdwp:5005", keeps: true},
-		"jdwp dials out":                         {runtime: JVM{}, process: proc("java -agentlib:jdwp=transport=dt_socket,address=me:5005"), refused: "DebuggerDialsOut"},
-		"paketo's switch":                        {runtime: JVM{}, process: proc("java", "BPL_DEBUG_ENABLED=true"), port: "jdwp:8000", keeps: true},
-		"node":                                   {runtime: NodeJS{}, process: proc("node app.js"), argv: "node --inspect=0.0.0.0:9229 app.js", env: []string{path}, port: "devtools:9229"},
-		"node suspended":                         {runtime: NodeJS{}, process: proc("node app.js"), options: Options{Suspend: true}, argv: "node --inspect-brk=0.0.0.0:9229 app.js", env: []string{path}, port: "devtools:9229"},
-		"nodemon":                                {runtime: NodeJS{}, process: proc("nodemon server.js"), argv: "nodemon --inspect=0.0.0.0:9229 server.js", env: []string{path}, port: "devtools:9229"},
-		"nodemon with TypeScript":                {runtime: NodeJS{}, process: proc("nodemon server.ts"), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
-		"nodemon --exec":                         {runtime: NodeJS{}, process: proc("nodemon --exec ts-node server.ts"), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
-		"npm":                                    {runtime: NodeJS{}, process: proc("npm run start"), argv: "npm run start --node-options=--inspect=0.0.0.0:9229", env: []string{path}, port: "devtools:9229"},
-		"npm with arguments":                     {runtime: NodeJS{}, process: proc("npm start -- --port 80"), argv: "npm start --node-options=--inspect=0.0.0.0:9229 -- --port 80", env: []string{path}, port: "devtools:9229"},
-		"npm with unknown words":                 {runtime: NodeJS{}, process: Process{Argv: []string{"npm", "run", "$@"}, Dynamic: []bool{false, false, true}}, argv: "npm --node-options=--inspect=0.0.0.0:9229 run $@", env: []string{path}, port: "devtools:9229"},
-		"npm would lose NODE_OPTIONS":            {runtime: NodeJS{}, process: proc("npm start", "NODE_OPTIONS=--max-old-space-size=512"), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
-		"yarn":                                   {runtime: NodeJS{}, process: proc("yarn start"), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
-		"yarn, a probe runs node":                {runtime: NodeJS{}, process: beside("yarn start", Command{Argv: []string{"node", "health.js"}, AtOnce: true, Brief: true}), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
-		"yarn suspended, a probe runs node":      {runtime: NodeJS{}, process: beside("yarn start", Command{Argv: []string{"sh", "-c", "node health.js"}, AtOnce: true, Brief: true}), options: Options{Suspend: true}, refused: "EnvShared"},
-		"node suspended, a probe runs node":      {runtime: NodeJS{}, process: beside("node app.js", Command{Argv: []string{"node", "health.js"}, AtOnce: true, Brief: true}), options: Options{Suspend: true}, argv: "node --inspect-brk=0.0.0.0:9229 app.js", env: []string{path}, port: "devtools:9229"},
-		"yarn, node in the background":           {runtime: NodeJS{}, process: beside("yarn start", Command{Argv: []string{"/usr/bin/node", "worker.js"}, AtOnce: true}), refused: "EnvShared"},
-		"yarn behind node":                       {runtime: NodeJS{}, process: beside("yarn start", Command{Argv: []string{"node", "migrate.js"}}), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
-		"node behind a script":                   {runtime: NodeJS{}, process: Process{Argv: []string{"/node"}, Script: true}, env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
-		"inspector there":                        {runtime: NodeJS{}, process: proc("node -r x --inspect=0.0.0.0:9230 app.js"), port: "devtools:9230", keeps: true},
-		"inspector there, default port":          {runtime: NodeJS{}, process: proc("node --inspect-brk app.js"), port: "devtools:9229", keeps: true},
-		"inspector there, --inspect-port":        {runtime: NodeJS{}, process: proc("node --inspect --inspect-port 9333 app.js"), port: "devtools:9333", keeps: true},
-		"inspector in NODE_OPTIONS":              {runtime: NodeJS{}, process: proc("/run", "NODE_OPTIONS=--trace-warnings --inspect=9231"), port: "devtools:9231", keeps: true},
-		"inspector for npm":                      {runtime: NodeJS{}, process: proc("npm start --node-options=--inspect=9232"), port: "devtools:9232", keeps: true},
-		"--inspect is the application's":         {runtime: NodeJS{}, process: proc("node app.js --inspect"), argv: "node --inspect=0.0.0.0:9229 app.js --inspect", env: []string{path}, port: "devtools:9229"},
-		"python":                                 {runtime: Python{}, process: proc("python app.py"), argv: "/dbg/python/launcher --mode debugpy --port 5678 -- python app.py", port: "dap:5678"},
-		"python by pydevd":                       {runtime: Python{}, process: proc("python app.py"), options: Options{Protocols: []string{"jdwp", "pydevd", "dap"}}, argv: "/dbg/python/launcher --mode pydevd --port 5678 -- python app.py", port: "pydevd:5678"},
-		"python suspended":                       {runtime: Python{}, process: proc("gunicorn a:b"), options: Options{Suspend: true, Protocols: []string{"dap", "pydevd"}}, argv: "/dbg/python/launcher --mode debugpy --port 5678 --wait -- gunicorn a:b", port: "dap:5678"},
-		"python behind a script":                 {runtime: Python{}, process: Process{Argv: []string{"/e.sh"}, Script: true}, refused: "ScriptProgram"},
-		"debugpy there":                          {runtime: Python{}, process: proc("python -u -m debugpy --listen 0.0.0.0:5679 app.py --listen 1"), port: "dap:5679", keeps: true},
-		"debugpy there, -mdebugpy":               {runtime: Python{}, process: proc("python -mdebugpy --listen 5680 -m app"), port: "dap:5680", keeps: true},
-		"debugpy there, -Xum":                    {runtime: Python{}, process: proc("python -X dev -um debugpy --listen 5681 -m app"), port: "dap:5681", keeps: true},
-		"debugpy dials out":                      {runtime: Python{}, process: proc("python -m debugpy --connect ide:5678 app.py"), refused: "DebuggerDialsOut"},
-		"ptvsd there":                            {runtime: Python{}, process: proc("python -m ptvsd --host 0.0.0.0 --port 3000 app.py"), port: "dap:3000", keeps: true},
-		"pydevd there":                           {runtime: Python{}, process: proc("python -m pydevd --server --port 5682 --file app.py"), port: "pydevd:5682", keeps: true},
-		"-m belongs to the application":          {runtime: Python{}, process: proc("python app.py -m debugpy"), argv: "/dbg/python/launcher --mode debugpy --port 5678 -- python app.py -m debugpy", port: "dap:5678"},
-		"netcore":                                {runtime: NetCore{}, process: proc("dotnet app.dll")},
-		"netcore without diagnostics":            {runtime: NetCore{}, process: proc("/app", "DOTNET_EnableDiagnostics=0"), env: []string{"DOTNET_EnableDiagnostics=1"}},
+		"jvm behind a script, a probe runs java": {runtime: "jvm", process: Process{Argv: []string{"/start.sh"}, Script: true, Beside: []Command{{Argv: []string{"java", "-version"}, AtOnce: true}}}, refused: "EnvShared"},
+		"jdwp on the command line":               {runtime: "jvm", process: proc("java -agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000 -jar x"), port: "jdwp:8000", keeps: true},
+		"jdwp in a variable":                     {runtime: "jvm", process: proc("java", "JAVA_TOOL_OPTIONS=-Xmx1g -Xrunjdwp:transport=dt_socket,server=y,address=8001"), port: "jdwp:8001", keeps: true},
+		"jdwp in a script's variable":            {runtime: "jvm", process: proc("/run.sh", "CATALINA_OPTS=-agentlib:jdwp=server=y,transport=dt_socket,address=127.0.0.1:8002"), port: "jdwp:8002", keeps: true},
+		"jdwp without a port":                    {runtime: "jvm", process: proc("java -agentlib:jdwp=transport=dt_socket,server=y"), port: "jdwp:5005", keeps: true},
+		"jdwp dials out":                         {runtime: "jvm", process: proc("java -agentlib:jdwp=transport=dt_socket,address=me:5005"), refused: "DebuggerDialsOut"},
+		"paketo's switch":                        {runtime: "jvm", process: proc("java", "BPL_DEBUG_ENABLED=true"), port: "jdwp:8000", keeps: true},
+		"node":                                   {runtime: "nodejs", process: proc("node app.js"), argv: "node --inspect=0.0.0.0:9229 app.js", env: []string{path}, port: "devtools:9229"},
+		"node suspended":                         {runtime: "nodejs", process: proc("node app.js"), options: Options{Suspend: true}, argv: "node --inspect-brk=0.0.0.0:9229 app.js", env: []string{path}, port: "devtools:9229"},
+		"nodemon":                                {runtime: "nodejs", process: proc("nodemon server.js"), argv: "nodemon --inspect=0.0.0.0:9229 server.js", env: []string{path}, port: "devtools:9229"},
+		"nodemon with TypeScript":                {runtime: "nodejs", process: proc("nodemon server.ts"), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
+		"nodemon --exec":                         {runtime: "nodejs", process: proc("nodemon --exec ts-node server.ts"), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
+		"npm":                                    {runtime: "nodejs", process: proc("npm run start"), argv: "npm run start --node-options=--inspect=0.0.0.0:9229", env: []string{path}, port: "devtools:9229"},
+		"npm with arguments":                     {runtime: "nodejs", process: proc("npm start -- --port 80"), argv: "npm start --node-options=--inspect=0.0.0.0:9229 -- --port 80", env: []string{path}, port: "devtools:9229"},
+		"npm with unknown words":                 {runtime: "nodejs", process: Process{Argv: []string{"npm", "run", "$@"}, Dynamic: []bool{false, false, true}}, argv: "npm --node-options=--inspect=0.0.0.0:9229 run $@", env: []string{path}, port: "devtools:9229"},
+		"npm would lose NODE_OPTIONS":            {runtime: "nodejs", process: proc("npm start", "NODE_OPTIONS=--max-old-space-size=512"), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
+		"yarn":                                   {runtime: "nodejs", process: proc("yarn start"), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
+		"yarn, a probe runs node":                {runtime: "nodejs", process: beside("yarn start", Command{Argv: []string{"node", "health.js"}, AtOnce: true, Brief: true}), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
+		"yarn suspended, a probe runs node":      {runtime: "nodejs", process: beside("yarn start", Command{Argv: []string{"sh", "-c", "node health.js"}, AtOnce: true, Brief: true}), options: Options{Suspend: true}, refused: "EnvShared"},
+		"node suspended, a probe runs node":      {runtime: "nodejs", process: beside("node app.js", Command{Argv: []string{"node", "health.js"}, AtOnce: true, Brief: true}), options: Options{Suspend: true}, argv: "node --inspect-brk=0.0.0.0:9229 app.js", env: []string{path}, port: "devtools:9229"},
+		"yarn, node in the background":           {runtime: "nodejs", process: beside("yarn start", Command{Argv: []string{"/usr/bin/node", "worker.js"}, AtOnce: true}), refused: "EnvShared"},
+		"yarn behind node":                       {runtime: "nodejs", process: beside("yarn start", Command{Argv: []string{"node", "migrate.js"}}), env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
+		"node behind a script":                   {runtime: "nodejs", process: Process{Argv: []string{"/node"}, Script: true}, env: []string{"NODE_OPTIONS=--inspect=0.0.0.0:9229", path}, port: "devtools:9229"},
+		"inspector there":                        {runtime: "nodejs", process: proc("node -r x --inspect=0.0.0.0:9230 app.js"), port: "devtools:9230", keeps: true},
+		"inspector there, default port":          {runtime: "nodejs", process: proc("node --inspect-brk app.js"), port: "devtools:9229", keeps: true},
+		"inspector there, --inspect-port":        {runtime: "nodejs", process: proc("node --inspect --inspect-port 9333 app.js"), port: "devtools:9333", keeps: true},
+		"inspector in NODE_OPTIONS":              {runtime: "nodejs", process: proc("/run", "NODE_OPTIONS=--trace-warnings --inspect=9231"), port: "devtools:9231", keeps: true},
+		"inspector for npm":                      {runtime: "nodejs", process: proc("npm start --node-options=--inspect=9232"), port: "devtools:9232", keeps: true},
+		"--inspect is the application's":         {runtime: "nodejs", process: proc("node app.js --inspect"), argv: "node --inspect=0.0.0.0:9229 app.js --inspect", env: []string{path}, port: "devtools:9229"},
+		"python":                                 {runtime: "python", process: proc("python app.py"), argv: "/dbg/python/launcher --mode debugpy --port 5678 -- python app.py", port: "dap:5678"},
+		"python by pydevd":                       {runtime: "python", process: proc("python app.py"), options: Options{Protocols: []string{"jdwp", "pydevd", "dap"}}, argv: "/dbg/python/launcher --mode pydevd --port 5678 -- python app.py", port: "pydevd:5678"},
+		"python suspended":                       {runtime: "python", process: proc("gunicorn a:b"), options: Options{Suspend: true, Protocols: []string{"dap", "pydevd"}}, argv: "/dbg/python/launcher --mode debugpy --port 5678 --wait -- gunicorn a:b", port: "dap:5678"},
+		"python behind a script":                 {runtime: "python", process: Process{Argv: []string{"/e.sh"}, Script: true}, refused: "ScriptProgram"},
+		"debugpy there":                          {runtime: "python", process: proc("python -u -m debugpy --listen 0.0.0.0:5679 app.py --listen 1"), port: "dap:5679", keeps: true},
+		"debugpy there, -mdebugpy":               {runtime: "python", process: proc("python -mdebugpy --listen 5680 -m app"), port: "dap:5680", keeps: true},
+		"debugpy there, -Xum":                    {runtime: "python", process: proc("python -X dev -um debugpy --listen 5681 -m app"), port: "dap:5681", keeps: true},
+		"debugpy dials out":                      {runtime: "python", process: proc("python -m debugpy --connect ide:5678 app.py"), refused: "DebuggerDialsOut"},
+		"ptvsd there":                            {runtime: "python", process: proc("python -m ptvsd --host 0.0.0.0 --port 3000 app.py"), port: "dap:3000", keeps: true},
+		"pydevd there":                           {runtime: "python", process: proc("python -m pydevd --server --port 5682 --file app.py"), port: "pydevd:5682", keeps: true},
+		"-m belongs to the application":          {runtime: "python", process: proc("python app.py -m debugpy"), argv: "/dbg/python/launcher --mode debugpy --port 5678 -- python app.py -m debugpy", port: "dap:5678"},
+		"netcore":                                {runtime: "netcore", process: proc("dotnet app.dll")},
+		"netcore without diagnostics":            {runtime: "netcore", process: proc("/app", "DOTNET_EnableDiagnostics=0"), env: []string{"DOTNET_EnableDiagnostics=1"}},
 		"netcore without diagnostics, read-only": {
-			runtime: NetCore{}, process: func() Process { p := proc("/app", "DOTNET_EnableDiagnostics=0"); p.NoTemp = true; return p }(),
+			runtime: "netcore", process: func() Process { p := proc("/app", "DOTNET_EnableDiagnostics=0"); p.NoTemp = true; return p }(),
 			env: []string{"DOTNET_EnableDiagnostics=1", "TMPDIR=/dbg"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			plan, err := test.runtime.Attach(test.process, test.options)
+			plan, err := Attach(ByName(test.runtime), test.process, test.options)
 			if err != nil {
 				refusal, ok := err.(*reason.Refusal)
 				if !ok || string(refusal.Code) != test.refused {
@@ -206,7 +208,7 @@ func TestAttach(t *testing.T) {
 			for _, e := range plan.Env {
 				value := e.Value
 				if e.Name == "PATH" {
-					value = strings.TrimPrefix(value, nodeBin) + e.Sep
+					value = strings.TrimPrefix(value, "/dbg/nodejs/bin") + e.Sep
 					value = "/dbg/nodejs/bin" + value
 				}
 				env = append(env, e.Name+"="+value)
@@ -216,13 +218,13 @@ func TestAttach(t *testing.T) {
 			}
 			port := ""
 			for _, p := range plan.Ports {
-				port += p.Protocol + ":" + itoa(p.Number)
+				port += p.Protocol + ":" + strconv.Itoa(int(p.Number))
 			}
 			if port != test.port || plan.Existing != test.keeps {
 				t.Errorf("port %q, existing %v; want %q, %v", port, plan.Existing, test.port, test.keeps)
 			}
-			if plan.Existing && plan.Support != "" {
-				t.Errorf("an existing debugger needs no support image, got %q", plan.Support)
+			if plan.Existing && plan.Support {
+				t.Errorf("an existing debugger needs no support image")
 			}
 		})
 	}
@@ -238,15 +240,15 @@ func beside(line string, other Command) Process {
 func TestFreePort(t *testing.T) {
 	taken := func(from int32) int32 { return from + 2 }
 	for _, r := range All() {
-		plan, err := r.Attach(proc("/bin/app"), Options{FreePort: taken})
+		plan, err := Attach(r, proc("/bin/app"), Options{FreePort: taken})
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, _ := r.Attach(proc("/bin/app"), Options{FreePort: taken})
+		again, _ := Attach(r, proc("/bin/app"), Options{FreePort: taken})
 		if diff := cmp.Diff(plan, again); diff != "" {
 			t.Errorf("%s is not deterministic: %s", r.Name(), diff)
 		}
-		none, err := r.Attach(proc("/bin/app"), Options{FreePort: func(int32) int32 { return 0 }})
+		none, err := Attach(r, proc("/bin/app"), Options{FreePort: func(int32) int32 { return 0 }})
 		if len(plan.Ports) > 0 && err == nil {
 			t.Errorf("%s without a free port: got %+v, want a refusal", r.Name(), none)
 		}
@@ -289,12 +291,6 @@ func TestByName(t *testing.T) {
 	}
 }
 
-func TestKnownOthersAreSorted(t *testing.T) {
-	if !slices.IsSorted(knownOthers) {
-		t.Error("knownOthers is searched by halving and must be sorted")
-	}
-}
-
 // Behind a program that is not known, without a sign of a runtime anywhere, a word that names one of Python's programs shows nothing.
 func TestDetectNothing(t *testing.T) {
 	for _, line := range []string{"setarch /usr/local/bin/flask", "pdm python3", "nginx gunicorn"} {
@@ -303,3 +299,6 @@ func TestDetectNothing(t *testing.T) {
 		}
 	}
 }
+
+// looksOnPath is what a support image says whose Delve looks programs up on PATH.
+func looksOnPath(ability string) bool { return ability == golang.LooksOnPath }

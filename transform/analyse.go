@@ -189,7 +189,7 @@ func hidden(found launch.Found, env map[string]string, unknown map[string]bool) 
 		}
 	}
 	if found.Cleared {
-		for _, name := range slices.Concat(slices.Sorted(maps.Keys(env)), slices.Sorted(maps.Keys(unknown)), []string{"JAVA_TOOL_OPTIONS", "NODE_OPTIONS", "PATH"}) {
+		for _, name := range slices.Concat(slices.Sorted(maps.Keys(env)), slices.Sorted(maps.Keys(unknown)), runtimes.Variables()) {
 			if assigned, ok := found.Assigned[name]; !ok || !assigned.Keeps {
 				h[name] = true
 			}

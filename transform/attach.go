@@ -33,12 +33,12 @@ type attachment struct {
 func (a Analysis) planned(o runtimes.Options) (runtimes.Plan, error) {
 	process := a.Process
 	if a.behind != nil {
-		if plan, err := a.Detection.Runtime.Attach(a.behind.process, o); err == nil && plan.Existing {
+		if plan, err := runtimes.Attach(a.Detection.Runtime, a.behind.process, o); err == nil && plan.Existing {
 			return plan, nil
 		}
 		process.Env, process.Beside = a.behind.process.Env, a.behind.process.Beside
 	}
-	return a.Detection.Runtime.Attach(process, o)
+	return runtimes.Attach(a.Detection.Runtime, process, o)
 }
 
 // attach plans the debugger for an analysed container, without changing anything. Where the environment cannot be changed,
@@ -97,7 +97,7 @@ func (a *attachment) attachOnce(o runtimes.Options) error {
 			a.hides = append(a.Analysis.env.Hidden(name), a.hides...)
 		}
 	}
-	if a.plan.Support != "" {
+	if a.plan.Support {
 		return a.usesDbg()
 	}
 	return nil
@@ -187,7 +187,7 @@ func (a *attachment) results() fn.Results {
 		r := a.Result(fn.Info, reason.AlreadyDebugged, name, "%s, already under a debugger: %s (%s)", name, where, a.Detection.Sign.Words)
 		rs = append(rs, listening(r, a.plan.Ports))
 	case where == "":
-		rs = append(rs, a.Result(fn.Info, reason.Debuggable, name, "%s, no port: attach with %s/%s/vsdbg through exec (%s)", name, dbgPath, a.plan.Support, a.Detection.Sign.Words))
+		rs = append(rs, a.Result(fn.Info, reason.Debuggable, name, "%s, no port: attach with %s through exec (%s)", name, a.Detection.Runtime.Exec[0], a.Detection.Sign.Words))
 	default:
 		r := a.Result(fn.Info, reason.Debuggable, name, "%s, %s (%s)", name, where, a.Detection.Sign.Words)
 		rs = append(rs, listening(r, a.plan.Ports))
@@ -207,32 +207,32 @@ func (a *attachment) results() fn.Results {
 }
 
 // cautions words what the user should know beforehand: what Kubernetes or the debugger does with the pod from now on.
-func (a *attachment) cautions(delveEnds bool, storage resource.Quantity) fn.Results {
+func (a *attachment) cautions(storage resource.Quantity) fn.Results {
 	name := a.Detection.Runtime.Name()
 	var rs fn.Results
-	if a.plan.Support == "go" && !delveEnds {
+	if a.plan.Outlives != "" {
 		rs = append(rs, a.Result(fn.Warning, reason.OutlivesProgram, name,
-			"Delve outlives the program, so a crash does not restart the container; "+delveThatEnds))
+			"%s outlives the program, so a crash does not restart the container; %s", a.plan.Outlives, ownEnds))
 	}
 	if a.memory != nil {
 		rs = append(rs, a.Result(fn.Info, reason.MemoryRaised, name, "memory limit raised from %s to %s, to hold the debugger; the request stays", a.memory.from, a.memory.to))
 	}
-	if a.plan.Support != "" && a.Pod.Workload.Rules.Knative {
+	if a.plan.Support && a.Pod.Workload.Rules.Knative {
 		rs = append(rs, a.Result(fn.Warning, reason.KnativeFeatures, name,
 			"Knative admits the init container and the volume only where kubernetes.podspec-init-containers and kubernetes.podspec-volumes-emptydir are enabled in its config-features"))
 	}
 	return append(rs, a.tight(storage)...)
 }
 
-const delveThatEnds = "support images of your own end with it (make push, supportRegistry)"
+const ownEnds = "support images of your own end with it (make push, supportRegistry)"
 
-// checkDelve refuses what Delve as it is published would harm.
-func (a *attachment) checkDelve(delveEnds bool) error {
-	if a.plan.Support != "go" {
-		return nil
+// checkStart refuses a program that would be worse off for being started by its debugger.
+func (a *attachment) checkStart() error {
+	if a.Completes() && a.plan.Outlives != "" {
+		return reason.Refuse(reason.OutlivesProgram, "%s outlives the program, so the container would never complete; %s", a.plan.Outlives, ownEnds)
 	}
-	if a.Completes() && !delveEnds {
-		return &reason.Refusal{Code: reason.OutlivesProgram, Message: "Delve outlives the program, so the container would never complete; " + delveThatEnds}
+	if !a.plan.Starts {
+		return nil
 	}
 	// SYS_PTRACE is what people add in order to debug.
 	added := slices.DeleteFunc(slices.Clone(yamlnode.Items(a.Node, "securityContext", "capabilities", "add")), func(n *yaml.Node) bool { return yamlnode.Text(n) == "SYS_PTRACE" })

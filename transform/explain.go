@@ -74,8 +74,8 @@ func Explain(ref string, resolved image.Result, cfg functionconfig.Config) Expla
 		e.Env = append(e.Env, ExplainedEnv{edit.Name, edit.Value})
 	}
 	e.Ports = portsByProtocol(a.plan.Ports)
-	if a.plan.Support != "" {
-		e.Support = cfg.SupportRegistry + "/" + a.plan.Support
+	if a.plan.Support {
+		e.Support = cfg.SupportRegistry + "/" + a.Detection.Runtime.Name()
 	}
 	return e
 }

@@ -65,7 +65,7 @@ func checkSupport(p *workload.Pod, attached []*attachment, registry string) erro
 	}
 	for _, c := range p.Containers {
 		for _, r := range runtimes.All() {
-			if c.Name != installer(r.Name()) || !slices.ContainsFunc(supported, func(a *attachment) bool { return a.plan.Support == r.Name() }) {
+			if c.Name != installer(r.Name()) || !slices.ContainsFunc(supported, func(a *attachment) bool { return a.Detection.Runtime.Name() == r.Name() }) {
 				continue
 			}
 			if !c.Init || c.Image != registry+"/"+r.Name() || !mountsSupport(c.Node) {
@@ -86,7 +86,7 @@ func installer(support string) string { return "install-" + support + "-debug-su
 
 // withSupport lists the attachments that need a support image.
 func withSupport(attached []*attachment) []*attachment {
-	return slices.DeleteFunc(slices.Clone(attached), func(a *attachment) bool { return a.plan.Support == "" })
+	return slices.DeleteFunc(slices.Clone(attached), func(a *attachment) bool { return !a.plan.Support })
 }
 
 // addSupport adds the volume, the mounts and the init containers that fill it, ahead of the pod's own init containers
@@ -103,7 +103,7 @@ func addSupport(p *workload.Pod, attached []*attachment, registry string) error 
 	}
 	var installers []*yaml.Node
 	for _, r := range runtimes.All() {
-		i := slices.IndexFunc(supported, func(a *attachment) bool { return a.plan.Support == r.Name() })
+		i := slices.IndexFunc(supported, func(a *attachment) bool { return a.Detection.Runtime.Name() == r.Name() })
 		if i < 0 || slices.ContainsFunc(p.Containers, func(c *workload.Container) bool { return c.Name == installer(r.Name()) }) {
 			continue
 		}

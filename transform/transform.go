@@ -138,11 +138,11 @@ func (s *Scope) SupportImages(images map[image.Want]image.Result) []image.Want {
 		if err != nil {
 			return
 		}
-		plan, err := a.planned(runtimes.Options{Protocols: s.cfg.Protocols, LooksOnPath: true})
-		if err != nil || plan.Support == "" {
+		plan, err := a.planned(runtimes.Options{Protocols: s.cfg.Protocols, Can: func(string) bool { return true }})
+		if err != nil || !plan.Support {
 			return
 		}
-		if want := s.supportImage(plan.Support, c.want.Platform); !seen[want] {
+		if want := s.supportImage(a.Detection.Runtime.Name(), c.want.Platform); !seen[want] {
 			seen[want] = true
 			wants = append(wants, want)
 		}
@@ -218,20 +218,16 @@ func (s *Scope) supportImage(support, platform string) image.Want {
 // checkSupportImage refuses a container whose support image is known not to be there: the pod would never start. Without a registry
 // that has been asked, and where it does not say, nothing is known.
 func (s *Scope) checkSupportImage(a *attachment, images map[image.Want]image.Result) error {
-	want := s.supportImage(a.plan.Support, a.want.Platform)
-	if a.plan.Support == "" || s.stockSupport() || s.cfg.Offline || !errors.Is(images[want].Err, image.ErrNotFound) {
+	want := s.supportImage(a.Detection.Runtime.Name(), a.want.Platform)
+	if !a.plan.Support || s.stockSupport() || s.cfg.Offline || !errors.Is(images[want].Err, image.ErrNotFound) {
 		return nil
 	}
 	return &reason.Refusal{Code: reason.SupportImageMissing, Message: fmt.Sprintf(
 		"there is no support image %s for %s, so the pod would never start: push it with `make push`, or name another supportRegistry", want.Image, want.Platform)}
 }
 
-// The labels by which a support image says what is inside, and what its Delve does and stock Delve does not.
-const (
-	supportLabels    = "dev.debuggable.support/"
-	looksOnPath      = supportLabels + "exec-looks-on-path" // it looks a program without a slash up on PATH
-	exitsWithProgram = supportLabels + "exits-with-program" // it ends when the program ends
-)
+// supportLabels begin the labels by which a support image says what is inside, and what it can do; see runtimes.Options.
+const supportLabels = "dev.debuggable.support/"
 
 // Apply edits the objects and says what it did, container by container. After an error, which no manifest that Kubernetes could read
 // leads to, the objects are of no use.
@@ -375,10 +371,10 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host p
 			continue
 		}
 		a := &attachment{containerScope: c, Analysis: analysis, index: i}
-		delve := images[s.supportImage("go", a.want.Platform)].Config.Labels
-		options.LooksOnPath = delve[looksOnPath] == "true"
+		labels := images[s.supportImage(a.Detection.Runtime.Name(), a.want.Platform)].Config.Labels
+		options.Can = func(ability string) bool { return labels[supportLabels+ability] == "true" }
 		options.Published = s.published(a.Detection.Runtime.Name(), a.want.Platform, images)
-		if err := s.decide(a, options, images, delve[exitsWithProgram] == "true"); err != nil {
+		if err := s.decide(a, options, images); err != nil {
 			refuse(i, a.Detection.Runtime.Name(), err)
 			continue
 		}
@@ -389,7 +385,7 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host p
 			}
 		}
 		attached = append(attached, a)
-		outcomes[i] = append(a.results(), a.cautions(delve[exitsWithProgram] == "true", storage)...)
+		outcomes[i] = append(a.results(), a.cautions(storage)...)
 	}
 	err = checkSupport(p.pod, attached, s.cfg.SupportRegistry)
 	if err == nil {
@@ -409,14 +405,14 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host p
 }
 
 // decide plans the debugger of a container, and refuses it where the pod or the container would be worse off.
-func (s *Scope) decide(a *attachment, o runtimes.Options, images map[image.Want]image.Result, delveEnds bool) (err error) {
+func (s *Scope) decide(a *attachment, o runtimes.Options, images map[image.Want]image.Result) (err error) {
 	if err = a.attach(o); err != nil || a.plan.Existing {
 		return err
 	}
 	if err = s.checkSupportImage(a, images); err != nil {
 		return err
 	}
-	if err = a.checkDelve(delveEnds); err != nil {
+	if err = a.checkStart(); err != nil {
 		return err
 	}
 	a.memory, err = s.planMemory(a)

@@ -12,6 +12,7 @@ import (
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/shell"
 	"debuggable.dev/debuggable/internal/terminal"
+	"debuggable.dev/debuggable/runtimes"
 )
 
 // text formats events for people: a line per event in columns that line up, and below it what to type to attach.
@@ -31,7 +32,7 @@ type text struct {
 const (
 	usualPod       = len("default/web-f6d56bcc5-6csgs") + 5
 	usualContainer = 8
-	usualRuntime   = len("netcore")
+	usualRuntime   = 7 // the longest name of a runtime
 )
 
 // verbWidth is the width of the column with terminated, the longest of the three verbs.
@@ -52,7 +53,7 @@ func (t *text) format(r record) []byte {
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(e.Port.LocalPort))
 		c := &containerEvent{PodName: e.Port.PodName, ContainerName: e.Port.ContainerName, Namespace: e.Port.Namespace}
 		t.row(&b, at, "forwarding", terminal.Cyan, c, fmt.Sprintf("%s %s -> %d", e.Port.PortName, address, e.Port.RemotePort))
-		t.hint(&b, attachHint(e.Port.PortName, e.Port.LocalPort))
+		t.hint(&b, attachHint("", e.Port.PortName, e.Port.LocalPort))
 	}
 	return []byte(b.String())
 }
@@ -86,11 +87,13 @@ func (t *text) portList(c *containerEvent) string {
 // startedHints says how to get at the debugger of a container that has just started.
 func (t *text) startedHints(c *containerEvent) []string {
 	if len(c.DebugPorts) == 0 {
-		if c.Runtime != "netcore" {
+		r := runtimes.ByName(c.Runtime)
+		if r == nil || r.Exec == nil {
 			return nil
 		}
-		// vsdbg listens on no port; IDEs start it in the container and talk to it over stdin and stdout.
-		return []string{t.command("exec", "-i", "-n", c.Namespace, "pod/"+c.PodName, "-c", c.ContainerName, "--", "/dbg/netcore/vsdbg", "--interpreter=vscode")}
+		// It listens on no port; IDEs start it in the container and talk to it over stdin and stdout.
+		words := []string{"exec", "-i", "-n", c.Namespace, "pod/" + c.PodName, "-c", c.ContainerName, "--"}
+		return []string{t.command(append(words, r.Exec...)...)}
 	}
 	if t.forwards {
 		return nil // the forward's own event says it
@@ -104,7 +107,7 @@ func (t *text) startedHints(c *containerEvent) []string {
 	}
 	hints := []string{t.command(words...)}
 	for _, protocol := range protocols {
-		hints = append(hints, attachHint(protocol, int(c.DebugPorts[protocol])))
+		hints = append(hints, attachHint(c.Runtime, protocol, int(c.DebugPorts[protocol])))
 	}
 	return hints
 }
@@ -114,20 +117,9 @@ func (t *text) command(words ...string) string {
 }
 
 // attachHint is the command, or for protocols without one the setting, that attaches a debugger to a local port.
-func attachHint(protocol string, port int) string {
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	switch protocol {
-	case "dlv":
-		return "dlv connect " + address
-	case "jdwp":
-		return "jdb -attach " + address
-	case "devtools":
-		return "node inspect " + address + "   or chrome://inspect"
-	case "dap":
-		return fmt.Sprintf(`debugpy: "request": "attach", "connect": {"host": "127.0.0.1", "port": %d}`, port)
-	case "pydevd":
-		return "pydevd: attach a PyDev client to " + address
-	default:
-		return fmt.Sprintf("attach a %s client to %s", protocol, address)
+func attachHint(runtime, protocol string, port int) string {
+	if hint := runtimes.Hint(runtime, protocol, "127.0.0.1", port); hint != "" {
+		return hint
 	}
+	return fmt.Sprintf("attach a %s client to %s", protocol, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 }

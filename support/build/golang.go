@@ -2,6 +2,7 @@ package main
 
 import (
 	"debuggable.dev/debuggable/internal/ociimage"
+	"debuggable.dev/debuggable/runtimes/golang"
 
 	"bytes"
 	"context"
@@ -181,12 +182,12 @@ func addDelve(ctx context.Context, p *part, c *goCompiler) error {
 	// All after the versions say how this Delve differs from the stock one, for programs that choose a command line by
 	// it. exits-with-program: it ends when the program that it runs headless ends, with the program's exit status.
 	p.labels = map[string]string{
-		"delve":              version,
-		"go":                 strings.TrimPrefix(c.toolchain, "go"),
-		"exec-looks-on-path": "true",
-		"exits-with-program": "true",
-		"only-same-user":     "false",
-		"check-go-version":   "false",
+		"delve":                 version,
+		"go":                    strings.TrimPrefix(c.toolchain, "go"),
+		golang.LooksOnPath:      "true",
+		golang.ExitsWithProgram: "true",
+		"only-same-user":        "false",
+		"check-go-version":      "false",
 	}
 	return nil
 }

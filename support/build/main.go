@@ -14,8 +14,6 @@
 package main
 
 import (
-	"debuggable.dev/debuggable/internal/ociimage"
-
 	"context"
 	"errors"
 	"flag"
@@ -30,6 +28,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"debuggable.dev/debuggable/internal/ociimage"
+	"debuggable.dev/debuggable/runtimes"
 )
 
 func main() {
@@ -108,8 +109,8 @@ func parseFlags(args []string, errw io.Writer) (settings, error) {
 		return complain("-netcore %q is neither auto, require nor skip", s.netcore)
 	}
 	for _, r := range s.only {
-		if !slices.Contains(runtimes(), r) {
-			return complain("-only %q: there are %s", r, strings.Join(runtimes(), ", "))
+		if !slices.Contains(images(), r) {
+			return complain("-only %q: there are %s", r, strings.Join(images(), ", "))
 		}
 	}
 	if _, err := name.NewTag("example.com/x:" + s.version); err != nil {
@@ -118,8 +119,15 @@ func parseFlags(args []string, errw io.Writer) (settings, error) {
 	return s, nil
 }
 
-// runtimes are the runtimes that need an image, in the order in which they are built.
-func runtimes() []string { return []string{"go", "nodejs", "python", "netcore"} }
+// images are the names of the runtimes that need an image, in the order in which they are built.
+func images() (names []string) {
+	for _, r := range runtimes.All() {
+		if r.HasSupport() {
+			names = append(names, r.Name())
+		}
+	}
+	return names
+}
 
 func run(ctx context.Context, args []string, out, errw io.Writer) error {
 	s, err := parseFlags(args, errw)
@@ -136,7 +144,7 @@ func run(ctx context.Context, args []string, out, errw io.Writer) error {
 	}
 	defer goc.close()
 
-	for _, runtime := range runtimes() {
+	for _, runtime := range images() {
 		if len(s.only) > 0 && !slices.Contains(s.only, runtime) || runtime == "netcore" && s.netcore == "skip" {
 			continue
 		}

@@ -5,7 +5,7 @@ import (
 	"path"
 	"strings"
 
-	"debuggable.dev/debuggable/internal/nodeoptions"
+	"debuggable.dev/debuggable/runtimes/nodejs/grammar"
 )
 
 const (
@@ -89,7 +89,7 @@ type commandLine struct {
 }
 
 // parse takes a command line apart by node's rules: options come first, each with its value behind "=" or, for those
-// of nodeoptions.TakesValue, in the next word.
+// of grammar.TakesValue, in the next word.
 func parse(argv []string) commandLine {
 	var line commandLine
 	i := 1
@@ -100,7 +100,7 @@ func parse(argv []string) commandLine {
 		}
 		name, _, hasValue := strings.Cut(word, "=")
 		words := argv[i : i+1]
-		if !hasValue && nodeoptions.TakesValue(name) && i+1 < len(argv) {
+		if !hasValue && grammar.TakesValue(name) && i+1 < len(argv) {
 			words = argv[i : i+2]
 			i++
 		}
@@ -171,7 +171,7 @@ func takeInspect(options, preload string) (inspect []string, rest string) {
 	taken := false
 	for i := 0; i < len(words); i++ {
 		name, _, hasValue := strings.Cut(words[i].value, "=")
-		takes := !hasValue && nodeoptions.TakesValue(name) && i+1 < len(words)
+		takes := !hasValue && grammar.TakesValue(name) && i+1 < len(words)
 		switch {
 		case isInspect(name):
 			taken = true

@@ -10,15 +10,20 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"debuggable.dev/debuggable/runtimes/python/grammar"
 )
 
-// interpreterName matches the file names of Python interpreters: python, python3, python3.12, python3.13t, pypy3.10.
-var interpreterName = regexp.MustCompile(`^(python|pypy)(\d+(\.\d+)?t?)?$`)
+// isInterpreter reports whether a file is named as a Python interpreter.
+func isInterpreter(file string) bool {
+	implementation, _ := grammar.Interpreter(filepath.Base(file))
+	return implementation != ""
+}
 
 // findInterpreter returns the program and the command line with a Python interpreter in front. For a program that is a
 // script, that is the interpreter of its #! line and the script's path, as the kernel would have made of it (execve(2)).
 func findInterpreter(o options, lookPath func(string) (string, error)) (string, []string, error) {
-	if interpreterName.MatchString(filepath.Base(o.program())) {
+	if isInterpreter(o.program()) {
 		return o.program(), o.command, nil
 	}
 	file, err := lookPath(o.program())
@@ -26,14 +31,14 @@ func findInterpreter(o options, lookPath func(string) (string, error)) (string, 
 		return "", nil, err
 	}
 	// A program that executes a link of another name.
-	if target, err := filepath.EvalSymlinks(file); err == nil && o.file != "" && interpreterName.MatchString(filepath.Base(target)) {
+	if target, err := filepath.EvalSymlinks(file); err == nil && o.file != "" && isInterpreter(target) {
 		return file, o.command, nil
 	}
 	interpreter, err := readShebang(file)
 	if err != nil {
 		return "", nil, err
 	}
-	if interpreter == nil || !interpreterName.MatchString(filepath.Base(interpreter[0])) {
+	if interpreter == nil || !isInterpreter(interpreter[0]) {
 		return "", nil, fmt.Errorf("%s is not run by a Python interpreter", file)
 	}
 	return interpreter[0], append(append(interpreter, file), o.command[1:]...), nil

@@ -1,5 +1,5 @@
-// Package nodeoptions holds the grammar of Node's command line.
-package nodeoptions
+// Package grammar holds the grammar of Node's command line. Programs of the support image use it, so it imports nothing.
+package grammar
 
 // TakesValue reports whether an option without "=" takes the next word as its value: the options of Node 18 to 25
 // that `node --help` shows with a value.

@@ -1,0 +1,197 @@
+// Package jvm says everything about Java and the other languages of the JVM: the JVM's own debug agent (JDWP) is started through
+// JAVA_TOOL_OPTIONS, which every JVM since Java 5 reads.
+//
+// Source of the agent's options: the JPDA documentation, "Connection and Invocation Details".
+package jvm
+
+import (
+	"regexp"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/runtimes/language"
+)
+
+const port = 5005
+
+// Language returns the JVM.
+func Language() *language.Language {
+	return &language.Language{
+		Names: []string{"jvm", "java"},
+		Signs: language.Signs{
+			Programs:   []string{"java"},
+			Buildpacks: buildpacks(),
+			Strong:     []string{"JAVA_VERSION", "JAVA_TOOL_OPTIONS"},
+			Weak:       []string{"JAVA_HOME"},
+			// JRuby's ruby, rails and the like are JVMs.
+			Hosts: func(p language.Process) bool { _, jruby := p.ImageEnv["JRUBY_VERSION"]; return jruby },
+		},
+		Protocols:  []language.Protocol{{Name: "jdwp", Port: port, Client: "jdb -attach ADDRESS"}},
+		Listeners:  []language.Listener{{Protocol: "jdwp", Started: agentOption, Address: agentAddress, Port: port}},
+		Variables:  []string{"JAVA_TOOL_OPTIONS"},
+		ByVariable: true,
+		Plan:       plan,
+		Doc: language.Doc{
+			Rewrite: "`JAVA_TOOL_OPTIONS` gets `-agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y`",
+			Support: "none",
+		},
+	}
+}
+
+var (
+	agentOption  = regexp.MustCompile(`-agentlib:jdwp|-Xrunjdwp`)
+	agentAddress = regexp.MustCompile(`\baddress=([^\s,"']+)`)
+)
+
+// buildpacks are from the lists of buildpacks in the builders of Paketo, Heroku and Google Cloud.
+func buildpacks() language.Buildpacks {
+	return language.Buildpacks{
+		Starts: []string{
+			"google.java.", "paketo-buildpacks/java", "paketo-buildpacks/executable-jar", "paketo-buildpacks/dist-zip",
+			"paketo-buildpacks/apache-tomcat", "paketo-buildpacks/apache-tomee", "paketo-buildpacks/liberty",
+			"paketo-buildpacks/spring-boot", "heroku/java", "heroku/maven", "heroku/gradle", "heroku/scala", "heroku/sbt",
+			"heroku/clojure", "heroku/java-function", "heroku/jvm-function-invoker",
+		},
+		Aids: []string{
+			"paketo-buildpacks/bellsoft-liberica", "paketo-buildpacks/adoptium", "paketo-buildpacks/eclipse-openj9",
+			"paketo-buildpacks/amazon-corretto", "paketo-buildpacks/azul-zulu", "paketo-buildpacks/sap-machine",
+			"paketo-buildpacks/microsoft-openjdk", "paketo-buildpacks/oracle", "paketo-buildpacks/alibaba-dragonwell", "heroku/jvm",
+		},
+		Native: []string{"paketo-buildpacks/native-image", "google.java.graalvm", "google.java.native-image"},
+	}
+}
+
+// plan hands the agent to the JVM, by the variable or behind java.
+func plan(p language.Process, o language.Options) (language.Plan, error) {
+	if plan, found, err := existing(p); found || err != nil {
+		return plan, err
+	}
+	number, err := language.FreePort(o, port)
+	if err != nil {
+		return language.Plan{}, err
+	}
+	suspend := "n"
+	if o.Suspend {
+		suspend = "y"
+	}
+	agent := "-agentlib:jdwp=transport=dt_socket,server=y,address=" + strconv.Itoa(int(number)) + ",suspend=" + suspend + ",quiet=y"
+	plan := language.Plan{Ports: []language.Port{{Protocol: "jdwp", Number: number}}}
+	direct := len(p.Argv) > 0 && language.ProgramName(p.Argv[0]) == "java"
+	others := p.Others("jvm")
+	shared := slices.ContainsFunc(others, func(c language.Command) bool {
+		return c.AtOnce || o.Suspend || c.Stays() || c.Mentions(debugAgent) || jdwpSwitches().Starts(c, p)
+	})
+	switch {
+	case direct && !p.LineFixed && (len(others) > 0 || p.EnvFixed || p.Hidden["JAVA_TOOL_OPTIONS"]):
+		plan.Insert = []language.Insertion{{Before: 1, Words: []string{agent}}}
+	case p.Starts(buildTools):
+		return language.Plan{}, reason.Refuse(reason.EnvShared, "a build tool has JVMs of its own beside the application's, which would get the same debug agent and fail on its port")
+	case shared:
+		return language.Plan{}, reason.Refuse(reason.EnvShared, "a probe, a hook or the script starts another program, which may be a JVM: it would get the same debug agent, and fail on its port or wait for a debugger")
+	default:
+		if err := p.Managed(); err != nil {
+			return language.Plan{}, err
+		}
+		plan.Env = []language.EnvChange{{Name: "JAVA_TOOL_OPTIONS", Value: agent, How: language.Append, Sep: " "}}
+	}
+	return plan, nil
+}
+
+// debugAgent matches what asks for a debug agent.
+var debugAgent = regexp.MustCompile("jdwp")
+
+// buildTools run the application in a JVM that they start from another one, which stays (Gradle: from a daemon's). There
+// JAVA_TOOL_OPTIONS reaches all of them at once.
+var buildTools = []string{
+	"mvn", "mvnw", "mvnd", "mvnDebug", "gradle", "gradlew", "grails", "grailsw", "quarkus", "jbang", "sbt", "activator", "mill", "lein",
+	"scala-cli",
+}
+
+// existing looks for the agent where people put it, and for switches by which start scripts add it themselves. A JVM that is given
+// the agent twice does not start.
+func existing(p language.Process) (language.Plan, bool, error) {
+	if plan, found := jdwpSwitches().Plan(p); found {
+		return plan, true, nil
+	}
+	for _, t := range options(p) {
+		agent, ok := jdwpOptions(t)
+		if !ok {
+			continue
+		}
+		ports := language.Listening("jdwp", "", port)
+		server := false
+		for _, option := range strings.Split(agent, ",") {
+			key, value, _ := strings.Cut(option, "=")
+			switch key {
+			case "server":
+				server = strings.HasPrefix(value, "y")
+			case "address":
+				ports = language.Listening("jdwp", value, port)
+			}
+		}
+		if !server {
+			return language.Plan{}, true, reason.Refuse(reason.DebuggerDialsOut, "the JVM's debug agent connects to a debugger by itself (%s): there is nothing to attach to", t)
+		}
+		if own := p.Env["JPDA_OPTS"]; slices.Contains(strings.Fields(own), t) {
+			return language.Plan{}, true, reason.Refuse(reason.OtherDebugger, "JPDA_OPTS holds a debug agent, which only Tomcat uses, when it is told jpda: whether %s tells it is not known", p.Argv[0])
+		}
+		return language.Plan{Existing: true, Ports: ports}, true, nil
+	}
+	return language.Plan{}, false, nil
+}
+
+// options lists the words that may become options of the JVM: of variables that start scripts hand to it (JAVA_OPTS, CATALINA_OPTS, …)
+// as well, unless nothing can hand them over: the program is java itself, and its command line has no variables in it.
+func options(p language.Process) []string {
+	java := len(p.Argv) > 0 && language.ProgramName(p.Argv[0]) == "java"
+	direct := java && !p.AnyDynamic()
+	texts := slices.Clone(p.Argv)
+	if direct {
+		texts = language.LeadingOptions(p.Argv[1:], javaValueOptions)
+		if end := slices.Index(texts, "-jar"); end >= 0 {
+			texts = texts[:end]
+		}
+	}
+	tomcat := slices.ContainsFunc(append(slices.Clone(p.Via), p.Argv...), func(w string) bool { return language.ProgramName(w) == "catalina.sh" })
+	var names []string
+	for n := range p.Env {
+		// catalina.sh uses JPDA_OPTS when it is told jpda, which is a switch.
+		if (!direct || slices.Contains(javaVariables, n)) && !(n == "JPDA_OPTS" && tomcat) {
+			names = append(names, n)
+		}
+	}
+	sort.Strings(names)
+	texts = slices.Clip(texts)
+	for _, n := range names {
+		texts = append(texts, strings.Fields(p.Env[n])...)
+	}
+	if !java {
+		return texts
+	}
+	return slices.DeleteFunc(slices.Clone(texts), func(w string) bool { return strings.HasPrefix(strings.Trim(w, `"'`), "-D") }) // a property is just text
+}
+
+// javaValueOptions take the next word as their value. Source: the java command's manual page, JDK 21.
+var javaValueOptions = []string{
+	"-cp", "-classpath", "--class-path", "-p", "--module-path", "--upgrade-module-path", "--add-modules", "--limit-modules", "--add-exports",
+	"--add-opens", "--add-reads", "--patch-module", "--enable-native-access", "--source",
+}
+
+// javaVariables are the variables that the JVM and its launcher read options from.
+var javaVariables = []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"}
+
+// jdwpOptions returns the options of a debug agent that a word starts, quotes around the word ignored.
+func jdwpOptions(word string) (string, bool) {
+	word = strings.Trim(word, `"'`)
+	for _, agent := range []string{"-agentlib:jdwp", "-Xrunjdwp"} {
+		if _, rest, ok := strings.Cut(word, agent); ok {
+			rest = strings.TrimLeft(rest, "=:")
+			options, _, _ := strings.Cut(rest, " ")
+			return strings.Trim(options, `"'`), true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,147 @@
+package language
+
+import (
+	"path"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// Detection is the outcome of Detect.
+type Detection struct {
+	Runtime *Language // nil: none
+	Sign    Sign
+	// Tied are the other languages with a sign of the same strength; the order of p.Languages decided.
+	Tied []*Language
+}
+
+// Detect finds the language of a process by its strongest sign. A program that is known to be something else is never
+// given a language by weak signs, nor by any sign but the program where its command line would have to be wrapped.
+func Detect(p Process) Detection {
+	var d Detection
+	for _, l := range p.Languages {
+		sign := l.Detect(p)
+		switch {
+		case sign.Strength == None || sign.Strength < d.Sign.Strength:
+		case sign.Strength > d.Sign.Strength:
+			d = Detection{Runtime: l, Sign: sign}
+		default:
+			d.Tied = append(d.Tied, l)
+		}
+	}
+	if d.Sign.Strength < Program && p.startsAnother(d) {
+		return Detection{}
+	}
+	return d
+}
+
+// startsAnother reports whether a process is known to be no program of a runtime that only its surroundings show.
+func (p Process) startsAnother(d Detection) bool {
+	// A shell that runs a script stands for whatever the script starts.
+	if len(p.Argv) == 0 || p.Script || d.Runtime == nil {
+		return false
+	}
+	if p.KnownOther(p.Argv[0]) && (d.Runtime.Signs.Hosts == nil || !d.Runtime.Signs.Hosts(p)) {
+		return d.Sign.Strength <= Weak || !p.starter(ProgramName(p.Argv[0]))
+	}
+	// Behind a launcher that is not known stands what its arguments name.
+	if d.Sign.Strength <= Weak && p.BehindLauncher() != "" {
+		return true
+	}
+	for _, w := range p.Argv[1:] {
+		if strings.HasPrefix(w, "-") {
+			continue
+		}
+		name := ProgramName(w)
+		if slices.Contains(servers, name) {
+			return true
+		}
+		if !slices.Contains(scriptExtensions, path.Ext(name)) && p.wrapped(w) {
+			return !d.Runtime.ByVariable
+		}
+	}
+	return false
+}
+
+// BehindLauncher returns the word among the arguments that names a program, which the first word is likely to start: it is a launcher,
+// but none that the launch package follows. "" where there is none.
+func (p Process) BehindLauncher() string {
+	if len(p.Argv) == 0 || p.isProgram(p.Argv[0]) {
+		return ""
+	}
+	for i, w := range p.Argv {
+		last := i+1 == len(p.Argv)
+		switch {
+		case i == 0 || strings.HasPrefix(w, "-"):
+		case p.namesProgram(w, p.Argv[i-1] == "--", last):
+			return w
+		}
+	}
+	return ""
+}
+
+// namesProgram reports whether an argument names a program: by a path to where programs are or, behind "--", to anywhere; by a name that
+// is known. A known name that nothing follows may be a plain word.
+func (p Process) namesProgram(word string, behindDashes, last bool) bool {
+	dir, name := path.Split(word)
+	switch {
+	case name == "":
+		return false
+	case dir != "":
+		rooted := dir[0] == '/' || strings.HasPrefix(dir, "./")
+		if ext := path.Ext(name); !rooted || ext != "" && !slices.Contains(scriptExtensions, ext) {
+			return false
+		}
+		return behindDashes || p.holdsPrograms(path.Base(dir))
+	case behindDashes:
+		return p.isProgram(name) || p.KnownOther(name) && !slices.Contains(tools, name) ||
+			!last && (slices.Contains(launchers, name) || slices.Contains([]string{"env", "exec", "nice", "timeout"}, name))
+	}
+	return !last && (p.isProgram(name) || slices.Contains(launchers, name)) || slices.Contains(servers, name)
+}
+
+// holdsPrograms reports whether directories of a name are where programs are put.
+func (p Process) holdsPrograms(dir string) bool {
+	return dir == "bin" || dir == "sbin" ||
+		slices.ContainsFunc(p.Languages, func(l *Language) bool { return slices.Contains(l.Signs.Directories, dir) })
+}
+
+// isProgram reports whether a program is known to be one of a language.
+func (p Process) isProgram(program string) bool {
+	return slices.ContainsFunc(p.Languages, func(l *Language) bool { return l.program(Process{Argv: []string{program}}) != "" })
+}
+
+// wrapped reports whether a program is known to be one of a language whose debugger goes in front of it.
+func (p Process) wrapped(program string) bool {
+	return slices.ContainsFunc(p.Languages, func(l *Language) bool {
+		return l.InFront && l.program(Process{Argv: []string{program}}) != ""
+	})
+}
+
+// ProgramName is the last path element of a program.
+func ProgramName(program string) string { return path.Base(program) }
+
+// EnvSign looks for variables in the order given. strong says how much one of them weighs.
+func EnvSign(p Process, strong bool, names ...string) Sign {
+	image, manifest := Weak, WeakManifest
+	if strong {
+		image, manifest = Strong, StrongManifest
+	}
+	for _, n := range names {
+		if _, ok := p.ImageEnv[n]; ok {
+			return Sign{image, "image sets " + n}
+		}
+	}
+	for _, n := range names {
+		if _, ok := p.Env[n]; ok || p.Unknown[n] {
+			return Sign{manifest, "manifest sets " + n}
+		}
+	}
+	return Sign{}
+}
+
+// Strongest returns the first of the strongest signs.
+func Strongest(signs ...Sign) Sign {
+	sort.SliceStable(signs, func(i, j int) bool { return signs[i].Strength > signs[j].Strength })
+	return signs[0]
+}
