@@ -28,8 +28,8 @@ build: ## the program, as bin/debuggable and bin/kubectl-debuggable; static, so 
 	ln -sf debuggable bin/kubectl_complete-debuggable
 
 .PHONY: test
-test: ## all tests of the main module; needs nothing but Go, and names what it skips for want of a tool
-	$(GO) test ./...
+test: ## all tests of the main module; needs nothing but Go, and names at the end what it skips for want of a tool
+	$(GO) test -json ./... | $(GO) run ./internal/skipped
 
 .PHONY: cover
 cover: ## what the tests reach, as dist/cover.html
@@ -93,6 +93,11 @@ image: ## the function's image as an OCI layout, dist/image, without a container
 .PHONY: support-images
 support-images: ## the support images as OCI layouts in dist/support
 	$(GO) run ./support/build -o dist/support $(if $(VERSION),-version $(VERSION))
+
+.PHONY: release
+release: image support-images ## archives, bills of materials, checksums and a Krew manifest in dist/release, from the commit as it is; nothing is published
+	rm -rf dist/release
+	$(GO) run ./internal/release -o dist/release
 
 .PHONY: push
 push: ## support images to REGISTRY/go, REGISTRY/nodejs, …; use them with --support-registry REGISTRY
