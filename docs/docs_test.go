@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"sigs.k8s.io/yaml"
 )
 
 // notRun lists the command blocks that no test can run here, as file and first line: they need a cluster, or a registry or a
@@ -26,7 +28,18 @@ func notRun() []string {
 		"docs/pipelines.md: kubectl debuggable -f k8s/ --offline",
 		"docs/pipelines.md: debuggable -f k8s/ --diff",
 		"docs/pipelines.md: debuggable lock -f k8s/ -o images.lock.yaml",
-		"docs/pipelines.md: skaffold build --file-output=build.json",
+		"README.md: go install debuggable.dev/debuggable@latest", // takes what is published
+		"docs/howto/ci.md: debuggable lock -f k8s/ -o images.lock.yaml",
+		"docs/howto/ci.md: debuggable lock -f k8s/ --check images.lock.yaml",
+		"docs/howto/flux.md: kustomize build overlays/dev | debuggable --strict --offline --image-configs images.lock.yaml > rendered/debug.yaml",
+		"docs/howto/flux.md: flux suspend kustomization web",
+		"docs/howto/helm.md: helm plugin install helm-plugin", // internal/pipelines does
+		"docs/howto/kustomize.md: kustomize build overlays/dev | debuggable | kubectl apply -f -",
+		"docs/howto/skaffold.md: skaffold build --file-output=build.json",
+		"docs/tour.md: go install debuggable.dev/debuggable@latest",
+		"docs/tour.md: debuggable -f examples/tour/web.yaml | kubectl apply -f -",
+		"docs/tour.md: debuggable watch --port-forward",
+		"docs/tour.md: kubectl rollout undo deployment/web",
 		"docs/security.md: docker run --rm -i --network=none ghcr.io/acme/debuggable --offline < manifests.yaml",
 		"docs/runtimes.md: kubectl port-forward deployment/web 56268",
 		"docs/support-images.md: make support-images", // support/build's tests and e2e/debuggers build and push them
@@ -112,25 +125,7 @@ func TestListedCommandsAreUnderstood(t *testing.T) {
 // is printed with what the document shows. UPDATE=1 writes down what is printed.
 func TestCommands(t *testing.T) {
 	root := repository(t)
-	bin := t.TempDir()
-	goCommand(t, root, "build", "-o", filepath.Join(bin, "debuggable"), ".")
-	kustomize := strings.TrimSpace(goCommand(t, root, "tool", "-modfile=tools.mod", "-n", "kustomize"))
-	if err := os.Symlink(kustomize, filepath.Join(bin, "kustomize")); err != nil {
-		t.Fatal(err)
-	}
-	if cache, err := os.UserCacheDir(); err == nil {
-		// Where the tests of internal/pipelines keep what they build.
-		built, err := filepath.Glob(filepath.Join(cache, "debuggable-tools", "*", "helm"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, helm := range built[:min(1, len(built))] {
-			if err := os.Symlink(helm, filepath.Join(bin, "helm")); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	installTools(t, root)
 	updates := map[string][]block{}
 	for _, b := range allBlocks(t) {
 		if b.lang != "console" {
@@ -179,6 +174,73 @@ func TestCommands(t *testing.T) {
 		if err := rewrite(filepath.Join(root, doc), blocks); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// installTools puts the program, kustomize and, where it was built before, Helm on PATH.
+func installTools(t *testing.T, root string) {
+	t.Helper()
+	bin := t.TempDir()
+	goCommand(t, root, "build", "-o", filepath.Join(bin, "debuggable"), ".")
+	kustomize := strings.TrimSpace(goCommand(t, root, "tool", "-modfile=tools.mod", "-n", "kustomize"))
+	if err := os.Symlink(kustomize, filepath.Join(bin, "kustomize")); err != nil {
+		t.Fatal(err)
+	}
+	if cache, err := os.UserCacheDir(); err == nil {
+		// Where the tests of internal/pipelines keep what they build.
+		built, err := filepath.Glob(filepath.Join(cache, "debuggable-tools", "*", "helm"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, helm := range built[:min(1, len(built))] {
+			if err := os.Symlink(helm, filepath.Join(bin, "helm")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+}
+
+// TestArgoCDPlugin runs what the config management plugin of docs/howto/argo-cd.md runs, where Argo CD would.
+func TestArgoCDPlugin(t *testing.T) {
+	root := repository(t)
+	installTools(t, root)
+	var plugin struct {
+		Kind string
+		Spec struct {
+			Generate struct{ Command, Args []string }
+		}
+	}
+	for _, b := range allBlocks(t) {
+		if b.doc == "docs/howto/argo-cd.md" && b.lang == "yaml" && plugin.Kind != "ConfigManagementPlugin" {
+			if err := yaml.Unmarshal([]byte(strings.Join(b.lines, "\n")), &plugin); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	argv := slices.Concat(plugin.Spec.Generate.Command, plugin.Spec.Generate.Args)
+	if len(argv) == 0 {
+		t.Fatal("the page has no ConfigManagementPlugin")
+	}
+	dir := t.TempDir()
+	copyTree(t, filepath.Join(root, "examples", "shop"), dir)
+	kustomization := "resources: [k8s/cart.yaml, k8s/orders.yaml, k8s/recommend.yaml, k8s/web.yaml]\n"
+	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(kustomization), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
+	cmd.Dir = dir
+	out, err := cmd.Output()
+	if got := strings.Count(string(out), "debug.cloud.google.com/config"); err != nil || got != 4 {
+		t.Errorf("%v; %d workloads are debuggable, want 4", err, got)
+	}
+	if err := os.Remove(filepath.Join(dir, "images.lock.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	cmd = exec.CommandContext(t.Context(), argv[0], argv[1:]...)
+	cmd.Dir = dir
+	if out, err := cmd.Output(); err == nil || len(out) > 0 {
+		t.Errorf("without a lock file it succeeds, with %d bytes", len(out))
 	}
 }
 
@@ -332,13 +394,15 @@ func allBlocks(t *testing.T) []block {
 // documents are README.md and everything in docs, below the repository's root.
 func documents(t *testing.T) []string {
 	t.Helper()
-	pages, err := filepath.Glob("*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	docs := []string{"README.md"}
-	for _, page := range pages {
-		docs = append(docs, filepath.Join("docs", page))
+	for _, pattern := range []string{"*.md", "howto/*.md"} {
+		pages, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, page := range pages {
+			docs = append(docs, filepath.Join("docs", page))
+		}
 	}
 	return docs
 }
