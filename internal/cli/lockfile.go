@@ -58,6 +58,14 @@ type difference struct {
 // compare lists how the entries of a file differ from those that it has to hold. The order does not count, and neither do
 // entries of images that could not be resolved this time.
 func (l locked) compare(old []image.Entry) ([]difference, error) {
+	platforms := l.platforms()
+	old = withPlatforms(old, platforms)
+	called := func(e image.Entry) string {
+		if len(platforms[fullName(e.Image)]) > 1 && e.Platform != "" {
+			return e.Image + " for " + e.Platform
+		}
+		return e.Image
+	}
 	had := map[entryKey]image.Entry{}
 	var differences []difference
 	for _, e := range old {
@@ -65,7 +73,7 @@ func (l locked) compare(old []image.Entry) ([]difference, error) {
 		if same, err := sameEntry(before, e); err != nil {
 			return nil, err
 		} else if twice && !same {
-			differences = append(differences, difference{e.Image, "is superfluous: another one differs"})
+			differences = append(differences, difference{called(e), "is superfluous: another one differs"})
 		}
 		had[keyOf(e)] = e
 	}
@@ -82,19 +90,42 @@ func (l locked) compare(old []image.Entry) ([]difference, error) {
 		case err != nil:
 			return nil, err
 		case !found:
-			differences = append(differences, difference{e.Image, "is missing"})
+			differences = append(differences, difference{called(e), "is missing"})
 		case before.Digest != e.Digest:
-			differences = append(differences, difference{e.Image, fmt.Sprintf("is different: digest %s, now %s", orNone(before.Digest), orNone(e.Digest))})
+			differences = append(differences, difference{called(e), fmt.Sprintf("is different: digest %s, now %s", orNone(before.Digest), orNone(e.Digest))})
 		case !same:
-			differences = append(differences, difference{e.Image, "is different: its configuration changed"})
+			differences = append(differences, difference{called(e), "is different: its configuration changed"})
 		}
 	}
 	for _, e := range old {
 		if key := keyOf(e); !has[key] && !l.unknown[key.name] {
-			differences = append(differences, difference{e.Image, "is superfluous"})
+			differences = append(differences, difference{called(e), "is superfluous"})
 		}
 	}
 	return differences, nil
+}
+
+// platforms lists the platforms of each image by its full name.
+func (l locked) platforms() map[string][]string {
+	platforms := map[string][]string{}
+	for _, e := range l.entries {
+		if name := fullName(e.Image); !slices.Contains(platforms[name], e.Platform) {
+			platforms[name] = append(platforms[name], e.Platform)
+		}
+	}
+	return platforms
+}
+
+// withPlatforms returns the entries of a file with the platform in those that are written without one, as people write them: that
+// of the only entry that there has to be for the image.
+func withPlatforms(old []image.Entry, platforms map[string][]string) []image.Entry {
+	old = slices.Clone(old)
+	for i, e := range old {
+		if known := platforms[fullName(e.Image)]; e.Platform == "" && len(known) == 1 {
+			old[i].Platform = known[0]
+		}
+	}
+	return old
 }
 
 func orNone(s string) string {

@@ -126,7 +126,7 @@ func (l *Local) opened(ctx context.Context) error {
 	err := l.load(ctx)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("there is no %q: write it first, or correct the path", l.path)
+			err = fmt.Errorf("there is no %q%s: write it first, or correct the path", l.path, lookup.Where(l.path))
 		}
 		err = l.wrap(err)
 		if ctx.Err() != nil {
@@ -150,7 +150,7 @@ func (l *Local) load(ctx context.Context) error {
 	}
 	info, err := os.Stat(l.path)
 	if err != nil {
-		return lookup.Failed(l.path, err)
+		return err
 	}
 	if !info.IsDir() {
 		return errors.New("it is a file; a layout is a folder. If this is a tar file, use it as an archive")
@@ -167,7 +167,7 @@ func (l *Local) load(ctx context.Context) error {
 func (l *Local) loadArchive(ctx context.Context) error {
 	info, err := os.Stat(l.path)
 	if err != nil {
-		return lookup.Failed(l.path, err)
+		return err
 	}
 	if info.IsDir() {
 		return errors.New("it is a folder; an archive is a tar file. If this is an OCI image layout, use it as a layout")

@@ -86,7 +86,7 @@ func (h *host) answered(err error) (cause, todo string) {
 
 // unreached words why there was no answer, or none that could be read.
 func (h *host) unreached(err error) (cause, todo string) {
-	elsewhere := "where it cannot be reached from, " + h.use("imageConfigs", "FILE")
+	elsewhere := "where it cannot be reached, " + h.use("imageConfigs", "FILE")
 	op, dns := new(net.OpError), new(net.DNSError)
 	proxied := errors.As(err, &op) && op.Op == "proxyconnect"
 	switch {

@@ -33,20 +33,20 @@ func TestFailuresInWords(t *testing.T) {
 	}{
 		"no such host": {
 			err:    dial(&net.DNSError{Err: "no such host", Name: "ghcr.example", IsNotFound: true}),
-			flag:   "no such host; is the name right? where it cannot be reached from, use --image-configs FILE",
-			fields: "no such host; is the name right? where it cannot be reached from, set imageConfigs",
+			flag:   "no such host; is the name right? where it cannot be reached, use --image-configs FILE",
+			fields: "no such host; is the name right? where it cannot be reached, set imageConfigs",
 		},
 		"name server": {
 			err:  dial(&net.DNSError{Err: "server misbehaving", Name: "ghcr.example"}),
-			flag: "no answer from the name server: server misbehaving; where it cannot be reached from, use --image-configs FILE",
+			flag: "no answer from the name server: server misbehaving; where it cannot be reached, use --image-configs FILE",
 		},
-		"refused": {err: dial(refused), flag: "connection refused; does it run there? where it cannot be reached from, use --image-configs FILE"},
+		"refused": {err: dial(refused), flag: "connection refused; does it run there? where it cannot be reached, use --image-configs FILE"},
 		"proxy": {
 			err:  &net.OpError{Op: "proxyconnect", Net: "tcp", Err: dial(refused)},
 			flag: "the proxy cannot be reached: connection refused; look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
 		},
-		"no route": {err: dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), flag: "no route to it; where it cannot be reached from, use --image-configs FILE"},
-		"slow":     {err: dial(os.ErrDeadlineExceeded), flag: "no answer in time; where it cannot be reached from, use --image-configs FILE"},
+		"no route": {err: dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), flag: "no route to it; where it cannot be reached, use --image-configs FILE"},
+		"slow":     {err: dial(os.ErrDeadlineExceeded), flag: "no answer in time; where it cannot be reached, use --image-configs FILE"},
 		"closed":   {err: io.EOF, flag: "the connection was closed: EOF; try again"},
 		"certificate": {
 			err: x509.UnknownAuthorityError{},

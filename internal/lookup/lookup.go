@@ -16,15 +16,15 @@ import (
 func Failed(path string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EISDIR):
-		return fmt.Errorf("%q is a directory: name a file%s", path, from(path))
+		return fmt.Errorf("%q is a directory: name a file%s", path, Where(path))
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return fmt.Errorf("%w%s", err, from(path))
+		return fmt.Errorf("%w%s", err, Where(path))
 	}
 	return err
 }
 
-// from says where a relative path was looked up.
-func from(path string) string {
+// Where says for a message where a relative path was looked up; "" for an absolute one.
+func Where(path string) string {
 	directory, err := os.Getwd()
 	if err != nil || filepath.IsAbs(path) {
 		return ""

@@ -25,10 +25,12 @@ func labelOf(r *fn.Result) label {
 		return label{"warning", terminal.Yellow}
 	case r.Severity == fn.Error:
 		return label{"error", terminal.Red}
-	case r.Tags["reason"] == string(reason.KnownOther): // neither done nor a fault
-		return label{"info", terminal.Plain}
 	}
-	return label{"ok", terminal.Green}
+	switch reason.Code(r.Tags["reason"]) {
+	case reason.Debuggable, reason.AlreadyDebugged, reason.AlreadyConfigured, "":
+		return label{"ok", terminal.Green}
+	}
+	return label{"info", terminal.Plain} // neither done nor a fault
 }
 
 // The columns of a line: a label, two names, and behind them the message.
