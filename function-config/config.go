@@ -55,6 +55,8 @@ type Config struct {
 	ProbeTimeout ProbeTimeout
 	// Memory says what becomes of the memory limits of debugged containers: raise or keep.
 	Memory string
+	// LookInside says whose files are read: local, always or never.
+	LookInside string
 	// Strict makes it an error that a container in scope is not made debuggable.
 	Strict bool
 	// Workloads are further kinds that hold a pod template.
@@ -94,6 +96,7 @@ func Default() Config {
 		SupportRegistry: "gcr.io/k8s-skaffold/skaffold-debug-support",
 		Replicas:        1,
 		Memory:          "raise",
+		LookInside:      image.InsideLocal,
 		ProbeTimeout:    ProbeTimeout{Duration: 10 * time.Minute},
 	}
 }

@@ -74,6 +74,7 @@ func TestSettings(t *testing.T) {
 		{"suspend", "true", "'true'", []string{"--suspend"}, func(c *Config) { c.Suspend = true }},
 		{"replicas", "0", "'0'", []string{"--replicas=0"}, func(c *Config) { c.Replicas = 0 }},
 		{"probeTimeout", "1h30m", "1h30m", []string{"--probe-timeout=1h30m"}, func(c *Config) { c.ProbeTimeout = ProbeTimeout{Duration: 90 * time.Minute} }},
+		{"lookInside", "always", "always", []string{"--look-inside=always"}, func(c *Config) { c.LookInside = "always" }},
 		{"memory", "keep", "keep", []string{"--memory=keep"}, func(c *Config) { c.Memory = "keep" }},
 		{"probeTimeout", "skip", "skip", []string{"--probe-timeout=skip"}, func(c *Config) { c.ProbeTimeout = ProbeTimeout{Skip: true} }},
 		{"strict", "true", "'true'", []string{"--strict"}, func(c *Config) { c.Strict = true }},
@@ -179,7 +180,7 @@ func TestFunctionConfigErrors(t *testing.T) {
 		"other version":  {"apiVersion: debuggable.dev/v1\nkind: Debuggable", `apiVersion: "debuggable.dev/v1" is not the apiVersion of kind Debuggable` + wanted},
 		"mixed":          {"apiVersion: v1\nkind: Debuggable", `apiVersion: "v1" is not the apiVersion of kind Debuggable` + wanted},
 		"unknown field":  {typed("Layout: []"), `Layout: unknown field, did you mean layouts?`},
-		"unknown field2": {typed("colour: red"), `colour: unknown field; known are apiVersion, kind, metadata, layouts, archives, imageConfigs, images, offline, insecureRegistries, platform, artifacts, runtimes, supportRegistry, protocols, suspend, replicas, probeTimeout, memory, strict, workloads`},
+		"unknown field2": {typed("colour: red"), `colour: unknown field; known are apiVersion, kind, metadata, layouts, archives, imageConfigs, images, offline, insecureRegistries, platform, artifacts, runtimes, lookInside, supportRegistry, protocols, suspend, replicas, probeTimeout, memory, strict, workloads`},
 		"twice":          {typed("replicas: 1\nreplicas: 2"), `replicas: is given twice`},
 		"spec":           {typed("strict: true\ndata: {}"), `data: unknown field; known are`},
 

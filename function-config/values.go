@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"debuggable.dev/debuggable/internal/fields"
+	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/runtimes"
 )
 
@@ -68,6 +69,16 @@ func ParseRuntime(s string) (string, error) {
 const maxProbeTimeout = math.MaxInt32 * time.Second
 
 // parseMemory reads what becomes of memory limits.
+// whoseFiles are the values of lookInside.
+func whoseFiles() []string { return []string{image.InsideLocal, image.InsideAlways, image.InsideNever} }
+
+func parseLookInside(s string) (string, error) {
+	if known := whoseFiles(); !slices.Contains(known, s) {
+		return "", fmt.Errorf("%s is none of local, always and never%s", fields.Quote(s), fields.DidYouMean(s, known))
+	}
+	return s, nil
+}
+
 func parseMemory(s string) (string, error) {
 	known := []string{"raise", "keep"}
 	if !slices.Contains(known, s) {

@@ -24,6 +24,8 @@ type Analysis struct {
 	Found     launch.Found
 	Detection runtimes.Detection
 
+	inside *inside // nil: nothing is known of the image's files
+
 	line process.CommandLine
 	env  process.Environment
 	// behind is what the arguments of a script (/entrypoint.sh node app.js) name, which it is likely to start; nil for none.
@@ -41,7 +43,7 @@ type behindScript struct {
 // name one. An error is a
 // *reason.Refusal, and comes with what is known so far.
 func analyse(c *workload.Container, cfg image.Config, known process.Sources, told runtimes.Runtime, hint string) (a Analysis, err error) {
-	a = Analysis{Image: cfg, env: process.EnvironmentOf(c, cfg, known)}
+	a = Analysis{Image: cfg, inside: insideOf(c, cfg), env: process.EnvironmentOf(c, cfg, known)}
 	if a.line, err = process.CommandLineOf(c, cfg, a.env); err != nil {
 		return a, err
 	}
@@ -63,7 +65,7 @@ func (a Analysis) findProgram(c *workload.Container) (launch.Found, error) {
 		return launch.Found{}, &reason.Refusal{Code: reason.NoCommand, Message: "neither the image nor the manifest names a program to start"}
 	}
 	workingDir := a.startsIn(c)
-	return launch.Find(launch.Input{Argv: argv, UnknownFrom: a.line.UnknownFrom(), Env: a.env.All(), Unknown: a.env.Unknown, Labels: a.Image.Labels, WorkingDir: workingDir})
+	return launch.Find(launch.Input{Argv: argv, UnknownFrom: a.line.UnknownFrom(), Env: a.env.All(), Unknown: a.env.Unknown, Labels: a.Image.Labels, WorkingDir: workingDir, Files: a.inside.filesOf()})
 }
 
 // startsIn is the container's working directory.
@@ -84,6 +86,7 @@ func (a Analysis) process(c *workload.Container) runtimes.Process {
 		Unset:   map[string]bool{},
 		Dynamic: make([]bool, len(a.Found.Argv)),
 		Foreign: notOwn(a.Image, a.Found.Argv[0]),
+		File:    a.Found.File,
 		NoTemp:  c.NoTemp(),
 		Beside:  beside(c, a.Found.Rest),
 	}
@@ -135,7 +138,7 @@ func (a Analysis) lookBehind() (*behindScript, error) {
 		return nil, nil
 	}
 	process := a.Process
-	process.Argv, process.Script, process.Dynamic = found.Argv, found.Script, nil
+	process.Argv, process.Script, process.Dynamic, process.File = found.Argv, found.Script, nil, nil
 	process.Via = append(slices.Clone(process.Via), a.Process.Argv[0])
 	process.Env = reaching(found, a.Process.Env)
 	process.Beside = slices.Concat(a.Process.Beside, commandsOf(found.Rest))
@@ -156,6 +159,8 @@ func (a Analysis) detect(told runtimes.Runtime, hint string) (runtimes.Detection
 	switch {
 	case d.Runtime != nil:
 		return d, nil
+	case shown.File != nil && shown.File.Native:
+		return d, native(shown.Argv[0])
 	case a.Process.Dynamic[0]:
 		return d, &reason.Refusal{Code: reason.ProgramDynamic, Message: fmt.Sprintf("program %s is known at run time only", a.Found.Argv[0])}
 	case !shown.Script && runtimes.KnownOther(shown.Argv[0]):

@@ -24,6 +24,7 @@ type attachment struct {
 	plan   runtimes.Plan
 	memory *memoryRaise // nil: the memory limit stays
 	hides  []string
+	copied []string // the scripts of the image of which the command line holds changed copies
 
 	edited process.CommandLine
 	env    []process.EnvEdit
@@ -81,6 +82,11 @@ func (a *attachment) attachOnce(o runtimes.Options) error {
 		return err
 	}
 	edits = slices.Concat(assigned, edits)
+	for _, e := range edits {
+		if e.Script != "" {
+			a.copied = append(a.copied, e.Script)
+		}
+	}
 	if len(edits) > 0 {
 		if a.Found.Base != nil { // the edits refer to it
 			a.edited = a.line.Rebase(a.Found.Base, a.Found.BaseFrom)

@@ -374,7 +374,11 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host p
 		labels := images[s.supportImage(a.Detection.Runtime.Name(), a.want.Platform)].Config.Labels
 		options.Can = func(ability string) bool { return labels[supportLabels+ability] == "true" }
 		options.Published = s.published(a.Detection.Runtime.Name(), a.want.Platform, images)
-		if err := s.decide(a, options, images); err != nil {
+		err = s.decide(a, options, images)
+		if err == nil {
+			err = a.checkFile(labels[delveVersion])
+		}
+		if err != nil {
 			refuse(i, a.Detection.Runtime.Name(), err)
 			continue
 		}
@@ -385,7 +389,7 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host p
 			}
 		}
 		attached = append(attached, a)
-		outcomes[i] = append(a.results(), a.cautions(storage)...)
+		outcomes[i] = slices.Concat(a.results(), a.fileResults(), a.cautions(storage))
 	}
 	err = checkSupport(p.pod, attached, s.cfg.SupportRegistry)
 	if err == nil {
@@ -441,7 +445,7 @@ func (p *podScope) apply(attached []*attachment, registry string) error {
 func entriesOf(attached []*attachment) (entries []debuginfo.Entry) {
 	for _, a := range attached {
 		entries = append(entries, debuginfo.Entry{Name: a.Name, Container: debuginfo.Container{
-			Artifact: a.artifact, Runtime: a.Detection.Runtime.Name(), WorkingDir: a.workingDir(), Ports: portsByProtocol(a.plan.Ports),
+			Artifact: a.artifact, Runtime: a.Detection.Runtime.Name(), WorkingDir: a.workingDir(), RemoteRoot: a.remoteRoot(), Ports: portsByProtocol(a.plan.Ports),
 		}})
 	}
 	return entries

@@ -55,6 +55,7 @@ func TestMain(m *testing.M) {
 //	                               gets a line for each request
 //	status N PROGRAM ARG…          exec that wants this exit status
 //	replace OLD NEW FILE           replace text in a file
+//	timeless FILE                  replace in a file what another version of Go makes different: versions and digests
 //	again FILE FLAG…               the program's output for FILE, read by the program again, must not change
 func TestScripts(t *testing.T) {
 	for _, dir := range scriptDirs(t) {
@@ -72,6 +73,7 @@ func TestScripts(t *testing.T) {
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"layout": scriptLayout, "archive": scriptArchive, "registry": scriptRegistry, "again": scriptAgain, "status": scriptStatus, "replace": scriptReplace,
+					"timeless": scriptTimeless,
 				},
 			})
 		})
@@ -211,7 +213,7 @@ func TestNoStaleFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, file := range archive.Files {
-			folder, _, _ := strings.Cut(file.Name, "/")
+			folder, _, _ := strings.Cut(strings.TrimSuffix(file.Name, ".layers"), "/") // see layersOf
 			named := bytes.Contains(archive.Comment, []byte(folder)) || slices.ContainsFunc(archive.Files, func(other txtar.File) bool {
 				return other.Name != file.Name && bytes.Contains(other.Data, []byte(folder))
 			})
@@ -225,11 +227,11 @@ func TestNoStaleFiles(t *testing.T) {
 	}
 }
 
-// lockedImages builds the images that a lock file describes: real ones, with one small layer.
+// lockedImages builds the images that a lock file describes: real ones, with one small layer, or those that layersOf makes.
 func lockedImages(ts *testscript.TestScript, file string) map[string]v1.Image {
 	entries, err := image.ParseImageConfigs([]byte(ts.ReadFile(file)), file)
 	ts.Check(err)
-	images := map[string]v1.Image{}
+	images, made := map[string]v1.Image{}, layersOf(ts, file+".layers")
 	for _, e := range entries {
 		platform := v1.Platform{OS: "linux", Architecture: "amd64"}
 		if e.Platform != "" {
@@ -242,7 +244,14 @@ func lockedImages(ts *testscript.TestScript, file string) map[string]v1.Image {
 			RootFS: v1.RootFS{Type: "layers"},
 		})
 		ts.Check(err)
-		img, err = mutate.AppendLayers(img, static.NewLayer([]byte("never to be fetched"), types.DockerLayer))
+		layers := made[e.Image]
+		if layers == nil {
+			layers = append(layers, made[""]...)
+		}
+		if layers == nil {
+			layers = append(layers, static.NewLayer([]byte("never to be fetched"), types.DockerLayer))
+		}
+		img, err = mutate.AppendLayers(img, layers...)
 		ts.Check(err)
 		images[e.Image] = img
 	}

@@ -58,7 +58,7 @@ With --check, nothing is written: a line for each entry that is missing, superfl
 			return err
 		}
 		scope := transform.Find(objects(set), cfg)
-		resolved, support := resolve(cmd.Context(), errw, source, scope)
+		resolved, support := resolve(cmd.Context(), errw, source, scope, cfg)
 		if err := interrupted(cmd.Context()); err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ With --check, nothing is written: a line for each entry that is missing, superfl
 
 // entry is a resolved image as a lock file holds it.
 func entry(want image.Want, c image.Config) image.Entry {
-	e := image.Entry{Image: want.Image, Platform: want.Platform, Author: c.Author, Config: c.Config}
+	e := image.Entry{Image: want.Image, Platform: want.Platform, Author: c.Author, Config: c.Config, Files: c.Files.List()}
 	if c.Digest.Hex != "" {
 		e.Digest = c.Digest.String()
 	}

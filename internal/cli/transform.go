@@ -137,7 +137,7 @@ func transformSet(ctx context.Context, errw io.Writer, set *manifest.Set, files 
 	}
 	scope := transform.Find(objects(set), cfg)
 	unmatched, outside := scope.Unmatched()
-	images, _ := resolve(ctx, errw, source, scope)
+	images, _ := resolve(ctx, errw, source, scope, cfg)
 	results, err := scope.Apply(images)
 	if err != nil {
 		return transformation{}, err
@@ -159,8 +159,11 @@ func interrupted(ctx context.Context) error {
 }
 
 // resolve finds the configurations of the images that a scope needs, and then of the support images, which it lists.
-func resolve(ctx context.Context, errw io.Writer, source image.Source, scope *transform.Scope) (images map[image.Want]image.Result, support []image.Want) {
+func resolve(
+	ctx context.Context, errw io.Writer, source image.Source, scope *transform.Scope, cfg functionconfig.Config,
+) (images map[image.Want]image.Result, support []image.Want) {
 	images = resolveAll(ctx, errw, source, scope.Images())
+	lookInside(ctx, cfg, images, scope.Questions)
 	support = scope.SupportImages(images)
 	maps.Copy(images, resolveAll(ctx, errw, source, support))
 	return images, support

@@ -163,7 +163,7 @@ func (c *cache) removeUnused() {
 		return
 	}
 	defer root.Close()
-	for _, folder := range []string{blobsFolder, tagsFolder} {
+	for _, folder := range []string{blobsFolder, tagsFolder, filesFolder} {
 		if !isFolder(filepath.Join(c.dir, filepath.Dir(folder))) || !isFolder(filepath.Join(c.dir, folder)) {
 			continue
 		}

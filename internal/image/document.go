@@ -170,6 +170,7 @@ type document struct {
 	MediaType     types.MediaType `json:"mediaType"`
 	Config        *descriptor     `json:"config"`
 	Manifests     descriptors     `json:"manifests"`
+	Layers        descriptors     `json:"layers"`
 }
 
 func (d document) isIndex() bool {

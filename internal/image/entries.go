@@ -68,6 +68,7 @@ func readEntry(r *fields.Reader, n *yaml.Node, path string) Entry {
 		{Name: "platform", Read: text(&e.Platform, checkPlatform)},
 		{Name: "author", Read: text(&e.Author, func(string) error { return nil })},
 		{Name: "config", Required: true, Read: func(n *yaml.Node, path string) { e.Config = readConfig(r, n, path) }},
+		{Name: "files", Read: func(n *yaml.Node, path string) { e.Files = readFiles(r, n, path) }},
 	})
 	return e
 }
@@ -189,6 +190,9 @@ func MarshalImageConfigs(name string, entries []Entry) ([]byte, error) {
 			}
 		}
 		put(entry, "config", w.config(e.Config))
+		if len(e.Files) > 0 {
+			put(entry, "files", w.files(e.Files))
+		}
 		images.Content = append(images.Content, entry)
 	}
 	annotations := mapping(0)

@@ -17,15 +17,17 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// files are the members of a layout's folder or of an archive, by slash-separated path.
-type files interface {
+// members are the members of a layout's folder or of an archive, by slash-separated path.
+type members interface {
 	// read returns the content of a member of at most maxDocument bytes. Its error wraps errMissing where there is no
 	// such member.
 	read(ctx context.Context, name string) ([]byte, error)
+	// open opens a member of any size, without keeping anything of it. It may be called while others read.
+	open(ctx context.Context, name string) (io.ReadCloser, error)
 }
 
 // fileStore is a store over the blobs/ of files.
-type fileStore struct{ files files }
+type fileStore struct{ files members }
 
 func (s fileStore) blob(ctx context.Context, h v1.Hash) ([]byte, error) {
 	b, err := s.files.read(ctx, "blobs/"+h.Algorithm+"/"+h.Hex)
@@ -50,10 +52,24 @@ func (s fileStore) document(ctx context.Context, _ kind, h v1.Hash, use func([]b
 	return use(b)
 }
 
+// layer implements store.
+func (s fileStore) layer(ctx context.Context, h v1.Hash) (io.ReadCloser, error) {
+	return s.files.open(ctx, "blobs/"+h.Algorithm+"/"+h.Hex)
+}
+
 // folder is the files of a folder.
 type folder string
 
 func (f folder) read(ctx context.Context, name string) ([]byte, error) {
+	file, err := f.open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return readDocument(file, name)
+}
+
+func (f folder) open(ctx context.Context, name string) (io.ReadCloser, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -68,12 +84,7 @@ func (f folder) read(ctx context.Context, name string) ([]byte, error) {
 	if !info.Mode().IsRegular() { // reading a pipe would wait for ever
 		return nil, fmt.Errorf("%s is not a regular file", name)
 	}
-	file, err := os.Open(full)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return readDocument(file, name)
+	return os.Open(full)
 }
 
 // Bounds on what is kept of an archive.
@@ -94,7 +105,7 @@ type member struct {
 
 // archive is the files of a tar file, plain or gzip-compressed. Layers are skipped, never kept.
 type archive struct {
-	open       func() (archiveFile, error)
+	file       func() (archiveFile, error)
 	compressed bool
 	members    map[string]*member
 	kept       int64 // bytes of content
@@ -122,7 +133,7 @@ func openArchive(ctx context.Context, file string) (*archive, error) {
 }
 
 func readArchive(ctx context.Context, open func() (archiveFile, error)) (*archive, error) {
-	a := &archive{open: open, members: map[string]*member{}}
+	a := &archive{file: open, members: map[string]*member{}}
 	if err := a.scan(ctx, ""); err != nil {
 		return nil, err
 	}
@@ -132,7 +143,7 @@ func readArchive(ctx context.Context, open func() (archiveFile, error)) (*archiv
 // scan reads the archive from its start. Without want it lists the members; with want it stops at the member of this
 // name and keeps its content.
 func (a *archive) scan(ctx context.Context, want string) error {
-	file, err := a.open()
+	file, err := a.file()
 	if err != nil {
 		return err
 	}
@@ -248,7 +259,8 @@ func (a *archive) keep(m *member, r io.Reader, name string) error {
 	return nil
 }
 
-func (a *archive) read(ctx context.Context, name string) ([]byte, error) {
+// find returns a member that is a file, and its name: behind links.
+func (a *archive) find(name string) (string, *member) {
 	m := a.members[name]
 	for range 8 { // links to links
 		if m == nil || m.link == "" {
@@ -257,6 +269,46 @@ func (a *archive) read(ctx context.Context, name string) ([]byte, error) {
 		name = m.link
 		m = a.members[name]
 	}
+	return name, m
+}
+
+// open implements members. A member of a compressed archive is reached by reading all that is ahead of it.
+func (a *archive) open(ctx context.Context, name string) (io.ReadCloser, error) {
+	name, m := a.find(name)
+	if m == nil || m.link != "" {
+		return nil, fmt.Errorf("%s is %w", name, errMissing)
+	}
+	file, err := a.file()
+	if err != nil {
+		return nil, err
+	}
+	if !a.compressed {
+		return opened{io.NewSectionReader(file, m.offset, m.size), file}, nil
+	}
+	z, err := gzip.NewReader(bufio.NewReaderSize(contextReader{ctx, file}, 1<<16))
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	t := tar.NewReader(z)
+	for {
+		h, err := t.Next()
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("reading %s: %w", name, err), file.Close())
+		}
+		if h.Typeflag == tar.TypeReg && path.Clean("/" + h.Name)[1:] == name {
+			return opened{t, file}, nil
+		}
+	}
+}
+
+// opened is a part of a file.
+type opened struct {
+	io.Reader
+	io.Closer
+}
+
+func (a *archive) read(ctx context.Context, name string) ([]byte, error) {
+	name, m := a.find(name)
 	switch {
 	case m == nil || m.link != "":
 		return nil, fmt.Errorf("%s is %w", name, errMissing)
@@ -279,7 +331,7 @@ func (a *archive) read(ctx context.Context, name string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	file, err := a.open()
+	file, err := a.file()
 	if err != nil {
 		return nil, err
 	}

@@ -90,6 +90,11 @@ func (m memory) read(_ context.Context, name string) ([]byte, error) {
 	return nil, errMissing
 }
 
+func (m memory) open(ctx context.Context, name string) (io.ReadCloser, error) {
+	b, err := m.read(ctx, name)
+	return io.NopCloser(bytes.NewReader(b)), err
+}
+
 func (m memory) add(b []byte) v1.Hash {
 	h, _, _ := v1.SHA256(bytes.NewReader(b))
 	m["blobs/sha256/"+h.Hex] = b

@@ -65,6 +65,9 @@ func TestTimingDoesNotMatter(t *testing.T) {
 			if got[w].Err != nil {
 				t.Fatalf("run %d: %v", run, got[w].Err)
 			}
+			r := got[w]
+			r.Config.Layers = nil // functions are never equal
+			got[w] = r
 		}
 		if first == nil {
 			first = got

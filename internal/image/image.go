@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"debuggable.dev/debuggable/internal/image/files"
 )
 
 // Config is what is known of one image on one platform.
@@ -25,6 +27,11 @@ type Config struct {
 	Platform *v1.Platform
 	// From says where the configuration was found, for people: `layout build/oci`, `registry`, `images.lock.yaml`.
 	From string
+	// Files is what is known of the image's files; nil for nothing.
+	Files *files.Set
+	// Layers are the image's layers, the lowest first, where they can be had; Local says that they are on this machine.
+	Layers []files.Layer
+	Local  bool
 }
 
 // ErrNotFound is what a Source returns, wrapped or not, for an image that it does not hold. Any other error means
@@ -58,4 +65,6 @@ type Entry struct {
 	Platform string    `yaml:"platform,omitempty"`
 	Author   string    `yaml:"author,omitempty"`
 	Config   v1.Config `yaml:"config"`
+	// Files are those that matter to what workloads start.
+	Files []files.File `yaml:"files,omitempty"`
 }

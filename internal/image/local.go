@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -16,6 +17,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"debuggable.dev/debuggable/internal/foreign"
+	"debuggable.dev/debuggable/internal/image/files"
 	"debuggable.dev/debuggable/internal/lookup"
 )
 
@@ -57,6 +59,7 @@ type root struct {
 type savedImage struct {
 	Config   string
 	RepoTags []string
+	Layers   []string
 }
 
 // NewLayout returns a source of the images in an OCI image layout. The spec is the layout's folder, or IMAGE=DIR, which
@@ -257,7 +260,7 @@ func (l *Local) Config(ctx context.Context, ref name.Reference, platform v1.Plat
 	if err != nil {
 		return Config{}, l.wrap(fmt.Errorf("%s: %w", ref, err))
 	}
-	config.From = l.String()
+	config.From, config.Local = l.String(), true
 	config.Config = *config.Config.DeepCopy()
 	return config, nil
 }
@@ -474,6 +477,11 @@ func (l *Local) loadSaved(ctx context.Context, saved []savedImage, platform v1.P
 		config, err := parseConfig(b)
 		if err != nil {
 			return Config{}, fmt.Errorf("image configuration %s: %w", member, err)
+		}
+		for _, layer := range s.Layers {
+			config.Layers = append(config.Layers, files.Layer{Name: layer, Open: func(ctx context.Context) (io.ReadCloser, error) {
+				return l.store.files.open(ctx, path.Clean("/" + layer)[1:])
+			}})
 		}
 		cs = append(cs, &candidate{config: &config, platform: config.Platform})
 	}

@@ -223,7 +223,7 @@ func TestDockerSave(t *testing.T) {
 func TestTieToOneOfSeveral(t *testing.T) {
 	config := []byte(`{"os":"linux","architecture":"amd64","config":{}}`)
 	s := NewArchive("web=" + tarOf(t, "", false, map[string][]byte{"a": config, "b": config,
-		"manifest.json": jsonOf(t, []savedImage{{"a", []string{"one:v1"}}, {"b", []string{"two:v1"}}})}))
+		"manifest.json": jsonOf(t, []savedImage{{"a", []string{"one:v1"}, nil}, {"b", []string{"two:v1"}, nil}})}))
 	if _, err := ask(t, s, "web", "linux/amd64"); err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "holds 2 images") {
 		t.Errorf("got error %v", err)
 	}
@@ -313,7 +313,7 @@ func TestHybrid(t *testing.T) {
 	}
 	config := "blobs/sha256/" + configDigest(t, arm64).Hex
 	for _, zip := range []bool{false, true} {
-		s := NewArchive(tarOf(t, dir, zip, map[string][]byte{"manifest.json": jsonOf(t, []savedImage{{config, []string{"web:v1"}}})}))
+		s := NewArchive(tarOf(t, dir, zip, map[string][]byte{"manifest.json": jsonOf(t, []savedImage{{config, []string{"web:v1"}, nil}})}))
 		for _, platform := range []string{"linux/arm64", "linux/amd64"} {
 			if got := chosen(t, s, "web:v1", platform); got != "linux/arm64" {
 				t.Errorf("got %s", got)

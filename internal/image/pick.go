@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"debuggable.dev/debuggable/internal/image/files"
 )
 
 // store holds the documents of images by digest.
@@ -14,6 +17,8 @@ type store interface {
 	// document calls use with the content of a document of at most maxDocument bytes, which is what the digest says; use must
 	// not keep it. Its error wraps errMissing where the document is not there.
 	document(ctx context.Context, kind kind, h v1.Hash, use func([]byte) error) error
+	// layer opens a layer.
+	layer(ctx context.Context, h v1.Hash) (io.ReadCloser, error)
 }
 
 // kind is the kind of a document, as registries' paths have it.
@@ -32,6 +37,7 @@ type candidate struct {
 	read     bool         // the manifest was read
 	settings *descriptor  // of the configuration; nil while the manifest was not read
 	config   *Config      // kept of the best one alone
+	layers   descriptors
 }
 
 // picker chooses an image among those that descriptors lead to. It is for one choice: what it reads for that is bounded.
@@ -201,7 +207,7 @@ func (p *picker) expand(ctx context.Context, roots []descriptor) ([]*candidate, 
 				return err
 			}
 			if !doc.isIndex() {
-				c.read, c.settings = true, doc.Config
+				c.read, c.settings, c.layers = true, doc.Config, doc.Layers
 				found = append(found, c)
 				continue
 			}
@@ -266,7 +272,7 @@ func (p *picker) readManifest(ctx context.Context, c *candidate) error {
 	if err != nil {
 		return err
 	}
-	c.read, c.settings = true, doc.Config
+	c.read, c.settings, c.layers = true, doc.Config, doc.Layers
 	return nil
 }
 
@@ -298,6 +304,11 @@ func (p *picker) load(ctx context.Context, c *candidate) (Config, error) {
 		return Config{}, err
 	}
 	config.Digest = c.digest
+	for _, d := range c.layers {
+		config.Layers = append(config.Layers, files.Layer{
+			Name: d.Digest.String(), Open: func(ctx context.Context) (io.ReadCloser, error) { return p.store.layer(ctx, d.Digest) },
+		})
+	}
 	// An index tells the variant of arm more often than configurations do.
 	if c.platform != nil {
 		config.Platform = c.platform

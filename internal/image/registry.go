@@ -2,6 +2,7 @@ package image
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -57,8 +58,8 @@ const (
 	manyLarge = 4        // documents of more than that are read at a time, since decoding takes a multiple
 )
 
-// Registry is a source that asks the registry that a reference names. It fetches indexes, manifests and configurations,
-// never layers. With a cache, an image by digest that is there needs no request, and an image by tag a single HEAD
+// Registry is a source that asks the registry that a reference names. It fetches indexes, manifests and configurations;
+// layers only when a Config's are opened. With a cache, an image by digest that is there needs no request, and an image by tag a single HEAD
 // request for the digest.
 type Registry struct {
 	opts  RegistryOptions
@@ -277,6 +278,21 @@ func (s *repoStore) document(ctx context.Context, kind kind, h v1.Hash, use func
 		return fmt.Errorf("blob %s is %w", h, errMissing)
 	}
 	return err
+}
+
+// layer implements store. It is read while it comes, and no further than its reader wants.
+func (s *repoStore) layer(ctx context.Context, h v1.Hash) (io.ReadCloser, error) {
+	in, out := io.Pipe()
+	access := *s.access // others are asked for at the same time
+	go func() {
+		var reading error
+		err := access.ask(ctx, http.MethodGet, blobs, h.String(), func(resp *http.Response) error {
+			_, reading = io.Copy(out, resp.Body)
+			return nil // what has begun cannot be asked for again
+		})
+		_ = out.CloseWithError(cmp.Or(err, reading))
+	}()
+	return in, nil
 }
 
 // fetch reads a document and hands it over.

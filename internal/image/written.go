@@ -11,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"debuggable.dev/debuggable/internal/foreign"
+	"debuggable.dev/debuggable/internal/image/files"
 )
 
 // NewEntries returns a source of configurations that somebody wrote down; from says where, for people: `images`,
@@ -28,7 +29,7 @@ func NewEntries(from, mend string, entries []Entry) Source {
 			s.bad = append(s.bad, fmt.Sprintf("entry %d of %s: %v", i+1, from, err))
 			continue
 		}
-		w := writtenEntry{label: fmt.Sprintf("entry %d (%s)", i+1, foreign.Short(e.Image)), config: Config{Config: e.Config, Author: e.Author, From: from}}
+		w := writtenEntry{label: fmt.Sprintf("entry %d (%s)", i+1, foreign.Short(e.Image)), config: Config{Config: e.Config, Author: e.Author, From: from}, files: e.Files}
 		if e.Platform != "" {
 			p, err := ParsePlatform(e.Platform)
 			if err != nil {
@@ -70,6 +71,7 @@ type written struct {
 type writtenEntry struct {
 	label  string // for errors
 	config Config
+	files  []files.File
 }
 
 // tagWords is what distinguishes a reference from others of its repository, for people.
@@ -105,7 +107,7 @@ func (s *written) Config(_ context.Context, ref name.Reference, platform v1.Plat
 		return Config{}, s.stale(ref)
 	}
 	if len(found) == 1 {
-		return found[0].result(), nil
+		return found[0].result(found[0].files), nil
 	}
 	var best, anywhere []writtenEntry // that serve equally well
 	bestRank := noMatch
@@ -138,7 +140,11 @@ func (s *written) Config(_ context.Context, ref name.Reference, platform v1.Plat
 				best[0].label, e.label, ref)}
 		}
 	}
-	return best[0].result(), nil
+	var known []files.File
+	for _, e := range best {
+		known = append(known, e.files...) // each may be of other workloads
+	}
+	return best[0].result(known), nil
 }
 
 // sameImage reports whether two configurations say the same of an image, as far as both say it.
@@ -152,8 +158,9 @@ func sameSettings(a, b Config) bool {
 }
 
 // result is a copy, so that a caller who appends to Env cannot change what another one sees.
-func (e writtenEntry) result() Config {
+func (e writtenEntry) result(known []files.File) Config {
 	c := e.config
+	c.Files = files.NewSet(known)
 	c.Config = *e.config.Config.DeepCopy()
 	return c
 }

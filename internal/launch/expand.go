@@ -505,6 +505,9 @@ func (s *script) positional(p syntax.ParamExp, at, end place) []word {
 		return nil
 	}
 	out = slices.Clone(out)
+	if s.inv.file && uses <= 1 && !s.in.inText {
+		return out // nothing else looks at them: then the script can stay as it is
+	}
 	between := place{why: "parameters that the script uses more than once"}
 	for i := range out {
 		if uses > 1 {

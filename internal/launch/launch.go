@@ -23,6 +23,7 @@ import (
 	"sort"
 	"strings"
 
+	"debuggable.dev/debuggable/internal/image/files"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
 )
@@ -42,6 +43,11 @@ type Input struct {
 	Labels map[string]string
 	// WorkingDir is the directory that the command line starts in; "" means "/".
 	WorkingDir string
+	// Files says what the files of the image are; nil: nothing is known of them.
+	Files Files
+
+	copies map[string]bool // of what was edited: the scripts among its words that are copies of files
+	inText bool            // words in front of "$@" go into scripts, and not among their parameters
 }
 
 // Assignment is what becomes of a variable on the way from the container's environment to the program. A script's variable
@@ -89,6 +95,8 @@ type Found struct {
 	References map[string]bool
 	// Script says that the program is, or is likely to be, a shell script: see IsScript.
 	Script bool
+	// File is what the program's file is, where that is known, and Dir in front of its name where that alone does not say it.
+	File *files.File
 	// Via holds the launchers and shells that were passed, outermost first: tini, sh -c, docker-entrypoint.sh.
 	Via []string
 	// Rest holds the other commands of the scripts on the way.
@@ -112,6 +120,11 @@ type Found struct {
 	wordChecks []func(string) bool // what inserted words have to satisfy besides being plain
 
 	unknownFrom []int
+
+	leads []lead
+	in    Input
+	// decisions are those that scripts on the way make because of what the command line says, in order.
+	decisions []string
 }
 
 // Edit is an insertion into the line (Found.Base, or else Input.Argv): Words in front of line[Word] when Offset is
@@ -121,6 +134,8 @@ type Edit struct {
 	Word, Offset int
 	Words        []string
 	Text         string
+	// Script is the path of the script of the image whose text, changed, is among Words.
+	Script string
 }
 
 // Find follows the command line to the program that matters. An error is a *reason.Refusal.
@@ -213,13 +228,29 @@ func (f Found) Insert(at []runtimes.Insertion) ([]Edit, error) {
 		}
 		edits = append([]Edit{e}, edits...)
 	}
-	return edits, nil
+	edits, err := f.settle(edits, len(f.guards))
+	if err == nil {
+		err = f.holds(at, edits)
+	}
+	copies := slices.ContainsFunc(edits, func(e Edit) bool { return e.Script != "" })
+	if f.in.inText || err == nil && !copies || err != nil && len(f.decisions) == 0 {
+		return edits, err
+	}
+	// Where a script is copied anyway, its parameters had better stay; and where they have to, a copy may do.
+	in := f.in
+	in.inText = true
+	if again, problem := Find(in); problem == nil {
+		if instead, problem := again.Insert(at); problem == nil {
+			return instead, nil
+		}
+	}
+	return edits, err
 }
 
 // Assignable says whether Assign can set a variable, and to what it is set now ("" for nothing): an env on the way, behind which
 // nothing changes or uses the variable, sets it to a known value, or unsets it.
 func (f Found) Assignable(name string) (existing string, ok bool) {
-	if f.assign.at == nil || f.noAssign != nil || f.Opaque || f.References[name] {
+	if f.assign.at == nil || f.assign.at.arg >= leadWord || f.noAssign != nil || f.Opaque || f.References[name] {
 		return "", false
 	}
 	now, assigned := f.Assigned[name]
@@ -249,7 +280,9 @@ func (f Found) edit(p place, behind bool, words []string) (Edit, error) {
 		return Edit{Word: p.arg, Offset: -1, Words: slices.Clone(words)}, nil
 	}
 	from := p.arg
-	if f.BaseFrom != nil {
+	if p.arg >= leadWord {
+		from = -1
+	} else if f.BaseFrom != nil {
 		from = f.BaseFrom[p.arg]
 	}
 	if from >= 0 && f.unknownFrom != nil && f.unknownFrom[from] >= 0 && f.unknownFrom[from] < p.off {
@@ -350,6 +383,10 @@ type finder struct {
 	checks     []func(string) bool
 	budget     *budget
 	launchers  launcherTable
+
+	leads        []lead
+	shellIsThere bool // the words of the shell that runs a script are in the command line already
+	decisions    []string
 }
 
 func newFinder(launchers launcherTable) *finder {
@@ -361,7 +398,8 @@ func (f *finder) clone() *finder {
 	c := *f
 	c.vars, c.assigned, c.references = maps.Clone(f.vars), maps.Clone(f.assigned), maps.Clone(f.references)
 	c.via, c.rest = slices.Clip(f.via), slices.Clip(f.rest)
-	c.checks, c.guards = slices.Clip(f.checks), slices.Clip(f.guards)
+	c.checks, c.guards, c.leads = slices.Clip(f.checks), slices.Clip(f.guards), slices.Clip(f.leads)
+	c.decisions = slices.Clip(f.decisions)
 	return &c
 }
 
@@ -417,6 +455,15 @@ func (f *finder) follow(words []word, end place, depth int) (Found, error) {
 			return Found{}, err
 		}
 		l, ok := f.launchers.named(first.text)
+		if !ok || l.script {
+			if file, known := f.fileOf(first); known {
+				if len(file.Interpreter) > 0 {
+					words = f.interpreted(words, file)
+					continue
+				}
+				return f.program(words, end, file, depth), nil
+			}
+		}
 		if !ok {
 			return f.found(words, end, IsScript(first.text)), nil
 		}
@@ -440,6 +487,7 @@ func (f *finder) found(words []word, end place, script bool) Found {
 	r := Found{
 		DirKnown: f.dirKnown, Assigned: f.assigned, Cleared: f.cleared, Opaque: f.opaque, References: f.references,
 		Script: script, Via: f.via, Rest: f.rest, Base: f.base, BaseFrom: f.baseFrom, words: words, end: end, line: f.line, argv0: f.argv0,
+		leads: f.leads, in: f.in, decisions: f.decisions,
 		assign: f.atEnv, noInsert: noInsert, noFront: f.noFront, noAssign: f.noInsert, guards: f.guards, maxWords: f.maxWords, wordChecks: f.checks, unknownFrom: f.in.UnknownFrom,
 	}
 	if f.dirSet && f.dirKnown {
@@ -450,6 +498,30 @@ func (f *finder) found(words []word, end place, script bool) Found {
 		r.Static = append(r.Static, w.static)
 	}
 	return r
+}
+
+// fileOf is file, for programs whose names do not say what they are, and only where the file does.
+func (f *finder) fileOf(w word) (files.File, bool) {
+	if l, launches := f.launchers.named(w.text); f.launchers.knownProgram(w.text) && !(launches && l.script) {
+		return files.File{}, false
+	}
+	file, known := f.file(w)
+	return file, known && file.Says()
+}
+
+// program is the program that a command line starts, whose file is known: behind it, where it is a shell script that can be followed.
+func (f *finder) program(words []word, end place, file files.File, depth int) Found {
+	if shell := files.ShellWords(file.Script); shell != nil {
+		if found, err := f.scriptFile(words, end, file, shell, depth); err == nil {
+			return found
+		}
+	}
+	if dir := dirOf(words[0].text, file); dir != "" && file.Script == "" {
+		f.addLead(lead{at: words[0].at, dir: dir, text: -1})
+	}
+	found := f.found(words, end, file.Script != "")
+	found.File = &file
+	return found
 }
 
 // chdir records a change of directory to the word's value.

@@ -37,6 +37,8 @@ type launcher struct {
 	// stops says that one that permutes does so only where it is linked with glibc, so that a command line with a word that is known when
 	// it runs was written for one that stops.
 	stops bool
+	// script says that it is one that images bring along: where its text is known, that counts.
+	script bool
 	// system says that it is one of the system's own tools.
 	system bool
 	// noOptions hands all its words to rest.
@@ -85,7 +87,7 @@ func launchers() []launcher {
 			}
 			return nil
 		}},
-		{names: []string{"docker-entrypoint.sh"}, noOptions: true, rest: entrypointRest},
+		{names: []string{"docker-entrypoint.sh"}, script: true, noOptions: true, rest: entrypointRest},
 		{names: []string{"wait-for-it", "wait-for-it.sh", "wait-for", "wait-for.sh"}, noOptions: true, rest: behindDashes},
 		{names: []string{"dockerize"}, goFlags: true, long: "version poll no-overwrite template= stdout= stderr= delims= wait= timeout= " +
 			"wait-http-header= wait-retry-interval="},

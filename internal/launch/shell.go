@@ -36,6 +36,7 @@ type invocation struct {
 	params []word // $1 …
 	end    place  // behind the last of params
 	via    string // the shell's name, for messages
+	file   bool   // the script is a file of the image
 }
 
 // shell follows a shell's command line. words[0] is the shell.
@@ -113,7 +114,7 @@ options:
 		if !rest[0].static {
 			return Found{}, reason.Refuse(reason.ProgramDynamic, "which script %s runs is only known when it runs", name)
 		}
-		return f.found(words, end, true), nil
+		return f.shellFile(words, rest, end, depth), nil
 	}
 	if rest[0].mangled {
 		return Found{}, reason.Refuse(reason.BuildpackForm, "bash reads the script for %s once before it gets there", name)
@@ -124,6 +125,20 @@ options:
 		inv.zero, inv.params = &rest[1], rest[2:]
 	}
 	return f.script(inv, depth+1)
+}
+
+// shellFile is the program of a shell that runs a file, rest[0].
+func (f *finder) shellFile(words, rest []word, end place, depth int) Found {
+	if paths := f.below(rest[0].text); f.in.Files != nil && paths != nil {
+		if file, known := f.in.Files.Find(paths); known && file.Script != "" {
+			c := f.clone()
+			c.shellIsThere = true
+			if found, err := c.scriptFile(rest, end, file, []string{words[0].text}, depth); err == nil {
+				return found
+			}
+		}
+	}
+	return f.found(words, end, true)
 }
 
 // loginShell: profiles may set anything, and usually set PATH.
@@ -167,6 +182,9 @@ func (f *finder) script(inv invocation, depth int) (Found, error) {
 		s := &script{finder: f.clone(), inv: inv, src: text, file: file, lang: lang, depth: depth, unknown: len(text), plainParams: plainWords(inv.params)}
 		if !inv.script.static {
 			s.unknown = inv.script.known
+		}
+		if inv.file || f.in.copies[text] {
+			s.prune()
 		}
 		r, err := s.follow()
 		if err != nil {

@@ -41,6 +41,10 @@ const (
 	NodeByPath            Code = "NodeByPath"
 	OtherDebugger         Code = "OtherDebugger"
 	OutlivesProgram       Code = "OutlivesProgram"
+	NoDebugInfo           Code = "NoDebugInfo"
+	Optimised             Code = "Optimised"
+	DelveTooOld           Code = "DelveTooOld"
+	ScriptCopied          Code = "ScriptCopied"
 	ReplicasKept          Code = "ReplicasKept"
 	RolloutHeld           Code = "RolloutHeld"
 	BudgetBlocks          Code = "BudgetBlocks"
@@ -212,6 +216,26 @@ func Table() []Entry {
 			"Delve stays when the program ends: a job or an init container, which would never complete, " +
 				"is left alone; any other container is not restarted when it crashes",
 			"use support images built from this project",
+		},
+		{
+			NoDebugInfo, Warning,
+			"the program was built with `-s` or `-w`, without debug information: it runs under Delve, but breakpoints cannot work",
+			"build it without them for debugging",
+		},
+		{
+			Optimised, Info,
+			"the Go program was built with optimisations: some variables and lines are out of reach",
+			"nothing, or build it with `-gcflags=\"all=-N -l\"` for debugging",
+		},
+		{
+			DelveTooOld, Warning,
+			"a Go program without debug information that Delve before 1.26 does not start, and the support image's labels name no newer one",
+			"build it without `-s` and `-w`, or use support images built from this project",
+		},
+		{
+			ScriptCopied, Info,
+			"`command` holds a changed copy of a script of the image, since the debugger has to be put into it; the message names the image's digest",
+			"run `debuggable` again when the image changes",
 		},
 		{
 			ReplicasKept, Warning,

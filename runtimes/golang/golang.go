@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"debuggable.dev/debuggable/internal/image/files"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes/language"
 )
@@ -33,6 +34,7 @@ func Language() *language.Language {
 			Strong:     []string{"KO_DATA_PATH"},
 			Weak:       []string{"GODEBUG", "GOGC", "GOMAXPROCS", "GOTRACEBACK", "GOMEMLIMIT"},
 			Doubts:     doubts,
+			File:       ofFile,
 			// They start others, which may be anything.
 			Tools:       []string{"air", "compiledaemon", "go"},
 			Directories: []string{"ko-app"},
@@ -50,6 +52,14 @@ func Language() *language.Language {
 			Support: "Delve",
 		},
 	}
+}
+
+// ofFile says which Go a program was built with.
+func ofFile(f files.File) string {
+	if f.Go == nil {
+		return ""
+	}
+	return "built with " + f.Go.Version
 }
 
 // doubts reports whether a weak sign cannot be one of the program itself: Delve starts nothing but a Go program. It is none of the
@@ -105,7 +115,7 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		return language.Plan{}, language.RefuseManager(program)
 	case p.BehindLauncher() != "":
 		return language.Plan{}, language.RefuseLauncher(p)
-	case !strings.Contains(program, "/") && !(o.Can != nil && o.Can(LooksOnPath) && absolutePath(p.Env["PATH"])):
+	case !strings.Contains(program, "/") && p.File == nil && !(o.Can != nil && o.Can(LooksOnPath) && absolutePath(p.Env["PATH"])):
 		// dlv exec takes a name as a path relative to the working directory (verifyBinaryFormat in service/debugger),
 		// whereas the container runtime looked it up on PATH.
 		return language.Plan{}, reason.Refuse(reason.ProgramNotAPath, "program %q has no slash: the support image's Delve would not look it up on PATH; give its path in command, or use support images built from this project (supportRegistry)", program)

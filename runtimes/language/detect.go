@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"debuggable.dev/debuggable/internal/image/files"
 )
 
 // Detection is the outcome of Detect.
@@ -21,6 +23,14 @@ func Detect(p Process) Detection {
 	var d Detection
 	for _, l := range p.Languages {
 		sign := l.Detect(p)
+		if p.compiled() {
+			if sign.Strength < Program {
+				sign = Sign{} // JAVA_VERSION makes no JVM of a program that is known to be something else
+			}
+			if words := l.ofFile(*p.File); words != "" && sign.Strength < ProgramFile {
+				sign = Sign{ProgramFile, words}
+			}
+		}
 		switch {
 		case sign.Strength == None || sign.Strength < d.Sign.Strength:
 		case sign.Strength > d.Sign.Strength:
@@ -33,6 +43,22 @@ func Detect(p Process) Detection {
 		return Detection{}
 	}
 	return d
+}
+
+// compiled reports whether a program is known to be a native one, and not likely to start another that its arguments name.
+func (p Process) compiled() bool {
+	if p.File == nil || p.BehindLauncher() != "" || p.starter(ProgramName(p.Argv[0])) {
+		return false
+	}
+	return p.File.Native || p.File.Go != nil || p.File.Netcore != nil
+}
+
+// ofFile says that a file is a program of the language, in words; "" where it is not.
+func (l *Language) ofFile(f files.File) string {
+	if l.Signs.File == nil {
+		return ""
+	}
+	return l.Signs.File(f)
 }
 
 // startsAnother reports whether a process is known to be no program of a runtime that only its surroundings show.

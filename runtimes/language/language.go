@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"debuggable.dev/debuggable/internal/image/files"
 )
 
 // Language is everything that there is to know about a language: a folder beside this one. It does no I/O and has no state.
@@ -42,6 +44,8 @@ type Signs struct {
 	Buildpacks Buildpacks
 	// Strong and Weak are variables, in the order in which they are looked for.
 	Strong, Weak []string
+	// File says in words that a file is a program of the language, "" where it is not; nil: files say nothing.
+	File func(files.File) string
 	// Doubts reports whether a weak sign does not count for a process; nil: it always does.
 	Doubts func(Process, Strength) bool
 	// Hosts reports whether it runs the programs of another language here; nil: it never does.

@@ -3,6 +3,8 @@ package language
 import (
 	"regexp"
 	"slices"
+
+	"debuggable.dev/debuggable/internal/image/files"
 )
 
 // Process is what a container starts, as far as it is known without starting it.
@@ -35,6 +37,8 @@ type Process struct {
 	// Script says that the program is, or is likely to be, a shell script (/entrypoint.sh): its command line means
 	// nothing to a debugger, but its environment reaches the program that it starts.
 	Script bool
+	// File is what the program's file is, where that is known: it says more than the environment does.
+	File *files.File
 	// Foreign says that the manifest starts something else than the image does by itself.
 	Foreign bool
 	// NoTemp says that the process has no writable /tmp: its root file system is read-only and nothing is mounted there.
@@ -91,6 +95,7 @@ const (
 	StrongManifest          // a strong sign that only the manifest sets
 	Strong                  // a strong sign of the image
 	Program                 // the program on the command line
+	ProgramFile             // the file of that program
 	Told                    // the user said so
 )
 

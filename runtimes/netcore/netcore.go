@@ -3,7 +3,12 @@
 // Source of the variables: .NET's documentation, "Runtime configuration options for debugging and profiling".
 package netcore
 
-import "debuggable.dev/debuggable/runtimes/language"
+import (
+	"strings"
+
+	"debuggable.dev/debuggable/internal/image/files"
+	"debuggable.dev/debuggable/runtimes/language"
+)
 
 // Language returns .NET.
 func Language() *language.Language {
@@ -13,7 +18,13 @@ func Language() *language.Language {
 			Programs:   []string{"dotnet"},
 			Buildpacks: language.Buildpacks{Starts: []string{"google.dotnet.", "paketo-buildpacks/dotnet-", "paketo-buildpacks/dotnet-core", "heroku/dotnet"}},
 			Strong:     []string{"DOTNET_RUNNING_IN_CONTAINER", "DOTNET_VERSION", "ASPNET_VERSION"},
-			Weak:       []string{"ASPNETCORE_URLS", "ASPNETCORE_HTTP_PORTS", "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"},
+			File: func(f files.File) string {
+				if f.Netcore == nil {
+					return ""
+				}
+				return strings.TrimSpace("application of .NET " + f.Netcore.Version)
+			},
+			Weak: []string{"ASPNETCORE_URLS", "ASPNETCORE_HTTP_PORTS", "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"},
 		},
 		Plan: plan,
 		Exec: []string{"/dbg/netcore/vsdbg", "--interpreter=vscode"},

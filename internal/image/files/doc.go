@@ -13,6 +13,8 @@ type File struct {
 	Path string `json:"path" yaml:"path"`
 	// Target is where symbolic links lead; "" for Path itself.
 	Target string `json:"target,omitempty" yaml:"target,omitempty"`
+	// Absent says that there is no such file, where a script asks for it.
+	Absent bool `json:"absent,omitempty" yaml:"absent,omitempty"`
 	// Script is the text of a shell script, its #! line included.
 	Script string `json:"script,omitempty" yaml:"script,omitempty"`
 	// Interpreter holds the words of the #! line of another interpreter's script, split as the kernel and env -S do it.
@@ -50,7 +52,7 @@ type Package struct {
 
 // Says reports whether something is known of the file besides that it is there.
 func (f File) Says() bool {
-	return f.Script != "" || len(f.Interpreter) > 0 || f.Go != nil || f.Netcore != nil || f.Native || f.Package != nil
+	return f.Absent || f.Script != "" || len(f.Interpreter) > 0 || f.Go != nil || f.Netcore != nil || f.Native || f.Package != nil
 }
 
 // Real is the path that symbolic links lead to.

@@ -100,8 +100,8 @@ func TestRecognise(t *testing.T) {
 		for _, lines := range c.layers {
 			layers = append(layers, layerOf(t, "gzip", lines...))
 		}
-		s := New(layers, 0)
-		f, err := s.Find(context.Background(), c.path)
+		s := New(context.Background(), layers, 0)
+		f, err := s.Find(c.path)
 		if err != nil || !c.want(f) {
 			t.Errorf("%s: got %+v, %v", name, f, err)
 		}

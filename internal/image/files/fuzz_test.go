@@ -18,9 +18,9 @@ func FuzzLayer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte, name string) {
 		l := Layer{Name: "fuzz", Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}
-		s := New([]Layer{l, l}, 1<<20)
+		s := New(context.Background(), []Layer{l, l}, 1<<20)
 		defer s.Close()
-		found, err := s.Find(context.Background(), name, "/b")
+		found, err := s.Find(name, "/b")
 		if err == nil && (path.Clean(found.Real()) != found.Real() || !path.IsAbs(found.Real())) {
 			t.Errorf("%q leads to %q", name, found.Real())
 		}

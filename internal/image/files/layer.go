@@ -61,7 +61,7 @@ func newScan(l Layer, m *meter) *scan {
 }
 
 // get returns the entry of a path, reading on until it comes.
-func (s *scan) get(ctx context.Context, name string) (entry, bool, error) {
+func (s *scan) get(name string) (entry, bool, error) {
 	for {
 		if e, ok := s.entries[name]; ok {
 			return e, true, nil
@@ -69,7 +69,7 @@ func (s *scan) get(ctx context.Context, name string) (entry, bool, error) {
 		if s.err != nil || s.done {
 			return entry{}, false, s.err
 		}
-		s.advance(ctx)
+		s.advance()
 	}
 }
 
@@ -96,9 +96,9 @@ func parent(name string) string {
 }
 
 // advance reads the next member's header.
-func (s *scan) advance(ctx context.Context) {
+func (s *scan) advance() {
 	if s.stream == nil {
-		if s.stream, s.err = openTar(ctx, s.layer, s.meter); s.err != nil {
+		if s.stream, s.err = openTar(s.layer, s.meter); s.err != nil {
 			return
 		}
 	}
@@ -187,7 +187,7 @@ func (s *scan) add(h *tar.Header) error {
 }
 
 // open reads the content of a regular file that was passed.
-func (s *scan) open(ctx context.Context, name string) (io.ReadCloser, error) {
+func (s *scan) open(name string) (io.ReadCloser, error) {
 	if b, ok := s.kept[name]; ok {
 		return io.NopCloser(bytes.NewReader(b)), nil
 	}
@@ -195,7 +195,7 @@ func (s *scan) open(ctx context.Context, name string) (io.ReadCloser, error) {
 		s.current = ""
 		return io.NopCloser(s.stream), nil
 	}
-	again, err := openTar(ctx, s.layer, s.meter)
+	again, err := openTar(s.layer, s.meter)
 	if err != nil {
 		return nil, err
 	}
@@ -232,13 +232,13 @@ func (t *tarStream) Close() error {
 }
 
 // openTar opens a layer, whatever it is compressed with: media types are not always right.
-func openTar(ctx context.Context, l Layer, m *meter) (*tarStream, error) {
-	raw, err := l.Open(ctx)
+func openTar(l Layer, m *meter) (*tarStream, error) {
+	raw, err := l.Open(m.ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading layer %s: %w", l.Name, err)
 	}
 	t := &tarStream{closers: []func(){func() { _ = raw.Close() }}}
-	b := bufio.NewReaderSize(&counted{ctx: ctx, r: raw, sum: &m.raw, most: m.mostRaw}, 1<<16)
+	b := bufio.NewReaderSize(&counted{ctx: m.ctx, r: raw, sum: &m.raw, most: m.mostRaw}, 1<<16)
 	magic, _ := b.Peek(4)
 	var r io.Reader = b
 	switch {
@@ -258,13 +258,14 @@ func openTar(ctx context.Context, l Layer, m *meter) (*tarStream, error) {
 		t.closers = append([]func(){z.Close}, t.closers...)
 		r = z
 	}
-	t.Reader = tar.NewReader(&counted{ctx: ctx, r: r, sum: &m.stream, most: maxStream})
+	t.Reader = tar.NewReader(&counted{ctx: m.ctx, r: r, sum: &m.stream, most: maxStream})
 	return t, nil
 }
 
 // meter is what was read of an image.
 type meter struct {
-	raw     int64 // bytes as they are stored
+	ctx     context.Context // of all reading: streams stay open from one look to the next
+	raw     int64           // bytes as they are stored
 	mostRaw int64
 	stream  int64 // bytes uncompressed
 	names   int

@@ -3,7 +3,6 @@ package files
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,8 +13,8 @@ import (
 )
 
 // recognise says what a regular file is. Only a program is read whole.
-func (s *System) recognise(ctx context.Context, at located) (File, error) {
-	r, err := s.layers[at.from].open(ctx, at.data)
+func (s *System) recognise(at located) (File, error) {
+	r, err := s.layers[at.from].open(at.data)
 	if err != nil {
 		return File{}, err
 	}
@@ -36,7 +35,7 @@ func (s *System) recognise(ctx context.Context, at located) (File, error) {
 		f := File{Native: true}
 		if f.Go = ReadGo(bytes.NewReader(b)); f.Go != nil {
 			f.Native = false
-		} else if f.Netcore, err = s.netcore(ctx, at, b); err != nil {
+		} else if f.Netcore, err = s.netcore(at, b); err != nil {
 			return File{}, err
 		}
 		f.Native = f.Native && f.Netcore == nil
@@ -64,7 +63,7 @@ var bundleMarker = []byte{
 }
 
 // netcore says whether a program is a .NET host: its application is beside it, or in it.
-func (s *System) netcore(ctx context.Context, at located, program []byte) (*Netcore, error) {
+func (s *System) netcore(at located, program []byte) (*Netcore, error) {
 	if i := bytes.Index(program, bundleMarker); i >= 8 && !bytes.Equal(program[i-8:i], make([]byte, 8)) {
 		return &Netcore{}, nil
 	}
@@ -78,7 +77,7 @@ func (s *System) netcore(ctx context.Context, at located, program []byte) (*Netc
 	var config located
 	for _, ext := range []string{".dll", ".runtimeconfig.json"} {
 		var err error
-		config, err = above.resolve(ctx, at.path+ext)
+		config, err = above.resolve(at.path + ext)
 		if errors.Is(err, ErrNone) || err == nil && config.kind != tar.TypeReg {
 			return nil, nil
 		}
@@ -86,7 +85,7 @@ func (s *System) netcore(ctx context.Context, at located, program []byte) (*Netc
 			return nil, err
 		}
 	}
-	b, err := above.content(ctx, config, maxJSON)
+	b, err := above.content(config, maxJSON)
 	if err != nil {
 		return nil, err
 	}

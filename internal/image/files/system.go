@@ -17,12 +17,12 @@ type System struct {
 }
 
 // New returns the file system of layers, in the order of the image's manifest: the lowest first. At most so many bytes of them, as they are
-// stored, are read; 0: any number. Close ends reading.
-func New(layers []Layer, most int64) *System {
+// stored, are read, and nothing once ctx is done; 0: any number. Close ends reading.
+func New(ctx context.Context, layers []Layer, most int64) *System {
 	if most <= 0 {
 		most = maxStream
 	}
-	s := &System{meter: &meter{mostRaw: most}}
+	s := &System{meter: &meter{ctx: ctx, mostRaw: most}}
 	for i := len(layers) - 1; i >= 0; i-- {
 		s.layers = append(s.layers, newScan(layers[i], s.meter))
 	}
@@ -42,9 +42,9 @@ func (s *System) Close() {
 // Find says what the first of the paths is that is there: absolute ones, the candidates for one program. Of several, those that are
 // directories or are not executable are passed over, as a look-up in PATH does. Its error wraps ErrNone where none is there; any other
 // means that it is not known.
-func (s *System) Find(ctx context.Context, candidates ...string) (File, error) {
+func (s *System) Find(candidates ...string) (File, error) {
 	for _, c := range candidates {
-		at, err := s.resolve(ctx, c)
+		at, err := s.resolve(c)
 		if errors.Is(err, ErrNone) {
 			continue
 		}
@@ -57,7 +57,7 @@ func (s *System) Find(ctx context.Context, candidates ...string) (File, error) {
 			}
 			return File{}, fmt.Errorf("%s is not a regular file: %w", c, ErrNone)
 		}
-		f, err := s.recognise(ctx, at)
+		f, err := s.recognise(at)
 		if err != nil {
 			return File{}, err
 		}
@@ -80,7 +80,7 @@ type located struct {
 }
 
 // resolve follows a path, link by link. Links that lead above the root stay at the root, as in a container.
-func (s *System) resolve(ctx context.Context, name string) (located, error) {
+func (s *System) resolve(name string) (located, error) {
 	rest := strings.Split(clean(name), "/")
 	at := located{entry: entry{kind: tar.TypeDir}}
 	links := 0
@@ -96,7 +96,7 @@ func (s *System) resolve(ctx context.Context, name string) (located, error) {
 			at = located{entry: entry{kind: tar.TypeDir}, path: parent(at.path)}
 			continue
 		}
-		next, err := s.lookup(ctx, path.Join(at.path, part), 0)
+		next, err := s.lookup(path.Join(at.path, part), 0)
 		if err != nil {
 			return at, err
 		}
@@ -119,15 +119,15 @@ func (s *System) resolve(ctx context.Context, name string) (located, error) {
 }
 
 // lookup finds the entry of a path that no symbolic link is in, in the layers from top on.
-func (s *System) lookup(ctx context.Context, name string, top int) (located, error) {
+func (s *System) lookup(name string, top int) (located, error) {
 	for links := 0; links <= maxLinks; links++ {
-		at, err := s.uppermost(ctx, name, top)
+		at, err := s.uppermost(name, top)
 		if err != nil || at.kind != tar.TypeLink {
 			at.data, at.from = name, at.layer
 			return at, err
 		}
 		// A hard link is a file of its own from then on: it stands for what was there when its layer was applied.
-		target, err := s.uppermost(ctx, clean(at.link), at.layer)
+		target, err := s.uppermost(clean(at.link), at.layer)
 		if err != nil {
 			return at, err
 		}
@@ -140,9 +140,9 @@ func (s *System) lookup(ctx context.Context, name string, top int) (located, err
 	return located{}, fmt.Errorf("/%s: too many links: %w", name, ErrNone)
 }
 
-func (s *System) uppermost(ctx context.Context, name string, top int) (located, error) {
+func (s *System) uppermost(name string, top int) (located, error) {
 	for i := top; i < len(s.layers); i++ {
-		e, ok, err := s.layers[i].get(ctx, name)
+		e, ok, err := s.layers[i].get(name)
 		if err != nil {
 			return located{}, err
 		}
@@ -157,8 +157,8 @@ func (s *System) uppermost(ctx context.Context, name string, top int) (located, 
 }
 
 // content reads a file of at most so many bytes.
-func (s *System) content(ctx context.Context, at located, most int64) ([]byte, error) {
-	r, err := s.layers[at.from].open(ctx, at.data)
+func (s *System) content(at located, most int64) ([]byte, error) {
+	r, err := s.layers[at.from].open(at.data)
 	if err != nil {
 		return nil, err
 	}

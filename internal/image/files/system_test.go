@@ -136,10 +136,10 @@ func TestFind(t *testing.T) {
 			for _, lines := range c.layers {
 				layers = append(layers, layerOf(t, compress, lines...))
 			}
-			s := New(layers, 0)
+			s := New(context.Background(), layers, 0)
 			for range 2 { // the second time from what was passed
 				got := "none"
-				f, err := s.Find(context.Background(), c.find...)
+				f, err := s.Find(c.find...)
 				if err == nil {
 					got = f.Path
 					if f.Target != "" {
@@ -170,9 +170,9 @@ func TestUnknown(t *testing.T) {
 		return io.NopCloser(strings.NewReader(strings.Repeat("garbage", 1000))), nil
 	}}
 	for name, s := range map[string]*System{
-		"cut short": New([]Layer{cut}, 0), "not there": New([]Layer{long, broken}, 0), "no archive": New([]Layer{garbage}, 0), "too much": New([]Layer{long}, 10),
+		"cut short": New(context.Background(), []Layer{cut}, 0), "not there": New(context.Background(), []Layer{long, broken}, 0), "no archive": New(context.Background(), []Layer{garbage}, 0), "too much": New(context.Background(), []Layer{long}, 10),
 	} {
-		if _, err := s.Find(context.Background(), "/b"); err == nil || errors.Is(err, ErrNone) {
+		if _, err := s.Find("/b"); err == nil || errors.Is(err, ErrNone) {
 			t.Errorf("%s: got %v", name, err)
 		}
 		s.Close()
@@ -182,9 +182,9 @@ func TestUnknown(t *testing.T) {
 // TestReadsNoFurther: a layer is read from the top, and only as far as the file that is wanted.
 func TestReadsNoFurther(t *testing.T) {
 	below := Layer{Name: "below", Open: func(context.Context) (io.ReadCloser, error) { return nil, errors.New("read") }}
-	s := New([]Layer{below, layerOf(t, "", "file a "+sh+"a", "big big")}, 0)
+	s := New(context.Background(), []Layer{below, layerOf(t, "", "file a "+sh+"a", "big big")}, 0)
 	defer s.Close()
-	if _, err := s.Find(context.Background(), "/a"); err != nil {
+	if _, err := s.Find("/a"); err != nil {
 		t.Error(err)
 	}
 	if s.Read() > 1<<20 {

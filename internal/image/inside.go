@@ -1,0 +1,188 @@
+package image
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"debuggable.dev/debuggable/internal/image/files"
+)
+
+// Question asks what a file of an image is: the first of the paths that is there, absolute and clean.
+type Question struct {
+	Want  Want
+	Paths []string
+	// Exists says that it matters, too, when none is there.
+	Exists bool
+}
+
+// The values of the setting lookInside: whose files are read.
+const (
+	InsideLocal  = "local"  // those of images from layouts and archives
+	InsideAlways = "always" // of registries, too
+	InsideNever  = "never"
+)
+
+// Bounds on looking inside an image.
+const (
+	maxLayers   = 512 << 20       // bytes of layers that a registry sends for an image
+	insideLimit = 2 * time.Minute // for an image
+	insideJobs  = 2               // images at a time: a program is held in memory
+)
+
+// Looker looks inside images. It keeps what it has read of one until Close, since one file leads to the next.
+type Looker struct {
+	whose string
+	cache *cache
+
+	mu     sync.Mutex
+	images map[*files.Set]*inside
+	read   int64
+}
+
+type inside struct {
+	system *files.System
+	cancel context.CancelFunc
+}
+
+// NewLooker returns a Looker that looks into the images that whose allows, and keeps what it finds in a directory, "" for none.
+func NewLooker(whose, cacheDir string) *Looker {
+	return &Looker{whose: whose, cache: &cache{dir: cacheDir}, images: map[*files.Set]*inside{}}
+}
+
+// Prepare makes those of the results that can be looked into ready for answers, and reports whether there are any. It changes the map.
+func (l *Looker) Prepare(results map[Want]Result) bool {
+	sets := map[string]*files.Set{}
+	for want, r := range results {
+		c := &r.Config
+		if r.Err != nil || c.Files != nil || len(c.Layers) == 0 || l.whose == InsideNever || l.whose == InsideLocal && !c.Local {
+			continue
+		}
+		key := c.Digest.String()
+		if c.Digest.Hex == "" {
+			key = want.Image + " " + want.Platform
+		}
+		if sets[key] == nil {
+			sets[key] = files.Empty()
+		}
+		c.Files = sets[key]
+		results[want] = r
+	}
+	return len(sets) > 0
+}
+
+// Answer answers questions about prepared results that have no answer yet, and reports whether there were any. What cannot be read is
+// answered as unknown, whatever the reason.
+func (l *Looker) Answer(ctx context.Context, results map[Want]Result, questions []Question) bool {
+	type job struct {
+		config    Config
+		questions []Question
+	}
+	jobs := map[*files.Set]*job{}
+	for _, q := range questions {
+		c := results[q.Want].Config
+		if c.Files == nil || len(c.Layers) == 0 || c.Files.Asked(q.Paths, q.Exists) {
+			continue
+		}
+		if jobs[c.Files] == nil {
+			jobs[c.Files] = &job{config: c}
+		}
+		jobs[c.Files].questions = append(jobs[c.Files].questions, q)
+	}
+	var group sync.WaitGroup
+	gate := make(chan struct{}, insideJobs)
+	for _, j := range jobs {
+		group.Go(func() {
+			gate <- struct{}{}
+			defer func() { <-gate }()
+			for _, q := range j.questions {
+				f := l.find(ctx, j.config, q.Paths)
+				if f.Absent && !q.Exists {
+					f = files.File{}
+				}
+				j.config.Files.Answer(q.Paths, q.Exists, f)
+			}
+		})
+	}
+	group.Wait()
+	return len(jobs) > 0
+}
+
+// find answers one question; a file without a path is not known.
+func (l *Looker) find(ctx context.Context, c Config, paths []string) files.File {
+	key := ""
+	if c.Digest.Hex != "" {
+		// Answers of an older version of the program may say less.
+		sum := sha256.Sum256([]byte(strings.Join(append([]string{"1", c.Digest.String()}, paths...), "\x00")))
+		key = hex.EncodeToString(sum[:])
+		if f, ok := l.cache.file(key); ok {
+			return f
+		}
+	}
+	f, err := l.open(ctx, c).Find(paths...)
+	if err != nil {
+		f = files.File{Absent: errors.Is(err, files.ErrNone)}
+	}
+	if key != "" && ctx.Err() == nil && (err == nil || errors.Is(err, files.ErrNone)) {
+		l.cache.keepFile(key, f)
+	}
+	return f
+}
+
+// open returns the file system of an image.
+func (l *Looker) open(ctx context.Context, c Config) *files.System {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	in := l.images[c.Files]
+	if in == nil {
+		most := int64(maxLayers)
+		if c.Local {
+			most = 0
+		}
+		limited, cancel := context.WithTimeout(ctx, insideLimit)
+		in = &inside{files.New(limited, c.Layers, most), cancel}
+		l.images[c.Files] = in
+	}
+	return in.system
+}
+
+// Close ends all reading.
+func (l *Looker) Close() {
+	for _, in := range l.images {
+		l.read += in.system.Read()
+		in.cancel()
+		in.system.Close()
+	}
+	clear(l.images)
+}
+
+// Read is how many bytes of layers were read before Close, as they are stored.
+func (l *Looker) Read() int64 { return l.read }
+
+// filesFolder is the folder of the cache for what is known of images' files, by digest and question.
+const filesFolder = "files"
+
+func (c *cache) file(key string) (f files.File, ok bool) {
+	if c.dir == "" {
+		return f, false
+	}
+	b, err := folder(c.dir).read(context.Background(), filesFolder+"/"+key)
+	if err != nil || json.Unmarshal(b, &f) != nil {
+		return files.File{}, false
+	}
+	c.touch(filepath.Join(c.dir, filesFolder, key))
+	return f, true
+}
+
+func (c *cache) keepFile(key string, f files.File) {
+	b, err := json.Marshal(f)
+	if c.dir != "" && err == nil {
+		c.write(filesFolder, key, b)
+	}
+}

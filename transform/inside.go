@@ -1,0 +1,202 @@
+package transform
+
+import (
+	"path"
+	"strconv"
+	"strings"
+
+	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/image/files"
+	"debuggable.dev/debuggable/internal/launch"
+	"debuggable.dev/debuggable/internal/process"
+	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/workload"
+	"debuggable.dev/debuggable/internal/yamlnode"
+	"debuggable.dev/debuggable/runtimes"
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+)
+
+// inside is what is known of the files of a container's image, and what would have to be. What a volume lies over is not the image's.
+type inside struct {
+	set     *files.Set
+	mounts  []string
+	missing []image.Question // without the image
+}
+
+// insideOf is nil where nothing is known of the image's files, nor can be.
+func insideOf(c *workload.Container, cfg image.Config) *inside {
+	if cfg.Files == nil {
+		return nil
+	}
+	in := &inside{set: cfg.Files}
+	for _, m := range yamlnode.Items(c.Node, "volumeMounts") {
+		if at := yamlnode.Text(m, "mountPath"); at != "" {
+			in.mounts = append(in.mounts, path.Clean("/"+at))
+		}
+	}
+	return in
+}
+
+// covered reports whether a volume lies over a path.
+func (in *inside) covered(file string) bool {
+	for _, m := range in.mounts {
+		if m == "/" || file == m || strings.HasPrefix(file, m+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func (in *inside) ask(paths []string, exists bool) {
+	if !in.set.Asked(paths, exists) {
+		in.missing = append(in.missing, image.Question{Paths: paths, Exists: exists})
+	}
+}
+
+// Find implements launch.Files.
+func (in *inside) Find(paths []string) (files.File, bool) {
+	for i, p := range paths {
+		if in.covered(p) {
+			paths = paths[:i] // what lies there may come first, or not be there
+			break
+		}
+	}
+	if len(paths) == 0 {
+		return files.File{}, false
+	}
+	in.ask(paths, false)
+	file, known := in.set.Find(paths)
+	return file, known && !in.covered(file.Real())
+}
+
+// Exists implements launch.Files.
+func (in *inside) Exists(paths []string) (there, known bool) {
+	for _, p := range paths {
+		if in.covered(p) {
+			return false, false
+		}
+	}
+	in.ask(paths, true)
+	if file, found := in.set.Find(paths); found {
+		return true, !in.covered(file.Real())
+	}
+	return false, in.set.Absent(paths)
+}
+
+// filesOf is what launch may ask; nil for nothing.
+func (in *inside) filesOf() launch.Files {
+	if in == nil {
+		return nil
+	}
+	return in
+}
+
+// Questions lists what would have to be known of the files of images, now that so much is, in document order.
+func (s *Scope) Questions(images map[image.Want]image.Result) (questions []image.Question) {
+	s.eachContainer(func(c *containerScope) {
+		r := images[c.want]
+		if r.Err != nil || r.Config.Files == nil || len(r.Config.Layers) == 0 {
+			return
+		}
+		a, _ := analyse(c.Container, r.Config, s.sources, c.told, c.hint)
+		questions = append(questions, a.questions(c.want)...)
+	})
+	return questions
+}
+
+// ExplainQuestions lists what Explain would have to know of the image's files.
+func ExplainQuestions(want image.Want, resolved image.Result, cfg functionconfig.Config) []image.Question {
+	if resolved.Err != nil || resolved.Config.Files == nil {
+		return nil
+	}
+	scope := &containerScope{Container: bareContainer(want.Image), artifact: want.Image}
+	var told runtimes.Runtime
+	if scope.matches(cfg) {
+		told = scope.told
+	}
+	a, _ := analyse(scope.Container, resolved.Config, process.Sources{}, told, scope.hint)
+	return a.questions(want)
+}
+
+func (a Analysis) questions(want image.Want) []image.Question {
+	if a.inside == nil {
+		return nil
+	}
+	for i := range a.inside.missing {
+		a.inside.missing[i].Want = want
+	}
+	return a.inside.missing
+}
+
+// delveVersion is the label that says which Delve a support image has.
+const delveVersion = supportLabels + "delve"
+
+// checkFile refuses what the debugger cannot start, going by the program's file.
+func (a *attachment) checkFile(delve string) error {
+	g := a.goFile()
+	if g == nil || a.plan.Existing || g.DebugInfo > 0 || minor(strings.TrimPrefix(g.Version, "go")) < 26 || minor(delve) >= 26 {
+		return nil
+	}
+	return reason.Refuse(reason.DelveTooOld, "%s was built by %s with -s or -w, and a Delve before 1.26 does not start it, which is what the support image has "+
+		"as far as its labels say: build without them, or use support images of your own (make push, supportRegistry)", a.Found.Argv[0], g.Version)
+}
+
+// minor is the second number of a version; -1 where there is none.
+func minor(version string) int {
+	parts := strings.SplitN(version, ".", 3)
+	if len(parts) < 2 || parts[0] != "1" {
+		return -1
+	}
+	digits := strings.TrimRightFunc(parts[1], func(r rune) bool { return r < '0' || r > '9' })
+	if i := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
+		digits = digits[:i] // 26rc1
+	}
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// goFile is what is known of a Go program that is about to be debugged; nil for nothing.
+func (a *attachment) goFile() *files.Go {
+	if a.Found.File == nil || a.Found.File.Go == nil || len(a.plan.Ports) == 0 {
+		return nil
+	}
+	return a.Found.File.Go
+}
+
+// fileResults words what the files of the image say about debugging.
+func (a *attachment) fileResults() (rs fn.Results) {
+	name := a.Detection.Runtime.Name()
+	if g := a.goFile(); g != nil {
+		switch {
+		case g.DebugInfo == 0:
+			rs = append(rs, a.Result(fn.Warning, reason.NoDebugInfo, name, "%s was built with -s or -w, without debug information, so breakpoints cannot work: build it without them", a.Found.Argv[0]))
+		case g.Optimised:
+			rs = append(rs, a.Result(fn.Info, reason.Optimised, name, `%s was built with optimisations, so some variables and lines are out of reach: -gcflags="all=-N -l" builds it without them`, a.Found.Argv[0]))
+		}
+	}
+	for _, script := range a.copied {
+		from := "the image"
+		if a.Image.Digest.Hex != "" {
+			from = a.Image.Digest.String()
+		}
+		rs = append(rs, a.Result(fn.Info, reason.ScriptCopied, name, "command holds a changed copy of %s, from %s: run debuggable again when the image changes", script, from))
+	}
+	return rs
+}
+
+// remoteRoot is where the sources were when the program was built, as its debug information has it.
+func (a *attachment) remoteRoot() string {
+	if g := a.goFile(); g != nil {
+		return g.CompileDir
+	}
+	return ""
+}
+
+// native refuses a program that is compiled, and none of a runtime.
+func native(program string) error {
+	return other(program, "is compiled, and by its file belongs to no runtime that can be debugged")
+}
