@@ -207,7 +207,7 @@ func TestFunctionConfigErrors(t *testing.T) {
 		"support scheme": {typed("supportRegistry: 'https://gcr.io/acme'"), `supportRegistry: "https://gcr.io/acme" is not a repository; leave out https://: gcr.io/acme`},
 		"support empty":  {typed("supportRegistry: /"), `supportRegistry: is empty`},
 		"protocol":       {typed("protocols: [dap, pydev]"), `protocols[1]: "pydev" is not a debug protocol, did you mean "pydevd"?`},
-		"protocol2":      {typed("protocols: [gdbserver]"), `protocols[0]: "gdbserver" is not a debug protocol; known are dlv, jdwp, devtools, dap, pydevd`},
+		"protocol2":      {typed("protocols: [gdbserver]"), `protocols[0]: "gdbserver" is not a debug protocol; known are dlv, jdwp, devtools, dap, pydevd, rdbg, bun`},
 		"timeout 32 bit": {typed("probeTimeout: 600000h"), `probeTimeout: "600000h" is more than Kubernetes counts, 596523h14m7s; want a Go duration`},
 		"memory":         {typed("memory: rise"), `memory: "rise" is neither raise nor keep, did you mean "raise"?`},
 		"timeout int":    {typed("probeTimeout: 10"), `probeTimeout: want a string, got the integer "10"; put it in quotes`},
@@ -220,7 +220,7 @@ func TestFunctionConfigErrors(t *testing.T) {
 		"artifact string":  {typed("artifacts: [web]"), `artifacts[0]: want a mapping, got the string "web"`},
 		"artifact image":   {typed("artifacts: [{name: a}]"), `artifacts[0].image: is missing`},
 		"artifact runtime": {typed("artifacts: [{image: a}, {image: b, runtime: pyton}]"), `artifacts[1].runtime: "pyton" is not a runtime, did you mean "python"?`},
-		"artifact ruby":    {typed("artifacts: [{image: b, runtime: ruby}]"), `artifacts[0].runtime: "ruby" is not a runtime; known are go, golang, jvm, java, nodejs, node, npm, python, netcore, dotnet, .net`},
+		"artifact perl":    {typed("artifacts: [{image: b, runtime: perl}]"), `artifacts[0].runtime: "perl" is not a runtime; known are go, golang, jvm, java, nodejs, node, npm, python, netcore, dotnet, .net, ruby, deno, bun`},
 		"artifact type":    {typed("artifacts: [{image: a, name: 1}]"), `artifacts[0].name: want a string, got the integer "1"; put it in quotes`},
 		"artifact field":   {typed("artifacts: [{image: a, runtimes: go}]"), `artifacts[0].runtimes: unknown field, did you mean runtime?`},
 		"artifact pattern": {typed("artifacts: [{image: 'a/[b'}]"), `artifacts[0].image: "a/[b" is not a valid pattern; look at its brackets and braces`},
@@ -254,15 +254,15 @@ func TestFunctionConfigErrors(t *testing.T) {
 		"ConfigMap comma":     {data("layouts: 'a,,b'"), `layouts[1]: is empty`},
 		"ConfigMap artifact":  {data("artifacts: web"), `artifacts[0]: "web" is not of the form image=IMAGE[,name=NAME][,runtime=RUNTIME], did you mean "image=web"?`},
 		"ConfigMap artifact2": {data(`artifacts: "image=a\nname=b"`), `artifacts[1].image: is missing in "name=b"`},
-		"ConfigMap artifact3": {data(`artifacts: "image=a,runtime=rust"`), `artifacts[0].runtime: "rust" is not a runtime; known are`},
+		"ConfigMap artifact3": {data(`artifacts: "image=a,runtime=zig"`), `artifacts[0].runtime: "zig" is not a runtime; known are`},
 		"ConfigMap artifact4": {data(`artifacts: "image=a,image=b"`), `artifacts[0].image: is given twice`},
 		"ConfigMap artifact5": {data(`artifacts: "image=a,imgae=b"`), `artifacts[0].imgae: unknown field, did you mean "image"?`},
 		"ConfigMap artifact6": {data(`artifacts: "image=a,b"`), `artifacts[0]: "image=a,b" is not of the form image=IMAGE[,name=NAME][,runtime=RUNTIME]: look at "b"`},
 
 		"all, in document order": {
 			typed("strict: 1\nprotocols: [x]\nartifacts: [{image: '', runtime: x}]\nlayout: []\nreplicas: -1"),
-			"strict: want true or false, got the integer \"1\"\nprotocols[0]: \"x\" is not a debug protocol; known are dlv, jdwp, devtools, dap, pydevd\nartifacts[0].image: is empty\n" +
-				"artifacts[0].runtime: \"x\" is not a runtime; known are go, golang, jvm, java, nodejs, node, npm, python, netcore, dotnet, .net\nlayout: unknown field, did you mean layouts?\nreplicas: -1 is not",
+			"strict: want true or false, got the integer \"1\"\nprotocols[0]: \"x\" is not a debug protocol; known are dlv, jdwp, devtools, dap, pydevd, rdbg, bun\nartifacts[0].image: is empty\n" +
+				"artifacts[0].runtime: \"x\" is not a runtime; known are go, golang, jvm, java, nodejs, node, npm, python, netcore, dotnet, .net, ruby, deno, bun\nlayout: unknown field, did you mean layouts?\nreplicas: -1 is not",
 		},
 	}
 	for name, test := range tests {
@@ -288,7 +288,7 @@ func TestFlagErrors(t *testing.T) {
 		{"--layout=", `invalid argument "" for "--layout" flag: is empty`},
 		{"--platform=amd64", `invalid argument "amd64" for "--platform" flag: "amd64" is not a platform: it lacks an OS or an architecture; want linux/ARCH or linux/ARCH/VARIANT, like linux/arm64`},
 		{"--protocol=jdpw", `invalid argument "jdpw" for "--protocol" flag: "jdpw" is not a debug protocol, did you mean "jdwp"?`},
-		{"--artifact=image=a,runtime=rubi", `invalid argument "image=a,runtime=rubi" for "--artifact" flag: runtime: "rubi" is not a runtime; known are go, golang, jvm, java, nodejs, node, npm, python, netcore, dotnet, .net`},
+		{"--artifact=image=a,runtime=perl", `invalid argument "image=a,runtime=perl" for "--artifact" flag: runtime: "perl" is not a runtime; known are go, golang, jvm, java, nodejs, node, npm, python, netcore, dotnet, .net, ruby, deno, bun`},
 		{"--artifact=", `invalid argument "" for "--artifact" flag: is empty`},
 		{"--artifact=gcr.io/acme/web", `invalid argument "gcr.io/acme/web" for "--artifact" flag: "gcr.io/acme/web" is not of the form image=IMAGE[,name=NAME][,runtime=RUNTIME], did you mean "image=gcr.io/acme/web"?`},
 		{"--probe-timeout=5", `invalid argument "5" for "--probe-timeout" flag: "5" has no unit, did you mean "5s"?`},
@@ -332,7 +332,7 @@ func TestParseRuntime(t *testing.T) {
 			t.Errorf("ParseRuntime(%q) = %q, %v; want %q", in, got, err, want)
 		}
 	}
-	for _, in := range []string{"", "ruby", " go", "python3"} {
+	for _, in := range []string{"", "perl", " go", "python3"} {
 		if got, err := ParseRuntime(in); err == nil {
 			t.Errorf("ParseRuntime(%q) = %q", in, got)
 		}

@@ -8,12 +8,15 @@ import (
 	"slices"
 	"strings"
 
+	"debuggable.dev/debuggable/runtimes/bun"
+	"debuggable.dev/debuggable/runtimes/deno"
 	"debuggable.dev/debuggable/runtimes/golang"
 	"debuggable.dev/debuggable/runtimes/jvm"
 	"debuggable.dev/debuggable/runtimes/language"
 	"debuggable.dev/debuggable/runtimes/netcore"
 	"debuggable.dev/debuggable/runtimes/nodejs"
 	"debuggable.dev/debuggable/runtimes/python"
+	"debuggable.dev/debuggable/runtimes/ruby"
 )
 
 // What languages are made of; see package language.
@@ -47,6 +50,9 @@ var all = []Runtime{
 	nodejs.Language(),
 	python.Language(),
 	netcore.Language(),
+	ruby.Language(),
+	deno.Language(),
+	bun.Language(),
 }
 
 // All returns the languages in the order in which a tie between them is settled.

@@ -240,15 +240,19 @@ func beside(line string, other Command) Process {
 func TestFreePort(t *testing.T) {
 	taken := func(from int32) int32 { return from + 2 }
 	for _, r := range All() {
-		plan, err := Attach(r, proc("/bin/app"), Options{FreePort: taken})
+		line := "/bin/app"
+		if r.Name() == "deno" { // whose command line it has to be
+			line = "deno app.ts"
+		}
+		plan, err := Attach(r, proc(line), Options{FreePort: taken})
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, _ := Attach(r, proc("/bin/app"), Options{FreePort: taken})
+		again, _ := Attach(r, proc(line), Options{FreePort: taken})
 		if diff := cmp.Diff(plan, again); diff != "" {
 			t.Errorf("%s is not deterministic: %s", r.Name(), diff)
 		}
-		none, err := Attach(r, proc("/bin/app"), Options{FreePort: func(int32) int32 { return 0 }})
+		none, err := Attach(r, proc(line), Options{FreePort: func(int32) int32 { return 0 }})
 		if len(plan.Ports) > 0 && err == nil {
 			t.Errorf("%s without a free port: got %+v, want a refusal", r.Name(), none)
 		}
@@ -280,7 +284,7 @@ func TestDebugPorts(t *testing.T) {
 }
 
 func TestByName(t *testing.T) {
-	for name, want := range map[string]string{"go": "go", "Golang": "go", "java": "jvm", "npm": "nodejs", ".NET": "netcore", "dotnet": "netcore", "python": "python", "ruby": ""} {
+	for name, want := range map[string]string{"go": "go", "Golang": "go", "java": "jvm", "npm": "nodejs", ".NET": "netcore", "dotnet": "netcore", "python": "python", "Ruby": "ruby", "perl": ""} {
 		got := ""
 		if r := ByName(name); r != nil {
 			got = r.Name()

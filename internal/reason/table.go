@@ -29,6 +29,7 @@ const (
 	TooLarge              Code = "TooLarge"
 	ProgramNotAPath       Code = "ProgramNotAPath"
 	SupportImageOld       Code = "SupportImageOld"
+	RuntimeTooOld         Code = "RuntimeTooOld"
 	ScriptProgram         Code = "ScriptProgram"
 	ProgramDynamic        Code = "ProgramDynamic"
 	UnknownText           Code = "UnknownText"
@@ -168,6 +169,7 @@ func Table() []Entry {
 			"[build the current ones](support-images.md) with `make push`, and name them with " +
 				"`--support-registry`",
 		},
+		{RuntimeTooOld, Warning, "the language's version has no debugger of its own", "use a later one"},
 		{
 			ScriptProgram, Warning,
 			"the program is, or may be, a shell script, which a debugger cannot start",

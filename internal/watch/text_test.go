@@ -50,7 +50,7 @@ func TestText(t *testing.T) {
             kubectl --context 'my cluster' exec -i -n shop pod/net -c web -- /dbg/netcore/vsdbg --interpreter=vscode
 02:27:30  started     shop/rb                           web               ruby     rdbg 1234
             kubectl --context 'my cluster' port-forward -n shop pod/rb 1234:1234
-            attach a rdbg client to 127.0.0.1:1234
+            rdbg --attach 127.0.0.1 1234
 02:27:30  started     shop/two                          web               go       dap 1, dlv 1
             kubectl --context 'my cluster' port-forward -n shop pod/two 1:1
             debugpy: "request": "attach", "connect": {"host": "127.0.0.1", "port": 1}

@@ -26,8 +26,6 @@ func Language() *language.Language {
 			Buildpacks: buildpacks(),
 			Strong:     []string{"JAVA_VERSION", "JAVA_TOOL_OPTIONS"},
 			Weak:       []string{"JAVA_HOME"},
-			// JRuby's ruby, rails and the like are JVMs.
-			Hosts: func(p language.Process) bool { _, jruby := p.ImageEnv["JRUBY_VERSION"]; return jruby },
 		},
 		Protocols:  []language.Protocol{{Name: "jdwp", Port: port, Client: "jdb -attach ADDRESS"}},
 		Listeners:  []language.Listener{{Protocol: "jdwp", Started: agentOption, Address: agentAddress, Port: port}},

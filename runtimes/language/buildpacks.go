@@ -17,8 +17,6 @@ type Buildpacks struct {
 // otherBuildpacks start programs that belong to none of the languages.
 func otherBuildpacks() Buildpacks {
 	return Buildpacks{Starts: []string{
-		"google.ruby.", "paketo-buildpacks/ruby", "paketo-buildpacks/puma", "paketo-buildpacks/unicorn", "paketo-buildpacks/rackup",
-		"paketo-buildpacks/passenger", "paketo-buildpacks/thin", "paketo-buildpacks/rake", "heroku/ruby",
 		"google.php.", "paketo-buildpacks/php", "paketo-buildpacks/php-", "heroku/php",
 		"paketo-buildpacks/web-servers", "paketo-buildpacks/nginx", "paketo-buildpacks/httpd", "google.utils.nginx",
 	}}

@@ -67,7 +67,7 @@ func (p Process) startsAnother(d Detection) bool {
 	if len(p.Argv) == 0 || p.Script || d.Runtime == nil {
 		return false
 	}
-	if p.KnownOther(p.Argv[0]) && (d.Runtime.Signs.Hosts == nil || !d.Runtime.Signs.Hosts(p)) {
+	if p.KnownOther(p.Argv[0]) {
 		return d.Sign.Strength <= Weak || !p.starter(ProgramName(p.Argv[0]))
 	}
 	// Behind a launcher that is not known stands what its arguments name.
@@ -79,7 +79,7 @@ func (p Process) startsAnother(d Detection) bool {
 			continue
 		}
 		name := ProgramName(w)
-		if slices.Contains(servers, name) {
+		if slices.Contains(servers, name) || p.distinct(name, d.Runtime) {
 			return true
 		}
 		if !slices.Contains(scriptExtensions, path.Ext(name)) && p.wrapped(w) {
@@ -123,13 +123,20 @@ func (p Process) namesProgram(word string, behindDashes, last bool) bool {
 		return p.isProgram(name) || p.KnownOther(name) && !slices.Contains(tools, name) ||
 			!last && (slices.Contains(launchers, name) || slices.Contains([]string{"env", "exec", "nice", "timeout"}, name))
 	}
-	return !last && (p.isProgram(name) || slices.Contains(launchers, name)) || slices.Contains(servers, name)
+	return !last && (p.isProgram(name) || slices.Contains(launchers, name)) || slices.Contains(servers, name) || p.distinct(name, nil)
 }
 
 // holdsPrograms reports whether directories of a name are where programs are put.
 func (p Process) holdsPrograms(dir string) bool {
 	return dir == "bin" || dir == "sbin" ||
 		slices.ContainsFunc(p.Languages, func(l *Language) bool { return slices.Contains(l.Signs.Directories, dir) })
+}
+
+// distinct reports whether a word can only be the name of a program of a language, other than the one given.
+func (p Process) distinct(word string, but *Language) bool {
+	return slices.ContainsFunc(p.Languages, func(l *Language) bool {
+		return (but == nil || l.Name() != but.Name()) && slices.Contains(l.Signs.Distinct, word)
+	})
 }
 
 // isProgram reports whether a program is known to be one of a language.

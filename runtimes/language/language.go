@@ -48,8 +48,8 @@ type Signs struct {
 	File func(files.File) string
 	// Doubts reports whether a weak sign does not count for a process; nil: it always does.
 	Doubts func(Process, Strength) bool
-	// Hosts reports whether it runs the programs of another language here; nil: it never does.
-	Hosts func(Process) bool
+	// Distinct are programs whose names no other program takes for a plain word among its arguments.
+	Distinct []string
 	// Tools are programs of its that start others or build them, and are no application.
 	Tools []string
 	// Directories are names of directories that hold its programs, besides bin and sbin.

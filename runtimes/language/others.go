@@ -26,18 +26,18 @@ func (p Process) starter(name string) bool { return p.tool(name) || slices.Conta
 // interpreters written in other languages, shells, tools that start others, and those that keep a container busy. Sorted.
 var knownOthers = []string{
 	"[", "apache2", "apache2-foreground", "apachectl", "ash", "awk", "aws-vault", "bash", "beam.smp",
-	"bun", "bundle", "bunx", "busybox", "caddy", "cargo", "cat", "chamber", "chmod", "chown", "chroot", "clickhouse",
+	"busybox", "caddy", "cargo", "cat", "chamber", "chmod", "chown", "chroot", "clickhouse",
 	"clickhouse-server", "confd", "consul", "coredns", "cp", "cron", "crond", "curl", "dash",
-	"date", "deno", "doas", "dockerd", "dockerize", "doppler", "echo", "elixir", "envconsul", "envoy", "erl", "etcd",
+	"date", "doas", "dockerd", "dockerize", "doppler", "echo", "elixir", "envconsul", "envoy", "erl", "etcd",
 	"execlineb", "false", "flock", "fluent-bit", "fluentd", "gdb", "gdbserver", "git", "grafana",
 	"grafana-server", "grep", "h2o", "haproxy", "httpd", "httpd-foreground", "iex", "infisical", "influxd", "irb",
 	"kubectl", "lighttpd", "ln", "ls", "ltrace", "lua", "luajit", "make", "mariadbd", "memcached", "mix", "mkdir",
 	"mongo", "mongod", "mongos", "mv", "mysql", "mysqld", "mysqld_safe", "nats-server", "nc", "nginx", "nginx-debug",
 	"nsenter", "openresty", "passenger", "perl", "pg_isready", "pgbouncer", "php", "php-fpm",
-	"pilot-agent", "postgres", "printf", "prlimit", "prometheus", "psql", "puma", "rackup", "rails", "rake",
-	"redis-cli", "redis-sentinel", "redis-server", "rm", "rscript", "rsyslogd", "ruby", "runsvdir", "runuser",
-	"s6-svscan", "sed", "sh", "sidekiq", "sleep", "socat", "squid", "sshd", "strace", "su", "sudo", "supervisord",
-	"swift", "tail", "tar", "test", "thin", "touch", "traefik", "true", "unicorn", "unshare", "uwsgi",
+	"pilot-agent", "postgres", "printf", "prlimit", "prometheus", "psql",
+	"redis-cli", "redis-sentinel", "redis-server", "rm", "rscript", "rsyslogd", "runsvdir", "runuser",
+	"s6-svscan", "sed", "sh", "sleep", "socat", "squid", "sshd", "strace", "su", "sudo", "supervisord",
+	"swift", "tail", "tar", "test", "thin", "touch", "traefik", "true", "unshare", "uwsgi",
 	"valgrind", "valkey-server", "varnishd", "vault", "vault-env", "wget", "with-contenv", "xvfb-run", "zsh",
 }
 
@@ -51,14 +51,14 @@ func IsScript(program string) bool {
 
 // starters are those of the programs that are known to be something else that start others, which may be anything.
 var starters = []string{
-	"bundle", "cargo", "execlineb", "flock", "ltrace", "make", "mix", "nsenter", "prlimit", "rake", "runsvdir",
+	"cargo", "execlineb", "flock", "ltrace", "make", "mix", "nsenter", "prlimit", "runsvdir",
 	"runuser", "s6-svscan", "strace", "su", "supervisord", "unshare", "valgrind", "with-contenv", "xvfb-run",
 }
 
 // StartsAnother reports whether a program that is known to be of no language starts others, which may be.
 func (p Process) StartsAnother(program string) bool {
 	name := strings.ToLower(ProgramName(program))
-	ofOtherLanguages := []string{"bundle", "cargo", "mix", "rake"}
+	ofOtherLanguages := []string{"cargo", "mix"}
 	return strings.HasSuffix(name, ".pex") || p.starter(name) && !slices.Contains(ofOtherLanguages, name)
 }
 
@@ -70,8 +70,8 @@ var launchers = []string{
 
 // servers are programs that no other takes for a plain word among its arguments.
 var servers = []string{
-	"apache2-foreground", "bun", "bunx", "bundle", "clickhouse-server", "httpd-foreground", "mariadbd", "mongod", "mysqld", "nats-server", "php-fpm",
-	"puma", "rackup", "redis-sentinel", "redis-server", "ruby", "sidekiq", "unicorn", "uwsgi", "valkey-server",
+	"apache2-foreground", "clickhouse-server", "httpd-foreground", "mariadbd", "mongod", "mysqld", "nats-server", "php-fpm",
+	"redis-sentinel", "redis-server", "uwsgi", "valkey-server",
 }
 
 // Harmless reports whether a program is known to belong to no language whose debuggers are started by variables, and to start nothing

@@ -193,8 +193,31 @@ func buildPart(ctx context.Context, runtime, arch, root string, goc *goCompiler,
 		err = addPython(ctx, &p, goc, root, s.cache)
 	case "netcore":
 		err = addDotnetDebugger(ctx, &p, s.dotnet)
+	default:
+		err = addFiles(&p, runtime, root)
 	}
 	return p, err
+}
+
+// addFiles puts a runtime's files into its image as they are in its folder here: those that need not be built.
+func addFiles(p *part, runtime, root string) error {
+	dir := filepath.Join(root, "support", runtime)
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if file.IsDir() || strings.HasSuffix(file.Name(), ".go") {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, file.Name()))
+		if err != nil {
+			return err
+		}
+		p.tree["support/"+runtime+"/"+file.Name()] = ociimage.File{Mode: 0o644, Data: data}
+	}
+	p.labels = map[string]string{"debugger": "the image's own; the files open it"}
+	return nil
 }
 
 // finish writes the image's layout and SBOM, and pushes them where asked to.
