@@ -342,7 +342,7 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 // hiddenIn returns the variables of which the results warn that what an object that is not among the manifests sets them to is hidden.
 func hiddenIn(results []string) (names []string) {
 	for _, r := range results {
-		for _, name := range []string{"JAVA_TOOL_OPTIONS", "NODE_OPTIONS", "PATH"} {
+		for _, name := range []string{"JAVA_TOOL_OPTIONS", "NODE_OPTIONS", "RUBYOPT", "PATH"} {
 			if strings.HasPrefix(r, "EnvMayHide:") && strings.Contains(r, " hides "+name+" ") {
 				names = append(names, name)
 			}
@@ -714,6 +714,10 @@ func envDiffer(was, is, hidden []string) string {
 	if x["NODE_OPTIONS"] == "" && y["NODE_OPTIONS"] == "" { // set to nothing is as good as not set
 		delete(x, "NODE_OPTIONS")
 		delete(y, "NODE_OPTIONS")
+	}
+	without("RUBYOPT", " ", func(w string) bool { return strings.HasPrefix(w, "-r/dbg/ruby/") })
+	for _, k := range []string{"RUBY_DEBUG_HOST", "RUBY_DEBUG_PORT"} { // the debugger's own
+		delete(y, k)
 	}
 	without("PATH", ":", func(w string) bool { return w == "/dbg/nodejs/bin" })
 	for _, k := range []string{"DOTNET_EnableDiagnostics", "COMPlus_EnableDiagnostics"} {
