@@ -22,7 +22,8 @@ func Groups() []Group { return []Group{Images, Scope, Debuggers, Pods} }
 // GroupOf returns the group of a setting by its field's name, or of --build-artifacts.
 func GroupOf(name string) Group {
 	switch name {
-	case "layouts", "archives", "imageConfigs", "images", "offline", "insecureRegistries", "platform", "engine", "lookInside":
+	case "layouts", "archives", "imageConfigs", "images", "engine", "lookInside",
+		"offline", "insecureRegistries", "platform":
 		return Images
 	case "artifacts", "runtimes", "strict", "workloads", buildArtifactsFlag:
 		return Scope

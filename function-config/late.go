@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// TooLate lists, for messages, the settings that are not the defaults and have no effect on a container that is configured already:
-// how its debugger starts was decided in an earlier run.
+// TooLate lists, for messages, the settings that are not the defaults and have no effect on a container that is
+// configured already: how its debugger starts was decided in an earlier run.
 func (c Config) TooLate() string {
 	d, value := reflect.ValueOf(Default()), reflect.ValueOf(c)
 	var names []string
@@ -24,8 +24,8 @@ func (c Config) TooLate() string {
 	return strings.Join(names, ", ")
 }
 
-// decidedOnce reports whether a setting is about how a debugger starts. Where images come from, and what becomes of probes and
-// replicas, counts in each run.
+// decidedOnce reports whether a setting is about how a debugger starts. Where images come from, and what becomes of
+// probes and replicas, counts in each run.
 func decidedOnce(name string) bool {
 	return GroupOf(name) == Debuggers || name == "runtimes" || name == "memory"
 }

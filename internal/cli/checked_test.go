@@ -17,7 +17,8 @@ import (
 	"debuggable.dev/debuggable/internal/terminal"
 )
 
-// statusBroken ends a script's command that broke a promise which holds for all input; the program itself never uses it.
+// statusBroken ends a script's command that broke a promise which holds for all input; the program itself never uses
+// it.
 const statusBroken = 99
 
 // main is the program's own main.
@@ -27,8 +28,8 @@ func main() {
 	os.Exit(Run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
 
-// checkedMain is main for the scripts. Where it turned manifests into manifests, it checks what is promised for all of them,
-// whatever the script compares:
+// checkedMain is main for the scripts. Where it turned manifests into manifests, it checks what is promised for all of
+// them, whatever the script compares:
 //
 //   - a second run over the output changes nothing: not a byte of a stream, nor of a ResourceList's items;
 //   - a document comes out in other bytes only if it holds something else than before.
@@ -123,8 +124,8 @@ func itemsOf(list []byte) ([]byte, error) {
 	return items, nil
 }
 
-// checkUntouched compares the documents of a stream before and after. It looks at input from one place only: where there are
-// several, the documents are joined anew.
+// checkUntouched compares the documents of a stream before and after. It looks at input from one place only: where
+// there are several, the documents are joined anew.
 func checkUntouched(files []string, in, out []byte) error {
 	if len(files) > 1 {
 		return nil

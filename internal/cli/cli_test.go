@@ -42,9 +42,9 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"debuggable": checkedMain, "kubectl-debuggable": main, completer: main})
 }
 
-// TestScripts runs every testdata/**/*.txtar against the real main, and checks on each run that transforms manifests that
-// it is idempotent and leaves alone what it does not edit (see checkedMain). UPDATE=1 writes what is printed back into the files
-// that `cmp` compares with.
+// TestScripts runs every testdata/**/*.txtar against the real main, and checks on each run that transforms manifests
+// that it is idempotent and leaves alone what it does not edit (see checkedMain). UPDATE=1 writes what is printed back
+// into the files that `cmp` compares with.
 //
 // Besides testscript's own commands the scripts have
 //
@@ -131,8 +131,8 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestOnlyOurWordsOnStderr: the standard library's HTTP client says by itself what it finds strange, such as an answer that it has
-// not asked for.
+// TestOnlyOurWordsOnStderr: the standard library's HTTP client says by itself what it finds strange, such as an answer
+// that it has not asked for.
 func TestOnlyOurWordsOnStderr(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 // module is the main module, and its package at the root.
 const module = "debuggable.dev/debuggable"
 
-// TestWatchDependencies keeps the Kubernetes client and the gRPC server to `debuggable watch`: a function starts once for each package
-// that it is run on, and goes into a small image, which is built with the tag nowatch.
+// TestWatchDependencies keeps the Kubernetes client and the gRPC server to `debuggable watch`: a function starts once
+// for each package that it is run on, and goes into a small image, which is built with the tag nowatch.
 func TestWatchDependencies(t *testing.T) {
 	client := regexp.MustCompile(`^k8s\.io/(client-go|api)/|^connectrpc\.com/`)
 	packages := strings.Fields(goList(t, "./..."))
@@ -39,8 +39,8 @@ func TestWatchDependencies(t *testing.T) {
 	}
 }
 
-// TestPurePackages keeps what reaches outside, and what parses manifests, out of the packages that turn command lines into plans,
-// and the tools' certificates out of the program.
+// TestPurePackages keeps what reaches outside, and what parses manifests, out of the packages that turn command lines
+// into plans, and the tools' certificates out of the program.
 func TestPurePackages(t *testing.T) {
 	for _, pkg := range []string{"./runtimes", "./internal/launch", "./internal/debuginfo"} {
 		forbid(t, regexp.MustCompile(`^net/http$|/kyaml/|/pkg/v1/remote$`), "-deps", pkg)

@@ -17,8 +17,8 @@ func newExplain(out io.Writer) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain [REASON...]",
 		Short: "Say what a result's reason means, and what to do",
-		Long: `explain says what the reason of a result means, and what to do about it. Without a reason it lists all of them.
-Reasons are in the last line of a report, and in the tags of results.`,
+		Long: `explain says what the reason of a result means, and what to do about it. Without a reason it lists all of
+them. Reasons are in the last line of a report, and in the tags of results.`,
 		Example: `  debuggable explain ProgramNotAPath
   debuggable explain`,
 		ValidArgs: codes(),

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-// FuzzRun gives the program whatever bytes as manifests, with images that it knows and without any: no panic, nothing on standard
-// output after an error, and a second run over what it wrote changes nothing.
+// FuzzRun gives the program whatever bytes as manifests, with images that it knows and without any: no panic, nothing
+// on standard output after an error, and a second run over what it wrote changes nothing.
 func FuzzRun(f *testing.F) {
 	scripts, err := filepath.Glob("../../testdata/*/*.txtar")
 	if err != nil {

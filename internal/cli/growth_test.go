@@ -85,8 +85,8 @@ func growthLock(tb testing.TB) string {
 	return lock
 }
 
-// TestGrowth: twice the input is at most a bit more than twice the work, once what is the same for all inputs and what a
-// container's budget allows is taken away.
+// TestGrowth: twice the input is at most a bit more than twice the work, once what is the same for all inputs and what
+// a container's budget allows is taken away.
 func TestGrowth(t *testing.T) {
 	lock := growthLock(t)
 	const size, budget = 4096, 96 << 20

@@ -15,7 +15,8 @@ import (
 // documentation is where the documentation is.
 const documentation = "https://debuggable.dev/debuggable, folder docs"
 
-// usageText is what a command's help has below its description: flags in groups, and at the end what the exit statuses mean.
+// usageText is what a command's help has below its description: flags in groups, and at the end what the exit statuses
+// mean.
 func usageText(cmd *cobra.Command) error {
 	out := cmd.OutOrStderr()
 	fmt.Fprintln(out, "Usage:")
@@ -39,7 +40,8 @@ func usageText(cmd *cobra.Command) error {
 	flagsText(out, cmd)
 	fmt.Fprintf(out, "\nExit status:\n  %s\n", strings.Join(exitStatuses(cmd), "\n  "))
 	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintf(out, "\n\"%s COMMAND --help\" says more about a command, \"%[1]s explain REASON\" about a result.\n", cmd.CommandPath())
+		const more = "\n\"%s COMMAND --help\" says more about a command, \"%[1]s explain REASON\" about a result.\n"
+		fmt.Fprintf(out, more, cmd.CommandPath())
 	}
 	fmt.Fprintf(out, "Documentation: %s\n", documentation)
 	return nil

@@ -35,15 +35,7 @@ func newInspect(out, errw io.Writer) *cobra.Command {
 			if len(args) == 0 {
 				return usage.Errorf("inspect wants at least one image")
 			}
-			for _, arg := range args {
-				if filepath.Ext(arg) == ".tar" && isFile(arg) {
-					return usage.Errorf("%s is a file; to look at an image in it, say inspect IMAGE --archive %[1]s", shell.Quote(arg))
-				}
-				if hint := fileHint(arg); hint != "" && (manifest.IsManifest(arg) || strings.HasPrefix(arg, ".") || filepath.IsAbs(arg)) {
-					return usage.Errorf("inspect wants images: %s", hint)
-				}
-			}
-			return nil
+			return refuseFiles(args)
 		},
 	}
 	flags := functionconfig.AddFlags(cmd.Flags())
@@ -100,6 +92,20 @@ func newInspect(out, errw io.Writer) *cobra.Command {
 	return cmd
 }
 
+// refuseFiles refuses what is evidently no image but a file.
+func refuseFiles(args []string) error {
+	for _, arg := range args {
+		path := manifest.IsManifest(arg) || strings.HasPrefix(arg, ".") || filepath.IsAbs(arg)
+		switch hint := fileHint(arg); {
+		case filepath.Ext(arg) == ".tar" && isFile(arg):
+			return usage.Errorf("%s is a file; to look at an image in it, say inspect IMAGE --archive %[1]s", shell.Quote(arg))
+		case hint != "" && path:
+			return usage.Errorf("inspect wants images: %s", hint)
+		}
+	}
+	return nil
+}
+
 // fileHint says what to do with an argument that is no image but a path; "" where there is nothing of that name.
 func fileHint(arg string) string {
 	if _, err := os.Stat(arg); err != nil {
@@ -109,7 +115,8 @@ func fileHint(arg string) string {
 	if isFile(arg) {
 		kind = "file"
 	}
-	return fmt.Sprintf("%s is a %s; to see what becomes of the manifests in it, say debuggable -f %[1]s --diff", shell.Quote(arg), kind)
+	return fmt.Sprintf("%s is a %s; to see what becomes of the manifests in it, say debuggable -f %[1]s --diff",
+		shell.Quote(arg), kind)
 }
 
 func isFile(path string) bool {

@@ -21,12 +21,14 @@ func newLock(in io.Reader, out, errw io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lock",
 		Short: "Write the image configurations that manifests need into one ImageConfigs resource",
-		Long: `lock resolves every image in scope and prints one ImageConfigs resource. Later runs read it with --image-configs, or find it
-among the manifests, and then need no registry. ImageConfigs resources that are among the manifests already are not read:
-lock makes them anew. An image that cannot be resolved makes the exit status 1, after the others are written.
+		Long: `lock resolves every image in scope and prints one ImageConfigs resource. Later runs read it with
+--image-configs, or find it among the manifests, and then need no registry. ImageConfigs resources that are among
+the manifests already are not read: lock makes them anew. An image that cannot be resolved makes the exit status 1,
+after the others are written.
 
-With --output, the entries of images that cannot be resolved this time stay, and where nothing changed, the file is not touched.
-With --check, nothing is written: a line for each entry that is missing, superfluous or different, and exit status 1.`,
+With --output, the entries of images that cannot be resolved this time stay, and where nothing changed, the file is
+not touched. With --check, nothing is written: a line for each entry that is missing, superfluous or different, and
+exit status 1.`,
 		Example: `  debuggable lock -f k8s/ > images.lock.yaml
   debuggable lock -f k8s/ -o images.lock.yaml
   debuggable lock -f k8s/ --check images.lock.yaml
@@ -35,7 +37,7 @@ With --check, nothing is written: a line for each entry that is missing, superfl
 	}
 	flags := functionconfig.AddFlags(cmd.Flags())
 	flags.Hide("replicas", "probeTimeout", "memory", "suspend", "supportPullPolicy", "supportDelivery", "listenOn")
-	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "file or folder with manifests at `PATH`, - for standard input; repeatable (default: standard input)")
+	addFilename(cmd, &files)
 	cmd.Flags().StringVarP(&output, "output", "o", "", "write to `FILE`, atomically, instead of standard output")
 	cmd.Flags().StringVar(&check, "check", "", "write nothing, compare with `FILE`")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -19,7 +19,8 @@ type locked struct {
 	unknown map[string]bool // those images by their full names, support images too
 }
 
-// newLocked sorts out what was resolved. A support image that cannot be asked is taken for an ordinary one, and no error.
+// newLocked sorts out what was resolved. A support image that cannot be asked is taken for an ordinary one, and no
+// error.
 func newLocked(wants, support []image.Want, resolved map[image.Want]image.Result) locked {
 	l := locked{unknown: map[string]bool{}}
 	for _, want := range wants {
@@ -55,8 +56,8 @@ type difference struct {
 	image, what string
 }
 
-// compare lists how the entries of a file differ from those that it has to hold. The order does not count, and neither do
-// entries of images that could not be resolved this time.
+// compare lists how the entries of a file differ from those that it has to hold. The order does not count, and neither
+// do entries of images that could not be resolved this time.
 func (l locked) compare(old []image.Entry) ([]difference, error) {
 	platforms := l.platforms()
 	old = withPlatforms(old, platforms)
@@ -92,7 +93,8 @@ func (l locked) compare(old []image.Entry) ([]difference, error) {
 		case !found:
 			differences = append(differences, difference{called(e), "is missing"})
 		case before.Digest != e.Digest:
-			differences = append(differences, difference{called(e), fmt.Sprintf("is different: digest %s, now %s", orNone(before.Digest), orNone(e.Digest))})
+			what := fmt.Sprintf("is different: digest %s, now %s", orNone(before.Digest), orNone(e.Digest))
+			differences = append(differences, difference{called(e), what})
 		case !same:
 			differences = append(differences, difference{called(e), "is different: its configuration changed"})
 		}
@@ -116,8 +118,8 @@ func (l locked) platforms() map[string][]string {
 	return platforms
 }
 
-// withPlatforms returns the entries of a file with the platform in those that are written without one, as people write them: that
-// of the only entry that there has to be for the image.
+// withPlatforms returns the entries of a file with the platform in those that are written without one, as people write
+// them: that of the only entry that there has to be for the image.
 func withPlatforms(old []image.Entry, platforms map[string][]string) []image.Entry {
 	old = slices.Clone(old)
 	for i, e := range old {
@@ -165,8 +167,8 @@ func (l locked) check(file string, errw io.Writer) error {
 	return nil
 }
 
-// update brings a file up to date. Entries of images that could not be resolved stay; where nothing changed, the file is
-// not touched.
+// update brings a file up to date. Entries of images that could not be resolved stay; where nothing changed, the file
+// is not touched.
 func (l locked) update(file string, errw io.Writer) error {
 	old, err := readLock(file)
 	exists := err == nil

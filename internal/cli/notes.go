@@ -12,15 +12,16 @@ import (
 	"debuggable.dev/debuggable/internal/report"
 )
 
-// tell tells the results on standard error, what else is to be known, and at the end how much was done. As a function it tells
-// warnings and errors alone: some orchestrators show the results, others standard error.
+// tell tells the results on standard error, what else is to be known, and at the end how much was done. As a function
+// it tells warnings and errors alone: some orchestrators show the results, others standard error.
 func (t transformation) tell(errw io.Writer, set *manifest.Set, format string, quiet, failed bool) {
 	r := report.New(errw, format, quiet || set.Function)
 	r.Results(t.results)
 	notes := report.New(errw, format, quiet)
 	if !set.Function {
 		if len(set.Objects()) > 0 && len(t.results) == 0 && t.outside == 0 {
-			notes.Note("nothing to do: no document has a pod template that is known; workloads, in a functionConfig, tells further kinds")
+			notes.Note("nothing to do: no document has a pod template that is known; " +
+				"workloads, in a functionConfig, tells further kinds")
 		}
 		noteLocal(notes, set)
 	}
@@ -43,7 +44,8 @@ func (t transformation) noteKept(r report.Reporter) {
 		}
 	}
 	if settings := t.cfg.TooLate(); kept > 0 && len(settings) > 0 {
-		r.Note("%s: no effect on the %s; start from the manifests as they were before (git, or in a cluster kubectl rollout undo)",
+		r.Note("%s: no effect on the %s; start from the manifests as they were before "+
+			"(git, or in a cluster kubectl rollout undo)",
 			settings, containersConfigured(kept))
 	}
 }
@@ -64,8 +66,8 @@ func noteOutside(r report.Reporter, containers int) {
 	r.Note("%d %s", containers, subject)
 }
 
-// noteLocal says of each resource of our own in a stream that kubectl, which may come next, has no use for it. Orchestrators leave out
-// what is marked as local to a package, but kubectl does not know the mark.
+// noteLocal says of each resource of our own in a stream that kubectl, which may come next, has no use for it.
+// Orchestrators leave out what is marked as local to a package, but kubectl does not know the mark.
 func noteLocal(r report.Reporter, set *manifest.Set) {
 	for _, o := range set.Objects() {
 		for _, local := range resources(o) {

@@ -21,7 +21,8 @@ import (
 // patience is how long a terminal stays silent while images are asked for.
 const patience = 2 * time.Second
 
-// resolveAll resolves images. Where that takes more than a moment, a terminal shows how far it is, on a line that goes away.
+// resolveAll resolves images. Where that takes more than a moment, a terminal shows how far it is, on a line that goes
+// away.
 func resolveAll(ctx context.Context, errw io.Writer, source image.Source, wants []image.Want) map[image.Want]image.Result {
 	width := terminal.Width(errw)
 	if !terminal.Is(errw) || width == 0 {

@@ -17,8 +17,8 @@ var uncovered = map[string]string{
 	"WordNeedsQuoting": "no runtime inserts a word that needs quotes; package launch tests it with words of its own",
 }
 
-// TestEveryReasonHasAGolden looks each reason up among the results that testdata/reasons shows, once at least as grave as the table
-// says.
+// TestEveryReasonHasAGolden looks each reason up among the results that testdata/reasons shows, once at least as grave
+// as the table says.
 func TestEveryReasonHasAGolden(t *testing.T) {
 	shown := map[string]string{}
 	scripts, err := filepath.Glob("../../testdata/reasons/*.txtar")

@@ -25,8 +25,8 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 	return await(ctx, ended, args, errw)
 }
 
-// await returns the exit status of a run, which after a signal gets a grace time. Opening a FIFO, reading a pipe and writing
-// to one wait for whoever is at the other end, and know no context.
+// await returns the exit status of a run, which after a signal gets a grace time. Opening a FIFO, reading a pipe and
+// writing to one wait for whoever is at the other end, and know no context.
 func await(ctx context.Context, ended <-chan int, args []string, errw io.Writer) int {
 	select {
 	case status := <-ended:

@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// TestFirstSignal stops the real program while it waits for whoever is at the other end of a pipe: one signal is enough.
+// TestFirstSignal stops the real program while it waits for whoever is at the other end of a pipe: one signal is
+// enough.
 func TestFirstSignal(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {

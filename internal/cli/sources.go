@@ -27,7 +27,8 @@ func itemEntries(set *manifest.Set) ([]image.Entry, error) {
 			}
 			entries, err := image.ParseImageConfigsResource(yaml.NewRNode(r.node))
 			if err != nil {
-				return nil, &itemError{fmt.Errorf("%s: ImageConfigs %s: %w", o.Where(), r.Name, err), object{o, !set.Function}}
+				err = fmt.Errorf("%s: ImageConfigs %s: %w", o.Where(), r.Name, err)
+				return nil, &itemError{err, object{o, !set.Function}}
 			}
 			listed = append(listed, entries...)
 		}
@@ -87,7 +88,9 @@ func readConfigs(path string) ([]byte, error) {
 // newSource chains the sources in the order in which they are asked.
 //
 // files are the manifests' paths, for the command that makes a lock file anew.
-func newSource(ctx context.Context, cfg functionconfig.Config, listed []image.Entry, files []string) (image.Source, error) {
+func newSource(
+	ctx context.Context, cfg functionconfig.Config, listed []image.Entry, files []string,
+) (image.Source, error) {
 	lock := []string{"debuggable", "lock"}
 	if len(files) == 0 {
 		lock = append(lock, "-f", "MANIFESTS")
@@ -111,7 +114,8 @@ func newSource(ctx context.Context, cfg functionconfig.Config, listed []image.En
 		if err != nil {
 			return nil, err
 		}
-		sources = append(sources, image.NewEntries(file, shell.Join(append(lock[:len(lock):len(lock)], "-o", file)...), entries))
+		again := shell.Join(append(lock[:len(lock):len(lock)], "-o", file)...)
+		sources = append(sources, image.NewEntries(file, again, entries))
 	}
 	var local []*image.Local
 	for _, spec := range cfg.Layouts {
@@ -131,7 +135,8 @@ func newSource(ctx context.Context, cfg functionconfig.Config, listed []image.En
 		sources = append(sources, image.Offline(sourceHint(cfg, len(sources))))
 	} else {
 		sources = append(sources, image.NewRegistry(image.RegistryOptions{
-			Insecure: cfg.InsecureRegistries, Surface: cfg.Surface, UserAgent: userAgent(), CacheDir: image.DefaultCacheDir(),
+			Insecure: cfg.InsecureRegistries, Surface: cfg.Surface,
+			UserAgent: userAgent(), CacheDir: image.DefaultCacheDir(),
 		}))
 	}
 	return image.Chain(sources...), nil

@@ -30,12 +30,12 @@ func newTransform(in io.Reader, out, errw io.Writer) *cobra.Command {
 	var quiet, diff bool
 	cmd := &cobra.Command{
 		Short: "Make rendered Kubernetes manifests debuggable",
-		Long: `debuggable reads Kubernetes manifests, finds out from the image configuration of each container which language
-runtime it runs, and rewrites the workloads so that their processes start under a debugger. Where the debuggers listen is
-recorded in the annotation debug.cloud.google.com/config.
+		Long: `debuggable reads Kubernetes manifests, finds out from the image configuration of each container which
+language runtime it runs, and rewrites the workloads so that their processes start under a debugger. Where the
+debuggers listen is recorded in the annotation debug.cloud.google.com/config.
 
-A ResourceList on standard input makes it a KRM function; any other YAML or JSON makes it a filter, which tells what it did
-on standard error. What cannot be made debuggable for certain stays as it is, and a result says why.`,
+A ResourceList on standard input makes it a KRM function; any other YAML or JSON makes it a filter, which tells
+what it did on standard error. What cannot be made debuggable for certain stays as it is, and a result says why.`,
 		Example: `  # between rendering and applying
   kustomize build overlays/dev | debuggable | kubectl apply -f -
 
@@ -53,10 +53,11 @@ on standard error. What cannot be made debuggable for certain stays as it is, an
 		Args: noArgs,
 	}
 	flags := functionconfig.AddFlags(cmd.Flags())
-	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "file or folder with manifests at `PATH`, - for standard input; repeatable (default: standard input)")
+	addFilename(cmd, &files)
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "report warnings and errors alone")
 	cmd.Flags().BoolVar(&diff, "diff", false, "print a unified diff of the edits instead of the manifests")
-	cmd.Flags().StringVar(&format, "report", "text", "`FORMAT` of the results on standard error: text, or json for one result a line")
+	cmd.Flags().StringVar(&format, "report", "text",
+		"`FORMAT` of the results on standard error: text, or json for one result a line")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if format != "text" && format != "json" {
 			return usage.Errorf("--report is %q: want text or json", format)
@@ -119,9 +120,11 @@ type transformation struct {
 	outside int // containers that no artifact matches
 }
 
-// transformSet makes the objects of a set debuggable. An error is one of the settings, or of the sources that they name;
-// nothing has been edited then.
-func transformSet(ctx context.Context, errw io.Writer, set *manifest.Set, files []string, flags *functionconfig.Flags) (transformation, error) {
+// transformSet makes the objects of a set debuggable. An error is one of the settings, or of the sources that they
+// name; nothing has been edited then.
+func transformSet(
+	ctx context.Context, errw io.Writer, set *manifest.Set, files []string, flags *functionconfig.Flags,
+) (transformation, error) {
 	cfg, err := functionconfig.Load(set.FunctionConfig, flags)
 	if err != nil {
 		return transformation{}, fmt.Errorf("reading settings: %w", err)
@@ -150,7 +153,8 @@ func transformSet(ctx context.Context, errw io.Writer, set *manifest.Set, files 
 	return transformation{cfg, append(results, unmatched...), outside}, nil
 }
 
-// interrupted is an error when the program was told to stop: what it has found out by then is not all, and must not pass for it.
+// interrupted is an error when the program was told to stop: what it has found out by then is not all, and must not
+// pass for it.
 func interrupted(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil
@@ -226,7 +230,10 @@ func settingsResults(err error) fn.Results {
 			}
 			return
 		}
-		r := &fn.Result{Severity: fn.Error, Message: foreign.Line(foreign.Cut(where+err.Error(), 4000)), ResourceRef: ref, File: file, Tags: map[string]string{"reason": string(code)}}
+		r := &fn.Result{
+			Severity: fn.Error, Message: foreign.Line(foreign.Cut(where+err.Error(), 4000)),
+			ResourceRef: ref, File: file, Tags: map[string]string{"reason": string(code)},
+		}
 		var field *fields.Error
 		if errors.As(err, &field) && field.Path != "" {
 			r.Field = &fn.Field{Path: field.Path}

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// TestWatchFirstSignal ends the real "debuggable watch" by one signal, at ever other times since its start, while its connections to
-// pods hang and nobody reads what it serves or says.
+// TestWatchFirstSignal ends the real "debuggable watch" by one signal, at ever other times since its start, while its
+// connections to pods hang and nobody reads what it serves or says.
 func TestWatchFirstSignal(t *testing.T) {
 	for name, test := range map[string]struct {
 		times int
@@ -31,7 +31,8 @@ func TestWatchFirstSignal(t *testing.T) {
 			kubeconfig, asked := fakeCluster(t)
 			for i := range test.times {
 				took := stopWatch(t, kubeconfig, asked, time.Duration(i)*25*time.Millisecond, test.stall)
-				// Where somebody reads, nothing has to be waited for; else it is 2 seconds in all, and the machine may be busy.
+				// Where somebody reads, nothing has to be waited for; else it is 2 seconds in all, and the machine may
+				// be busy.
 				if took > 4*time.Second {
 					t.Errorf("signal %d: took %v", i, took)
 				}
@@ -91,8 +92,8 @@ func fullPipe(t *testing.T) (reader, writer *os.File) {
 	return reader, writer
 }
 
-// fakeCluster serves some pods that run, and takes connections to them without ever answering. It returns a kubeconfig, and a channel
-// that gets something at each request.
+// fakeCluster serves some pods that run, and takes connections to them without ever answering. It returns a kubeconfig,
+// and a channel that gets something at each request.
 func fakeCluster(t *testing.T) (kubeconfig string, asked chan struct{}) {
 	t.Helper()
 	var pods []string

@@ -18,8 +18,8 @@ import (
 	"debuggable.dev/debuggable/internal/foreign"
 )
 
-// A failure to ask a registry is told as a cause and what to do about it. The image and the registry stand in front of it, so that
-// neither needs to be in it: the library's errors repeat them as a URL.
+// A failure to ask a registry is told as a cause and what to do about it. The image and the registry stand in front of
+// it, so that neither needs to be in it: the library's errors repeat them as a URL.
 type failure struct {
 	error
 	cause, todo string
@@ -139,7 +139,8 @@ func (h *host) use(setting, value string) string {
 
 // certificate says what is wrong with a server's certificate.
 func certificate(err error) string {
-	unknown, wrong, invalid := new(x509.UnknownAuthorityError), new(x509.HostnameError), new(x509.CertificateInvalidError)
+	unknown, wrong := new(x509.UnknownAuthorityError), new(x509.HostnameError)
+	invalid := new(x509.CertificateInvalidError)
 	switch {
 	case errors.As(err, unknown):
 		return unknown.Error()

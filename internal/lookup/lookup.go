@@ -1,5 +1,5 @@
-// Package lookup words what goes wrong with a path that a setting names. Who runs the program decides where a relative path
-// leads: an orchestrator's working directory is rarely the one that the user has in mind.
+// Package lookup words what goes wrong with a path that a setting names. Who runs the program decides where a relative
+// path leads: an orchestrator's working directory is rarely the one that the user has in mind.
 package lookup
 
 import (
@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// Failed adds to an error with a path what helps to correct it: where a relative one was looked up, and that a directory is no
-// file.
+// Failed adds to an error with a path what helps to correct it: where a relative one was looked up, and that a
+// directory is no file.
 func Failed(path string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EISDIR):

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"debuggable.dev/debuggable/internal/generated"
 )
@@ -17,15 +18,35 @@ func TestPageIsFresh(t *testing.T) {
 	said := examples(t)
 	var b strings.Builder
 	for _, e := range Table() {
-		fmt.Fprintf(&b, "\n## %s\n\n%s%s.\n\n", e.Code, strings.ToUpper(e.Means[:1]), e.Means[1:])
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", e.Code, lines(strings.ToUpper(e.Means[:1])+e.Means[1:]+"."))
 		if e.Do != "nothing" {
-			fmt.Fprintf(&b, "What to do: %s.\n\n", e.Do)
+			fmt.Fprintf(&b, "%s\n\n", lines("What to do: "+e.Do+"."))
 		}
 		if text := said[e.Code]; text != "" {
 			fmt.Fprintf(&b, "```text\n%s\n```\n", text)
 		}
 	}
 	generated.Section(t, "../../docs/not-debuggable.md", "reasons", b.String())
+}
+
+// lines breaks a text into lines of at most 120 characters.
+func lines(text string) string {
+	var b strings.Builder
+	used := 0
+	for word := range strings.SplitSeq(text, " ") {
+		switch length := utf8.RuneCountInString(word); {
+		case used == 0:
+			used = length
+		case used+1+length > 120:
+			b.WriteByte('\n')
+			used = length
+		default:
+			b.WriteByte(' ')
+			used += 1 + length
+		}
+		b.WriteString(word)
+	}
+	return b.String()
 }
 
 // examples finds a message for each code among the results that the scripts show.

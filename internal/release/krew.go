@@ -46,7 +46,9 @@ type krewFile struct {
 
 // writeKrew writes the manifest of the archives that were made.
 func (r release) writeKrew(made []artifact) error {
-	p := krewPlugin{APIVersion: "krew.googlecontainertools.github.com/v1alpha2", Kind: "Plugin", Metadata: krewMetadata{program}}
+	p := krewPlugin{
+		APIVersion: "krew.googlecontainertools.github.com/v1alpha2", Kind: "Plugin", Metadata: krewMetadata{program},
+	}
 	p.Spec = krewSpec{
 		Homepage:         "https://" + module,
 		ShortDescription: "Make rendered manifests debuggable",

@@ -1,10 +1,10 @@
-// Command release makes what a release consists of, without publishing it: for each platform an archive with the program, its
-// licence and its README, a software bill of materials for each, checksums, and a manifest for Krew.
+// Command release makes what a release consists of, without publishing it: for each platform an archive with the
+// program, its licence and its README, a software bill of materials for each, checksums, and a manifest for Krew.
 //
 //	go run ./internal/release -o dist/release
 //
-// Version and time are those of the commit, as Go stamps them: of a commit with a tag the tag. The same commit and the same Go
-// toolchain give the same bytes.
+// Version and time are those of the commit, as Go stamps them: of a commit with a tag the tag. The same commit and the
+// same Go toolchain give the same bytes.
 package main
 
 import (
@@ -50,7 +50,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	wanted := flags.String("platforms", strings.Join(platforms(), ","), "comma-separated `platforms`")
 	flags.StringVar(&r.dir, "o", "", "`directory` to write to")
 	flags.StringVar(&r.source, "source", ".", "`directory` of the sources")
-	flags.StringVar(&r.url, "url", "https://"+module+"/releases/download", "where the archives will be, without version and name")
+	flags.StringVar(&r.url, "url", "https://"+module+"/releases/download",
+		"where the archives will be, without version and name")
 	flags.StringVar(&r.tags, "tags", "", "build `tags`")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -113,7 +114,8 @@ func (r release) archive(ctx context.Context, platform string) (artifact, error)
 		return artifact{}, err
 	}
 	a := artifact{os: system, architecture: architecture, version: info.Main.Version}
-	base := fmt.Sprintf("%s_%s_%s_%s", program, strings.Trim(strings.TrimPrefix(a.version, "v"), "()"), system, architecture)
+	number := strings.Trim(strings.TrimPrefix(a.version, "v"), "()") // without a version it is (devel)
+	base := fmt.Sprintf("%s_%s_%s_%s", program, number, system, architecture)
 	files := []string{binary, filepath.Join(r.source, "LICENSE"), filepath.Join(r.source, "README.md")}
 	a.name = base + ".tar.gz"
 	pack := tarball

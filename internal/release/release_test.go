@@ -20,8 +20,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestRelease makes a release for this machine's platform, without the Kubernetes client so that it takes less time, and looks at
-// each of its files as who downloads them would.
+// TestRelease makes a release for this machine's platform, without the Kubernetes client so that it takes less time,
+// and looks at each of its files as who downloads them would.
 func TestRelease(t *testing.T) {
 	dir, again := t.TempDir(), t.TempDir()
 	platform := runtime.GOOS + "/" + runtime.GOARCH

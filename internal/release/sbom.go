@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// bom is a software bill of materials in the form of CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/): what the binary itself
-// says it was built from.
+// bom is a software bill of materials in the form of CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/): what the
+// binary itself says it was built from.
 type bom struct {
 	Format     string      `json:"bomFormat"`
 	Spec       string      `json:"specVersion"`

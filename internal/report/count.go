@@ -14,8 +14,8 @@ import (
 	"debuggable.dev/debuggable/internal/workload"
 )
 
-// Total tells how many containers are debuggable and how many are not, by reason. written reports whether the manifests are
-// written, with all of that in them.
+// Total tells how many containers are debuggable and how many are not, by reason. written reports whether the manifests
+// are written, with all of that in them.
 func (r Reporter) Total(results fn.Results, written bool) {
 	made, not, grave := count(results)
 	if r.json || r.quiet || made == 0 && len(not) == 0 {
@@ -43,8 +43,8 @@ func (r Reporter) Total(results fn.Results, written bool) {
 	r.line(label{"total", terminal.Plain}, "", labelWidth+gap, message)
 }
 
-// count counts the containers that were made debuggable and, by reason, the containers and the workloads that were not. grave are the
-// reasons among these of warnings and errors.
+// count counts the containers that were made debuggable and, by reason, the containers and the workloads that were not.
+// grave are the reasons among these of warnings and errors.
 func count(results fn.Results) (made int, not map[string]int, grave map[string]bool) {
 	type container struct{ object, path string }
 	done := map[container]bool{}

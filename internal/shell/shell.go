@@ -8,7 +8,8 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// Quote quotes a word for a shell where it needs that. Of an option, which is never taken for an assignment, it quotes the value.
+// Quote quotes a word for a shell where it needs that. Of an option, which is never taken for an assignment, it quotes
+// the value.
 func Quote(word string) string {
 	if option, value, found := strings.Cut(word, "="); found && strings.HasPrefix(word, "-") && Quote(option) == option {
 		return option + "=" + Quote(value)

@@ -1,5 +1,5 @@
-// Command skipped reads what `go test -json` writes and prints what `go test` would: packages, and the output of what failed. At the
-// end it says which tests were skipped, and why, so that nobody takes for tested what was not.
+// Command skipped reads what `go test -json` writes and prints what `go test` would: packages, and the output of what
+// failed. At the end it says which tests were skipped, and why, so that nobody takes for tested what was not.
 //
 //	go test -json ./... | go run ./internal/skipped
 package main
@@ -31,8 +31,8 @@ type event struct {
 // test names a test; without Test, a package.
 type test struct{ Package, Test string }
 
-// run copies from in what a person wants to see. It is an error when a test failed, for pipelines in shells that look at
-// the last program alone.
+// run copies from in what a person wants to see. It is an error when a test failed, for pipelines in shells that look
+// at the last program alone.
 func run(in io.Reader, out io.Writer) error {
 	said := map[test]*strings.Builder{}
 	skipped := map[string][]string{} // tests by why
