@@ -58,7 +58,7 @@ func newInspect(out, errw io.Writer) *cobra.Command {
 			wants = append(wants, image.Want{Image: arg, Platform: cfg.Platform})
 		}
 		resolved := resolveAll(cmd.Context(), errw, source, wants)
-		lookInside(cmd.Context(), cfg, resolved, func(map[image.Want]image.Result) (questions []image.Question) {
+		lookInside(cmd.Context(), errw, cfg, resolved, func(map[image.Want]image.Result) (questions []image.Question) {
 			for _, want := range wants {
 				questions = append(questions, transform.ExplainQuestions(want, resolved[want], cfg)...)
 			}

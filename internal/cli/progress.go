@@ -24,13 +24,22 @@ const patience = 2 * time.Second
 // resolveAll resolves images. Where that takes more than a moment, a terminal shows how far it is, on a line that goes
 // away.
 func resolveAll(ctx context.Context, errw io.Writer, source image.Source, wants []image.Want) map[image.Want]image.Result {
-	width := terminal.Width(errw)
-	if !terminal.Is(errw) || width == 0 {
+	if terminal.Width(errw) == 0 {
 		return image.ResolveAll(ctx, source, wants)
 	}
 	p := newProgress(source, wants)
-	defer p.show(errw, width, patience)()
+	defer show(errw, p.text)()
 	return image.ResolveAll(ctx, p, wants)
+}
+
+// show shows on a terminal what is being done, where that takes more than a moment, until the function that it returns is
+// called.
+func show(errw io.Writer, text func(now time.Time, slow time.Duration) string) (stop func()) {
+	width := terminal.Width(errw)
+	if width == 0 {
+		return func() {}
+	}
+	return repeat(errw, width, patience, text)
 }
 
 // progress is a source that knows what it is asked for and has not answered yet.
@@ -102,8 +111,10 @@ func (p *progress) text(now time.Time, slow time.Duration) string {
 	return text + "; slow: " + foreign.Line(strings.Join(names, ", "))
 }
 
-// show shows the progress after a while, again and again, until the function that it returns is called.
-func (p *progress) show(w io.Writer, width int, after time.Duration) (stop func()) {
+// repeat shows a text after a while, again and again, until the function that it returns is called.
+func repeat(
+	w io.Writer, width int, after time.Duration, text func(now time.Time, slow time.Duration) string,
+) (stop func()) {
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -117,7 +128,7 @@ func (p *progress) show(w io.Writer, width int, after time.Duration) (stop func(
 				}
 				return
 			}
-			line := []rune(p.text(time.Now(), after))
+			line := []rune(text(time.Now(), after))
 			line = line[:min(len(line), width-1)]
 			fmt.Fprintf(w, "\r%-*s", shown, string(line))
 			shown = max(shown, len(line))

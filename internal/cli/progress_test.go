@@ -33,7 +33,7 @@ func TestProgress(t *testing.T) {
 	wants := wantsOf("a.example/a", "a.example/a:latest", "b.example/b", "slow.example/c", "slow.example/d")
 	p := newProgress(source, wants)
 	var out bytes.Buffer
-	stop := p.show(&out, 60, 200*time.Millisecond)
+	stop := repeat(&out, 60, 200*time.Millisecond, p.text)
 	image.ResolveAll(t.Context(), p, wants)
 	stop()
 	lines := strings.Split(out.String(), "\r")
@@ -58,7 +58,8 @@ func TestProgressIsForTerminals(t *testing.T) {
 	var out bytes.Buffer
 	resolveAll(t.Context(), &out, slowSource{"slow.example": patience + 200*time.Millisecond}, wantsOf("slow.example/a"))
 	p := newProgress(slowSource{}, nil)
-	p.show(&out, 80, time.Minute)()
+	repeat(&out, 80, time.Minute, p.text)()
+	show(&out, p.text)()
 	if out.Len() > 0 {
 		t.Errorf("got %q", out.String())
 	}

@@ -167,7 +167,7 @@ func resolve(
 	ctx context.Context, errw io.Writer, source image.Source, scope *transform.Scope, cfg functionconfig.Config,
 ) (images map[image.Want]image.Result, support []image.Want) {
 	images = resolveAll(ctx, errw, source, scope.Images())
-	lookInside(ctx, cfg, images, scope.Questions)
+	lookInside(ctx, errw, cfg, images, scope.Questions)
 	support = scope.SupportImages(images)
 	maps.Copy(images, resolveAll(ctx, errw, source, support))
 	return images, support
