@@ -3,6 +3,7 @@ package transform
 import (
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/image/files"
 	"debuggable.dev/debuggable/internal/process"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
@@ -27,6 +28,16 @@ type Explanation struct {
 	Env        []ExplainedEnv   `json:"env,omitempty"`
 	Ports      map[string]int32 `json:"ports,omitempty"`
 	Support    string           `json:"supportImage,omitempty"`
+	// Files is what is known of the image's files, and Notes what they say about debugging: warnings first.
+	Files []files.File    `json:"files,omitempty"`
+	Notes []ExplainedNote `json:"notes,omitempty"`
+}
+
+// ExplainedNote is a result that a container of the image would get besides.
+type ExplainedNote struct {
+	Severity string `json:"severity"`
+	Reason   string `json:"reason"`
+	Message  string `json:"message"`
 }
 
 // ExplainedEnv is a variable that is set or extended, as a manifest would write it.
@@ -46,6 +57,7 @@ func Explain(ref string, resolved image.Result, cfg functionconfig.Config) Expla
 		return refuse(imageProblem(resolved.Err))
 	}
 	config := resolved.Config
+	e.Files = config.Files.List()
 	e.Source, e.WorkingDir = config.From, config.WorkingDir
 	e.Before = append(append([]string{}, config.Entrypoint...), config.Cmd...)
 	if config.Digest.Hex != "" {
@@ -69,7 +81,13 @@ func Explain(ref string, resolved image.Result, cfg functionconfig.Config) Expla
 	if err := a.attach(runtimes.Options{Suspend: cfg.Suspend, Protocols: cfg.Protocols, Published: cfg.SupportRegistry == functionconfig.Default().SupportRegistry, FreePort: freePorts(func(int32) bool { return false })}); err != nil {
 		return refuse(err)
 	}
+	if err := a.checkFile(""); err != nil {
+		return refuse(err)
+	}
 	e.Debuggable, e.After = true, a.edited.Argv()
+	for _, n := range a.notes() {
+		e.Notes = append(e.Notes, ExplainedNote{string(n.severity), string(n.code), n.message})
+	}
 	for _, edit := range a.env {
 		e.Env = append(e.Env, ExplainedEnv{edit.Name, edit.Value})
 	}

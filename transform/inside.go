@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"fmt"
 	"path"
 	"strconv"
 	"strings"
@@ -167,15 +168,23 @@ func (a *attachment) goFile() *files.Go {
 	return a.Found.File.Go
 }
 
-// fileResults words what the files of the image say about debugging.
-func (a *attachment) fileResults() (rs fn.Results) {
-	name := a.Detection.Runtime.Name()
+// note is a result in the making.
+type note struct {
+	severity fn.Severity
+	code     reason.Code
+	message  string
+}
+
+// notes words what the files of the image say about debugging, warnings first.
+func (a *attachment) notes() (notes []note) {
 	if g := a.goFile(); g != nil {
 		switch {
 		case g.DebugInfo == 0:
-			rs = append(rs, a.Result(fn.Warning, reason.NoDebugInfo, name, "%s was built with -s or -w, without debug information, so breakpoints cannot work: build it without them", a.Found.Argv[0]))
+			notes = append(notes, note{fn.Warning, reason.NoDebugInfo, a.Found.Argv[0] +
+				" was built with -s or -w, without debug information, so breakpoints cannot work: build it without them"})
 		case g.Optimised:
-			rs = append(rs, a.Result(fn.Info, reason.Optimised, name, `%s was built with optimisations, so some variables and lines are out of reach: -gcflags="all=-N -l" builds it without them`, a.Found.Argv[0]))
+			notes = append(notes, note{fn.Info, reason.Optimised, a.Found.Argv[0] +
+				` was built with optimisations, so some variables and lines are out of reach: -gcflags="all=-N -l" builds it without them`})
 		}
 	}
 	for _, script := range a.copied {
@@ -183,7 +192,15 @@ func (a *attachment) fileResults() (rs fn.Results) {
 		if a.Image.Digest.Hex != "" {
 			from = a.Image.Digest.String()
 		}
-		rs = append(rs, a.Result(fn.Info, reason.ScriptCopied, name, "command holds a changed copy of %s, from %s: run debuggable again when the image changes", script, from))
+		notes = append(notes, note{fn.Info, reason.ScriptCopied,
+			fmt.Sprintf("command holds a changed copy of %s, from %s: run debuggable again when the image changes", script, from)})
+	}
+	return notes
+}
+
+func (a *attachment) fileResults() (rs fn.Results) {
+	for _, n := range a.notes() {
+		rs = append(rs, a.Result(n.severity, n.code, a.Detection.Runtime.Name(), "%s", n.message))
 	}
 	return rs
 }

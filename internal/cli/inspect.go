@@ -16,6 +16,7 @@ import (
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/image/files"
 	"debuggable.dev/debuggable/internal/manifest"
 	"debuggable.dev/debuggable/internal/report"
 	"debuggable.dev/debuggable/internal/shell"
@@ -154,6 +155,42 @@ func writeExplanations(out io.Writer, format string, explanations []transform.Ex
 	return nil
 }
 
+// fileText says what a file of an image is, in one line.
+func fileText(f files.File) string {
+	what := ""
+	switch g := f.Go; {
+	case g != nil:
+		what = fmt.Sprintf("Go program, %s of module %s, built with %s", g.Package, g.Module, g.Version)
+		switch {
+		case g.DebugInfo == 0:
+			what += ", no debug information"
+		case g.Optimised:
+			what += fmt.Sprintf(", %d KiB of debug information, optimised", g.DebugInfo>>10)
+		default:
+			what += fmt.Sprintf(", %d KiB of debug information", g.DebugInfo>>10)
+		}
+		if g.CompileDir != "" {
+			what += ", compiled in " + g.CompileDir
+		}
+	case f.Netcore != nil:
+		what = strings.TrimSpace("host of a .NET application " + f.Netcore.Version)
+	case f.Native:
+		what = "native program of another language"
+	case f.Interpreter != nil:
+		what = "script for " + strings.Join(f.Interpreter, " ")
+	case f.Script != "":
+		what = fmt.Sprintf("shell script, %d bytes", len(f.Script))
+	case f.Package != nil:
+		what = strings.TrimSpace("Node package " + f.Package.Name)
+	case f.Absent:
+		what = "is not there"
+	}
+	if f.Target != "" {
+		what += ", through links at " + f.Target
+	}
+	return f.Path + ": " + what
+}
+
 // explanationText is an explanation for people.
 func explanationText(e transform.Explanation) string {
 	var b strings.Builder
@@ -168,6 +205,12 @@ func explanationText(e transform.Explanation) string {
 	line("platform", e.Platform)
 	line("working dir", e.WorkingDir)
 	line("starts", shell.Join(e.Before...))
+	for _, note := range e.Notes {
+		line(note.Severity, fmt.Sprintf("%s (%s)", note.Message, note.Reason))
+	}
+	for _, f := range e.Files {
+		line("file", fileText(f))
+	}
 	if !e.Debuggable {
 		line("runtime", e.Runtime)
 		line("result", fmt.Sprintf("not debuggable: %s (%s)", e.Message, e.Reason))

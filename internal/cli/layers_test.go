@@ -178,7 +178,7 @@ func scriptTimeless(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	text := ts.ReadFile(args[0])
 	for pattern, instead := range map[string]string{
-		`sha256:[0-9a-f]{64}`: "sha256:DIGEST", `go1\.\d+(\.\d+)?([a-z]+\d+)?`: "go1.N", `debugInfo: [1-9]\d*`: "debugInfo: SIZE",
+		`sha256:[0-9a-f]{64}`: "sha256:DIGEST", `go1\.\d+(\.\d+)?([a-z]+\d+)?`: "go1.N", `debugInfo("?): [1-9]\d*`: "debugInfo$1: SIZE", `\d+ KiB of debug`: "N KiB of debug",
 	} {
 		text = regexp.MustCompile(pattern).ReplaceAllString(text, instead)
 	}

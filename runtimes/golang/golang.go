@@ -62,6 +62,15 @@ func ofFile(f files.File) string {
 	return "built with " + f.Go.Version
 }
 
+// memory is what Delve takes, in MiB. Measured, Delve 1.27: 25 MiB for a program of 9 MB, 85 MiB for one of 30 MB; and, when it has started,
+// 30, 46 and 122 MiB for debug information of 1.2, 4.6 and 22.5 MiB.
+func memory(p language.Process) int {
+	if p.File == nil || p.File.Go == nil {
+		return 80
+	}
+	return 60 + int(5*(p.File.Go.DebugInfo>>20))
+}
+
 // doubts reports whether a weak sign cannot be one of the program itself: Delve starts nothing but a Go program. It is none of the
 // system's own tools, nor of what is named as scripts are. Where the manifest alone sets the variable, it is none of what the image does
 // not start by itself either, unless that lies where Go programs are put.
@@ -129,10 +138,9 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		words = append(words, "--continue")
 	}
 	words = append(words, "--accept-multiclient", "--listen=:"+itoa(port), "--api-version=2")
-	// Measured: Delve 1.27 takes 25 MiB for a program of 9 MB, 85 MiB for one of 30 MB.
 	plan := language.Plan{
 		Insert: []language.Insertion{{Before: 0, Words: words}}, Ports: []language.Port{{Protocol: "dlv", Number: port}},
-		Support: true, Memory: 80, Storage: 32, Starts: true,
+		Support: true, Memory: memory(p), Storage: 32, Starts: true,
 	}
 	if o.Can == nil || !o.Can(ExitsWithProgram) {
 		plan.Outlives = "Delve"
