@@ -3,6 +3,7 @@ package generated
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -37,6 +38,17 @@ func File(t testing.TB, file, want string) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Errorf("%s is not up to date: make golden writes it anew", file)
+		t.Errorf("%s is not up to date, make golden writes it anew: it lacks\n%s", file, missing(string(got), want))
 	}
+}
+
+// missing is the first line of a wanted text that another one does not have.
+func missing(got, want string) string {
+	lines := strings.Split(got, "\n")
+	for _, line := range strings.Split(want, "\n") {
+		if !slices.Contains(lines, line) {
+			return line
+		}
+	}
+	return "(no line, but has some too many)"
 }

@@ -22,6 +22,8 @@ import (
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
 	"k8s.io/streaming/pkg/httpstream"
+
+	"debuggable.dev/debuggable/runtimes"
 )
 
 const loopback = "127.0.0.1"
@@ -112,7 +114,9 @@ const (
 
 // protocols are those that debuggers speak in the annotation. Another word there may be any port of any program.
 func protocols() []string {
-	return []string{"dap", "devtools", "dlv", "jdwp", "pydevd", "rdbg", "xdebug"}
+	names := append(runtimes.Protocols(), "xdebug") // that of PHP, which Skaffold's readers know
+	slices.Sort(names)
+	return names
 }
 
 // admit returns the protocols of a container to forward, and says once what is left out. It counts them; f.mu is held.
