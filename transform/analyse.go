@@ -42,12 +42,12 @@ type behindScript struct {
 // analyse works out a container's process and runtime. told is the runtime that the user named, or nil, and hint how to
 // name one. An error is a
 // *reason.Refusal, and comes with what is known so far.
-func analyse(c *workload.Container, cfg image.Config, known process.Sources, told runtimes.Runtime, hint string) (a Analysis, err error) {
+func analyse(c *workload.Container, cfg image.Config, known *process.Sources, told runtimes.Runtime, hint string) (a Analysis, err error) {
 	a = Analysis{Image: cfg, inside: insideOf(c, cfg), env: process.EnvironmentOf(c, cfg, known)}
 	if a.line, err = process.CommandLineOf(c, cfg, a.env); err != nil {
 		return a, err
 	}
-	if a.Found, err = a.findProgram(c); err != nil {
+	if a.Found, err = a.findProgram(c, known); err != nil {
 		return a, err
 	}
 	a.Process = a.process(c)
@@ -59,13 +59,13 @@ func analyse(c *workload.Container, cfg image.Config, known process.Sources, tol
 }
 
 // findProgram finds the program that matters in the command line.
-func (a Analysis) findProgram(c *workload.Container) (launch.Found, error) {
+func (a Analysis) findProgram(c *workload.Container, known *process.Sources) (launch.Found, error) {
 	argv := a.line.Argv()
 	if len(argv) == 0 {
 		return launch.Found{}, &reason.Refusal{Code: reason.NoCommand, Message: "neither the image nor the manifest names a program to start"}
 	}
 	workingDir := a.startsIn(c)
-	return launch.Find(launch.Input{Argv: argv, UnknownFrom: a.line.UnknownFrom(), Env: a.env.All(), Unknown: a.env.Unknown, Labels: a.Image.Labels, WorkingDir: workingDir, Files: a.inside.filesOf()})
+	return launch.Find(launch.Input{Argv: argv, UnknownFrom: a.line.UnknownFrom(), Env: a.env.All(), Unknown: a.env.Unknown, Labels: a.Image.Labels, Read: &known.Labels, WorkingDir: workingDir, Files: a.inside.filesOf()})
 }
 
 // startsIn is the container's working directory.
@@ -96,6 +96,9 @@ func (a Analysis) process(c *workload.Container) runtimes.Process {
 	}
 	if len(a.Found.Rest) > 0 {
 		p.Line = a.line.Argv()
+	}
+	if len(a.env.Likely) > 0 {
+		p.Env = maps.Clone(p.Env)
 	}
 	for name, value := range a.env.Likely {
 		if _, set := p.Env[name]; !set && !p.Hidden[name] {
@@ -204,8 +207,11 @@ func hidden(found launch.Found, env map[string]string, unknown map[string]bool) 
 }
 
 // reaching is the part of the container's environment that is known where the program starts, with what launchers and scripts on
-// the way make of it: values, and the text that a value holds of which more is not known.
+// the way make of it: values, and the text that a value holds of which more is not known. It is not to be changed: others share it.
 func reaching(found launch.Found, env map[string]string) map[string]string {
+	if !found.Cleared && len(found.Assigned) == 0 {
+		return env
+	}
 	reach := map[string]string{}
 	if !found.Cleared {
 		maps.Copy(reach, env)

@@ -71,14 +71,14 @@ func Explain(ref string, resolved image.Result, cfg functionconfig.Config) Expla
 	if scope.matches(cfg) {
 		told = scope.told
 	}
-	analysis, err := analyse(scope.Container, config, process.Sources{}, told, scope.hint)
+	analysis, err := analyse(scope.Container, config, process.NewSources(), told, scope.hint)
 	e.Program = analysis.Found.Argv
 	if err != nil {
 		return refuse(err)
 	}
 	a := &attachment{containerScope: scope, Analysis: analysis}
 	e.Runtime, e.Sign, e.WorkingDir = analysis.Detection.Runtime.Name(), analysis.Detection.Sign.Words, a.workingDir()
-	if err := a.attach(runtimes.Options{Suspend: cfg.Suspend, Protocols: cfg.Protocols, Published: cfg.SupportRegistry == functionconfig.Default().SupportRegistry, FreePort: freePorts(func(int32) bool { return false })}); err != nil {
+	if err := a.attach(runtimes.Options{Suspend: cfg.Suspend, Protocols: cfg.Protocols, Published: cfg.SupportRegistry == functionconfig.Default().SupportRegistry, FreePort: func(from int32) int32 { return from }}); err != nil {
 		return refuse(err)
 	}
 	if err := a.checkFile(""); err != nil {

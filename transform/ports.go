@@ -1,7 +1,10 @@
 package transform
 
 import (
+	"iter"
 	"maps"
+	"math"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,26 +20,49 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// portSet is a set of ports: some of a pod's own, and those of objects that many pods may share.
-type portSet struct {
-	own    map[int32]bool
-	shared []map[int32]bool
-}
+// portSet is a set of ports, a bit for each of them: one pod may name all, and so may each of many.
+type portSet [1 << 16 / 64]uint64
 
-func (s portSet) has(port int32) bool {
-	return s.own[port] || slices.ContainsFunc(s.shared, func(m map[int32]bool) bool { return m[port] })
+func (s *portSet) add(port int32)      { s[uint16(port)/64] |= 1 << (uint16(port) % 64) }
+func (s *portSet) has(port int32) bool { return s[uint16(port)/64]&(1<<(uint16(port)%64)) != 0 }
+
+// merge adds all ports of another set.
+func (s *portSet) merge(other *portSet) {
+	for i, word := range other {
+		s[i] |= word
+	}
 }
 
 // mark adds a port that is written as a number.
-func (s portSet) mark(value string) {
+func (s *portSet) mark(value string) {
 	if n, err := strconv.ParseUint(value, 10, 16); err == nil {
-		s.own[int32(n)] = true
+		s.add(int32(n))
 	}
+}
+
+// free is the first port from here on that is in none of the sets; 0 for none.
+func free(from int32, sets ...*portSet) int32 {
+	for word := int(from) / 64; word < len(portSet{}); word++ {
+		var taken uint64
+		for _, s := range sets {
+			taken |= s[word]
+		}
+		if word == int(from)/64 {
+			taken |= 1<<(from%64) - 1
+		}
+		if taken != math.MaxUint64 {
+			return int32(word*64 + bits.TrailingZeros64(^taken))
+		}
+	}
+	return 0
 }
 
 // markIn adds each number in a text that may be a port: in `--listen=:5005`, `http://+:5005`, `-Dserver.port=5005` it is one. A number
 // that is none costs nothing but that a debugger takes the next.
-func markIn(ports map[int32]bool, text string) {
+func markIn(ports *portSet, text string) { eachPort(text, ports.add) }
+
+// eachPort calls found for each number in a text that may be a port.
+func eachPort(text string, found func(port int32)) {
 	for i := 0; i < len(text); {
 		if text[i] < '0' || text[i] > '9' {
 			i++
@@ -47,17 +73,18 @@ func markIn(ports map[int32]bool, text string) {
 			i++
 		}
 		if n, err := strconv.ParseUint(text[start:i], 10, 16); err == nil && n > 1023 {
-			ports[int32(n)] = true
+			found(int32(n))
 		}
 	}
 }
 
 // usedPorts lists the ports that a pod uses for itself, or may: those that a container declares, that a probe asks, that the command
 // lines, the variables and the configuration among the items name, and those that a Service sends to.
-func (s *Scope) usedPorts(p *workload.Pod, images map[image.Want]image.Result) portSet {
-	used := portSet{own: map[int32]bool{}}
+func (s *Scope) usedPorts(p *workload.Pod, images map[image.Want]image.Result) *portSet {
+	used := &portSet{}
 	host, platform := p.OnHostNetwork(), p.Platform(s.cfg.Platform)
 	var configs []string // of ConfigMaps and Secrets
+	asked := map[image.Want]bool{}
 	for _, c := range p.Containers {
 		for _, port := range yamlnode.Items(c.Node, "ports") {
 			used.mark(yamlnode.Text(port, "containerPort"))
@@ -70,19 +97,17 @@ func (s *Scope) usedPorts(p *workload.Pod, images map[image.Want]image.Result) p
 				used.mark(yamlnode.Text(c.Node, probe, kind, "port"))
 			}
 		}
-		config := images[image.Want{Image: c.Image, Platform: platform}].Config
-		for _, words := range [][]string{config.Entrypoint, config.Cmd, config.Env} {
-			for _, w := range words {
-				markIn(used.own, w)
-			}
+		if want := (image.Want{Image: c.Image, Platform: platform}); !asked[want] {
+			asked[want] = true
+			s.imagePorts(want, images).addTo(used)
 		}
 		for _, list := range []string{"command", "args"} {
 			for _, w := range yamlnode.Items(c.Node, list) {
-				markIn(used.own, yamlnode.Text(w))
+				markIn(used, yamlnode.Text(w))
 			}
 		}
 		for _, entry := range yamlnode.Items(c.Node, "env") {
-			markIn(used.own, yamlnode.Text(entry, "value"))
+			markIn(used, yamlnode.Text(entry, "value"))
 			configs = append(configs, "ConfigMap/"+yamlnode.Text(entry, "valueFrom", "configMapKeyRef", "name"),
 				"Secret/"+yamlnode.Text(entry, "valueFrom", "secretKeyRef", "name"))
 		}
@@ -99,9 +124,7 @@ func (s *Scope) usedPorts(p *workload.Pod, images map[image.Want]image.Result) p
 	slices.Sort(configs)
 	for _, name := range slices.Compact(configs) {
 		kind, name, _ := strings.Cut(name, "/")
-		if ports := s.configPorts[[3]string{kind, yamlnode.Namespace(p.Workload.Node), name}]; len(ports) > 0 {
-			used.shared = append(used.shared, ports)
-		}
+		s.configPorts[[3]string{kind, yamlnode.Namespace(p.Workload.Node), name}].addTo(used)
 	}
 	for _, service := range s.services.Matching(p) {
 		for _, port := range yamlnode.Items(service, "spec", "ports") {
@@ -115,19 +138,68 @@ func (s *Scope) usedPorts(p *workload.Pod, images map[image.Want]image.Result) p
 	return used
 }
 
+// portNumbers are the numbers in an object or an image that may be ports, which all who name it share.
+type portNumbers struct {
+	few []int32
+	all *portSet // where they are many
+}
+
+// manyPorts is where a set is smaller than a list, in a way: each of 100,000 objects may have a few.
+const manyPorts = 1024
+
+// numbersIn lists the numbers in texts.
+func numbersIn(texts iter.Seq[string]) portNumbers {
+	p, seen := portNumbers{}, map[int32]bool{}
+	for text := range texts {
+		eachPort(text, func(port int32) {
+			switch {
+			case p.all != nil:
+				p.all.add(port)
+			case !seen[port]:
+				seen[port] = true
+				p.few = append(p.few, port)
+			}
+		})
+		if p.all == nil && len(p.few) > manyPorts {
+			p.all = &portSet{}
+			for _, port := range p.few {
+				p.all.add(port)
+			}
+		}
+	}
+	return p
+}
+
+// addTo adds them to a set.
+func (p portNumbers) addTo(s *portSet) {
+	if p.all != nil {
+		s.merge(p.all)
+		return
+	}
+	for _, port := range p.few {
+		s.add(port)
+	}
+}
+
+// imagePorts are the numbers in what an image starts and in its variables.
+func (s *Scope) imagePorts(want image.Want, images map[image.Want]image.Result) portNumbers {
+	found, known := s.portsOfImages[want]
+	if !known {
+		config := images[want].Config
+		found = numbersIn(slices.Values(slices.Concat(config.Entrypoint, config.Cmd, config.Env)))
+		s.portsOfImages[want] = found
+	}
+	return found
+}
+
 // hostPorts lists what is taken in the pods that share their node's network. Two of them may meet on one node, where the
 // second to ask for a port does not get it: a JVM whose debug agent cannot listen does not start.
-func (s *Scope) hostPorts(images map[image.Want]image.Result) portSet {
-	host := portSet{own: map[int32]bool{}}
+func (s *Scope) hostPorts(images map[image.Want]image.Result) *portSet {
+	host := &portSet{}
 	for _, w := range s.workloads {
 		for _, p := range w.pods {
-			if !p.pod.OnHostNetwork() {
-				continue
-			}
-			taken := s.takenPorts(p, images)
-			maps.Copy(host.own, taken.own)
-			for _, shared := range taken.shared {
-				maps.Copy(host.own, shared)
+			if p.pod.OnHostNetwork() {
+				host.merge(s.takenPorts(p, images))
 			}
 		}
 	}
@@ -136,11 +208,11 @@ func (s *Scope) hostPorts(images map[image.Want]image.Result) portSet {
 
 // takenPorts lists the ports of a pod that a debugger to be added cannot have: those that the pod uses for itself, and those of
 // the debuggers that it has already.
-func (s *Scope) takenPorts(p *podScope, images map[image.Want]image.Result) portSet {
+func (s *Scope) takenPorts(p *podScope, images map[image.Want]image.Result) *portSet {
 	taken := s.usedPorts(p.pod, images)
 	for _, e := range p.configured {
 		for _, port := range e.Ports {
-			taken.own[port] = true
+			taken.add(port)
 		}
 	}
 	open := map[*workload.Container]*containerScope{}
@@ -149,7 +221,7 @@ func (s *Scope) takenPorts(p *podScope, images map[image.Want]image.Result) port
 	}
 	for _, c := range p.pod.Containers {
 		for _, port := range s.debugPorts(p, c, open[c], images) {
-			taken.own[port] = true
+			taken.add(port)
 		}
 	}
 	return taken
@@ -195,22 +267,6 @@ func (s *Scope) likelyDebugPorts(c *workload.Container, images map[image.Want]im
 		words = append(words, variables[name])
 	}
 	return runtimes.DebugPorts(strings.Join(words, " "))
-}
-
-// freePorts finds ports for one container after the other. What is in use is never given back, so that it looks at each once.
-func freePorts(used func(port int32) bool) func(from int32) int32 {
-	next := map[int32]int{}
-	return func(from int32) int32 {
-		port := max(next[from], int(from))
-		for port <= 65535 && used(int32(port)) {
-			port++
-		}
-		next[from] = port
-		if port > 65535 {
-			return 0
-		}
-		return int32(port)
-	}
 }
 
 // declaredPort is a port that a container declares, as the manifest writes it.

@@ -68,7 +68,7 @@ func (s *podScope) open() []*containerScope {
 
 // analyse works out the container's process and runtime, once, for all who ask before anything is edited. An error is a
 // *reason.Refusal.
-func (c *containerScope) analyse(images map[image.Want]image.Result, known process.Sources) (Analysis, error) {
+func (c *containerScope) analyse(images map[image.Want]image.Result, known *process.Sources) (Analysis, error) {
 	if c.analysis == nil {
 		c.analysis = sync.OnceValues(func() (Analysis, error) {
 			if err := c.Pod.CheckName(c.Name); err != nil {

@@ -19,6 +19,7 @@ package transform
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -39,14 +40,15 @@ type Object = workload.Object
 
 // Scope is what there is to do in a set of objects.
 type Scope struct {
-	cfg         functionconfig.Config
-	workloads   []*workloadScope
-	sources     process.Sources
-	autoscalers map[target][]autoscaler
-	services    workload.Selectors           // Services
-	budgets     workload.Selectors           // PodDisruptionBudgets
-	memory      map[string]*memoryRules      // by namespace
-	configPorts map[[3]string]map[int32]bool // numbers in ConfigMaps and Secrets, by the keys of sources
+	cfg           functionconfig.Config
+	workloads     []*workloadScope
+	sources       *process.Sources
+	autoscalers   map[target][]autoscaler
+	services      workload.Selectors        // Services
+	budgets       workload.Selectors        // PodDisruptionBudgets
+	memory        map[string]*memoryRules   // by namespace
+	configPorts   map[[3]string]portNumbers // of ConfigMaps and Secrets, by kind, namespace and name
+	portsOfImages map[image.Want]portNumbers
 }
 
 type workloadScope struct {
@@ -56,7 +58,7 @@ type workloadScope struct {
 
 // Find lists what there is to do, in document order.
 func Find(objects []Object, cfg functionconfig.Config) *Scope {
-	s := &Scope{cfg: cfg, sources: process.Sources{}, autoscalers: map[target][]autoscaler{}, services: workload.Selectors{}, budgets: workload.Selectors{}, memory: map[string]*memoryRules{}, configPorts: map[[3]string]map[int32]bool{}}
+	s := &Scope{cfg: cfg, sources: process.NewSources(), autoscalers: map[target][]autoscaler{}, services: workload.Selectors{}, budgets: workload.Selectors{}, memory: map[string]*memoryRules{}, configPorts: map[[3]string]portNumbers{}, portsOfImages: map[image.Want]portNumbers{}}
 	own := ownKinds(cfg)
 	for _, o := range objects {
 		for _, e := range workload.Elements(o.Node().YNode()) {
@@ -105,10 +107,7 @@ func (s *Scope) addSource(e workload.Element) {
 	case e.APIVersion == "v1" && (e.Kind == "ConfigMap" || e.Kind == "Secret"):
 		s.sources.Add(e.Node, e.APIVersion, e.Kind)
 		key := [3]string{e.Kind, yamlnode.Namespace(e.Node), yamlnode.Name(e.Node)}
-		s.configPorts[key] = map[int32]bool{}
-		for _, value := range s.sources[key] {
-			markIn(s.configPorts[key], value)
-		}
+		s.configPorts[key] = numbersIn(maps.Values(s.sources.Values(key[0], key[1], key[2])))
 	}
 }
 
@@ -244,7 +243,7 @@ func (s *Scope) Apply(images map[image.Want]image.Result) (fn.Results, error) {
 	return results, nil
 }
 
-func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Result, host portSet) (fn.Results, error) {
+func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Result, host *portSet) (fn.Results, error) {
 	if w.Instead != "" {
 		return fn.Results{w.Result(fn.Warning, reason.DeprecatedAPI, workload.LeftAlone+w.APIVersion+" is gone from Kubernetes; use "+w.Instead)}, nil
 	}
@@ -353,7 +352,7 @@ func (s *Scope) options(p *podScope) runtimes.Options {
 
 // applyPod makes the containers of a pod debuggable, as many as can be. host are the ports of the pods on the host's
 // network, to which it adds.
-func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host portSet) (results fn.Results, done bool, err error) {
+func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host *portSet) (results fn.Results, done bool, err error) {
 	outcomes := make([]fn.Results, len(p.containers))
 	refuse := func(i int, runtime string, err error) {
 		c := p.containers[i]
@@ -361,7 +360,10 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host p
 	}
 	used, onHost := s.takenPorts(p, images), p.pod.OnHostNetwork()
 	options := s.options(p)
-	options.FreePort = freePorts(func(port int32) bool { return used.has(port) || onHost && host.has(port) })
+	if onHost {
+		used.merge(host)
+	}
+	options.FreePort = func(from int32) int32 { return free(from, used) }
 	storage := p.pod.StorageLimit()
 	var attached []*attachment
 	for i, c := range p.containers {
@@ -383,9 +385,9 @@ func (s *Scope) applyPod(p *podScope, images map[image.Want]image.Result, host p
 			continue
 		}
 		for _, port := range a.plan.Ports {
-			used.own[port.Number] = true
+			used.add(port.Number)
 			if onHost {
-				host.own[port.Number] = true
+				host.add(port.Number)
 			}
 		}
 		attached = append(attached, a)

@@ -43,6 +43,36 @@ type cnbMetadata struct {
 	} `json:"buildpacks"`
 }
 
+// Labels keeps what buildpacks' labels say, so that one which many containers have is read once. It is not for use by
+// several at a time; nil reads each time.
+type Labels struct{ read map[string]readLabel }
+
+type readLabel struct {
+	meta cnbMetadata
+	err  error
+}
+
+// metadata reads a label; "" says nothing.
+func (l *Labels) metadata(label string) (cnbMetadata, error) {
+	if label == "" {
+		return cnbMetadata{}, nil
+	}
+	if l != nil {
+		if r, done := l.read[label]; done {
+			return r.meta, r.err
+		}
+	}
+	var r readLabel
+	r.err = json.Unmarshal([]byte(label), &r.meta)
+	if l != nil {
+		if l.read == nil {
+			l.read = map[string]readLabel{}
+		}
+		l.read[label] = r
+	}
+	return r.meta, r.err
+}
+
 type cnbProcess struct {
 	Type       string     `json:"type"`
 	Command    stringList `json:"command"`
@@ -76,12 +106,10 @@ func (f *finder) buildpack(words []word) (rest []word, end place, script *invoca
 			return nil, end, nil, false, reason.Refuse(reason.BuildpackForm, "the arguments of the buildpacks launcher are only known when it runs")
 		}
 	}
-	var meta cnbMetadata
 	label := f.in.Labels[buildMetadata]
-	if label != "" {
-		if json.Unmarshal([]byte(label), &meta) != nil {
-			return nil, end, nil, false, reason.Refuse(reason.BuildpackMetadata, "the image's label %s cannot be read", buildMetadata)
-		}
+	meta, err := f.in.Read.metadata(label)
+	if err != nil {
+		return nil, end, nil, false, reason.Refuse(reason.BuildpackMetadata, "the image's label %s cannot be read", buildMetadata)
 	}
 	for _, name := range []string{"CNB_PLATFORM_API", "CNB_PROCESS_TYPE", "CNB_APP_DIR"} {
 		if f.in.Unknown[name] {
@@ -175,8 +203,7 @@ func (f *finder) cnbName(program string) (string, bool) {
 		for _, dir := range strings.Split(f.in.Env["PATH"], ":") {
 			switch dir {
 			case cnbProcessDir:
-				var meta cnbMetadata
-				if json.Unmarshal([]byte(f.in.Labels[buildMetadata]), &meta) == nil && meta.process(program) != nil {
+				if meta, err := f.in.Read.metadata(f.in.Labels[buildMetadata]); err == nil && meta.process(program) != nil {
 					return program, true
 				}
 			case path.Dir(cnbLauncher):

@@ -80,7 +80,7 @@ func (s *script) survey() error {
 			syntax.Walk(n, func(n syntax.Node) bool {
 				if w, ok := n.(*syntax.Word); ok && isName(w.Lit()) {
 					s.references[w.Lit()] = true
-					delete(s.vars, w.Lit())
+					s.vars[w.Lit()] = value{}
 				}
 				return true
 			})

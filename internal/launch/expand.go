@@ -338,7 +338,8 @@ func (s *script) lookup(name string) value {
 	if shellOwn(name) {
 		return value{}
 	}
-	return s.vars[name]
+	v, _ := s.variable(name)
+	return v
 }
 
 // param returns the value of an expansion, when it is known.

@@ -39,8 +39,9 @@ type Input struct {
 	Env map[string]string
 	// Unknown holds the names of variables that are set to a value that is not known.
 	Unknown map[string]bool
-	// Labels are the image's labels.
+	// Labels are the image's labels, and Read what was read in those of images before; nil for nothing.
 	Labels map[string]string
+	Read   *Labels
 	// WorkingDir is the directory that the command line starts in; "" means "/".
 	WorkingDir string
 	// Files says what the files of the image are; nil: nothing is known of them.
@@ -143,12 +144,6 @@ func Find(in Input) (Found, error) {
 	f := newFinder(newLauncherTable())
 	f.in, f.line = in, in.Argv
 	f.dir, f.dirKnown = in.WorkingDir, true
-	for name, text := range in.Env {
-		f.vars[name] = value{text: text, known: true}
-	}
-	for name := range in.Unknown {
-		f.vars[name] = value{}
-	}
 	if len(in.Argv) == 0 {
 		return Found{}, reason.Refuse(reason.NoCommand, "there is no command to run")
 	}
@@ -363,7 +358,8 @@ type finder struct {
 	line       []string
 	base       []string
 	baseFrom   []int
-	vars       map[string]value
+	vars       map[string]value // on top of the container's, which many may share
+	onlyVars   bool             // the container's are gone
 	assigned   map[string]Assignment
 	references map[string]bool
 	cleared    bool
@@ -553,10 +549,22 @@ func (f *finder) assign(name string, a Assignment) {
 	f.vars[name] = value{text: a.Value, known: a.Known, unset: a.Unset}
 }
 
+// variable is what is known of a variable here, and whether it is set for certain, or may be.
+func (f *finder) variable(name string) (value, bool) {
+	if v, ok := f.vars[name]; ok || f.onlyVars {
+		return v, ok
+	}
+	if f.in.Unknown[name] {
+		return value{}, true
+	}
+	text, ok := f.in.Env[name]
+	return value{text: text, known: ok}, ok
+}
+
 // forget says that something may have set any variable.
 func (f *finder) forget() {
 	f.opaque = true
-	f.vars = map[string]value{}
+	f.vars, f.onlyVars = map[string]value{}, true
 	if !f.budget.take(len(f.assigned)) {
 		return
 	}

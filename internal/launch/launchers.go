@@ -278,7 +278,7 @@ func envRest(f *finder, words []word) ([]word, error) {
 func (f *finder) clear() {
 	f.cleared, f.atEnv = true, assignments{}
 	f.assigned = map[string]Assignment{}
-	f.vars = map[string]value{}
+	f.vars, f.onlyVars = map[string]value{}, true
 }
 
 func chpstOption(f *finder, opt string, val *word) error {

@@ -49,7 +49,7 @@ func (s *script) follow() (Found, error) {
 	}
 	s.others(call)
 	for name := range s.unexported {
-		delete(s.vars, name)
+		s.vars[name] = value{}
 	}
 	return s.finder.follow(words, end, s.depth)
 }

@@ -107,7 +107,7 @@ options:
 	if len(rest) == 0 {
 		return Found{}, reason.Refuse(reason.ShellNoScript, "%s has no script: it reads commands from its input", name)
 	}
-	if v, set := f.vars["BASH_ENV"]; login || bash && set && (!v.known || v.text != "") {
+	if v, set := f.variable("BASH_ENV"); login || bash && set && (!v.known || v.text != "") {
 		f.loginShell()
 	}
 	if !command {

@@ -61,9 +61,8 @@ func CommandLineOf(c *workload.Container, cfg image.Config, e Environment) (Comm
 			p.words = append(p.words, w)
 		}
 	}
-	if e.expanded.tooMuch() {
-		return l, &reason.Refusal{Code: reason.TooLarge, Message: fmt.Sprintf(
-			"its variables, command and args come to more than %d MiB once their references are resolved", maxExpanded>>20)}
+	if err := e.expanded.tooLarge(); err != nil {
+		return l, err
 	}
 	if l.command.node == nil {
 		l.command.words = imageWords(cfg.Entrypoint)

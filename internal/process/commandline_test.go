@@ -53,7 +53,7 @@ func TestCommandLine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := containerOf(t, c.manifest)
-			l, err := CommandLineOf(k, configOf(entrypoint, cmd), EnvironmentOf(k, image.Config{}, nil))
+			l, err := CommandLineOf(k, configOf(entrypoint, cmd), EnvironmentOf(k, image.Config{}, NewSources()))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +112,7 @@ func TestWriteBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k := containerOf(t, c.manifest)
 			cfg := configOf(c.entrypoint, c.cmd)
-			l, err := CommandLineOf(k, cfg, EnvironmentOf(k, cfg, nil))
+			l, err := CommandLineOf(k, cfg, EnvironmentOf(k, cfg, NewSources()))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -157,7 +157,7 @@ func checkWriteBack(t *testing.T, r *rand.Rand, texts []string) {
 		yamlnode.Set(node, "args", list(some(3)))
 	}
 	k := &workload.Container{Node: node, Name: "web", Pod: &workload.Pod{Workload: &workload.Workload{Node: node}}}
-	e := EnvironmentOf(k, cfg, nil)
+	e := EnvironmentOf(k, cfg, NewSources())
 	l, err := CommandLineOf(k, cfg, e)
 	if err != nil {
 		t.Fatal(err)

@@ -1,8 +1,8 @@
 package process
 
 import (
-	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,15 +16,15 @@ import (
 )
 
 // Environment is what is known of a container's environment before it starts: the image's, overlaid by envFrom where
-// the ConfigMap or Secret is among the items, then by env.
+// the ConfigMap or Secret is among the items, then by env. Containers share what they have in common, so that no map in
+// it is to be changed.
 type Environment struct {
-	Image     map[string]string // the image's own
-	container map[string]string // what the manifest sets to a known value; Kubernetes resolves $(NAME) from these only
-	Unknown   map[string]bool   // what the manifest sets to a value that is not known
-	Likely    map[string]string // values of unknown ones, going by objects among the items
-	sourced   map[string]bool   // what envFrom sets from objects among the items
-	opaque    []opaqueSource    // envFrom sources that are not among the items
-	expanded  *expanding        // what references in values and words have come to
+	*layer
+	own      map[string]string // what env sets to a known value
+	Unknown  map[string]bool   // what env sets to a value that is not known
+	Likely   map[string]string // values of unknown ones, going by objects among the items
+	expanded *expanding        // what references in values and words have come to
+	all      map[string]string // the environment that the process sees, as far as it is known
 }
 
 // opaqueSource is an envFrom source of which nothing is known but what its variables' names begin with.
@@ -38,24 +38,29 @@ func (e Environment) opaqueSources(name string) []opaqueSource {
 	return slices.DeleteFunc(slices.Clone(e.opaque), func(o opaqueSource) bool { return !strings.HasPrefix(name, o.prefix) || name == o.prefix })
 }
 
-// All is the environment that the process sees, as far as it is known.
-func (e Environment) All() map[string]string {
-	all := make(map[string]string, len(e.Image)+len(e.container))
-	for k, v := range e.Image {
-		all[k] = v
+// All is the environment that the process sees, as far as it is known. It is not to be changed.
+func (e Environment) All() map[string]string { return e.all }
+
+// overlay makes all of what the image, envFrom and env set.
+func (e Environment) overlay() map[string]string {
+	all := make(map[string]string, len(e.layer.all)+len(e.own))
+	maps.Copy(all, e.layer.all)
+	for name := range e.Unknown {
+		delete(all, name)
 	}
-	for k := range e.Unknown {
-		delete(all, k)
-	}
-	for k, v := range e.container {
-		all[k] = v
-	}
+	maps.Copy(all, e.own)
 	return all
 }
 
-// lookup resolves a reference as Kubernetes does.
+// lookup resolves a reference as Kubernetes does: from what the manifest sets, and not from the image.
 func (e Environment) lookup(name string) (string, bool) {
-	v, ok := e.container[name]
+	if v, ok := e.own[name]; ok {
+		return v, ok
+	}
+	if e.Unknown[name] {
+		return "", false
+	}
+	v, ok := e.sourced[name]
 	return v, ok
 }
 
@@ -72,63 +77,11 @@ func (e Environment) Hidden(name string) (words []string) {
 	return words
 }
 
-// Sources are the ConfigMaps and Secrets among the items, by kind, namespace and name: their data.
-type Sources map[[3]string]map[string]string
-
-// Add records an object if envFrom can name it.
-func (s Sources) Add(node *yaml.Node, apiVersion, kind string) {
-	if apiVersion != "v1" || kind != "ConfigMap" && kind != "Secret" {
-		return
-	}
-	data := map[string]string{}
-	for _, name := range []string{"data", "stringData"} { // stringData overlays data
-		m := yamlnode.Get(node, name)
-		if !yamlnode.IsMapping(m) {
-			continue
-		}
-		for i := 0; i+1 < len(m.Content); i += 2 {
-			value := yamlnode.Text(m.Content[i+1])
-			if kind == "Secret" && name == "data" {
-				// A value that is no base64 is one that the API server refuses; its name counts all the same.
-				decoded, _ := base64.StdEncoding.DecodeString(value)
-				value = string(decoded)
-			}
-			data[m.Content[i].Value] = value
-		}
-	}
-	s[[3]string{kind, yamlnode.Namespace(node), yamlnode.Name(node)}] = data
-}
-
 // EnvironmentOf works out a container's environment.
-func EnvironmentOf(c *workload.Container, cfg image.Config, known Sources) Environment {
-	e := Environment{Image: map[string]string{}, container: map[string]string{}, Unknown: map[string]bool{}, Likely: map[string]string{}, sourced: map[string]bool{},
-		expanded: &expanding{}}
-	for _, kv := range cfg.Env {
-		name, value, _ := strings.Cut(kv, "=")
-		e.Image[name] = value
-	}
-	object := func(kind, name string) (map[string]string, bool) {
-		data, ok := known[[3]string{kind, yamlnode.Namespace(c.Pod.Workload.Node), name}]
-		return data, ok
-	}
-	for _, from := range yamlnode.Items(c.Node, "envFrom") {
-		for _, ref := range []struct{ field, kind string }{{"configMapRef", "ConfigMap"}, {"secretRef", "Secret"}} {
-			r := yamlnode.Get(from, ref.field)
-			if r == nil {
-				continue
-			}
-			name, prefix := yamlnode.Text(r, "name"), yamlnode.Text(from, "prefix")
-			data, ok := object(ref.kind, name)
-			if !ok {
-				e.opaque = append(e.opaque, opaqueSource{ref.kind + " " + name, prefix})
-				continue
-			}
-			for key, value := range data {
-				key = prefix + key
-				e.container[key], e.sourced[key] = value, true
-			}
-		}
-	}
+func EnvironmentOf(c *workload.Container, cfg image.Config, known *Sources) Environment {
+	namespace := yamlnode.Namespace(c.Pod.Workload.Node)
+	e := Environment{layer: known.layer(cfg, namespace, envFrom(c)), own: map[string]string{}, Unknown: map[string]bool{}, Likely: map[string]string{}}
+	e.expanded = &expanding{size: e.layer.bytes, many: e.layer.many}
 	for _, entry := range yamlnode.Items(c.Node, "env") {
 		name := yamlnode.Text(entry, "name")
 		if name == "" {
@@ -136,20 +89,25 @@ func EnvironmentOf(c *workload.Container, cfg image.Config, known Sources) Envir
 		}
 		if raw := yamlnode.Text(entry, "value"); raw != "" || yamlnode.Get(entry, "valueFrom") == nil {
 			value, _ := e.expanded.expand(raw, e, func(string, int) {})
-			e.container[name] = value
+			e.own[name] = value
 			delete(e.Unknown, name)
 			delete(e.Likely, name)
 			continue
 		}
-		delete(e.container, name)
+		delete(e.own, name)
 		delete(e.Likely, name)
 		e.Unknown[name] = true
 		for _, ref := range []struct{ field, kind string }{{"configMapKeyRef", "ConfigMap"}, {"secretKeyRef", "Secret"}} {
 			r := yamlnode.Get(entry, "valueFrom", ref.field)
-			data, _ := object(ref.kind, yamlnode.Text(r, "name"))
-			if value, ok := data[yamlnode.Text(r, "key")]; ok {
+			if value, ok := known.Values(ref.kind, namespace, yamlnode.Text(r, "name"))[yamlnode.Text(r, "key")]; ok {
 				e.Likely[name] = value
 			}
+		}
+	}
+	e.all = e.layer.all
+	if len(e.own)+len(e.Unknown) > 0 {
+		if e.expanded.many = e.expanded.many || !known.copy(len(e.all), 0); !e.expanded.many {
+			e.all = e.overlay()
 		}
 	}
 	return e
@@ -195,9 +153,9 @@ func PlanEnv(c *workload.Container, e Environment, changes []runtimes.EnvChange,
 				return nil, nil, &reason.Refusal{Code: reason.EnvNameTaken, Message: fmt.Sprintf("the container already has a variable %s", renamed)}
 			}
 			edit.entry, edit.rename, edit.Value = list[at], true, Combine(change, "$("+renamed+")")
-		case e.sourced[change.Name]:
+		case e.sets(change.Name):
 			edit.Value = Combine(change, "$("+change.Name+")")
-			if e.container[change.Name] == "" {
+			if e.sourced[change.Name] == "" {
 				edit.Value = Combine(change, "")
 			}
 		default:

@@ -3,6 +3,8 @@ package process
 import (
 	"strings"
 	"unicode/utf8"
+
+	"debuggable.dev/debuggable/internal/reason"
 )
 
 // Kubernetes expands $(NAME) and $$ in command, args and env values; the rules are those of the kubelet
@@ -72,11 +74,14 @@ func expandAt(raw string, lookup func(name string, at int) (string, bool)) (text
 const maxExpanded = 6 << 20
 
 // expanding counts what references in a container's values and words have come to.
-type expanding struct{ size int }
+type expanding struct {
+	size int
+	many bool // there are more variables than are looked at
+}
 
 // expand resolves the references in raw within the bound; beyond it raw stays as it is.
 func (x *expanding) expand(raw string, e Environment, seen func(name string, at int)) (text string, segments []segment) {
-	References(raw, func(name string) { x.size += len(e.container[name]) })
+	References(raw, func(name string) { value, _ := e.lookup(name); x.size += len(value) })
 	if x.tooMuch() {
 		return raw, []segment{{0, 0, len(raw)}}
 	}
@@ -87,7 +92,19 @@ func (x *expanding) expand(raw string, e Environment, seen func(name string, at 
 }
 
 // tooMuch reports whether the references have come to more than is looked at.
-func (x *expanding) tooMuch() bool { return x.size > maxExpanded }
+func (x *expanding) tooMuch() bool { return x.many || x.size > maxExpanded }
+
+// tooLarge refuses a container of which the references, or envFrom, make too much.
+func (x *expanding) tooLarge() error {
+	switch {
+	case x.many:
+		return reason.Refuse(reason.TooLarge, "the variables of the containers up to this one, with all that envFrom makes, are more than %d", maxCopies)
+	case x.size > maxExpanded:
+		return reason.Refuse(reason.TooLarge,
+			"its variables, those of envFrom too, command and args come to more than %d MiB once their references are resolved", maxExpanded>>20)
+	}
+	return nil
+}
 
 // References calls found for each name that raw refers to.
 func References(raw string, found func(name string)) {

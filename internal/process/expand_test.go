@@ -175,7 +175,7 @@ func FuzzExpansion(f *testing.F) {
 // looked for once.
 func TestExpansionIsBounded(t *testing.T) {
 	long := strings.Repeat("x", 1<<16)
-	e := Environment{container: map[string]string{"A": long}, expanded: &expanding{}}
+	e := Environment{layer: &layer{}, own: map[string]string{"A": long}, expanded: &expanding{}}
 	for range 2 {
 		if text, _ := e.expanded.expand(strings.Repeat("$(A)", 1000), e, func(string, int) {}); len(text) != 4000 || !e.expanded.tooMuch() {
 			t.Errorf("65 MB of references become %d bytes", len(text))
