@@ -27,26 +27,20 @@ type Unmatched struct {
 // Unmatched lists the artifacts and runtimes that match none of the images.
 func (c Config) Unmatched(images []string) []Unmatched {
 	var unmatched []Unmatched
-	some := func(match func(string) bool) bool {
-		for _, i := range images {
-			if match(i) {
-				return true
-			}
-		}
-		return false
-	}
+	m := c.Matcher()
+	artifacts, runtimes := m.artifacts.matching(images), m.runtimes.matching(images)
 	for i := 0; i < len(c.Artifacts); i++ {
-		a, found := c.Artifacts[i], some(c.Artifacts[i].Match)
+		a, found := c.Artifacts[i], artifacts[c.Artifacts[i].Image]
 		field := fmt.Sprintf("artifacts[%d]", i)
 		for ; i+1 < len(c.Artifacts) && c.Artifacts[i+1].variant; i++ {
-			found = found || some(c.Artifacts[i+1].Match)
+			found = found || artifacts[c.Artifacts[i+1].Image]
 		}
 		if !found {
 			unmatched = append(unmatched, Unmatched{field, a.Image})
 		}
 	}
 	for i, r := range c.Runtimes {
-		if !some(r.Match) {
+		if !runtimes[r.Image] {
 			unmatched = append(unmatched, Unmatched{fmt.Sprintf("runtimes[%d]", i), r.Image})
 		}
 	}

@@ -68,7 +68,7 @@ func Explain(ref string, resolved image.Result, cfg functionconfig.Config) Expla
 	}
 	var told runtimes.Runtime
 	scope := &containerScope{Container: bareContainer(ref), artifact: ref}
-	if scope.matches(cfg) {
+	if scope.matches(cfg, cfg.Matcher()) {
 		told = scope.told
 	}
 	analysis, err := analyse(scope.Container, config, process.NewSources(), told, scope.hint)

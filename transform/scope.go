@@ -88,7 +88,7 @@ func (c *containerScope) analyse(images map[image.Want]image.Result, known *proc
 }
 
 // scopePod works out what is to be done with a pod. An error is a *reason.Refusal for the whole pod.
-func scopePod(p *workload.Pod, cfg functionconfig.Config) (*podScope, error) {
+func scopePod(p *workload.Pod, cfg functionconfig.Config, match *functionconfig.Matcher) (*podScope, error) {
 	s := &podScope{pod: p, probeTimeout: cfg.ProbeTimeout, suspend: cfg.Suspend}
 	if value, ok := p.Annotation(skipAnnotation); ok {
 		skip, err := strconv.ParseBool(value)
@@ -129,7 +129,7 @@ func scopePod(p *workload.Pod, cfg functionconfig.Config) (*podScope, error) {
 		}
 		scope := &containerScope{Container: c, want: image.Want{Image: c.Image, Platform: platform}, artifact: c.Image}
 		scope.chosen = named != nil
-		if scope.matches(cfg) {
+		if scope.matches(cfg, match) {
 			s.containers = append(s.containers, scope)
 		} else {
 			s.unmatched++
@@ -193,31 +193,26 @@ func (s *podScope) unknown(annotation, name string) {
 
 // matches finds the first artifact that names the container's image; without artifacts every image is in scope. It also
 // finds out what the settings say about the image.
-func (c *containerScope) matches(cfg functionconfig.Config) bool {
+func (c *containerScope) matches(cfg functionconfig.Config, match *functionconfig.Matcher) bool {
 	c.hint = fmt.Sprintf("set %s, or annotate the pod with %s", cfg.Surface("runtimes"), runtimeAnnotation)
-	for _, r := range cfg.Runtimes {
-		if r.Match(c.Image) {
-			c.told = runtimes.ByName(r.Runtime)
-			break
-		}
+	if name, ok := match.Runtime(c.Image); ok {
+		c.told = runtimes.ByName(name)
 	}
 	if len(cfg.Artifacts) == 0 {
 		return true
 	}
-	for _, a := range cfg.Artifacts {
-		if !a.Match(c.Image) {
-			continue
-		}
-		c.chosen = true
-		if a.Name != "" {
-			c.artifact = a.Name
-		}
-		if a.Runtime != "" {
-			c.told = runtimes.ByName(a.Runtime)
-		}
-		return true
+	a, ok := match.Artifact(c.Image)
+	if !ok {
+		return false
 	}
-	return false
+	c.chosen = true
+	if a.Name != "" {
+		c.artifact = a.Name
+	}
+	if a.Runtime != "" {
+		c.told = runtimes.ByName(a.Runtime)
+	}
+	return true
 }
 
 // told reads the annotation that names runtimes, by container name; "" is for all containers.

@@ -59,7 +59,7 @@ type workloadScope struct {
 // Find lists what there is to do, in document order.
 func Find(objects []Object, cfg functionconfig.Config) *Scope {
 	s := &Scope{cfg: cfg, sources: process.NewSources(), autoscalers: map[target][]autoscaler{}, services: workload.Selectors{}, budgets: workload.Selectors{}, memory: map[string]*memoryRules{}, configPorts: map[[3]string]portNumbers{}, portsOfImages: map[image.Want]portNumbers{}}
-	own := ownKinds(cfg)
+	own, match := ownKinds(cfg), cfg.Matcher()
 	for _, o := range objects {
 		for _, e := range workload.Elements(o.Node().YNode()) {
 			s.addSource(e)
@@ -72,7 +72,7 @@ func Find(objects []Object, cfg functionconfig.Config) *Scope {
 			}
 			scope := &workloadScope{Workload: w}
 			for _, p := range w.Pods {
-				pod, err := scopePod(p, cfg)
+				pod, err := scopePod(p, cfg, match)
 				pod.err = err
 				scope.pods = append(scope.pods, pod)
 			}
