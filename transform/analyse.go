@@ -50,7 +50,7 @@ func analyse(c *workload.Container, cfg image.Config, known *process.Sources, to
 	if a.Found, err = a.findProgram(c, known); err != nil {
 		return a, err
 	}
-	a.Process = a.process(c)
+	a.Process = a.process(c, known)
 	if a.behind, err = a.lookBehind(); err != nil {
 		return a, err
 	}
@@ -77,11 +77,11 @@ func (a Analysis) startsIn(c *workload.Container) string {
 }
 
 // process is the program that was found, as a runtime sees it.
-func (a Analysis) process(c *workload.Container) runtimes.Process {
+func (a Analysis) process(c *workload.Container, known *process.Sources) runtimes.Process {
 	all := a.env.All()
 	p := runtimes.Process{
 		Argv: a.Found.Argv, Via: a.Found.Via, Env: reaching(a.Found, all), ImageEnv: a.env.Image, Unknown: a.env.Unknown,
-		Author: a.Image.Author, Labels: a.Image.Labels, WorkingDir: a.startsIn(c), Script: a.Found.Script,
+		Author: a.Image.Author, Labels: a.Image.Labels, Buildpacks: known.Buildpacks(a.Image.Labels), WorkingDir: a.startsIn(c), Script: a.Found.Script,
 		Hidden:  hidden(a.Found, all, a.env.Unknown),
 		Unset:   map[string]bool{},
 		Dynamic: make([]bool, len(a.Found.Argv)),

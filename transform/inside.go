@@ -113,10 +113,10 @@ func ExplainQuestions(want image.Want, resolved image.Result, cfg functionconfig
 	}
 	scope := &containerScope{Container: bareContainer(want.Image), artifact: want.Image}
 	var told runtimes.Runtime
-	if scope.matches(cfg) {
+	if scope.matches(cfg, cfg.Matcher()) {
 		told = scope.told
 	}
-	a, _ := analyse(scope.Container, resolved.Config, process.Sources{}, told, scope.hint)
+	a, _ := analyse(scope.Container, resolved.Config, process.NewSources(), told, scope.hint)
 	return a.questions(want)
 }
 

@@ -2,7 +2,6 @@ package transform
 
 import (
 	"iter"
-	"maps"
 	"math"
 	"math/bits"
 	"slices"
@@ -262,11 +261,7 @@ func (s *Scope) likelyDebugPorts(c *workload.Container, images map[image.Want]im
 	if err != nil {
 		return nil // it does not start
 	}
-	words, variables := line.Argv(), env.All()
-	for _, name := range slices.Sorted(maps.Keys(variables)) {
-		words = append(words, variables[name])
-	}
-	return runtimes.DebugPorts(strings.Join(words, " "))
+	return append(runtimes.DebugPorts(strings.Join(line.Argv(), " ")), env.Ports(runtimes.DebugPorts)...)
 }
 
 // declaredPort is a port that a container declares, as the manifest writes it.

@@ -36,7 +36,32 @@ func growth() map[string]func(n int) string {
 	repeated := func(field, text string) func(n int) string {
 		return func(n int) string { return pod(fmt.Sprintf(field, strings.Repeat(text, n))) }
 	}
+	// Of these kinds fewer do: n containers, each with n of something that they share.
+	containers := func(each, behind string) func(n int) string {
+		return func(n int) string {
+			var b strings.Builder
+			b.WriteString("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n")
+			for i := range n / 16 {
+				fmt.Fprintf(&b, "  - {name: c%d, image: nginx, %s}\n", i, each)
+			}
+			return b.String() + configMap(n/16) + behind
+		}
+	}
+	pods := func(spec string) func(n int) string {
+		return func(n int) string {
+			var b strings.Builder
+			for i := range n / 16 {
+				fmt.Fprintf(&b, "apiVersion: v1\nkind: Pod\nmetadata: {name: p%d}\nspec: %s\n---\n", i, strings.ReplaceAll(spec, "N", fmt.Sprint(i)))
+			}
+			return b.String() + configMap(n/16)
+		}
+	}
 	return map[string]func(n int) string{
+		"containers of one ConfigMap":     containers("envFrom: [{configMapRef: {name: c}}]", ""),
+		"pods of one ConfigMap":           pods("{containers: [{name: c, image: node, envFrom: [{configMapRef: {name: c}}]}]}"),
+		"pods that add to one ConfigMap":  pods("{containers: [{name: c, image: node, env: [{name: A, value: x}], envFrom: [{configMapRef: {name: c}}]}]}"),
+		"pods on the host's network":      pods("{hostNetwork: true, containers: [{name: c, image: node}]}"),
+		"prefixes of one ConfigMap":       prefixes(pod),
 		"variables that double":           env("x", "LASTLAST"),
 		"a value that grows":              env("x", "LASTy"),
 		"variables":                       env("x", "y"),
@@ -56,6 +81,28 @@ func growth() map[string]func(n int) string {
 		"defaults":                        script("node ", "${a:-", ""),
 		"lines":                           script("", "echo \"$A\"\n", "exec node a.js"),
 		"lists":                           script("", "true && ", "exec node a.js"),
+	}
+}
+
+// configMap has n keys, each a number that may be a port.
+func configMap(n int) string {
+	var b strings.Builder
+	b.WriteString("\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  k%d: '%d'\n", i, 9229+i)
+	}
+	return b.String()
+}
+
+// prefixes is one ConfigMap under many prefixes.
+func prefixes(pod func(rest string) string) func(n int) string {
+	return func(n int) string {
+		var b strings.Builder
+		b.WriteString("    envFrom:\n")
+		for i := range n / 16 {
+			fmt.Fprintf(&b, "    - {configMapRef: {name: c}, prefix: P%d_}\n", i)
+		}
+		return pod(b.String()) + configMap(n/16)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/reason"
@@ -40,6 +41,24 @@ func (e Environment) opaqueSources(name string) []opaqueSource {
 
 // All is the environment that the process sees, as far as it is known. It is not to be changed.
 func (e Environment) All() map[string]string { return e.all }
+
+// Ports returns what find makes of the variables' values, in the order of their names; for all who share them once.
+func (e Environment) Ports(find func(text string) []int32) []int32 {
+	ports := func() []int32 {
+		var values []string
+		for _, name := range slices.Sorted(maps.Keys(e.all)) {
+			values = append(values, e.all[name])
+		}
+		return find(strings.Join(values, " "))
+	}
+	if len(e.own)+len(e.Unknown) > 0 {
+		return ports()
+	}
+	if e.ports == nil {
+		e.ports = sync.OnceValue(ports)
+	}
+	return e.ports()
+}
 
 // overlay makes all of what the image, envFrom and env set.
 func (e Environment) overlay() map[string]string {

@@ -5,20 +5,23 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/launch"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
+	"debuggable.dev/debuggable/runtimes/language"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // Sources are the ConfigMaps and Secrets among the items, and what containers make of them.
 type Sources struct {
-	data   map[[3]string]source // by kind, namespace and name
-	layers map[layerKey]*layer
-	Labels launch.Labels // what buildpacks say in images' labels
-	copies int           // what these and the environments that no other container shares come to, in variables
+	data       map[[3]string]source // by kind, namespace and name
+	layers     map[layerKey]*layer
+	Labels     launch.Labels              // what buildpacks say in images' labels
+	buildpacks map[string]func() []string // their ids, by label
+	copies     int                        // what these and the environments that no other container shares come to, in variables
 }
 
 // source is the data of a ConfigMap or a Secret.
@@ -47,7 +50,16 @@ func (s *Sources) copy(variables, names int) bool {
 
 // NewSources are none yet.
 func NewSources() *Sources {
-	return &Sources{data: map[[3]string]source{}, layers: map[layerKey]*layer{}}
+	return &Sources{data: map[[3]string]source{}, layers: map[layerKey]*layer{}, buildpacks: map[string]func() []string{}}
+}
+
+// Buildpacks returns the ids of the buildpacks that built an image, once for all who have its label.
+func (s *Sources) Buildpacks(labels map[string]string) func() []string {
+	const label = "io.buildpacks.build.metadata"
+	if s.buildpacks[labels[label]] == nil {
+		s.buildpacks[labels[label]] = sync.OnceValue(func() []string { return language.BuildpackIDs(labels) })
+	}
+	return s.buildpacks[labels[label]]
 }
 
 // Values are the data of an object of a namespace; nil where it is not known.
@@ -89,6 +101,7 @@ type layer struct {
 	sourced map[string]string // what envFrom sets from objects among the items
 	opaque  []opaqueSource    // envFrom sources that are not among the items
 	all     map[string]string // both
+	ports   func() []int32    // what Ports found in all of them
 	bytes   int               // what sourced comes to, names and values
 	many    bool              // there was no room for more variables, so that some are missing
 }

@@ -5,9 +5,9 @@
 package jvm
 
 import (
+	"maps"
 	"regexp"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -154,14 +154,14 @@ func options(p language.Process) []string {
 		}
 	}
 	tomcat := slices.ContainsFunc(append(slices.Clone(p.Via), p.Argv...), func(w string) bool { return language.ProgramName(w) == "catalina.sh" })
-	var names []string
-	for n := range p.Env {
-		// catalina.sh uses JPDA_OPTS when it is told jpda, which is a switch.
-		if (!direct || slices.Contains(javaVariables, n)) && !(n == "JPDA_OPTS" && tomcat) {
-			names = append(names, n)
-		}
+	names := slices.Sorted(slices.Values(javaVariables))
+	if !direct {
+		names = slices.Sorted(maps.Keys(p.Env))
 	}
-	sort.Strings(names)
+	if tomcat {
+		// catalina.sh uses JPDA_OPTS when it is told jpda, which is a switch.
+		names = slices.DeleteFunc(names, func(n string) bool { return n == "JPDA_OPTS" })
+	}
 	texts = slices.Clip(texts)
 	for _, n := range names {
 		texts = append(texts, strings.Fields(p.Env[n])...)

@@ -25,7 +25,7 @@ func otherBuildpacks() Buildpacks {
 // buildpackSign is the sign of the buildpacks that built an image. One that only brings an interpreter is a sign where no other
 // language's started the program: Node's builds the assets of Rails, CPython's the native modules of Node.
 func buildpackSign(p Process, language *Language) Sign {
-	ids, own := buildpackIDs(p.Labels), language.Signs.Buildpacks
+	ids, own := p.buildpacks(), language.Signs.Buildpacks
 	if slices.ContainsFunc(ids, func(id string) bool { return oneOf(id, own.Native) }) {
 		return Sign{}
 	}
@@ -62,9 +62,17 @@ func oneOf(id string, list []string) bool {
 	})
 }
 
-// buildpackIDs returns the ids of the buildpacks that built an image, from the label that the buildpacks platform
+// buildpacks returns the ids of the buildpacks that built the image.
+func (p Process) buildpacks() []string {
+	if p.Buildpacks != nil {
+		return p.Buildpacks()
+	}
+	return BuildpackIDs(p.Labels)
+}
+
+// BuildpackIDs returns the ids of the buildpacks that built an image, from the label that the buildpacks platform
 // specification defines (io.buildpacks.build.metadata).
-func buildpackIDs(labels map[string]string) []string {
+func BuildpackIDs(labels map[string]string) []string {
 	if labels["io.buildpacks.build.metadata"] == "" {
 		return nil
 	}

@@ -32,6 +32,8 @@ type Process struct {
 	// Author is the image's author, Labels its labels.
 	Author string
 	Labels map[string]string
+	// Buildpacks returns what BuildpackIDs reads in the labels, for who has read them before; nil where nobody has.
+	Buildpacks func() []string
 	// WorkingDir is where the process starts, as far as the container or its image says.
 	WorkingDir string
 	// Script says that the program is, or is likely to be, a shell script (/entrypoint.sh): its command line means
