@@ -44,6 +44,12 @@ func (r *rootfs) link(at, to string) { r.files[at] = entry{link: to} }
 func (r *rootfs) program(host, at string) {
 	r.t.Helper()
 	r.file(host, at)
+	r.libraries(host)
+}
+
+// libraries adds what a program or a library needs of this machine's libraries.
+func (r *rootfs) libraries(host string) {
+	r.t.Helper()
 	out, err := exec.Command("ldd", host).Output()
 	if err != nil {
 		return // static
@@ -105,6 +111,9 @@ func (r *rootfs) folder(host, at string, skip ...string) {
 			r.link(target, to)
 		case e.Type().IsRegular():
 			r.file(p, target)
+			if path.Ext(p) == ".so" {
+				r.libraries(p)
+			}
 		}
 		return nil
 	})

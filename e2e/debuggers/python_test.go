@@ -14,11 +14,21 @@ import (
 func pythonImage(t *testing.T) string { return shared.image(t, "python", makePythonImage) }
 
 func makePythonImage(t *testing.T) string {
-	version := output(t, "", "/usr/bin/python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
+	r, version := pythonRootfs(t, "requirements.txt")
+	return r.push("python", pythonConfig(version))
+}
+
+// pythonRootfs has Python, packages and the applications. It returns the version of Python, too.
+func pythonRootfs(t *testing.T, requirements ...string) (r *rootfs, version string) {
+	version = output(t, "", "/usr/bin/python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
 	site := t.TempDir()
-	output(t, "testdata", "python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--target", site,
-		"--only-binary", ":all:", "--python-version", version, "-r", "requirements.txt")
-	r := newRootfs(t)
+	install := []string{"-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--target", site,
+		"--only-binary", ":all:", "--python-version", version}
+	for _, file := range requirements {
+		install = append(install, "-r", file)
+	}
+	output(t, "testdata", "python3", install...)
+	r = newRootfs(t)
 	r.program("/usr/bin/python"+version, "/usr/bin/python"+version)
 	r.link("/usr/bin/python3", "python"+version)
 	r.link("/usr/bin/python", "python"+version)
@@ -35,65 +45,83 @@ func makePythonImage(t *testing.T) string {
 	for _, name := range []string{"app.py", "web.py", "asgi.py"} {
 		r.text("/app/"+name, source(t, name), 0o644)
 	}
-	r.text("/usr/local/bin/gunicorn", "#!/usr/bin/python3\nimport sys\nfrom gunicorn.app.wsgiapp import run\nif __name__ == '__main__':\n    sys.exit(run())\n", 0o755)
-	r.text("/usr/local/bin/uvicorn", "#!/usr/bin/env python3\nimport sys\nfrom uvicorn.main import main\nif __name__ == '__main__':\n    sys.exit(main())\n", 0o755)
-	return r.push("python", v1.Config{
+	r.consoleScript("gunicorn", "gunicorn.app.wsgiapp:run")
+	r.consoleScript("uvicorn", "uvicorn.main:main")
+	return r, version
+}
+
+// consoleScript adds a script as pip makes it for an entry point, MODULE:FUNCTION.
+func (r *rootfs) consoleScript(name, entry string) {
+	module, function, _ := strings.Cut(entry, ":")
+	r.text("/usr/local/bin/"+name, fmt.Sprintf("#!/usr/bin/python3\nimport sys\nfrom %s import %s\nif __name__ == '__main__':\n    sys.exit(%[2]s())\n",
+		module, function), 0o755)
+}
+
+// pythonConfig is the images' configuration, with more variables.
+func pythonConfig(version string, env ...string) v1.Config {
+	return v1.Config{
 		Entrypoint: []string{"python", "app.py"},
 		WorkingDir: "/app",
-		Env:        []string{"PATH=/usr/local/bin:/usr/bin:/bin", "PYTHON_VERSION=" + version, "HOME=/tmp"},
-	})
+		Env:        append([]string{"PATH=/usr/local/bin:/usr/bin:/bin", "PYTHON_VERSION=" + version, "HOME=/tmp"}, env...),
+	}
 }
 
 func pythonCases() []attachment {
-	// The code runs in a child process: the adapter announces it, and the client attaches to it over a connection of
-	// its own, as IDEs do.
-	child := func(file string) func(t *testing.T, addr string) (func(string), by) {
-		return func(t *testing.T, addr string) (func(string), by) {
-			c := dialDAP(t, addr)
-			version := c.attach("debugpy", map[string]any{"justMyCode": false, "subProcess": true}, "/app/"+file, breakpoint(t, file))
-			// All children are attached to, as IDEs do: some of Python's own (multiprocessing's resource tracker) are
-			// among them.
-			var children []*dapClient
-			for wait := 30 * time.Second; c.has("debugpyAttach", wait); wait = 3 * time.Second {
-				var config map[string]any
-				if err := json.Unmarshal(c.event("debugpyAttach").Body, &config); err != nil {
-					t.Fatal(err)
-				}
-				worker := dialDAP(t, addr)
-				worker.attach("debugpy", config, "/app/"+file, breakpoint(t, file))
-				children = append(children, worker)
-			}
-			return func(want string) {
-				t.Helper()
-				for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); {
-					for _, worker := range children {
-						if worker.has("stopped", 200*time.Millisecond) {
-							worker.stopped("greeting", want)
-							return
-						}
-					}
-				}
-				t.Fatalf("none of %d child processes stopped", len(children))
-			}, by{pythonName(t), "DAP, in the child process", "debugpy " + version}
-		}
-	}
 	return []attachment{
 		{name: "script", deployed: true, command: "command: [python3, -u, app.py, --one]", starts: "`python3 -u app.py`", attach: attachDebugpy("app.py")},
 		{name: "entrypoint", starts: "`python app.py`, ENTRYPOINT of the image", attach: attachDebugpy("app.py")},
 		{name: "flask", command: "command: [python3, -m, flask, --app, web, run, --host=0.0.0.0, --port=8080]", starts: "`python3 -m flask … run`", attach: attachDebugpy("web.py")},
-		{name: "gunicorn", command: "command: [gunicorn, --bind=0.0.0.0:8080, 'web:app']", starts: "`gunicorn web:app`", attach: child("web.py")},
-		{name: "gunicorn-workers", command: "command: [gunicorn, --workers=2, --bind=0.0.0.0:8080, 'web:app']", starts: "`gunicorn --workers=2 web:app`", attach: child("web.py")},
+		{name: "gunicorn", command: "command: [gunicorn, --bind=0.0.0.0:8080, 'web:app']", starts: "`gunicorn web:app`", attach: attachDebugpyChild("web.py")},
+		{name: "gunicorn-workers", command: "command: [gunicorn, --workers=2, --bind=0.0.0.0:8080, 'web:app']", starts: "`gunicorn --workers=2 web:app`", attach: attachDebugpyChild("web.py")},
 		{name: "uvicorn", command: "command: [uvicorn, --host=0.0.0.0, --port=8080, 'asgi:app']", starts: "`uvicorn asgi:app`", attach: attachDebugpy("asgi.py")},
-		{name: "uvicorn-reload", command: "command: [uvicorn, --reload, --host=0.0.0.0, --port=8080, 'asgi:app']", starts: "`uvicorn --reload asgi:app`", attach: child("asgi.py")},
+		{name: "uvicorn-reload", command: "command: [uvicorn, --reload, --host=0.0.0.0, --port=8080, 'asgi:app']", starts: "`uvicorn --reload asgi:app`", attach: attachDebugpyChild("asgi.py")},
 		{name: "pydevd", command: "command: [python3, app.py]", starts: "`python3 app.py`", args: []string{"--protocol", "pydevd"}, attach: attachPydevd},
+	}
+}
+
+// attachDebugpyChild is for code that runs in a child process: the adapter announces it, and the client attaches to it over a
+// connection of its own, as IDEs do.
+func attachDebugpyChild(file string) func(t *testing.T, addr string) (func(string), by) {
+	return func(t *testing.T, addr string) (func(string), by) {
+		c := dialDAP(t, addr)
+		version := c.attach("debugpy", map[string]any{"justMyCode": false, "subProcess": true}, "/app/"+file, breakpoint(t, file))
+		// All children are attached to, as IDEs do: some of Python's own (multiprocessing's resource tracker) are
+		// among them.
+		var children []*dapClient
+		for wait := 30 * time.Second; c.has("debugpyAttach", wait); wait = 3 * time.Second {
+			var config map[string]any
+			if err := json.Unmarshal(c.event("debugpyAttach").Body, &config); err != nil {
+				t.Fatal(err)
+			}
+			worker := dialDAP(t, addr)
+			worker.attach("debugpy", config, "/app/"+file, breakpoint(t, file))
+			children = append(children, worker)
+		}
+		return func(want string) {
+			t.Helper()
+			for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); {
+				for _, worker := range children {
+					if worker.has("stopped", 200*time.Millisecond) {
+						worker.stopped("greeting", want)
+						return
+					}
+				}
+			}
+			t.Fatalf("none of %d child processes stopped", len(children))
+		}, by{pythonName(t), "DAP, in the child process", "debugpy " + version}
 	}
 }
 
 // attachDebugpy speaks the Debug Adapter Protocol.
 func attachDebugpy(file string) func(t *testing.T, addr string) (func(string), by) {
+	return attachDebugpyTo("/app/"+file, file)
+}
+
+// attachDebugpyTo is attachDebugpy for a file that is somewhere else in the image.
+func attachDebugpyTo(at, file string) func(t *testing.T, addr string) (func(string), by) {
 	return func(t *testing.T, addr string) (func(string), by) {
 		c := dialDAP(t, addr)
-		version := c.attach("debugpy", map[string]any{"justMyCode": false}, "/app/"+file, breakpoint(t, file))
+		version := c.attach("debugpy", map[string]any{"justMyCode": false}, at, breakpoint(t, file))
 		return func(want string) { c.stopped("greeting", want) }, by{pythonName(t), "DAP", "debugpy " + version}
 	}
 }
