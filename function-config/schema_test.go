@@ -17,3 +17,7 @@ func TestSchemaFileIsFresh(t *testing.T) {
 func TestDocumentedReferenceIsFresh(t *testing.T) {
 	generated.Section(t, "../docs/function-config.md", "settings", Reference())
 }
+
+func TestDocumentedAnnotationsAreFresh(t *testing.T) {
+	generated.Section(t, "../docs/function-config.md", "annotations", AnnotationReference())
+}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/launch"
 	"debuggable.dev/debuggable/internal/process"
@@ -204,7 +205,7 @@ func (a *attachment) results() fn.Results {
 			names = append(names, r.Name())
 		}
 		rs = append(rs, a.Result(fn.Warning, reason.AmbiguousRuntime, name, "signs of %s are equally strong (%s): taken for %s; annotate the pod with %s if that is wrong",
-			strings.Join(names, " and "), a.Detection.Sign.Words, name, runtimeAnnotation))
+			strings.Join(names, " and "), a.Detection.Sign.Words, name, functionconfig.RuntimeAnnotation))
 	}
 	for _, h := range a.hides {
 		rs = append(rs, a.Result(fn.Warning, reason.EnvMayHide, name, "the added variable hides %s, if it sets it: add that object to the input, or give the value in env", h))

@@ -3,7 +3,6 @@ package transform
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -21,29 +20,15 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// The annotations that steer the transform, on the pod template or the object.
-const (
-	probeAnnotation = "debug.cloud.google.com/probe-timeouts"
-	// probeAnnotationDocumented is how the documentation of "skaffold debug" spells it; Kubernetes refuses two slashes.
-	probeAnnotationDocumented = "debug.cloud.google.com/probe/timeouts"
-
-	ownDomain            = "debuggable.dev"
-	skipAnnotation       = ownDomain + "/skip"
-	containersAnnotation = ownDomain + "/containers"
-	runtimeAnnotation    = ownDomain + "/runtime"
-	suspendAnnotation    = ownDomain + "/suspend"
-)
-
 // podScope is what the settings and annotations say about one pod template.
 type podScope struct {
-	pod          *workload.Pod
-	containers   []*containerScope // those in scope, in pod order
-	configured   []debuginfo.Entry // what an earlier run or the user configured: the containers stay as they are then; nil: nothing
-	probeTimeout functionconfig.ProbeTimeout
-	suspend      bool
-	unmatched    int        // containers that are out of scope because no artifact matches them
-	results      fn.Results // what there is to say before any image is known
-	err          error      // why all of the pod stays as it is: a *reason.Refusal
+	pod        *workload.Pod
+	containers []*containerScope // those in scope, in pod order
+	configured []debuginfo.Entry // what an earlier run or the user configured: the containers stay as they are then; nil: nothing
+	settings   functionconfig.PodSettings
+	unmatched  int        // containers that are out of scope because no artifact matches them
+	results    fn.Results // what there is to say before any image is known
+	err        error      // why all of the pod stays as it is: a *reason.Refusal
 }
 
 // containerScope is a container that the settings and annotations choose.
@@ -89,30 +74,19 @@ func (c *containerScope) analyse(images map[image.Want]image.Result, known *proc
 
 // scopePod works out what is to be done with a pod. An error is a *reason.Refusal for the whole pod.
 func scopePod(p *workload.Pod, cfg functionconfig.Config, match *functionconfig.Matcher) (*podScope, error) {
-	s := &podScope{pod: p, probeTimeout: cfg.ProbeTimeout, suspend: cfg.Suspend}
-	if value, ok := p.Annotation(skipAnnotation); ok {
-		skip, err := strconv.ParseBool(value)
-		if err != nil {
-			return s, badAnnotation(skipAnnotation, value, "want true or false")
+	s := &podScope{pod: p, settings: functionconfig.PodSettings{ProbeTimeout: cfg.ProbeTimeout, Suspend: cfg.Suspend}}
+	for _, a := range functionconfig.Annotations() {
+		key, value, ok := annotationOf(p, a.Keys)
+		if !ok {
+			continue
 		}
-		if skip {
-			s.results = append(s.results, p.Workload.Result(fn.Info, reason.Skipped, workload.LeftAlone+"annotated "+skipAnnotation))
-			return s, nil
-		}
-	}
-	if value, ok := p.Annotation(suspendAnnotation); ok {
-		suspend, err := strconv.ParseBool(value)
-		if err != nil {
-			return s, badAnnotation(suspendAnnotation, value, "want true or false")
-		}
-		s.suspend = suspend
-	}
-	if key, value, ok := probeAnnotationOf(p); ok {
-		timeout, err := functionconfig.ParseProbeTimeout(value)
-		if err != nil {
+		if err := a.Read(&s.settings, value); err != nil {
 			return s, badAnnotation(key, value, err.Error())
 		}
-		s.probeTimeout = timeout
+		if s.settings.Skip {
+			s.results = append(s.results, p.Workload.Result(fn.Info, reason.Skipped, workload.LeftAlone+"annotated "+key))
+			return s, nil
+		}
 	}
 	value, configured := yamlnode.Annotation(p.Template, debuginfo.Annotation)
 	if configured {
@@ -160,20 +134,15 @@ func scopePod(p *workload.Pod, cfg functionconfig.Config, match *functionconfig.
 	return s, nil
 }
 
-// named reads the annotation that lists containers; nil where there is none.
+// named are the containers that an annotation lists; nil where there is none.
 func (s *podScope) named() map[string]bool {
-	value, ok := s.pod.Annotation(containersAnnotation)
-	if !ok {
+	if s.settings.Containers == nil {
 		return nil
 	}
 	named := map[string]bool{}
-	for _, name := range strings.Split(value, ",") {
-		name = strings.TrimSpace(name)
-		if name == "" {
-			continue
-		}
+	for _, name := range s.settings.Containers {
 		if !s.has(name) {
-			s.unknown(containersAnnotation, name)
+			s.unknown(functionconfig.ContainersAnnotation, name)
 			continue
 		}
 		named[name] = true
@@ -194,7 +163,7 @@ func (s *podScope) unknown(annotation, name string) {
 // matches finds the first artifact that names the container's image; without artifacts every image is in scope. It also
 // finds out what the settings say about the image.
 func (c *containerScope) matches(cfg functionconfig.Config, match *functionconfig.Matcher) bool {
-	c.hint = fmt.Sprintf("set %s, or annotate the pod with %s", cfg.Surface("runtimes"), runtimeAnnotation)
+	c.hint = fmt.Sprintf("set %s, or annotate the pod with %s", cfg.Surface("runtimes"), functionconfig.RuntimeAnnotation)
 	if name, ok := match.Runtime(c.Image); ok {
 		c.told = runtimes.ByName(name)
 	}
@@ -215,28 +184,19 @@ func (c *containerScope) matches(cfg functionconfig.Config, match *functionconfi
 	return true
 }
 
-// told reads the annotation that names runtimes, by container name; "" is for all containers.
+// told are the runtimes that an annotation names, by container name; "" is for all containers.
 func (s *podScope) told() (map[string]runtimes.Runtime, error) {
-	told := map[string]runtimes.Runtime{}
-	value, ok := s.pod.Annotation(runtimeAnnotation)
-	if !ok {
-		return told, nil
+	if err := s.settings.RuntimesErr; err != nil {
+		value, _ := s.pod.Annotation(functionconfig.RuntimeAnnotation)
+		return nil, badAnnotation(functionconfig.RuntimeAnnotation, value, err.Error())
 	}
-	for _, entry := range strings.Split(value, ",") {
-		container, name, pair := strings.Cut(strings.TrimSpace(entry), "=")
-		if !pair {
-			container, name = "", container
-		}
-		canonical, err := functionconfig.ParseRuntime(strings.TrimSpace(name))
-		if err != nil {
-			return nil, badAnnotation(runtimeAnnotation, value, err.Error())
-		}
-		container = strings.TrimSpace(container)
-		if pair && !s.has(container) {
-			s.unknown(runtimeAnnotation, container)
+	told := map[string]runtimes.Runtime{}
+	for _, r := range s.settings.Runtimes {
+		if !r.All && !s.has(r.Container) {
+			s.unknown(functionconfig.RuntimeAnnotation, r.Container)
 			continue
 		}
-		told[container] = runtimes.ByName(canonical)
+		told[r.Container] = runtimes.ByName(r.Runtime)
 	}
 	return told, nil
 }
@@ -248,7 +208,10 @@ func strangeAnnotations(w *workload.Workload) fn.Results {
 	for _, p := range w.Pods {
 		objects = append(objects, p.Template)
 	}
-	known := []string{skipAnnotation, containersAnnotation, runtimeAnnotation, suspendAnnotation, debuginfo.Annotation, probeAnnotation, probeAnnotationDocumented}
+	known := []string{debuginfo.Annotation}
+	for _, a := range functionconfig.Annotations() {
+		known = append(known, a.Keys...)
+	}
 	seen := map[string]bool{}
 	for _, k := range known {
 		seen[k] = true
@@ -270,7 +233,7 @@ func strangeAnnotations(w *workload.Workload) fn.Results {
 			}
 			meant := fields.Nearest(name, beside)
 			// debug.cloud.google.com is not ours alone: there, only what looks like an annotation that counts is a mistake.
-			if len(beside) == 0 || seen[key] || meant == "" && domain != ownDomain {
+			if len(beside) == 0 || seen[key] || meant == "" && domain != functionconfig.Domain {
 				continue
 			}
 			seen[key] = true
@@ -288,11 +251,10 @@ func badAnnotation(key, value, problem string) error {
 	return &reason.Refusal{Code: reason.BadAnnotation, Message: fmt.Sprintf("annotation %s is %s: %s", key, foreign.Quote(value), foreign.Short(problem))}
 }
 
-// probeAnnotationOf returns the annotation for probes in whichever spelling: the pod template's or, where it has neither, the
-// object's.
-func probeAnnotationOf(p *workload.Pod) (key, value string, ok bool) {
+// annotationOf returns an annotation in whichever spelling: the pod template's or, where it has none, the object's.
+func annotationOf(p *workload.Pod, keys []string) (key, value string, ok bool) {
 	for _, object := range []*yaml.Node{p.Template, p.Workload.Node} {
-		for _, key := range []string{probeAnnotation, probeAnnotationDocumented} {
+		for _, key := range keys {
 			if value, ok := yamlnode.Annotation(object, key); ok {
 				return key, value, true
 			}
@@ -306,16 +268,16 @@ func renameProbeAnnotation(p *workload.Pod) bool {
 	renamed := false
 	for _, object := range []*yaml.Node{p.Template, p.Workload.Node} {
 		m := yamlnode.Get(object, "metadata", "annotations")
-		i, _ := yamlnode.Field(m, probeAnnotationDocumented)
+		i, _ := yamlnode.Field(m, functionconfig.ProbeAnnotationDocumented)
 		if i < 0 {
 			continue
 		}
 		renamed = true
-		if j, _ := yamlnode.Field(m, probeAnnotation); j >= 0 {
-			yamlnode.Remove(m, probeAnnotationDocumented)
+		if j, _ := yamlnode.Field(m, functionconfig.ProbeAnnotation); j >= 0 {
+			yamlnode.Remove(m, functionconfig.ProbeAnnotationDocumented)
 			continue
 		}
-		m.Content[i-1].Value = probeAnnotation
+		m.Content[i-1].Value = functionconfig.ProbeAnnotation
 	}
 	return renamed
 }

@@ -274,12 +274,12 @@ func (s *Scope) applyWorkload(w *workloadScope, images map[image.Want]image.Resu
 		if done && renameProbeAnnotation(p.pod) {
 			edited = true
 			results = append(results, w.Result(fn.Warning, reason.AnnotationRenamed,
-				"annotation "+probeAnnotationDocumented+" is written out as "+probeAnnotation+", since Kubernetes refuses a key with two slashes"))
+				"annotation "+functionconfig.ProbeAnnotationDocumented+" is written out as "+functionconfig.ProbeAnnotation+", since Kubernetes refuses a key with two slashes"))
 		}
 		if done {
-			edited = raise(p.pod.Spec, "activeDeadlineSeconds", p.probeTimeout) || edited
+			edited = raise(p.pod.Spec, "activeDeadlineSeconds", p.settings.ProbeTimeout) || edited
 			for _, path := range w.Rules.Deadlines {
-				edited = raise(w.Node, path, p.probeTimeout) || edited
+				edited = raise(w.Node, path, p.settings.ProbeTimeout) || edited
 			}
 		}
 	}
@@ -331,7 +331,7 @@ func (s *Scope) adjustConfigured(p *podScope) (results fn.Results, debugged, cha
 		switch {
 		case is:
 			debugged = true
-			changed = relaxProbes(c, p.probeTimeout, p.suspend) || changed
+			changed = relaxProbes(c, p.settings.ProbeTimeout, p.settings.Suspend) || changed
 			results = append(results, c.Result(fn.Info, reason.AlreadyConfigured, e.Runtime, "kept as it is: annotation %s lists it", debuginfo.Annotation))
 		case inScope[c]:
 			results = append(results, c.Result(fn.Info, reason.AlreadyConfigured, "", "kept as it is: annotation %s does not list it", debuginfo.Annotation))
@@ -347,7 +347,7 @@ func (s *Scope) adjustConfigured(p *podScope) (results fn.Results, debugged, cha
 
 // options are the choices that hold for all containers of a pod.
 func (s *Scope) options(p *podScope) runtimes.Options {
-	return runtimes.Options{Suspend: p.suspend, Protocols: s.cfg.Protocols}
+	return runtimes.Options{Suspend: p.settings.Suspend, Protocols: s.cfg.Protocols}
 }
 
 // applyPod makes the containers of a pod debuggable, as many as can be. host are the ports of the pods on the host's
@@ -431,7 +431,7 @@ func (p *podScope) apply(attached []*attachment, registry string) error {
 	for _, a := range attached {
 		process.WriteCommandLine(a.Container, a.edited)
 		errs = append(errs, process.WriteEnv(a.Container, a.env))
-		relaxProbes(a.Container, p.probeTimeout, p.suspend)
+		relaxProbes(a.Container, p.settings.ProbeTimeout, p.settings.Suspend)
 	}
 	if !p.pod.Workload.Rules.Knative {
 		errs = append(errs, expose(p.pod, attached))
