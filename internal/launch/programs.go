@@ -20,6 +20,7 @@ func Programs(argv []string) [][]string {
 type programs struct {
 	found     [][]string
 	scripts   int
+	leaves    bool // a script of theirs leaves something running in the background
 	launchers launcherTable
 }
 
@@ -114,6 +115,7 @@ func (p *programs) script(text string, depth int) bool {
 			return true
 		})
 		syntax.Walk(file, func(n syntax.Node) bool {
+			p.leaves = p.leaves || besides(n)
 			if call, ok := n.(*syntax.CallExpr); ok && len(call.Args) > 0 {
 				p.call(s.wordsOf(call), s.functions, depth+1)
 			}

@@ -45,6 +45,9 @@ func TestRestOfScripts(t *testing.T) {
 		"sh -c ⟨keytool x && exec java a⟩":           "keytool x",
 		"sh -c ⟨(sleep 1; jcmd) & exec java a⟩":      "sleep 1& jcmd&",
 		"sh -c ⟨cd /app; export A=$(id); exec java⟩": "id",
+		"sh -c ⟨sh -c 'java w & java m'; java a⟩":    "java w& java m&",
+		"sh -c ⟨nice sh -c 'java m'; java a⟩":        "java m",
+		"sh -c ⟨eval 'java w &'; java a⟩":            "java w&",
 	} {
 		f, err := Find(Input{Argv: argv(in)})
 		if err != nil {

@@ -394,7 +394,9 @@ func (s *script) others(call *syntax.CallExpr) {
 			}
 			c := Command{Argv: s.wordsOf(n), Background: background > 0}
 			parallel = parallel || c.Background && s.functions[c.Argv[0]]
-			c.Starts = s.starts(c.Argv)
+			p := programs{found: [][]string{}, launchers: s.launchers}
+			p.call(c.Argv, s.functions, s.depth)
+			c.Starts, c.Background = p.found, c.Background || p.leaves
 			s.rest = append(s.rest, c)
 		}
 		leave = append(leave, done)
@@ -408,13 +410,6 @@ func (s *script) others(call *syntax.CallExpr) {
 			s.rest[i].Background = true
 		}
 	}
-}
-
-// starts lists what a command of the script starts; never nil.
-func (s *script) starts(argv []string) [][]string {
-	p := programs{found: [][]string{}, launchers: s.launchers}
-	p.call(argv, s.functions, s.depth)
-	return p.found
 }
 
 // besides reports whether what is in a node runs beside the program. Of pipelines that is only the program's own.
