@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	launches   = flag.Int("launches", 300, "how many random command lines TestRealShell starts")
+	launches   = flag.Int("launches", 100, "how many random command lines TestRealShell starts")
 	launchSeed = flag.Uint64("launch-seed", 0, "the seed of TestRealShell's command lines; 0: a new one each time")
 	showLeft   = flag.Bool("show-refused", false, "log each command line that TestRealShell finds refused")
 )
@@ -275,7 +275,7 @@ func (g *gen) pick(s ...string) string { return s[g.IntN(len(s))] }
 // text is the value of an awkward word.
 func (g *gen) text() string {
 	return g.pick("app.js", "--port=8080", "two words", "", "it's", `say "hi"`, "$HOME", "a&b", "c;d", `back\slash`, "ünïcödé", "*", "#no", "~",
-		"tab\there", "$(U)", "new\nline", "{a,b}", "!", "`tick`", "$(date)", "-", "--", "a=b", "|", "<x>", "%s", "\\", "'", "$$", "[a]", "(x)")
+		"tab\there", "$(U)", "new\nline", "{a,b}", "!", "`tick`", "$(uname)", "-", "--", "a=b", "|", "<x>", "%s", "\\", "'", "$$", "[a]", "(x)")
 }
 
 // quoted writes a value as a shell word in one of many ways.
