@@ -116,7 +116,7 @@ const (
 func protocols() []string {
 	names := append(runtimes.Protocols(), "xdebug") // that of PHP, which Skaffold's readers know
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
 }
 
 // admit returns the protocols of a container to forward, and says once what is left out. It counts them; f.mu is held.

@@ -41,7 +41,7 @@ func (p Process) mayBe(language string, argv []string) bool {
 	if len(argv) == 0 {
 		return false
 	}
-	if Harmless(argv[0]) {
+	if Harmless(argv[0]) && !p.isProgram(argv[0]) {
 		return false
 	}
 	return !slices.ContainsFunc(p.Languages, func(l *Language) bool { return l.Name() != language && l.program(Process{Argv: argv}) != "" })
