@@ -46,7 +46,7 @@ func (f *finder) candidates(program string) []string {
 		return f.below(program)
 	}
 	list := defaultPath
-	if v, set := f.vars["PATH"]; set && (!v.known || v.unset) || !set && (f.cleared || f.opaque || f.in.Unknown["PATH"]) {
+	if v, set := f.variable("PATH"); set && (!v.known || v.unset) || !set && (f.cleared || f.opaque) {
 		return nil
 	} else if set {
 		list = v.text

@@ -119,3 +119,33 @@ func split(line string) (words []string) {
 	}
 	return words
 }
+
+// TestFilesOnPath: programs are looked for where the container's own PATH says; where it is not known, nowhere.
+func TestFilesOnPath(t *testing.T) {
+	m := imageFiles{"/opt/bin/app": "go", "/bin/app": "native"}
+	for name, c := range map[string]struct {
+		in   Input
+		want string
+	}{
+		"the image's":      {Input{Env: map[string]string{"PATH": "/opt/bin:/bin"}}, "/opt/bin/app"},
+		"none":             {Input{}, "/bin/app"},
+		"not known":        {Input{Unknown: map[string]bool{"PATH": true}}, ""},
+		"relative":         {Input{Env: map[string]string{"PATH": "bin:/bin"}}, ""},
+		"cleared":          {Input{Argv: []string{"env", "-i", "app"}}, ""},
+		"set on the way":   {Input{Argv: []string{"env", "PATH=/opt/bin", "app"}, Env: map[string]string{"PATH": "/bin"}}, "/opt/bin/app"},
+		"changed by shell": {Input{Argv: []string{"sh", "-c", "export PATH=/opt/bin:$PATH; exec app"}, Env: map[string]string{"PATH": "/bin"}}, "/opt/bin/app"},
+	} {
+		if c.in.Argv == nil {
+			c.in.Argv = []string{"app"}
+		}
+		c.in.Files = m
+		found, err := Find(c.in)
+		got := ""
+		if err == nil && found.File != nil {
+			got = found.File.Path
+		}
+		if err != nil || got != c.want {
+			t.Errorf("%s: got %q, %v, want %q", name, got, err, c.want)
+		}
+	}
+}
