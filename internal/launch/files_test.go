@@ -70,7 +70,10 @@ func TestScriptFiles(t *testing.T) {
 		"with tini in front":    {"exec /app", "tini -- /e", "/app", "tini -- /bin/sh -c ⟨exec /d /app⟩ /e"},
 		"in a shell's script":   {"exec \"$@\"", "sh -c ⟨exec /e /app a⟩", "/app a", "sh -c ⟨exec /e /d /app -- a⟩"},
 		"a script in a script":  {"exec /app", "sh -c ⟨exec /e⟩", "/app", "ShellQuoting"},
-		"shift":                 {"cd \"$1\"; shift\nexec \"$@\"", "/e /x /app", "/app", "/bin/sh -c ⟨cd \"$1\"; shift exec /d \"$@\"⟩ /e /x /app"},
+		"shift":                 {"cd \"$1\"; shift\nexec \"$@\"", "/e /x /app", "/e /x /app", "ScriptProgram"},
+		"shift alone":           {"shift\nexec \"$@\"", "/e /x /app", "/app", "/e /x /d /app"},
+		"looked at before":      {"Y=$1\nset -- /app\nexec \"$@\"", "/e /x", "/e /x", "ScriptProgram"},
+		"looked at afterwards":  {"set -- /app\nY=$1\nexec /app", "/e /x", "/app", "/bin/sh -c ⟨set -- /app Y=$1 exec /d /app⟩ /e /x"},
 		"shift in a loop":       {"while [ $# -gt 1 ]; do shift; done\nexec \"$@\"", "/e /x /app", "/e /x /app", "ScriptProgram"},
 	} {
 		t.Run(name, func(t *testing.T) {

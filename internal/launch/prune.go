@@ -43,7 +43,8 @@ func nowhere() *syntax.CallExpr {
 type pruner struct {
 	*script          // as it stands where the walk is
 	made    []string // decisions
-	lost    bool     // the parameters are not known any more
+	used    bool     // what is left so far looks at the parameters
+	lost    bool     // the parameters are not known any more, or what looked at them before they changed would see others
 	ended   bool     // nothing behind is reached
 }
 
@@ -85,15 +86,15 @@ func (p *pruner) stmt(st *syntax.Stmt) []*syntax.Stmt {
 			}
 		case *syntax.CallExpr:
 			if p.parametersSet(c) {
+				p.lost = p.lost || p.used
 				p.decide("parameters", 0)
 				return nil
 			}
 			p.ended = p.ends(st)
 		}
 	}
-	if changesParameters(st) {
-		p.lost = true
-	}
+	p.lost = p.lost || changesParameters(st)
+	p.used = p.used || usesParameters(st)
 	if !p.ended {
 		p.script.stmt(st, nowhere(), certain)
 	}
@@ -121,6 +122,27 @@ func changesParameters(st *syntax.Stmt) bool {
 			case "set":
 				found = found || !onlyOptions(n.Args[1:])
 			}
+		}
+		return !found
+	})
+	return found
+}
+
+// usesParameters reports whether a statement looks at the positional parameters.
+func usesParameters(st *syntax.Stmt) bool {
+	found := false
+	syntax.Walk(st, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.FuncDecl:
+			return false // it has its own
+		case *syntax.ForClause:
+			it, ok := n.Loop.(*syntax.WordIter)
+			found = found || ok && !it.InPos.IsValid() // for a; do
+		case *syntax.ParamExp:
+			found = found || n.Param != nil && strings.ContainsAny(n.Param.Value, "@*#123456789") && !isName(n.Param.Value)
+		case *syntax.CallExpr:
+			// They may look without saying so.
+			found = found || len(n.Args) > 0 && slices.Contains([]string{".", "source", "eval", "getopts"}, n.Args[0].Lit())
 		}
 		return !found
 	})
