@@ -24,6 +24,7 @@ func notRun() []string {
 	return []string{
 		"README.md: go test ./...", // it would run itself
 		"README.md: kubectl port-forward deployment/web 56268",
+		"docs/ide.md: debuggable -f k8s/ > debug.yaml", // testdata/ide and e2e/debuggers run it
 		"docs/pipelines.md: kustomize build overlays/dev | debuggable | kubectl apply -f -",
 		"docs/pipelines.md: kubectl debuggable -f k8s/ --offline",
 		"docs/pipelines.md: debuggable -f k8s/ --diff",

@@ -29,18 +29,7 @@ func pythonRootfs(t *testing.T, requirements ...string) (r *rootfs, version stri
 	}
 	output(t, "testdata", "python3", install...)
 	r = newRootfs(t)
-	r.program("/usr/bin/python"+version, "/usr/bin/python"+version)
-	r.link("/usr/bin/python3", "python"+version)
-	r.link("/usr/bin/python", "python"+version)
-	lib := "/usr/lib/python" + version
-	r.folder(lib, lib, "test", "idlelib", "tkinter", "config-*", "ensurepip", "__pycache__", "*/__pycache__", "*/*/__pycache__")
-	modules, err := filepath.Glob(lib + "/lib-dynload/*.so")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range modules {
-		r.program(m, m)
-	}
+	r.python(version)
 	r.folder(site, "/usr/local/lib/python"+version+"/dist-packages", "bin")
 	for _, name := range []string{"app.py", "web.py", "asgi.py"} {
 		r.text("/app/"+name, source(t, name), 0o644)
@@ -63,6 +52,23 @@ func pythonConfig(version string, env ...string) v1.Config {
 		Entrypoint: []string{"python", "app.py"},
 		WorkingDir: "/app",
 		Env:        append([]string{"PATH=/usr/local/bin:/usr/bin:/bin", "PYTHON_VERSION=" + version, "HOME=/tmp"}, env...),
+	}
+}
+
+// python adds this machine's Python with its library.
+func (r *rootfs) python(version string) {
+	r.t.Helper()
+	r.program("/usr/bin/python"+version, "/usr/bin/python"+version)
+	r.link("/usr/bin/python3", "python"+version)
+	r.link("/usr/bin/python", "python"+version)
+	lib := "/usr/lib/python" + version
+	r.folder(lib, lib, "test", "idlelib", "tkinter", "config-*", "ensurepip", "__pycache__", "*/__pycache__", "*/*/__pycache__")
+	modules, err := filepath.Glob(lib + "/lib-dynload/*.so")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, m := range modules {
+		r.program(m, m)
 	}
 }
 

@@ -4,13 +4,16 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path"
 	"path/filepath"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/ide"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/image/files"
 	"debuggable.dev/debuggable/internal/sources"
 )
 
@@ -20,11 +23,12 @@ type finder struct {
 	trees     []*sources.Tree
 	platform  string
 	local     []*image.Local
+	written   []image.Source // what was written down of images, in lock files and the like
 	found     map[string]sources.Image
 }
 
 // finder reads the directories with sources. Images are those of layouts and archives.
-func (w workspace) finder(cfg functionconfig.Config) (*finder, error) {
+func (w workspace) finder(cfg functionconfig.Config, listed []image.Entry) (*finder, error) {
 	here, err := currentDirectory()
 	if err != nil {
 		return nil, err
@@ -55,6 +59,20 @@ func (w workspace) finder(cfg functionconfig.Config) (*finder, error) {
 	for _, spec := range cfg.Archives {
 		f.local = append(f.local, image.NewArchive(spec))
 	}
+	for _, entries := range [][]image.Entry{cfg.Images, listed} {
+		f.written = append(f.written, image.NewEntries("", "", entries))
+	}
+	for _, file := range cfg.ImageConfigs {
+		data, err := readConfigs(file)
+		if err != nil {
+			return nil, fmt.Errorf("reading image configurations: %w", err)
+		}
+		entries, err := image.ParseImageConfigs(data, file)
+		if err != nil {
+			return nil, err
+		}
+		f.written = append(f.written, image.NewEntries(file, "", entries))
+	}
 	return f, nil
 }
 
@@ -68,8 +86,12 @@ func (f *finder) find(ctx context.Context, c ide.Container) (sources.Found, erro
 		return sources.Found{}, fmt.Errorf("finding the sources of %s:%s: %w", c.Workload, c.Name, err)
 	}
 	img.WorkingDir = cmp.Or(c.Info.RemoteRoot, c.Info.WorkingDir)
-	if img.Program.Module != "" && img.Program.Directory == "" {
-		img.Program.Directory = c.Info.RemoteRoot
+	img.RootKnown = c.Info.RemoteRoot != ""
+	switch root := c.Info.RemoteRoot; {
+	case img.Program.Module != "" && img.Program.Directory == "":
+		img.Program.Directory = root
+	case img.Program.Module == "" && c.Built() && root != "" && !path.IsAbs(root): // paths were trimmed
+		img.Program = sources.Program{Module: root, Directory: root}
 	}
 	// A guess is made with what the user named, if that is one directory.
 	local := f.workspace
@@ -114,14 +136,40 @@ func (f *finder) image(ctx context.Context, c ide.Container) (sources.Image, err
 		f.found[key] = img
 		return img, nil
 	}
+	for _, source := range f.written {
+		config, err := source.Config(ctx, ref, want)
+		if err == nil && c.Built() {
+			return sources.Image{Program: lockedProgram(config, append(c.Words[:len(c.Words):len(c.Words)], processOf(config.Config)...))}, nil
+		}
+	}
 	return sources.Image{}, nil
+}
+
+// lockedProgram is what was written down of the program that a container starts: of the one that its command line mentions or, if there is just one, that.
+func lockedProgram(config image.Config, words []string) sources.Program {
+	var programs []files.File
+	for _, file := range config.Files.List() {
+		if file.Go != nil && file.Go.Module != "" {
+			programs = append(programs, file)
+		}
+	}
+	for _, file := range programs {
+		if len(programs) == 1 || slices.ContainsFunc(words, func(w string) bool { return sources.Mentions(w, file.Path) }) {
+			return sources.Program{Module: file.Go.Module, Package: file.Go.Package, Directory: file.Go.CompileDir}
+		}
+	}
+	return sources.Program{}
+}
+
+func processOf(config v1.Config) []string {
+	return append(config.Entrypoint[:len(config.Entrypoint):len(config.Entrypoint)], config.Cmd...)
 }
 
 // started are the words of what a container starts.
 func started(c ide.Container, img v1.Image) []string {
 	words := c.Words
 	if config, err := img.ConfigFile(); err == nil {
-		words = append(append(words[:len(words):len(words)], config.Config.Entrypoint...), config.Config.Cmd...)
+		words = append(words[:len(words):len(words)], processOf(config.Config)...)
 	}
 	return words
 }

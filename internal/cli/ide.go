@@ -78,7 +78,11 @@ removed as the manifests say; everything else, comments and formatting included,
 			}
 			containers = append(containers, found...)
 		}
-		finder, err := places.finder(cfg)
+		listed, err := itemEntries(set)
+		if err != nil {
+			return err
+		}
+		finder, err := places.finder(cfg, listed)
 		if err != nil {
 			return err
 		}
@@ -121,6 +125,9 @@ func (w *workspace) addFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&w.sources, "source", nil, "`DIR` with sources; repeatable (default: the git work tree around the current directory)")
 	f.StringVar(&w.dir, "workspace", "", "`DIR` that the editor has open (default: the git work tree around the current directory)")
 }
+
+// given reports whether one of the flags is.
+func (w *workspace) given() bool { return w.dir != "" || len(w.sources) > 0 }
 
 // describeEntries says how each container was dealt with.
 func describeEntries(w io.Writer, kind ide.Kind, workspace string, containers []ide.Container) {

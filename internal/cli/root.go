@@ -26,8 +26,10 @@ func newRoot(name string, in io.Reader, out, errw io.Writer) *cobra.Command {
 	root.SuggestionsMinimumDistance = 2 // what cobra sets itself only where the root takes no arguments of its own
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
 	root.AddCommand(newLock(in, out, errw), newInspect(out, errw), newIDE(in, out, errw), newExplain(out), newVersion(out))
-	if watch := newWatch(out, errw); watch != nil {
-		root.AddCommand(watch)
+	for _, cmd := range []*cobra.Command{newWatch(out, errw), newAttach(in, out, errw)} {
+		if cmd != nil {
+			root.AddCommand(cmd)
+		}
 	}
 	root.Version = version()
 	root.SetVersionTemplate("debuggable {{.Version}}\n")

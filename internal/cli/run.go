@@ -57,10 +57,10 @@ func await(ctx context.Context, ended <-chan int, args []string, errw io.Writer)
 	return status
 }
 
-// watches reports whether the command line is that of "watch".
+// watches reports whether the command line is that of a command that goes on until it is told to stop.
 func watches(args []string) bool {
 	cmd, _, err := newRoot(args[0], nil, io.Discard, io.Discard).Find(args[1:])
-	return err == nil && cmd.Name() == "watch"
+	return err == nil && (cmd.Name() == "watch" || cmd.Name() == "attach")
 }
 
 // Exit statuses. A result of severity error makes it statusFailed, as does input or a setting that cannot be used.

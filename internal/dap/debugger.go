@@ -70,8 +70,9 @@ func (s *Session) eventOf(ctx context.Context, l *link, m *message) {
 		}
 	case "debugpyAttach":
 		// The address is the one in the container.
-		if _, ok := body["connect"]; ok && s.Port != 0 {
-			body["connect"] = encode(map[string]any{"host": s.Host, "port": s.Port})
+		if _, ok := body["connect"]; ok && s.Address != nil {
+			host, port := s.Address()
+			body["connect"] = encode(map[string]any{"host": host, "port": port})
 			m.set("body", body)
 		}
 	}

@@ -20,10 +20,9 @@ type Session struct {
 	Connect func(ctx context.Context, replaced bool) (io.ReadWriteCloser, error)
 	// Attach changes the arguments of a request to attach.
 	Attach func(arguments map[string]json.RawMessage)
-	// Host and Port are where the session's editor connects for a process that the debugged one starts, in place of the address in the
-	// container. Port 0: it stays as it is.
-	Host string
-	Port int
+	// Address is where the session's editor connects for a process that the debugged one starts, in place of the address in the
+	// container; nil: that stays as it is.
+	Address func() (host string, port int)
 	// Say tells a person what goes on.
 	Say func(format string, args ...any)
 	// Retry is the wait ahead of another attempt to connect; it doubles up to twenty times that. 0: 250 ms.

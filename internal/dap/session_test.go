@@ -334,7 +334,7 @@ func TestNotThereYet(t *testing.T) {
 
 // TestPassedThrough: what debuggers have of their own, and what they ask the editor.
 func TestPassedThrough(t *testing.T) {
-	st := newStage(t, &Session{Host: "127.0.0.1", Port: 4711})
+	st := newStage(t, &Session{Address: func() (string, int) { return "127.0.0.1", 4711 }})
 	d, e := st.attach(), st.editor
 	d.send(event("debugpyAttach", map[string]any{"name": "Subprocess 12", "connect": map[string]any{"host": "127.0.0.1", "port": 5678}, "subProcessId": 12}))
 	if got := string(e.event("debugpyAttach").part("body")["connect"]); got != `{"host":"127.0.0.1","port":4711}` {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -12,6 +14,7 @@ import (
 	"debuggable.dev/debuggable/internal/debuginfo"
 	"debuggable.dev/debuggable/internal/sources"
 	"debuggable.dev/debuggable/internal/yamlnode"
+	"debuggable.dev/debuggable/runtimes"
 	"debuggable.dev/debuggable/runtimes/editor"
 )
 
@@ -35,8 +38,12 @@ type Container struct {
 
 // language returns what the container's runtime needs.
 func (c Container) language() (editor.Language, bool) {
-	l, ok := languages()[c.Info.Runtime]
-	return l, ok
+	for _, r := range runtimes.All() {
+		if r.Name() == c.Info.Runtime {
+			return r.Editor, true
+		}
+	}
+	return editor.Language{}, false
 }
 
 // Extensions are those of the container's source files.
@@ -157,4 +164,31 @@ func eachTemplate(n *yaml.Node, depth int, f func(template *yaml.Node, annotatio
 		}
 	}
 	return nil
+}
+
+// FromRunning describes a container that runs in a cluster.
+func FromRunning(r debuginfo.Running) Container {
+	return Container{
+		Namespace: r.Namespace, Kind: r.Kind, Workload: r.Workload, Name: r.Name, Labels: r.Labels, Image: r.Image, Arch: r.Arch, Info: r.Info,
+	}
+}
+
+// Adapter returns the protocol of the container's debugger under which it speaks the Debug Adapter Protocol; false where it does not.
+func (c Container) Adapter() (protocol string, ok bool) {
+	l, _ := c.language()
+	_, has := c.Info.Ports[l.Adapter]
+	return l.Adapter, has && l.Adapter != ""
+}
+
+// RemotePath is the path by which the debugger knows a local file, as far as the mappings say.
+func (c Container) RemotePath(file string) (string, bool) {
+	longest, remote := -1, ""
+	for _, m := range c.Sources.Mappings {
+		rel, err := filepath.Rel(m.Local, file)
+		if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) || len(m.Local) <= longest {
+			continue
+		}
+		longest, remote = len(m.Local), path.Join(m.Remote, filepath.ToSlash(rel))
+	}
+	return remote, longest >= 0
 }

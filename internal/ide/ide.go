@@ -112,14 +112,14 @@ func replace(file string, data []byte) (bool, error) {
 	return true, atomicfile.Replace(file, data)
 }
 
-// AttachArguments are the arguments with which a container's debugger is attached to over the Debug Adapter Protocol; false for a language
+// AttachArguments are the arguments with which a container's debugger is attached to over the Debug Adapter Protocol; none for a language
 // whose debugger does not speak it. Local directories are absolute.
-func (c Container) AttachArguments() (map[string]json.RawMessage, bool) {
+func (c Container) AttachArguments() map[string]json.RawMessage {
+	arguments := map[string]json.RawMessage{}
 	l, ok := c.language()
 	if !ok || l.Attach == nil {
-		return nil, false
+		return arguments
 	}
-	arguments := map[string]json.RawMessage{}
 	for _, f := range l.Attach(c.target(filepath.ToSlash)) {
 		value, err := json.Marshal(f.Value)
 		if err != nil {
@@ -127,5 +127,5 @@ func (c Container) AttachArguments() (map[string]json.RawMessage, bool) {
 		}
 		arguments[f.Key] = value
 	}
-	return arguments, true
+	return arguments
 }

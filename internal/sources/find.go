@@ -23,7 +23,7 @@ type File struct {
 // Program is what a program's build information says.
 type Program struct {
 	Module  string // module path of the main module
-	Package string // import path of the main package
+	Package string // import path of the main package; "": not known
 	// Directory is where the main module lay when it was compiled, as debuggers know it: a directory or, where paths were trimmed, the
 	// module's path. "": not known.
 	Directory string
@@ -35,6 +35,8 @@ type Image struct {
 	Files   []File
 	// WorkingDir settles a tie.
 	WorkingDir string
+	// RootKnown says that the directory that a guess is made with is one of sources.
+	RootKnown bool
 }
 
 // Mapping says that what lies in a local directory is known to the debugger as a remote one.
@@ -95,7 +97,14 @@ func Find(trees []*Tree, img Image, extensions []string, workspace, remote strin
 		guess.Missing = "no file of the image is among the sources"
 	}
 	if img.Program == (Program{}) && extensions == nil {
-		guess.Modules, guess.Main = modules(trees)
+		dirs, main := modules(trees)
+		switch {
+		case !img.RootKnown:
+			guess.Modules, guess.Main = dirs, main
+		case len(dirs) == 1:
+			for _, workspace = range dirs {
+			}
+		}
 	}
 	if len(guess.Modules) == 0 && remote != "" && workspace != "" {
 		guess.Mappings = []Mapping{{workspace, remote}}
@@ -116,7 +125,7 @@ func byModule(trees []*Tree, p Program) (Found, bool) {
 	var places []place
 	for _, t := range trees {
 		for _, dir := range t.modules[p.Module] {
-			if t.hasDir(path.Join(dir, below)) {
+			if p.Package == "" || t.hasDir(path.Join(dir, below)) {
 				places = append(places, place{t, dir})
 			}
 		}

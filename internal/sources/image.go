@@ -183,7 +183,7 @@ func (r *reader) program(name string, size int64, content io.Reader) error {
 		return nil //nolint:nilerr // a file of three bytes is no program
 	}
 	rank := 1
-	if slices.ContainsFunc(r.want.Started, func(word string) bool { return mentions(word, name) }) {
+	if slices.ContainsFunc(r.want.Started, func(word string) bool { return Mentions(word, name) }) {
 		rank = 2
 	}
 	if rank <= r.rank {
@@ -204,8 +204,8 @@ func (r *reader) program(name string, size int64, content io.Reader) error {
 	return nil
 }
 
-// mentions reports whether a word of a command line, maybe a script, names a program by its path or its last element.
-func mentions(word, program string) bool {
+// Mentions reports whether a word of a command line, maybe a script, names a program by its path or its last element.
+func Mentions(word, program string) bool {
 	for _, w := range strings.FieldsFunc(word, func(r rune) bool { return strings.ContainsRune(" \t\n;&|\"'", r) }) {
 		if w == program || path.Base(w) == path.Base(program) {
 			return true

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -23,6 +24,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/klog/v2"
 
+	"debuggable.dev/debuggable/internal/debuginfo"
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/terminal"
 	"debuggable.dev/debuggable/internal/usage"
@@ -40,6 +42,11 @@ type Options struct {
 	Serve         bool   // serve events and state over HTTP on Listen, be that an empty one
 	PortForward   bool   // forward each debug port to a local one
 	Once          bool   // print what runs now, and end
+
+	// Look is called with what runs, once that is known and at each change, from one goroutine; nil: nobody looks on. An error ends the watch.
+	Look func([]debuginfo.Running) error
+	// Forward says which containers' ports are forwarded with PortForward; nil: all.
+	Forward func(debuginfo.Running) bool
 }
 
 // Run writes events to out and all else to errw, until ctx ends, which is no error, or until it cannot go on.
@@ -140,7 +147,7 @@ func (o Options) watch(ctx context.Context, out, errw io.Writer, config *rest.Co
 		stderr.say("serving http://%s/v1/events and /v1/state", l.Addr())
 	}
 
-	changes := changes{hub: hub, say: stderr.say, runs: map[runKey]runID{}}
+	changes := changes{hub: hub, say: stderr.say, runs: map[runKey]runID{}, forward: o.Forward}
 	if o.PortForward {
 		dial, err := podDialer(config)
 		if err != nil {
@@ -156,19 +163,33 @@ func (o Options) watch(ctx context.Context, out, errw io.Writer, config *rest.Co
 	if people && !o.Once {
 		stderr.say("watching %s at %s for debuggable containers; Ctrl-C ends", describeNamespaces(namespaces), address)
 	}
+	var looking sync.WaitGroup
+	var lookErr error
 	err = source.run(ctx, func() {
+		if o.Look != nil {
+			looking.Go(func() {
+				if lookErr = o.look(ctx, hub); lookErr != nil {
+					cancel(lookErr)
+				}
+			})
+		}
 		if people && len(hub.state().DebuggingContainers) == 0 {
 			stderr.say("none is running%s", map[bool]string{true: "", false: " yet"}[o.Once])
 		}
 		if o.Once {
+			looking.Wait()
 			cancel(nil)
 		}
 	})
 	if err == nil && told.Err() == nil && !o.Once {
-		err = context.Cause(ctx) // stdout or the HTTP server
+		err = context.Cause(ctx) // stdout, the HTTP server, or who looks on
 	}
 
 	cancel(nil)
+	looking.Wait()
+	if err == nil {
+		err = lookErr
+	}
 	if changes.forwarder != nil {
 		changes.forwarder.wait()
 	}
@@ -177,6 +198,21 @@ func (o Options) watch(ctx context.Context, out, errw io.Writer, config *rest.Co
 		<-served
 	}
 	return err
+}
+
+// look tells who looks on of what runs, until ctx ends or, once, with Once.
+func (o Options) look(ctx context.Context, hub *hub) error {
+	for {
+		running, moved := hub.running()
+		if err := o.Look(running); err != nil || o.Once {
+			return err
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // withoutUser returns a server's address without the user and the password that a kubeconfig may have in it.
@@ -299,6 +335,7 @@ type changes struct {
 	forwarder *forwarder // nil without --port-forward
 	say       func(format string, args ...any)
 	runs      map[runKey]runID
+	forward   func(debuginfo.Running) bool // nil: all
 }
 
 type runKey struct {
@@ -324,7 +361,7 @@ func (c *changes) apply(ctx context.Context, changes []change) {
 		if ch.started {
 			id := c.hub.publishStarted(ch.container)
 			c.runs[key] = id
-			if c.forwarder != nil {
+			if c.forwarder != nil && (c.forward == nil || c.forward(ch.container.running())) {
 				c.forwarder.start(ctx, id, ch.container)
 			}
 			continue

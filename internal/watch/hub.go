@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"debuggable.dev/debuggable/internal/debuginfo"
 )
 
 // hub keeps what has happened and what is so now, for any number of readers. Nobody who publishes ever waits for a reader: readers
@@ -25,6 +27,7 @@ type hub struct {
 	runs    []*run
 	lastRun runID
 	changed chan struct{} // closed and replaced at each publication
+	moved   chan struct{} // closed and replaced whenever the state changes
 	// encodings are the state in each form that was asked for since it changed.
 	encodings map[string][]byte
 }
@@ -51,7 +54,7 @@ type run struct {
 const defaultHistory = 4096
 
 func newHub() *hub {
-	return &hub{now: time.Now, limit: defaultHistory, also: func(record) {}, changed: make(chan struct{})}
+	return &hub{now: time.Now, limit: defaultHistory, also: func(record) {}, changed: make(chan struct{}), moved: make(chan struct{})}
 }
 
 // publishStarted makes it known that the container runs.
@@ -88,7 +91,7 @@ func (h *hub) publishForward(id runID, e portEvent, again bool) {
 		return
 	}
 	h.runs[i].forwards[e.LocalPort] = e
-	h.encodings = nil
+	h.move()
 	if again {
 		return
 	}
@@ -102,8 +105,15 @@ func (h *hub) endForward(id runID, localPort int) {
 	defer h.mu.Unlock()
 	if i := h.find(id); i >= 0 {
 		delete(h.runs[i].forwards, localPort)
-		h.encodings = nil
+		h.move()
 	}
+}
+
+// move takes note that the state has changed; h.mu is held.
+func (h *hub) move() {
+	h.encodings = nil
+	close(h.moved)
+	h.moved = make(chan struct{})
 }
 
 func (h *hub) find(id runID) int {
@@ -112,7 +122,7 @@ func (h *hub) find(id runID) int {
 
 func (h *hub) append(id runID, e event) {
 	h.last++
-	h.encodings = nil
+	h.move()
 	at := h.now()
 	r := record{number: h.last, run: id, at: at, event: e, json: e.encode(at)}
 	h.records = append(h.records, r)
@@ -202,6 +212,21 @@ func (h *hub) encodedState(form string, encode func(state) []byte) []byte {
 	encoded := encode(h.stateNow())
 	h.encodings[form] = encoded
 	return encoded
+}
+
+// running returns what runs now for those who look on, in the order in which it started, and a channel that is closed at the next change.
+func (h *hub) running() ([]debuginfo.Running, <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []debuginfo.Running
+	for _, r := range h.runs {
+		one := r.container.running()
+		for local, e := range r.forwards {
+			one.Locals[e.PortName] = local
+		}
+		all = append(all, one)
+	}
+	return all, h.moved
 }
 
 func (h *hub) stateNow() state {

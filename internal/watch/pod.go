@@ -2,6 +2,7 @@ package watch
 
 import (
 	"fmt"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -16,6 +17,10 @@ type pod struct {
 	// annotated says that the pod carries the annotation; annotation is its value.
 	annotated  bool
 	annotation string
+	// kind and owner are the workload that the pod is of, or Pod and its own name.
+	kind, owner string
+	labels      map[string]string
+	arch        string
 	// containers holds the statuses of the init containers and then of the containers, in the order of the pod's
 	// status. It is empty for a pod without the annotation.
 	containers []containerStatus
@@ -28,6 +33,7 @@ type containerStatus struct {
 	id           string
 	restartCount int32
 	running      bool
+	image        string // as the pod's spec has it
 }
 
 // storedPod is what the informer keeps of a pod: metadata for the informer's own sake, and the tracker's view.
@@ -66,6 +72,19 @@ func readPod(o *unstructured.Unstructured) pod {
 	if !found || !p.annotated {
 		return p
 	}
+	p.kind, p.owner = workload(o)
+	p.labels = o.GetLabels()
+	p.arch, _, _ = unstructured.NestedString(o.Object, "spec", "nodeSelector", "kubernetes.io/arch")
+	images := map[string]string{}
+	for _, list := range []string{"initContainers", "containers"} {
+		specs, _, _ := unstructured.NestedFieldNoCopy(o.Object, "spec", list)
+		entries, _ := specs.([]any)
+		for _, entry := range entries {
+			c, _ := entry.(map[string]any)
+			name, _ := c["name"].(string)
+			images[name], _ = c["image"].(string)
+		}
+	}
 	status, _, _ := unstructured.NestedFieldNoCopy(o.Object, "status")
 	fields, _ := status.(map[string]any)
 	phase, _ := fields["phase"].(string)
@@ -84,9 +103,27 @@ func readPod(o *unstructured.Unstructured) pod {
 			state, _ := c["state"].(map[string]any)
 			_, running := state["running"].(map[string]any)
 			p.containers = append(p.containers, containerStatus{
-				name: name, id: id, restartCount: int32(restarts), running: running && !over,
+				name: name, id: id, restartCount: int32(restarts), running: running && !over, image: images[name],
 			})
 		}
 	}
 	return p
+}
+
+// workload returns the kind and the name of what a pod is of: of its controller or, where that is a ReplicaSet of a Deployment, of that. The
+// Deployment's controller names a ReplicaSet after it and the hash that its pods have in a label (getNewReplicaSet in
+// pkg/controller/deployment/sync.go).
+func workload(o *unstructured.Unstructured) (kind, name string) {
+	kind, name = "Pod", o.GetName()
+	owner := metav1.GetControllerOfNoCopy(o)
+	if owner == nil {
+		return kind, name
+	}
+	kind, name = owner.Kind, owner.Name
+	if hash := o.GetLabels()["pod-template-hash"]; kind == "ReplicaSet" && hash != "" {
+		if deployment, ok := strings.CutSuffix(name, "-"+hash); ok {
+			return "Deployment", deployment
+		}
+	}
+	return kind, name
 }

@@ -18,35 +18,57 @@ func TestReadPod(t *testing.T) {
 	}{
 		"running": {
 			`{"phase":"Running","containerStatuses":[{"name":"web","containerID":"containerd://1","restartCount":2,"state":{"running":{"startedAt":null}}}]}`,
-			[]containerStatus{{"web", "containerd://1", 2, true}},
+			[]containerStatus{{"web", "containerd://1", 2, true, "i"}},
 		},
 		"init containers first": {
 			`{"containerStatuses":[{"name":"web","state":{"waiting":{"reason":"PodInitializing"}}}],"initContainerStatuses":[{"name":"sidecar","containerID":"s","state":{"running":{}}}]}`,
-			[]containerStatus{{"sidecar", "s", 0, true}, {"web", "", 0, false}},
+			[]containerStatus{{"sidecar", "s", 0, true, "j"}, {"web", "", 0, false, "i"}},
 		},
 		"terminated": {
 			`{"containerStatuses":[{"name":"web","containerID":"1","state":{"terminated":{"exitCode":1}},"lastState":{"running":{}}}]}`,
-			[]containerStatus{{"web", "1", 0, false}},
+			[]containerStatus{{"web", "1", 0, false, "i"}},
 		},
 		"evicted, with the statuses of before": {
 			`{"phase":"Failed","containerStatuses":[{"name":"web","containerID":"1","state":{"running":{}}}]}`,
-			[]containerStatus{{"web", "1", 0, false}},
+			[]containerStatus{{"web", "1", 0, false, "i"}},
 		},
 		"nothing yet":  {`{}`, nil},
-		"other shapes": {`{"containerStatuses":["x",{"name":3},{"name":"web","containerID":7,"restartCount":"x","state":[]}]}`, []containerStatus{{name: "web"}}},
+		"other shapes": {`{"containerStatuses":["x",{"name":3},{"name":"web","containerID":7,"restartCount":"x","state":[]}]}`, []containerStatus{{name: "web", image: "i"}}},
 		"no object":    {`"x"`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var o unstructured.Unstructured
-			if err := json.Unmarshal([]byte(`{`+head+`,"status":`+test.status+`}`), &o); err != nil {
+			if err := json.Unmarshal([]byte(`{`+head+`,"spec":{"containers":[{"name":"web","image":"i"}],"initContainers":[{"name":"sidecar","image":"j"}]},"status":`+test.status+`}`), &o); err != nil {
 				t.Fatal(err)
 			}
 			got := readPod(&o)
-			want := pod{"n", "p", "u", true, "{}", test.want}
+			want := pod{
+				namespace: "n", name: "p", uid: "u", annotated: true, annotation: "{}", containers: test.want,
+				kind: "Pod", owner: "p", labels: map[string]string{"a": "b"},
+			}
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
 		})
+	}
+}
+
+func TestWorkload(t *testing.T) {
+	for owners, want := range map[string][2]string{
+		`[]`: {"Pod", "web-5f-x"},
+		`[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web-5f","controller":true}]`:                                   {"Deployment", "web"},
+		`[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web","controller":true}]`:                                      {"ReplicaSet", "web"},
+		`[{"apiVersion":"apps/v1","kind":"StatefulSet","name":"db","controller":true}]`:                                      {"StatefulSet", "db"},
+		`[{"apiVersion":"v1","kind":"Node","name":"n"},{"apiVersion":"batch/v1","kind":"Job","name":"j","controller":true}]`: {"Job", "j"},
+	} {
+		var o unstructured.Unstructured
+		text := `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-5f-x","labels":{"pod-template-hash":"5f"},"ownerReferences":` + owners + `}}`
+		if err := json.Unmarshal([]byte(text), &o); err != nil {
+			t.Fatal(err)
+		}
+		if kind, name := workload(&o); kind != want[0] || name != want[1] {
+			t.Errorf("%s: %s %s, want %s", owners, kind, name, want)
+		}
 	}
 }
 

@@ -15,6 +15,17 @@ type container struct {
 	restartCount int32
 	// info is what the annotation said of the container when it was reported as started.
 	info debuginfo.Container
+
+	kind, owner, image, arch string
+	labels                   map[string]string
+}
+
+// running describes the container for those who look on.
+func (c container) running() debuginfo.Running {
+	return debuginfo.Running{
+		Namespace: c.namespace, Pod: c.pod, Name: c.name, ID: c.id, Kind: c.kind, Workload: c.owner, Labels: c.labels,
+		Image: c.image, Arch: c.arch, Info: c.info, Locals: map[string]int{},
+	}
 }
 
 // is says whether the status is that of this container, not of one that came before or after it. Where one of them has no ID (virtual
@@ -102,6 +113,7 @@ func (t *tracker) observe(p pod) ([]change, error) {
 		c := container{
 			namespace: p.namespace, pod: p.name, uid: p.uid, name: s.name,
 			id: s.id, restartCount: s.restartCount, info: info,
+			kind: p.kind, owner: p.owner, image: s.image, arch: p.arch, labels: p.labels,
 		}
 		known.running = append(known.running, c)
 		changes = append(changes, change{started: true, container: c})

@@ -37,6 +37,7 @@ func Language() *language.Language {
 		Variables:  []string{variable},
 		ByVariable: true,
 		Plan:       plan,
+		Editor:     inEditors(),
 		Doc:        language.Doc{Rewrite: "`BUN_INSPECT=ws://0.0.0.0:6499/`", Support: "none"},
 	}
 }

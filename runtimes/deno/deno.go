@@ -32,6 +32,7 @@ func Language() *language.Language {
 		}},
 		InFront: true,
 		Plan:    plan,
+		Editor:  inEditors(),
 		Doc: language.Doc{
 			Rewrite: "`--inspect=0.0.0.0:9229` behind `deno run`, `deno serve` and `deno`; `deno task` is left alone",
 			Support: "none",

@@ -85,10 +85,21 @@ type Language struct {
 	Module bool
 	// Launch is the configuration for VS Code's launch.json without its name.
 	Launch func(Target) Object
-	// Attach is what the language's debugger wants in a request to attach, for one that speaks the Debug Adapter Protocol itself; else nil.
+	// Adapter is the protocol, as ports have it, of a debugger that speaks the Debug Adapter Protocol itself; "" for none.
+	Adapter string
+	// Attach is what that wants in a request to attach.
 	Attach func(Target) Object
 	// Run is the configuration for JetBrains' IDEs; nil for a language that has none that attaches.
 	Run func(Target) Run
 	// CloudName is the language's name in Cloud Code's configurations; "" for none.
 	CloudName string
+}
+
+// Roots are for debuggers that know one pair of directories: the widest.
+func Roots(t Target) Object {
+	if len(t.Mappings) == 0 {
+		return nil
+	}
+	widest := t.Mappings[len(t.Mappings)-1]
+	return Object{{Key: "localRoot", Value: widest.Local}, {Key: "remoteRoot", Value: widest.Remote}}
 }

@@ -46,6 +46,7 @@ func Language() *language.Language {
 		}},
 		InFront: true,
 		Plan:    plan,
+		Editor:  inEditors(),
 		Doc: language.Doc{
 			Strong:  "built by ko; `KO_DATA_PATH`",
 			Rewrite: "`/dbg/go/bin/dlv exec --headless --continue --accept-multiclient --listen=:56268 --api-version=2 APP -- ARGS…`",

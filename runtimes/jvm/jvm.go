@@ -32,6 +32,7 @@ func Language() *language.Language {
 		Variables:  []string{"JAVA_TOOL_OPTIONS"},
 		ByVariable: true,
 		Plan:       plan,
+		Editor:     inEditors(),
 		Doc: language.Doc{
 			Rewrite: "`JAVA_TOOL_OPTIONS` gets `-agentlib:jdwp=transport=dt_socket,server=y,address=5005,suspend=n,quiet=y`",
 			Support: "none",

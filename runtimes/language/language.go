@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"debuggable.dev/debuggable/internal/image/files"
+	"debuggable.dev/debuggable/runtimes/editor"
 )
 
 // Language is everything that there is to know about a language: a folder beside this one. It does no I/O and has no state.
@@ -29,6 +30,8 @@ type Language struct {
 	Plan func(Process, Options) (Plan, error)
 	// Exec is the command that IDEs run in the container where no debugger listens; nil: none.
 	Exec []string
+	// Editor is what editors are told so that they attach.
+	Editor editor.Language
 	// Doc is what the documentation's tables cannot take from the other fields.
 	Doc Doc
 }

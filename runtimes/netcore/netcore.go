@@ -26,9 +26,10 @@ func Language() *language.Language {
 			},
 			Weak: []string{"ASPNETCORE_URLS", "ASPNETCORE_HTTP_PORTS", "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"},
 		},
-		Plan: plan,
-		Exec: []string{"/dbg/netcore/vsdbg", "--interpreter=vscode"},
-		Doc:  language.Doc{Rewrite: "the mount; diagnostics that are switched off are switched on", Support: "vsdbg"},
+		Plan:   plan,
+		Exec:   []string{"/dbg/netcore/vsdbg", "--interpreter=vscode"},
+		Editor: inEditors(),
+		Doc:    language.Doc{Rewrite: "the mount; diagnostics that are switched off are switched on", Support: "vsdbg"},
 	}
 }
 

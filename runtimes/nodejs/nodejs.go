@@ -39,6 +39,7 @@ func Language() *language.Language {
 		Variables:  []string{"NODE_OPTIONS"},
 		ByVariable: true,
 		Plan:       plan,
+		Editor:     inEditors(),
 		Doc: language.Doc{
 			Rewrite: "`--inspect=0.0.0.0:9229` behind `node` and `nodemon`, `--node-options=…` for `npm`, else `NODE_OPTIONS`; " +
 				"`/dbg/nodejs/bin` in front of `PATH`",

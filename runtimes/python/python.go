@@ -44,6 +44,7 @@ func Language() *language.Language {
 		}},
 		InFront: true,
 		Plan:    plan,
+		Editor:  inEditors(),
 		Doc: language.Doc{
 			Programs: "`python` `python2` `python3` `python3.N`, `*.py`, `gunicorn` `uvicorn` `hypercorn` `flask` `celery` " +
 				"`django-admin` `locust` `opentelemetry-instrument`",

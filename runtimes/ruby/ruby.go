@@ -47,6 +47,7 @@ func Language() *language.Language {
 		Variables:  []string{"RUBYOPT", "RUBY_DEBUG_HOST", "RUBY_DEBUG_PORT"},
 		ByVariable: true,
 		Plan:       plan,
+		Editor:     inEditors(),
 		Doc: language.Doc{
 			Programs: "`" + strings.Join(programs(), "` `") + "`, `ruby3.N`, `*.rb`",
 			Rewrite:  "`RUBYOPT` gets `-r" + bootstrap + "`, which opens the `debug` gem on `RUBY_DEBUG_HOST` and `RUBY_DEBUG_PORT`",
