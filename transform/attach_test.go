@@ -32,8 +32,9 @@ func applied(t *testing.T, container string, cfg ociv1.Config) (reason, message,
 	for _, w := range scope.Images() {
 		images[w] = image.Result{Config: image.Config{Config: cfg}}
 	}
-	results, err := scope.Apply(images)
-	if err != nil {
+	plan := scope.Programs(images).Plan(nil)
+	results := plan.Results()
+	if err := plan.Apply(); err != nil {
 		t.Fatal(err)
 	}
 	if len(results) == 0 {

@@ -6,15 +6,12 @@ import (
 	"strconv"
 	"strings"
 
-	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/image/files"
 	"debuggable.dev/debuggable/internal/launch"
-	"debuggable.dev/debuggable/internal/process"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
-	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 )
 
@@ -94,53 +91,31 @@ func (in *inside) filesOf() launch.Files {
 }
 
 // Questions lists what would have to be known of the files of images, now that so much is, in document order.
-func (s *Scope) Questions(images map[image.Want]image.Result) (questions []image.Question) {
-	s.eachContainer(func(c *containerScope) {
-		r := images[c.want]
-		if r.Err != nil || r.Config.Files == nil || len(r.Config.Layers) == 0 {
-			return
+func (p *Programs) Questions() (questions []image.Question) {
+	for _, c := range p.scope.open() {
+		in := p.known[c].program.inside
+		if in == nil || len(p.images[c.want].Config.Layers) == 0 {
+			continue
 		}
-		a, _ := analyse(c.Container, r.Config, s.sources, c.told, c.hint)
-		questions = append(questions, a.questions(c.want)...)
-	})
+		for _, q := range in.missing {
+			q.Want = c.want
+			questions = append(questions, q)
+		}
+	}
 	return questions
-}
-
-// ExplainQuestions lists what Explain would have to know of the image's files.
-func ExplainQuestions(want image.Want, resolved image.Result, cfg functionconfig.Config) []image.Question {
-	if resolved.Err != nil || resolved.Config.Files == nil {
-		return nil
-	}
-	scope := &containerScope{Container: bareContainer(want.Image), artifact: want.Image}
-	var told runtimes.Runtime
-	if scope.matches(cfg, cfg.Matcher()) {
-		told = scope.told
-	}
-	a, _ := analyse(scope.Container, resolved.Config, process.NewSources(), told, scope.hint)
-	return a.questions(want)
-}
-
-func (a Analysis) questions(want image.Want) []image.Question {
-	if a.inside == nil {
-		return nil
-	}
-	for i := range a.inside.missing {
-		a.inside.missing[i].Want = want
-	}
-	return a.inside.missing
 }
 
 // delveVersion is the label that says which Delve a support image has.
 const delveVersion = supportLabels + "delve"
 
 // checkFile refuses what the debugger cannot start, going by the program's file.
-func (a *attachment) checkFile(delve string) error {
-	g := a.goFile()
-	if g == nil || a.plan.Existing || g.DebugInfo > 0 || minor(strings.TrimPrefix(g.Version, "go")) < 26 || minor(delve) >= 26 {
+func (c *ContainerPlan) checkFile(delve string) error {
+	g := c.goFile()
+	if g == nil || c.Debugger.Existing || g.DebugInfo > 0 || minor(strings.TrimPrefix(g.Version, "go")) < 26 || minor(delve) >= 26 {
 		return nil
 	}
 	return reason.Refuse(reason.DelveTooOld, "%s was built by %s with -s or -w, and a Delve before 1.26 does not start it, which is what the support image has "+
-		"as far as its labels say: build without them, or use support images of your own (make push, supportRegistry)", a.Found.Argv[0], g.Version)
+		"as far as its labels say: build without them, or use support images of your own (make push, supportRegistry)", c.Program.Found.Argv[0], g.Version)
 }
 
 // minor is the second number of a version; -1 where there is none.
@@ -161,11 +136,11 @@ func minor(version string) int {
 }
 
 // goFile is what is known of a Go program that is about to be debugged; nil for nothing.
-func (a *attachment) goFile() *files.Go {
-	if a.Found.File == nil || a.Found.File.Go == nil || len(a.plan.Ports) == 0 {
+func (c *ContainerPlan) goFile() *files.Go {
+	if c.Program.Found.File == nil || c.Program.Found.File.Go == nil || len(c.Debugger.Ports) == 0 {
 		return nil
 	}
-	return a.Found.File.Go
+	return c.Program.Found.File.Go
 }
 
 // note is a result in the making.
@@ -176,21 +151,21 @@ type note struct {
 }
 
 // notes words what the files of the image say about debugging, warnings first.
-func (a *attachment) notes() (notes []note) {
-	if g := a.goFile(); g != nil {
+func (c *ContainerPlan) notes() (notes []note) {
+	if g := c.goFile(); g != nil {
 		switch {
 		case g.DebugInfo == 0:
-			notes = append(notes, note{fn.Warning, reason.NoDebugInfo, a.Found.Argv[0] +
+			notes = append(notes, note{fn.Warning, reason.NoDebugInfo, c.Program.Found.Argv[0] +
 				" was built with -s or -w, without debug information, so breakpoints cannot work: build it without them"})
 		case g.Optimised:
-			notes = append(notes, note{fn.Info, reason.Optimised, a.Found.Argv[0] +
+			notes = append(notes, note{fn.Info, reason.Optimised, c.Program.Found.Argv[0] +
 				` was built with optimisations, so some variables and lines are out of reach: -gcflags="all=-N -l" builds it without them`})
 		}
 	}
-	for _, script := range a.copied {
+	for _, script := range c.Edits.copied {
 		from := "the image"
-		if a.Image.Digest.Hex != "" {
-			from = a.Image.Digest.String()
+		if c.Program.Image.Digest.Hex != "" {
+			from = c.Program.Image.Digest.String()
 		}
 		notes = append(notes, note{fn.Info, reason.ScriptCopied,
 			fmt.Sprintf("command holds a changed copy of %s, from %s: run debuggable again when the image changes", script, from)})
@@ -198,16 +173,17 @@ func (a *attachment) notes() (notes []note) {
 	return notes
 }
 
-func (a *attachment) fileResults() (rs fn.Results) {
-	for _, n := range a.notes() {
-		rs = append(rs, a.Result(n.severity, n.code, a.Detection.Runtime.Name(), "%s", n.message))
+// fileResults are the notes as results.
+func (c *ContainerPlan) fileResults() (rs fn.Results) {
+	for _, n := range c.notes() {
+		rs = append(rs, c.Container.Result(n.severity, n.code, c.Program.Detection.Runtime.Name(), "%s", n.message))
 	}
 	return rs
 }
 
 // remoteRoot is where the sources were when the program was built, as its debug information has it.
-func (a *attachment) remoteRoot() string {
-	if g := a.goFile(); g != nil {
+func (c *ContainerPlan) remoteRoot() string {
+	if g := c.goFile(); g != nil {
 		return g.CompileDir
 	}
 	return ""

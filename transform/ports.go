@@ -8,15 +8,12 @@ import (
 	"strconv"
 	"strings"
 
-	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/podedit"
 	"debuggable.dev/debuggable/internal/process"
-	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
-	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // portSet is a set of ports, a bit for each of them: one pod may name all, and so may each of many.
@@ -79,9 +76,9 @@ func eachPort(text string, found func(port int32)) {
 
 // usedPorts lists the ports that a pod uses for itself, or may: those that a container declares, that a probe asks, that the command
 // lines, the variables and the configuration among the items name, and those that a Service sends to.
-func (s *Scope) usedPorts(p *workload.Pod, images map[image.Want]image.Result) *portSet {
+func (s *Programs) usedPorts(p *workload.Pod) *portSet {
 	used := &portSet{}
-	host, platform := p.OnHostNetwork(), p.Platform(s.cfg.Platform)
+	host, platform := p.OnHostNetwork(), p.Platform(s.scope.cfg.Platform)
 	var configs []string // of ConfigMaps and Secrets
 	asked := map[image.Want]bool{}
 	for _, c := range p.Containers {
@@ -91,14 +88,14 @@ func (s *Scope) usedPorts(p *workload.Pod, images map[image.Want]image.Result) *
 				used.mark(yamlnode.Text(port, "hostPort"))
 			}
 		}
-		for _, probe := range probes {
+		for _, probe := range podedit.Probes() {
 			for _, kind := range []string{"httpGet", "tcpSocket", "grpc"} {
 				used.mark(yamlnode.Text(c.Node, probe, kind, "port"))
 			}
 		}
 		if want := (image.Want{Image: c.Image, Platform: platform}); !asked[want] {
 			asked[want] = true
-			s.imagePorts(want, images).addTo(used)
+			s.ports[want].addTo(used)
 		}
 		for _, list := range []string{"command", "args"} {
 			for _, w := range yamlnode.Items(c.Node, list) {
@@ -123,9 +120,9 @@ func (s *Scope) usedPorts(p *workload.Pod, images map[image.Want]image.Result) *
 	slices.Sort(configs)
 	for _, name := range slices.Compact(configs) {
 		kind, name, _ := strings.Cut(name, "/")
-		s.configPorts[[3]string{kind, yamlnode.Namespace(p.Workload.Node), name}].addTo(used)
+		s.scope.configPorts[[3]string{kind, yamlnode.Namespace(p.Workload.Node), name}].addTo(used)
 	}
-	for _, service := range s.services.Matching(p) {
+	for _, service := range s.scope.services.Matching(p) {
 		for _, port := range yamlnode.Items(service, "spec", "ports") {
 			target := yamlnode.Get(port, "targetPort")
 			if target == nil {
@@ -180,25 +177,23 @@ func (p portNumbers) addTo(s *portSet) {
 	}
 }
 
-// imagePorts are the numbers in what an image starts and in its variables.
-func (s *Scope) imagePorts(want image.Want, images map[image.Want]image.Result) portNumbers {
-	found, known := s.portsOfImages[want]
-	if !known {
-		config := images[want].Config
-		found = numbersIn(slices.Values(slices.Concat(config.Entrypoint, config.Cmd, config.Env)))
-		s.portsOfImages[want] = found
+// portsOf are the numbers in what images start and in their variables.
+func portsOf(images map[image.Want]image.Result) map[image.Want]portNumbers {
+	ports := make(map[image.Want]portNumbers, len(images))
+	for want, r := range images {
+		ports[want] = numbersIn(slices.Values(slices.Concat(r.Config.Entrypoint, r.Config.Cmd, r.Config.Env)))
 	}
-	return found
+	return ports
 }
 
 // hostPorts lists what is taken in the pods that share their node's network. Two of them may meet on one node, where the
 // second to ask for a port does not get it: a JVM whose debug agent cannot listen does not start.
-func (s *Scope) hostPorts(images map[image.Want]image.Result) *portSet {
+func (s *Programs) hostPorts() *portSet {
 	host := &portSet{}
-	for _, w := range s.workloads {
+	for _, w := range s.scope.workloads {
 		for _, p := range w.pods {
 			if p.pod.OnHostNetwork() {
-				host.merge(s.takenPorts(p, images))
+				host.merge(s.takenPorts(p))
 			}
 		}
 	}
@@ -207,144 +202,51 @@ func (s *Scope) hostPorts(images map[image.Want]image.Result) *portSet {
 
 // takenPorts lists the ports of a pod that a debugger to be added cannot have: those that the pod uses for itself, and those of
 // the debuggers that it has already.
-func (s *Scope) takenPorts(p *podScope, images map[image.Want]image.Result) *portSet {
-	taken := s.usedPorts(p.pod, images)
+func (s *Programs) takenPorts(p *podScope) *portSet {
+	taken := s.usedPorts(p.pod)
 	for _, e := range p.configured {
 		for _, port := range e.Ports {
 			taken.add(port)
 		}
 	}
-	open := map[*workload.Container]*containerScope{}
+	open := map[*workload.Container]known{}
 	for _, c := range p.open() {
-		open[c.Container] = c
+		open[c.container] = s.known[c]
 	}
 	for _, c := range p.pod.Containers {
-		for _, port := range s.debugPorts(p, c, open[c], images) {
+		ports := s.likelyDebugPorts
+		if k, is := open[c]; is && k.err == nil {
+			ports = func(*workload.Container) []int32 { return k.debugPorts() }
+		}
+		for _, port := range ports(c) {
 			taken.add(port)
 		}
 	}
 	return taken
 }
 
-// debugPorts lists where a container has debuggers already. What its own program does is known; what runs beside it, or in
-// a container that is left alone (open is nil then), is likely.
-func (s *Scope) debugPorts(p *podScope, c *workload.Container, open *containerScope, images map[image.Want]image.Result) []int32 {
-	if open == nil {
-		return s.likelyDebugPorts(c, images)
-	}
-	analysis, err := open.analyse(images, s.sources)
-	if err != nil {
-		return s.likelyDebugPorts(c, images)
-	}
-	plan, err := analysis.planned(s.options(p))
-	if err != nil {
-		return s.likelyDebugPorts(c, images)
-	}
-	beside := slices.Clone(analysis.Process.Line) // all of the script: what stands in front of a command counts, too
-	for _, command := range analysis.Process.Beside {
+// debugPorts lists where a container has debuggers already: what its own program does is known, what runs beside it is likely.
+func (k known) debugPorts() []int32 {
+	beside := slices.Clone(k.program.Process.Line) // all of the script: what stands in front of a command counts, too
+	for _, command := range k.program.Process.Beside {
 		beside = append(beside, command.Argv...)
 	}
 	ports := runtimes.DebugPorts(strings.Join(beside, " "))
-	if plan.Existing {
-		for _, port := range plan.Ports {
+	if k.debugger.Existing {
+		for _, port := range k.debugger.Ports {
 			ports = append(ports, port.Number)
 		}
 	}
 	return ports
 }
 
-// likelyDebugPorts lists where the words and variables of a container say that debuggers listen.
-func (s *Scope) likelyDebugPorts(c *workload.Container, images map[image.Want]image.Result) []int32 {
-	cfg := images[image.Want{Image: c.Image, Platform: c.Pod.Platform(s.cfg.Platform)}].Config
-	env := process.EnvironmentOf(c, cfg, s.sources)
+// likelyDebugPorts lists where the words and variables of a container that is left alone say that debuggers listen.
+func (s *Programs) likelyDebugPorts(c *workload.Container) []int32 {
+	cfg := s.images[image.Want{Image: c.Image, Platform: c.Pod.Platform(s.scope.cfg.Platform)}].Config
+	env := process.EnvironmentOf(c, cfg, s.scope.sources)
 	line, err := process.CommandLineOf(c, cfg, env)
 	if err != nil {
 		return nil // it does not start
 	}
 	return append(runtimes.DebugPorts(strings.Join(line.Argv(), " ")), env.Ports(runtimes.DebugPorts)...)
-}
-
-// declaredPort is a port that a container declares, as the manifest writes it.
-type declaredPort struct {
-	container    *workload.Container
-	name, number string
-	protocol     string
-}
-
-// declaredPorts lists the ports that the containers of a pod declare.
-func declaredPorts(p *workload.Pod) []declaredPort {
-	var declared []declaredPort
-	for _, c := range p.Containers {
-		for _, n := range yamlnode.Items(c.Node, "ports") {
-			d := declaredPort{c, yamlnode.Text(n, "name"), yamlnode.Text(n, "containerPort"), yamlnode.Text(n, "protocol")}
-			if d.protocol == "" {
-				d.protocol = "TCP"
-			}
-			declared = append(declared, d)
-		}
-	}
-	return declared
-}
-
-// expose declares the debug ports of a pod's containers that they do not declare yet.
-func expose(p *workload.Pod, attached []*attachment) error {
-	host := p.OnHostNetwork()
-	// On the host's network a port is its host's as well, which Kubernetes lets one container of a pod declare.
-	type key struct {
-		container *workload.Container
-		number    string
-	}
-	place := func(c *workload.Container, number string) key {
-		if host {
-			c = nil
-		}
-		return key{c, number}
-	}
-	declared, names := map[key]bool{}, map[string]bool{}
-	for _, d := range declaredPorts(p) {
-		names[d.name] = true
-		if d.protocol == "TCP" {
-			declared[place(d.container, d.number)] = true
-		}
-	}
-	next := map[string]int{}
-	for _, a := range attached {
-		for _, port := range a.plan.Ports {
-			number := strconv.Itoa(int(port.Number))
-			if declared[place(a.Container, number)] {
-				continue
-			}
-			declared[place(a.Container, number)] = true
-			// A Service that names a port means the one that was there before, and the API server warns of two of one name.
-			name := port.Protocol
-			for names[name] {
-				next[port.Protocol] = max(next[port.Protocol]+1, 2)
-				name = port.Protocol + "-" + strconv.Itoa(next[port.Protocol])
-			}
-			names[name] = true
-			list, err := yamlnode.Ensure(a.Node, "ports", yaml.SequenceNode, "image", "imagePullPolicy", "command", "args", "workingDir")
-			if err != nil {
-				return err
-			}
-			list.Content = append(list.Content, yamlnode.Mapping("name", yamlnode.String(name), "containerPort", yamlnode.Number(int(port.Number))))
-		}
-	}
-	return nil
-}
-
-// sharedPorts warns of debuggers in two containers of a pod that are there already and listen on one port: a pod has one network, so
-// that only one of them can.
-func sharedPorts(attached []*attachment) (results fn.Results) {
-	first := map[int32]*attachment{}
-	for _, a := range attached {
-		for _, port := range a.plan.Ports {
-			if other, taken := first[port.Number]; taken && other != a {
-				results = append(results, a.Result(fn.Warning, reason.PortShared, a.Detection.Runtime.Name(),
-					"port %d is also that of the debugger of container %s, and only one of them can listen there", port.Number, foreign.Short(other.Name)))
-				continue
-			}
-			first[port.Number] = a
-		}
-	}
-	return results
 }

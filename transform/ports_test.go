@@ -64,6 +64,7 @@ func TestPortsInUse(t *testing.T) {
 
 // TestAnnotationsFull: Kubernetes bounds what an object's annotations take together.
 func TestAnnotationsFull(t *testing.T) {
+	const maxAnnotations = 256 << 10
 	for _, test := range []struct {
 		size int
 		full bool

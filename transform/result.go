@@ -5,11 +5,72 @@ import (
 	"strconv"
 	"strings"
 
+	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/runtimes"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 )
+
+// outcome words what is done with a container that gets a debugger or has one.
+func (c *ContainerPlan) outcome() fn.Results {
+	name, sign := c.Program.Detection.Runtime.Name(), c.Program.Detection.Sign.Words
+	where, rs := portWords(c.Debugger.Ports), fn.Results(nil)
+	result := func(code reason.Code, format string, args ...any) {
+		rs = append(rs, listening(c.Container.Result(fn.Info, code, name, format, args...), c.Debugger.Ports))
+	}
+	switch {
+	case c.Debugger.Existing:
+		if where == "" {
+			where = "no port"
+		}
+		result(reason.AlreadyDebugged, "%s, already under a debugger: %s (%s)", name, where, sign)
+	case where == "":
+		result(reason.Debuggable, "%s, no port: attach with %s through exec (%s)", name, c.Program.Detection.Runtime.Exec[0], sign)
+	default:
+		result(reason.Debuggable, "%s, %s (%s)", name, where, sign)
+	}
+	if len(c.Program.Detection.Tied) > 0 {
+		names := []string{name}
+		for _, r := range c.Program.Detection.Tied {
+			names = append(names, r.Name())
+		}
+		rs = append(rs, c.Container.Result(fn.Warning, reason.AmbiguousRuntime, name,
+			"signs of %s are equally strong (%s): taken for %s; annotate the pod with %s if that is wrong",
+			strings.Join(names, " and "), sign, name, functionconfig.RuntimeAnnotation))
+	}
+	for _, h := range c.Edits.hides {
+		rs = append(rs, c.Container.Result(fn.Warning, reason.EnvMayHide, name,
+			"the added variable hides %s, if it sets it: add that object to the input, or give the value in env", h))
+	}
+	return rs
+}
+
+// cautions words what the user should know beforehand: what Kubernetes or the debugger does with the pod from now on.
+func (c *ContainerPlan) cautions() fn.Results {
+	name := c.Program.Detection.Runtime.Name()
+	var rs fn.Results
+	if c.Debugger.Outlives != "" {
+		rs = append(rs, c.Container.Result(fn.Warning, reason.OutlivesProgram, name,
+			"%s outlives the program, so a crash does not restart the container; %s", c.Debugger.Outlives, ownEnds))
+	}
+	if raise := c.Edits.Memory; raise != nil {
+		rs = append(rs, c.Container.Result(fn.Info, reason.MemoryRaised, name,
+			"memory limit raised from %s to %s, to hold the debugger; the request stays", raise.From, raise.To))
+	}
+	if c.Debugger.Support && c.Container.Pod.Workload.Rules.Knative {
+		rs = append(rs, c.Container.Result(fn.Warning, reason.KnativeFeatures, name, "Knative admits the init container and the volume "+
+			"only where kubernetes.podspec-init-containers and kubernetes.podspec-volumes-emptydir are enabled in its config-features"))
+	}
+	// Half of the storage is left to the application.
+	storage := c.Container.Pod.StorageLimit()
+	if !storage.IsZero() && storage.Value() < 2*int64(c.Debugger.Storage)<<20 {
+		rs = append(rs, c.Container.Result(fn.Warning, reason.TightStorage, name, "the support files take up to %dMi of the pod's "+
+			"ephemeral-storage limit of %s, and the pod is evicted above that: raise it", c.Debugger.Storage, storage.String()))
+	}
+	return rs
+}
 
 // refusal makes the result for a container that stays as it is.
 func refusal(c *workload.Container, severity fn.Severity, runtime string, err error) *fn.Result {
@@ -55,4 +116,26 @@ func portWords(ports []runtimes.Port) string {
 		words = append(words, fmt.Sprintf("%s on port %d", p.Protocol, p.Number))
 	}
 	return strings.Join(words, ", ")
+}
+
+// sharedPorts warns of debuggers in two containers of a pod that are there already and listen on one port: a pod has one network, so
+// that only one of them can.
+func (p *PodPlan) sharedPorts() (results fn.Results) {
+	first := map[int32]*workload.Container{}
+	for _, c := range p.Containers {
+		if c.Refusal != nil {
+			continue
+		}
+		for _, port := range c.Debugger.Ports {
+			other, taken := first[port.Number]
+			if !taken {
+				first[port.Number] = c.Container
+			} else if other != c.Container {
+				results = append(results, c.Container.Result(fn.Warning, reason.PortShared, c.Program.Detection.Runtime.Name(),
+					"port %d is also that of the debugger of container %s, and only one of them can listen there",
+					port.Number, foreign.Short(other.Name)))
+			}
+		}
+	}
+	return results
 }

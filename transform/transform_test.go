@@ -36,11 +36,14 @@ func apply(manifests string, cfg functionconfig.Config, config func(ref string) 
 	for _, want := range scope.Images() {
 		images[want] = config(want.Image)
 	}
-	for _, want := range scope.SupportImages(images) {
-		images[want] = image.Result{Err: image.ErrNotFound}
+	programs := scope.Programs(images)
+	support := map[image.Want]image.Result{}
+	for _, want := range programs.SupportImages() {
+		support[want] = image.Result{Err: image.ErrNotFound}
 	}
-	results, err := scope.Apply(images)
-	if err != nil {
+	plan := programs.Plan(support)
+	results := plan.Results()
+	if err := plan.Apply(); err != nil {
 		return "", nil, err
 	}
 	var out bytes.Buffer

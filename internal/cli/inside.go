@@ -7,25 +7,30 @@ import (
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/transform"
 )
 
 // maxRounds bounds how often one file leads to another: a script to a script, say.
 const maxRounds = 16
 
-// lookInside looks for the files that decide what the containers of images start, as long as one leads to the next.
+// lookInside looks for the files that decide what the containers of a scope start, as long as one leads to the next,
+// and returns the programs that they start.
 func lookInside(
 	ctx context.Context, errw io.Writer, cfg functionconfig.Config, images map[image.Want]image.Result,
-	questions func(map[image.Want]image.Result) []image.Question,
-) {
+	scope *transform.Scope,
+) *transform.Programs {
 	looker := image.NewLooker(cfg.LookInside, image.DefaultCacheDir())
 	if !looker.Prepare(images) {
-		return
+		return scope.Programs(images)
 	}
 	defer looker.Close()
 	defer show(errw, func(time.Time, time.Duration) string { return "looking inside the images" })()
+	programs := scope.Programs(images)
 	for range maxRounds {
-		if !looker.Answer(ctx, images, questions(images)) {
-			return
+		if !looker.Answer(ctx, images, programs.Questions()) {
+			break
 		}
+		programs = programs.Again(images)
 	}
+	return programs
 }

@@ -54,33 +54,22 @@ func newInspect(out, errw io.Writer) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var wants []image.Want
-		for _, arg := range args {
-			wants = append(wants, image.Want{Image: arg, Platform: cfg.Platform})
-		}
-		resolved := resolveAll(cmd.Context(), errw, source, wants)
-		lookInside(cmd.Context(), errw, cfg, resolved, func(map[image.Want]image.Result) (questions []image.Question) {
-			for _, want := range wants {
-				questions = append(questions, transform.ExplainQuestions(want, resolved[want], cfg)...)
-			}
-			return questions
-		})
+		found := resolve(cmd.Context(), errw, source, transform.Inspect(args, cfg), cfg)
 		if err := interrupted(cmd.Context()); err != nil {
 			return err
 		}
 		var explanations []transform.Explanation
 		failed := false
-		for _, want := range wants {
-			r := resolved[want]
-			if r.Err != nil {
+		for _, e := range found.plan.Explanations() {
+			if err := found.images[image.Want{Image: e.Image, Platform: cfg.Platform}].Err; err != nil {
 				failed = true
-				complain(errw, r.Err)
-				if hint := fileHint(want.Image); hint != "" {
+				complain(errw, err)
+				if hint := fileHint(e.Image); hint != "" {
 					complain(errw, errors.New(hint))
 				}
 				continue
 			}
-			explanations = append(explanations, transform.Explain(want.Image, r, cfg))
+			explanations = append(explanations, e)
 		}
 		if err := writeExplanations(out, output, explanations); err != nil {
 			return err

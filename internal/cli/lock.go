@@ -60,11 +60,11 @@ exit status 1.`,
 			return err
 		}
 		scope := transform.Find(objects(set), cfg)
-		resolved, support := resolve(cmd.Context(), errw, source, scope, cfg)
+		found := resolve(cmd.Context(), errw, source, scope, cfg)
 		if err := interrupted(cmd.Context()); err != nil {
 			return err
 		}
-		made := newLocked(slices.Concat(scope.Images(), support), support, resolved)
+		made := newLocked(slices.Concat(scope.Images(), found.support), found.support, found.images)
 		for _, err := range made.errs {
 			complain(errw, err)
 		}

@@ -72,7 +72,7 @@ what it did on standard error. What cannot be made debuggable for certain stays 
 		if diff && set.Function {
 			return usage.Errorf("--diff wants manifests: a ResourceList has to come out as one")
 		}
-		done, err := transformSet(cmd.Context(), errw, set, files, flags)
+		done, err := planSet(cmd.Context(), errw, set, files, flags)
 		if stop := interrupted(cmd.Context()); stop != nil {
 			return stop
 		}
@@ -81,6 +81,11 @@ what it did on standard error. What cannot be made debuggable for certain stays 
 		}
 		if err != nil {
 			done.results = append(done.results, settingsResults(err)...)
+		}
+		if done.plan != nil {
+			if err := done.plan.Apply(); err != nil {
+				return err
+			}
 		}
 		failed := hasErrors(done.results)
 		done.tell(errw, set, format, quiet, failed)
@@ -116,13 +121,13 @@ func readManifests(ctx context.Context, files []string, in io.Reader) (*manifest
 // transformation is what was done with a set.
 type transformation struct {
 	cfg     functionconfig.Config
+	plan    *transform.Plan // nil after an error
 	results fn.Results
 	outside int // containers that no artifact matches
 }
 
-// transformSet makes the objects of a set debuggable. An error is one of the settings, or of the sources that they
-// name; nothing has been edited then.
-func transformSet(
+// planSet plans what to do with the objects of a set. An error is one of the settings, or of the sources that they name.
+func planSet(
 	ctx context.Context, errw io.Writer, set *manifest.Set, files []string, flags *functionconfig.Flags,
 ) (transformation, error) {
 	cfg, err := functionconfig.Load(set.FunctionConfig, flags)
@@ -140,17 +145,14 @@ func transformSet(
 	}
 	scope := transform.Find(objects(set), cfg)
 	unmatched, outside := scope.Unmatched()
-	images, _ := resolve(ctx, errw, source, scope, cfg)
-	results, err := scope.Apply(images)
-	if err != nil {
-		return transformation{}, err
-	}
+	plan := resolve(ctx, errw, source, scope, cfg).plan
+	results := plan.Results()
 	if set.Function { // whose files are the orchestrator's, with lines that are not known here
 		for i, r := range results {
 			results[i] = report.WithoutLine(r)
 		}
 	}
-	return transformation{cfg, append(results, unmatched...), outside}, nil
+	return transformation{cfg, plan, append(results, unmatched...), outside}, nil
 }
 
 // interrupted is an error when the program was told to stop: what it has found out by then is not all, and must not
@@ -162,15 +164,25 @@ func interrupted(ctx context.Context) error {
 	return fmt.Errorf("resolving images: %w", context.Cause(ctx))
 }
 
-// resolve finds the configurations of the images that a scope needs, and then of the support images, which it lists.
+// resolved is a scope with all that it needs to know, and the plan that follows from it.
+type resolved struct {
+	images  map[image.Want]image.Result // support images too
+	support []image.Want                // which of them are support images
+	plan    *transform.Plan
+}
+
+// resolve finds the configurations of the images that a scope needs, and then of the support images, and plans what to
+// do.
 func resolve(
 	ctx context.Context, errw io.Writer, source image.Source, scope *transform.Scope, cfg functionconfig.Config,
-) (images map[image.Want]image.Result, support []image.Want) {
-	images = resolveAll(ctx, errw, source, scope.Images())
-	lookInside(ctx, errw, cfg, images, scope.Questions)
-	support = scope.SupportImages(images)
-	maps.Copy(images, resolveAll(ctx, errw, source, support))
-	return images, support
+) resolved {
+	r := resolved{images: resolveAll(ctx, errw, source, scope.Images())}
+	programs := lookInside(ctx, errw, cfg, r.images, scope)
+	r.support = programs.SupportImages()
+	found := resolveAll(ctx, errw, source, r.support)
+	r.plan = programs.Plan(found)
+	maps.Copy(r.images, found)
+	return r
 }
 
 // object is a manifest.Object as package transform wants it.

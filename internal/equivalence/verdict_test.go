@@ -143,7 +143,9 @@ func (tc testCase) rewrite(in []byte) (results fn.Results, out []byte, err error
 			}
 		}
 	}
-	if results, err = scope.Apply(images); err != nil {
+	plan := scope.Programs(images).Plan(nil)
+	results = plan.Results()
+	if err := plan.Apply(); err != nil {
 		return nil, nil, err
 	}
 	var b bytes.Buffer

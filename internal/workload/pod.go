@@ -48,3 +48,6 @@ func (p *Pod) StorageLimit() (sum resource.Quantity) {
 	}
 	return sum
 }
+
+// Has reports whether the pod has a container of that name.
+func (p *Pod) Has(name string) bool { return p.named[name] > 0 }

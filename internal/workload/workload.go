@@ -46,7 +46,7 @@ type Pod struct {
 
 	Containers []*Container // in pod order, init containers first
 
-	Named map[string]int // how many containers have a name
+	named map[string]int // how many containers have a name
 }
 
 // Container is one container of a pod template.
@@ -122,9 +122,9 @@ func (w *Workload) addPod(node *yaml.Node, path string) {
 	if w.Rules.Knative {
 		p.nameUnnamed()
 	}
-	p.Named = make(map[string]int, len(p.Containers))
+	p.named = make(map[string]int, len(p.Containers))
 	for _, c := range p.Containers {
-		p.Named[c.Name]++
+		p.named[c.Name]++
 	}
 	w.Pods = append(w.Pods, p)
 }
@@ -157,7 +157,7 @@ func (p *Pod) CheckName(name string) error {
 	if name == "" {
 		return &reason.Refusal{Code: reason.InvalidField, Message: "it has no name"}
 	}
-	if p.Named[name] > 1 {
+	if p.named[name] > 1 {
 		return &reason.Refusal{Code: reason.InvalidField, Message: "the pod has another container of that name"}
 	}
 	return nil

@@ -1,13 +1,10 @@
-package transform
+package podedit
 
 import (
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
-	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
-
-	"debuggable.dev/debuggable/internal/reason"
 )
 
 const mebi = 1 << 20
@@ -64,16 +61,4 @@ func leastOf(p *workload.Pod, kind, name string) (l least, found bool) {
 		}
 	}
 	return l, found
-}
-
-// tight warns of a limit of the pod's storage that leaves the support files no room.
-func (a *attachment) tight(storage resource.Quantity) fn.Results {
-	name := a.Detection.Runtime.Name()
-	var rs fn.Results
-	// Half of the storage is left to the application.
-	if !storage.IsZero() && storage.Value() < 2*int64(a.plan.Storage)*mebi {
-		rs = append(rs, a.Result(fn.Warning, reason.TightStorage, name,
-			"the support files take up to %dMi of the pod's ephemeral-storage limit of %s, and the pod is evicted above that: raise it", a.plan.Storage, storage.String()))
-	}
-	return rs
 }

@@ -1,43 +1,41 @@
-package transform
+package scaling
 
 import (
 	"strconv"
 	"strings"
 
-	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// scaleDown brings a workload with a debugged container down to the wanted number of replicas, so that requests meet
-// the process that the debugger is attached to. It says whether anything changed.
-func scaleDown(w *workload.Workload, cfg functionconfig.Config) bool {
-	changed := false
+// countsAbove lists the numbers of a workload that are above the limit, and those of Knative's annotations that are no number of pods to
+// debug one in.
+func countsAbove(w *workload.Workload, limit int) (counts []count) {
 	for _, path := range w.Rules.Replicas {
 		for _, at := range yamlnode.Lookup(w.Node, path) {
-			changed = lower(at.Node, cfg.Replicas) || changed
+			if n, ok := yamlnode.Integer(at.Node); ok && n > limit {
+				counts = append(counts, count{node: at.Node, to: limit})
+			}
 		}
 	}
+	if !w.Rules.Knative {
+		return counts // only Knative scales by annotations
+	}
 	for _, p := range w.Pods {
-		if !w.Rules.Knative {
-			continue // only Knative scales by annotations
-		}
 		for _, key := range []string{"min-scale", "max-scale", "initial-scale", "minScale", "maxScale", "initialScale"} {
 			v := yamlnode.Get(p.Template, "metadata", "annotations", "autoscaling.knative.dev/"+key)
 			n, ok := yamlnode.Integer(v)
 			switch {
-			case !ok || n > 0 && n <= cfg.Replicas || n == 0 && strings.HasPrefix(key, "initial"):
-				continue
+			case !ok || n > 0 && n <= limit || n == 0 && strings.HasPrefix(key, "initial"):
 			case n == 0 && strings.HasPrefix(key, "min"):
-				v.Value = "1" // a minimum of 0 lets the pod go when it is idle
+				counts = append(counts, count{v, 1, true}) // a minimum of 0 lets the pod go when it is idle
 			default:
-				v.Value = strconv.Itoa(cfg.Replicas) // a maximum of 0 is no limit
+				counts = append(counts, count{v, limit, true}) // a maximum of 0 is no limit
 			}
-			changed = true
 		}
 	}
-	return changed
+	return counts
 }
 
 // lower brings a count above the limit down to it.
@@ -89,22 +87,21 @@ func autoscalerOf(object workload.Object, e workload.Element) (a autoscaler, is 
 	return a, a.target.name != ""
 }
 
-// pinAutoscalers makes what scales a workload keep the wanted number of replicas.
-func (s *Scope) pinAutoscalers(t target) {
-	found := s.autoscalers[t]
+// scaling lists what scales a workload, and has to keep the wanted number of replicas.
+func (r *Rules) scaling(t target) (all []autoscaler) {
+	found := r.autoscalers[t]
 	if len(found) > 1 {
 		// Workloads of one name, which an input may repeat as often as it likes, come here again, when nothing is left to pin. One
 		// autoscaler stays to say that there are some.
-		s.autoscalers[t] = found[:1]
+		r.autoscalers[t] = found[:1]
 	}
 	for _, a := range found {
-		if a.pin(s.cfg.Replicas) {
-			a.object.MarkEdited()
-		}
+		all = append(all, a)
 		if rollout := (target{"Rollout", yamlnode.Name(a.node), t.namespace}); a.min == "" && t.kind != rollout.kind {
-			s.pinAutoscalers(rollout) // which may be scaled in turn
+			all = append(all, r.scaling(rollout)...) // which may be scaled in turn
 		}
 	}
+	return all
 }
 
 // pin makes the autoscaler keep one number of replicas: the wanted one, or its own maximum where that is less.

@@ -1,9 +1,10 @@
-package transform
+package podedit
 
 import (
 	"fmt"
 
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -25,14 +26,27 @@ type memoryRules struct {
 	counted        bool               // a quota counts limits, so that more of one pod may leave too little for another
 }
 
-// addMemoryRules records what a LimitRange or a ResourceQuota says.
-func (s *Scope) addMemoryRules(node *yaml.Node, kind string) {
-	r := s.memory[yamlnode.Namespace(node)]
+// Memory decides on memory limits, by the rules of namespaces among the items.
+type Memory struct {
+	keep        bool // no limit is raised
+	byNamespace map[string]*memoryRules
+}
+
+// NewMemory returns what decides where nothing is known of namespaces; keep leaves all limits as they are.
+func NewMemory(keep bool) *Memory { return &Memory{keep: keep, byNamespace: map[string]*memoryRules{}} }
+
+// Add records what a LimitRange or a ResourceQuota says; of other objects, nothing.
+func (m *Memory) Add(e workload.Element) {
+	if e.APIVersion != "v1" || e.Kind != "LimitRange" && e.Kind != "ResourceQuota" {
+		return
+	}
+	node := e.Node
+	r := m.byNamespace[yamlnode.Namespace(node)]
 	if r == nil {
 		r = &memoryRules{}
-		s.memory[yamlnode.Namespace(node)] = r
+		m.byNamespace[yamlnode.Namespace(node)] = r
 	}
-	if kind == "ResourceQuota" {
+	if e.Kind == "ResourceQuota" {
 		r.counted = r.counted || yamlnode.Get(node, "spec", "hard", "limits.memory") != nil
 		return
 	}
@@ -65,22 +79,22 @@ func lesser(q *resource.Quantity, written string) *resource.Quantity {
 	return &other
 }
 
-// memoryRaise is a container's new memory limit.
-type memoryRaise struct {
-	from, to string
+// MemoryRaise is a container's new memory limit.
+type MemoryRaise struct {
+	From, To string
 	by       resource.Quantity
 	request  string // what the request is to be, where the manifest leaves it to follow the limit; "" otherwise
 }
 
-// planMemory decides on the memory limit of a container that is about to be debugged; nil leaves it. It refuses a container whose
+// Plan decides on the memory limit of a container that is about to be debugged; nil leaves it. It refuses a container whose
 // limit cannot hold its debugger and may not be raised: a program that is killed for it is worse off than one without.
-func (s *Scope) planMemory(a *attachment) (*memoryRaise, error) {
-	need := *resource.NewQuantity(int64(a.plan.Memory)*mebi, resource.BinarySI)
-	rules := s.memory[yamlnode.Namespace(a.Pod.Workload.Node)]
+func (m *Memory) Plan(c *workload.Container, needed int) (*MemoryRaise, error) {
+	need := *resource.NewQuantity(int64(needed)*mebi, resource.BinarySI)
+	rules := m.byNamespace[yamlnode.Namespace(c.Pod.Workload.Node)]
 	if rules == nil {
 		rules = &memoryRules{}
 	}
-	written := yamlnode.Text(a.Node, "resources", "limits", "memory")
+	written := yamlnode.Text(c.Node, "resources", "limits", "memory")
 	if written == "" {
 		written = rules.byDefault
 	}
@@ -88,13 +102,13 @@ func (s *Scope) planMemory(a *attachment) (*memoryRaise, error) {
 	if !limited || limit.IsZero() || need.IsZero() {
 		return nil, nil
 	}
-	request, hasRequest := quantity(yamlnode.Text(a.Node, "resources", "requests", "memory"))
+	request, hasRequest := quantity(yamlnode.Text(c.Node, "resources", "requests", "memory"))
 	want := limit.DeepCopy()
 	for range ampleMemory {
 		want.Add(need)
 	}
 	to := want.DeepCopy()
-	for _, most := range []*resource.Quantity{s.mostMemory(a, rules, limit, want), rules.most, ratioOf(rules.limitToRequest, request, hasRequest)} {
+	for _, most := range []*resource.Quantity{m.most(c.Pod, rules, limit, want), rules.most, ratioOf(rules.limitToRequest, request, hasRequest)} {
 		if most != nil && most.Cmp(to) < 0 {
 			to = most.DeepCopy()
 		}
@@ -111,13 +125,13 @@ func (s *Scope) planMemory(a *attachment) (*memoryRaise, error) {
 	case to.Cmp(floor) < 0:
 		return nil, &reason.Refusal{Code: reason.TightMemory, Message: fmt.Sprintf(
 			"the debugger takes some %dMi, and the container's memory limit of %s cannot hold that and may not be raised%s",
-			a.plan.Memory, written, s.whyNotRaised(rules))}
+			needed, written, m.whyNotRaised(rules))}
 	case to.Cmp(limit) == 0:
 		return nil, nil
 	}
 	by := to.DeepCopy()
 	by.Sub(limit)
-	raise := &memoryRaise{from: written, to: to.String(), by: by}
+	raise := &MemoryRaise{From: written, To: to.String(), by: by}
 	if !hasRequest {
 		// Kubernetes takes the limit for the request, where that is missing; and what is scheduled is to stay what it was.
 		raise.request = written
@@ -125,23 +139,23 @@ func (s *Scope) planMemory(a *attachment) (*memoryRaise, error) {
 	return raise, nil
 }
 
-// mostMemory is the limit itself where it may not be raised at all; nil otherwise.
-func (s *Scope) mostMemory(a *attachment, rules *memoryRules, limit, want resource.Quantity) *resource.Quantity {
-	if s.cfg.Memory == "keep" || rules.counted {
+// most is the limit itself where it may not be raised at all; nil otherwise.
+func (m *Memory) most(p *workload.Pod, rules *memoryRules, limit, want resource.Quantity) *resource.Quantity {
+	if m.keep || rules.counted {
 		return &limit
 	}
 	if rules.mostPod == nil {
 		return nil
 	}
 	sum := resource.Quantity{}
-	for _, c := range a.Pod.Containers {
+	for _, c := range p.Containers {
 		if q, ok := c.Limit("memory"); ok && !c.Init {
 			sum.Add(q)
 		}
 	}
 	by := want.DeepCopy()
 	by.Sub(limit)
-	for range a.Pod.Containers { // each of them may be raised by as much
+	for range p.Containers { // each of them may be raised by as much
 		sum.Add(by)
 	}
 	if sum.Cmp(*rules.mostPod) > 0 {
@@ -157,9 +171,9 @@ func ratioOf(ratio *resource.Quantity, request resource.Quantity, hasRequest boo
 	return resource.NewQuantity(int64(ratio.AsApproximateFloat64()*float64(request.Value())), resource.BinarySI)
 }
 
-func (s *Scope) whyNotRaised(rules *memoryRules) string {
+func (m *Memory) whyNotRaised(rules *memoryRules) string {
 	switch {
-	case s.cfg.Memory == "keep":
+	case m.keep:
 		return " (memory: keep)"
 	case rules.counted:
 		return ": a ResourceQuota counts limits"
@@ -168,17 +182,16 @@ func (s *Scope) whyNotRaised(rules *memoryRules) string {
 	}
 }
 
-// raiseMemory writes the new limit, and the pod's own where it has one.
-func (a *attachment) raiseMemory() error {
-	raise := a.memory
+// Write writes the new limit, and the pod's own where it has one; nil writes nothing.
+func (raise *MemoryRaise) Write(c *workload.Container) error {
 	if raise == nil {
 		return nil
 	}
-	resources, err := yamlnode.Ensure(a.Node, "resources", yaml.MappingNode)
+	resources, err := yamlnode.Ensure(c.Node, "resources", yaml.MappingNode)
 	if err != nil {
 		return err
 	}
-	for _, amount := range []struct{ field, to string }{{"limits", raise.to}, {"requests", raise.request}} {
+	for _, amount := range []struct{ field, to string }{{"limits", raise.To}, {"requests", raise.request}} {
 		if amount.to == "" {
 			continue
 		}
@@ -188,7 +201,7 @@ func (a *attachment) raiseMemory() error {
 		}
 		yamlnode.SetQuantity(amounts, "memory", amount.to)
 	}
-	if pod := yamlnode.Get(a.Pod.Spec, "resources", "limits", "memory"); pod != nil {
+	if pod := yamlnode.Get(c.Pod.Spec, "resources", "limits", "memory"); pod != nil {
 		if q, is := quantity(pod.Value); is {
 			q.Add(raise.by)
 			pod.Value = q.String()

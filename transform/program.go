@@ -17,17 +17,16 @@ import (
 	"debuggable.dev/debuggable/runtimes"
 )
 
-// Analysis is what is known of a container's process: what it starts, and which runtime that is.
-type Analysis struct {
+// Program is what a container starts, and which runtime that is.
+type Program struct {
 	Image     image.Config
-	Process   runtimes.Process
-	Found     launch.Found
+	Line      process.CommandLine // what Kubernetes starts
+	Env       process.Environment // what it starts it with
+	Found     launch.Found        // the program that matters
+	Process   runtimes.Process    // the program as a runtime sees it
 	Detection runtimes.Detection
 
 	inside *inside // nil: nothing is known of the image's files
-
-	line process.CommandLine
-	env  process.Environment
 	// behind is what the arguments of a script (/entrypoint.sh node app.js) name, which it is likely to start; nil for none.
 	behind *behindScript
 }
@@ -39,76 +38,77 @@ type behindScript struct {
 	process runtimes.Process
 }
 
-// analyse works out a container's process and runtime. told is the runtime that the user named, or nil, and hint how to
-// name one. An error is a
-// *reason.Refusal, and comes with what is known so far.
-func analyse(c *workload.Container, cfg image.Config, known *process.Sources, told runtimes.Runtime, hint string) (a Analysis, err error) {
-	a = Analysis{Image: cfg, inside: insideOf(c, cfg), env: process.EnvironmentOf(c, cfg, known)}
-	if a.line, err = process.CommandLineOf(c, cfg, a.env); err != nil {
-		return a, err
+// programOf works out a container's program and runtime. told is the runtime that the user named, or nil, and hint how to
+// name one. An error is a *reason.Refusal, and comes with what is known so far.
+func programOf(c *workload.Container, cfg image.Config, known *process.Sources, told runtimes.Runtime, hint string) (p Program, err error) {
+	p = Program{Image: cfg, inside: insideOf(c, cfg), Env: process.EnvironmentOf(c, cfg, known)}
+	if p.Line, err = process.CommandLineOf(c, cfg, p.Env); err != nil {
+		return p, err
 	}
-	if a.Found, err = a.findProgram(c, known); err != nil {
-		return a, err
+	if p.Found, err = p.find(c, known); err != nil {
+		return p, err
 	}
-	a.Process = a.process(c, known)
-	if a.behind, err = a.lookBehind(); err != nil {
-		return a, err
+	p.Process = p.process(c, known)
+	if p.behind, err = p.lookBehind(); err != nil {
+		return p, err
 	}
-	a.Detection, err = a.detect(told, hint)
-	return a, err
+	p.Detection, err = p.detect(told, hint)
+	return p, err
 }
 
-// findProgram finds the program that matters in the command line.
-func (a Analysis) findProgram(c *workload.Container, known *process.Sources) (launch.Found, error) {
-	argv := a.line.Argv()
+// find finds the program that matters in the command line.
+func (p Program) find(c *workload.Container, known *process.Sources) (launch.Found, error) {
+	argv := p.Line.Argv()
 	if len(argv) == 0 {
 		return launch.Found{}, &reason.Refusal{Code: reason.NoCommand, Message: "neither the image nor the manifest names a program to start"}
 	}
-	workingDir := a.startsIn(c)
-	return launch.Find(launch.Input{Argv: argv, UnknownFrom: a.line.UnknownFrom(), Env: a.env.All(), Unknown: a.env.Unknown, Labels: a.Image.Labels, Read: &known.Labels, WorkingDir: workingDir, Files: a.inside.filesOf()})
+	workingDir := p.startsIn(c)
+	return launch.Find(launch.Input{Argv: argv, UnknownFrom: p.Line.UnknownFrom(), Env: p.Env.All(), Unknown: p.Env.Unknown, Labels: p.Image.Labels,
+		Read: &known.Labels, WorkingDir: workingDir, Files: p.inside.filesOf()})
 }
 
 // startsIn is the container's working directory.
-func (a Analysis) startsIn(c *workload.Container) string {
+func (p Program) startsIn(c *workload.Container) string {
 	if dir := yamlnode.Text(c.Node, "workingDir"); dir != "" {
 		return dir
 	}
-	return a.Image.WorkingDir
+	return p.Image.WorkingDir
 }
 
 // process is the program that was found, as a runtime sees it.
-func (a Analysis) process(c *workload.Container, known *process.Sources) runtimes.Process {
-	all := a.env.All()
-	p := runtimes.Process{
-		Argv: a.Found.Argv, Via: a.Found.Via, Env: reaching(a.Found, all), ImageEnv: a.env.Image, Unknown: a.env.Unknown,
-		Author: a.Image.Author, Labels: a.Image.Labels, Buildpacks: known.Buildpacks(a.Image.Labels), WorkingDir: a.startsIn(c), Script: a.Found.Script,
-		Hidden:  hidden(a.Found, all, a.env.Unknown),
+func (p Program) process(c *workload.Container, known *process.Sources) runtimes.Process {
+	all := p.Env.All()
+	r := runtimes.Process{
+		Argv: p.Found.Argv, Via: p.Found.Via, Env: reaching(p.Found, all), ImageEnv: p.Env.Image, Unknown: p.Env.Unknown,
+		Author: p.Image.Author, Labels: p.Image.Labels, Buildpacks: known.Buildpacks(p.Image.Labels),
+		WorkingDir: p.startsIn(c), Script: p.Found.Script,
+		Hidden:  hidden(p.Found, all, p.Env.Unknown),
 		Unset:   map[string]bool{},
-		Dynamic: make([]bool, len(a.Found.Argv)),
-		Foreign: notOwn(a.Image, a.Found.Argv[0]),
-		File:    a.Found.File,
+		Dynamic: make([]bool, len(p.Found.Argv)),
+		Foreign: notOwn(p.Image, p.Found.Argv[0]),
+		File:    p.Found.File,
 		NoTemp:  c.NoTemp(),
-		Beside:  beside(c, a.Found.Rest),
+		Beside:  beside(c, p.Found.Rest),
 	}
-	for name := range p.Hidden {
-		assigned, is := a.Found.Assigned[name]
-		p.Unset[name] = !a.Found.Opaque && (assigned.Unset && assigned.Known || a.Found.Cleared && !is)
+	for name := range r.Hidden {
+		assigned, is := p.Found.Assigned[name]
+		r.Unset[name] = !p.Found.Opaque && (assigned.Unset && assigned.Known || p.Found.Cleared && !is)
 	}
-	if len(a.Found.Rest) > 0 {
-		p.Line = a.line.Argv()
+	if len(p.Found.Rest) > 0 {
+		r.Line = p.Line.Argv()
 	}
-	if len(a.env.Likely) > 0 {
-		p.Env = maps.Clone(p.Env)
+	if len(p.Env.Likely) > 0 {
+		r.Env = maps.Clone(r.Env)
 	}
-	for name, value := range a.env.Likely {
-		if _, set := p.Env[name]; !set && !p.Hidden[name] {
-			p.Env[name] = value // a debugger that it starts must not be started twice
+	for name, value := range p.Env.Likely {
+		if _, set := r.Env[name]; !set && !r.Hidden[name] {
+			r.Env[name] = value // a debugger that it starts must not be started twice
 		}
 	}
-	for i, static := range a.Found.Static {
-		p.Dynamic[i] = !static || a.unresolved(a.Found.Argv[i])
+	for i, static := range p.Found.Static {
+		r.Dynamic[i] = !static || p.unresolved(p.Found.Argv[i])
 	}
-	return p
+	return r
 }
 
 // notOwn reports whether a program is none that the image starts by itself.
@@ -119,20 +119,20 @@ func notOwn(image image.Config, program string) bool {
 
 // lookBehind finds what a script is likely to start, going by its arguments; nil where that cannot be told. Arguments
 // that would be refused as a command line are refused behind a script, too: a loop stays a loop.
-func (a Analysis) lookBehind() (*behindScript, error) {
-	args := a.Process.Argv[1:]
-	inShell := slices.ContainsFunc(a.Found.Via, func(via string) bool { return strings.HasSuffix(via, " -c") })
+func (p Program) lookBehind() (*behindScript, error) {
+	args := p.Process.Argv[1:]
+	inShell := slices.ContainsFunc(p.Found.Via, func(via string) bool { return strings.HasSuffix(via, " -c") })
 	// Within a shell's script, a word that is not certain stands as its source text.
-	if !a.Process.Script || len(args) == 0 || inShell && slices.Contains(a.Process.Dynamic, true) {
+	if !p.Process.Script || len(args) == 0 || inShell && slices.Contains(p.Process.Dynamic, true) {
 		return nil, nil
 	}
 	from := make([]int, len(args))
 	for i, w := range args {
-		if from[i] = -1; !a.Found.Static[i+1] {
+		if from[i] = -1; !p.Found.Static[i+1] {
 			from[i] = max(0, strings.Index(w, "$("))
 		}
 	}
-	found, err := launch.Find(launch.Input{Argv: args, UnknownFrom: from, Env: a.Process.Env, Unknown: a.env.Unknown})
+	found, err := launch.Find(launch.Input{Argv: args, UnknownFrom: from, Env: p.Process.Env, Unknown: p.Env.Unknown})
 	if err != nil {
 		var refusal *reason.Refusal
 		if errors.As(err, &refusal) && !slices.Contains([]reason.Code{reason.ProgramDynamic, reason.NoCommand, reason.LauncherNoCommand}, refusal.Code) {
@@ -140,51 +140,52 @@ func (a Analysis) lookBehind() (*behindScript, error) {
 		}
 		return nil, nil
 	}
-	process := a.Process
+	process := p.Process
 	process.Argv, process.Script, process.Dynamic, process.File = found.Argv, found.Script, nil, nil
-	process.Via = append(slices.Clone(process.Via), a.Process.Argv[0])
-	process.Env = reaching(found, a.Process.Env)
-	process.Beside = slices.Concat(a.Process.Beside, commandsOf(found.Rest))
+	process.Via = append(slices.Clone(process.Via), p.Process.Argv[0])
+	process.Env = reaching(found, p.Process.Env)
+	process.Beside = slices.Concat(p.Process.Beside, commandsOf(found.Rest))
 	return &behindScript{found, process}, nil
 }
 
 // detect finds the runtime, by the program behind a script where that is known.
-func (a Analysis) detect(told runtimes.Runtime, hint string) (runtimes.Detection, error) {
+func (p Program) detect(told runtimes.Runtime, hint string) (runtimes.Detection, error) {
 	if told != nil {
 		return runtimes.Detection{Runtime: told, Sign: runtimes.Sign{Strength: runtimes.Told, Words: "told to be " + told.Name()}}, nil
 	}
-	shown := a.Process
-	if a.behind != nil {
-		shown = a.behind.process
+	shown := p.Process
+	if p.behind != nil {
+		shown = p.behind.process
 	}
-	shown.Env = a.env.All() // what a script sets on the way is no sign of a runtime
+	shown.Env = p.Env.All() // what a script sets on the way is no sign of a runtime
 	d := runtimes.Detect(shown)
 	switch {
 	case d.Runtime != nil:
 		return d, nil
 	case shown.File != nil && shown.File.Native:
 		return d, native(shown.Argv[0])
-	case a.Process.Dynamic[0]:
-		return d, &reason.Refusal{Code: reason.ProgramDynamic, Message: fmt.Sprintf("program %s is known at run time only", a.Found.Argv[0])}
+	case p.Process.Dynamic[0]:
+		return d, &reason.Refusal{Code: reason.ProgramDynamic, Message: fmt.Sprintf("program %s is known at run time only", p.Found.Argv[0])}
 	case !shown.Script && runtimes.KnownOther(shown.Argv[0]):
 		return d, other(shown.Argv[0], "belongs to no runtime that can be debugged")
 	}
-	return d, &reason.Refusal{Code: reason.NoRuntime, Message: fmt.Sprintf("nothing shows which runtime %s needs; %s", a.Found.Argv[0], hint)}
+	return d, &reason.Refusal{Code: reason.NoRuntime, Message: fmt.Sprintf("nothing shows which runtime %s needs; %s", p.Found.Argv[0], hint)}
 }
 
 // other refuses a program that is known to be none of a runtime's. What it starts may be one, so that a user wants to know.
 func other(program, why string) error {
 	name := path.Base(program)
 	if runtimes.StartsAnother(program) {
-		return reason.Refuse(reason.LauncherNotFollowed, "%s starts another program, which is not looked at: give that program in command", name)
+		return reason.Refuse(reason.LauncherNotFollowed,
+			"%s starts another program, which is not looked at: give that program in command", name)
 	}
 	return reason.Refuse(reason.KnownOther, "program %s %s", name, why)
 }
 
-// unresolved says whether a word holds a reference that Kubernetes may resolve to a value that is not known.
-func (a Analysis) unresolved(word string) bool {
+// unresolved reports whether a word holds a reference that Kubernetes may resolve to a value that is not known.
+func (p Program) unresolved(word string) bool {
 	may := false
-	process.References(word, func(name string) { may = may || a.env.MayResolve(name) })
+	process.References(word, func(name string) { may = may || p.Env.MayResolve(name) })
 	return may
 }
 

@@ -1,4 +1,4 @@
-package transform
+package scaling
 
 import (
 	"strings"
@@ -25,19 +25,16 @@ func TestPinAutoscalersGrowth(t *testing.T) {
 	item := "- {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, spec: {maxReplicas: 5, scaleTargetRef: {kind: Deployment, name: web}}}\n"
 	list := yaml.MustParse("apiVersion: v1\nkind: List\nitems:\n" + strings.Repeat(item, many)).YNode()
 	object := &fakeObject{}
-	s := &Scope{autoscalers: map[target][]autoscaler{}}
+	r := NewRules(1)
 	for _, e := range workload.Elements(list) {
-		if a, is := autoscalerOf(object, e); is {
-			s.autoscalers[web] = append(s.autoscalers[web], a)
-		}
+		r.Add(object, e)
 	}
-	s.cfg.Replicas = 1
-	if n := len(s.autoscalers[web]); n != many {
+	if n := len(r.autoscalers[web]); n != many {
 		t.Fatalf("found %d autoscalers, want %d", n, many)
 	}
 	start := time.Now()
 	for range many {
-		s.pinAutoscalers(web)
+		Plan{pinned: r.scaling(web), replicas: 1}.Apply()
 	}
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("pinning took %v", took)
@@ -50,7 +47,7 @@ func TestPinAutoscalersGrowth(t *testing.T) {
 			t.Fatalf("autoscaler %d is pinned to %q", i, got)
 		}
 	}
-	if len(s.autoscalers[web]) == 0 {
+	if len(r.autoscalers[web]) == 0 {
 		t.Error("nothing says any more that the workload has autoscalers")
 	}
 }

@@ -1,4 +1,7 @@
-package transform
+// Package scaling decides how many pods a workload with a debugger keeps, so that requests meet the process that the debugger is
+// attached to, and what else scales it: autoscalers, PodDisruptionBudgets, and the workload's own rules, under which fewer replicas
+// may destroy data.
+package scaling
 
 import (
 	"fmt"
@@ -13,8 +16,6 @@ import (
 
 	"debuggable.dev/debuggable/internal/reason"
 )
-
-// A workload may say that fewer replicas destroy data, or that its pods do not follow its template. Both are known from the manifest.
 
 // keepsCount says why the number of a workload's replicas has to stay; "" where it may be lowered.
 func keepsCount(w *workload.Workload) string {
@@ -69,33 +70,86 @@ func held(w *workload.Workload) string {
 	return ""
 }
 
-// scale brings a workload with a debugged container, and what scales it, down to the wanted number of replicas, unless that would
-// do harm. It says whether the workload itself changed.
-func (s *Scope) scale(w *workloadScope) (results fn.Results, changed bool) {
-	if why := held(w.Workload); why != "" {
-		results = append(results, w.Result(fn.Warning, reason.RolloutHeld, why))
-	}
-	if s.cfg.Replicas == 0 {
-		return results, false
-	}
-	if why := keepsCount(w.Workload); why != "" {
-		if above(w.Workload, s.cfg.Replicas) || len(s.autoscalers[targetOf(w.Workload)]) > 0 {
-			results = append(results, w.Result(fn.Warning, reason.ReplicasKept, "the number of replicas stays: "+why+"; requests may meet another pod than the one that you attach to"))
-		}
-		return results, false
-	}
-	before := count(w.Workload)
-	changed = scaleDown(w.Workload, s.cfg)
-	s.pinAutoscalers(targetOf(w.Workload))
-	if budget := s.blockedBudget(w, before); budget != "" && changed {
-		results = append(results, w.Result(fn.Warning, reason.BudgetBlocks, fmt.Sprintf(
-			"PodDisruptionBudget %s cannot be kept with %d of %d replicas, so nodes cannot be drained meanwhile", budget, s.cfg.Replicas, before)))
-	}
-	return results, changed
+// Rules are what the objects of an input say about the number of pods.
+type Rules struct {
+	replicas    int // the wanted number; 0 leaves all as they are
+	autoscalers map[target][]autoscaler
+	budgets     workload.Selectors // PodDisruptionBudgets
 }
 
-// count is the number of replicas that the workload asks for; 1 where it says nothing.
-func count(w *workload.Workload) int {
+// NewRules returns the rules of an input without objects, where workloads with a debugger are to have so many replicas; 0 leaves them.
+func NewRules(replicas int) *Rules {
+	return &Rules{replicas: replicas, autoscalers: map[target][]autoscaler{}, budgets: workload.Selectors{}}
+}
+
+// Add records what an object says.
+func (r *Rules) Add(object workload.Object, e workload.Element) {
+	if group, _, _ := strings.Cut(e.APIVersion, "/"); group == "policy" && e.Kind == "PodDisruptionBudget" {
+		r.budgets.Add(e.Node, yamlnode.Get(e.Node, "spec", "selector", "matchLabels"))
+	}
+	if a, is := autoscalerOf(object, e); is {
+		r.autoscalers[a.target] = append(r.autoscalers[a.target], a)
+	}
+}
+
+// Plan is what is to be done with the number of a workload's pods.
+type Plan struct {
+	Results fn.Results
+
+	counts   []count
+	pinned   []autoscaler
+	replicas int
+}
+
+// count is a number in a workload and what becomes of it.
+type count struct {
+	node      *yaml.Node
+	to        int
+	annotated bool // it is an annotation's
+}
+
+// Plan plans to bring a workload that gets a debugger, and what scales it, down to the wanted number of replicas, unless that would do
+// harm.
+func (r *Rules) Plan(w *workload.Workload) Plan {
+	p := Plan{replicas: r.replicas}
+	if why := held(w); why != "" {
+		p.Results = append(p.Results, w.Result(fn.Warning, reason.RolloutHeld, why))
+	}
+	if r.replicas == 0 {
+		return p
+	}
+	counts := countsAbove(w, r.replicas)
+	if why := keepsCount(w); why != "" {
+		if len(r.autoscalers[targetOf(w)]) > 0 || slices.ContainsFunc(counts, func(c count) bool { return !c.annotated }) {
+			p.Results = append(p.Results, w.Result(fn.Warning, reason.ReplicasKept,
+				"the number of replicas stays: "+why+"; requests may meet another pod than the one that you attach to"))
+		}
+		return p
+	}
+	p.counts, p.pinned = counts, r.scaling(targetOf(w))
+	before := replicasOf(w)
+	if budget := r.blockedBudget(w, before); budget != "" && len(counts) > 0 {
+		p.Results = append(p.Results, w.Result(fn.Warning, reason.BudgetBlocks, fmt.Sprintf(
+			"PodDisruptionBudget %s cannot be kept with %d of %d replicas, so nodes cannot be drained meanwhile", budget, r.replicas, before)))
+	}
+	return p
+}
+
+// Apply makes the edits, and reports whether the workload itself changed.
+func (p Plan) Apply() bool {
+	for _, c := range p.counts {
+		c.node.Value = strconv.Itoa(c.to)
+	}
+	for _, a := range p.pinned {
+		if a.pin(p.replicas) {
+			a.object.MarkEdited()
+		}
+	}
+	return len(p.counts) > 0
+}
+
+// replicasOf is the number of replicas that the workload asks for; 1 where it says nothing.
+func replicasOf(w *workload.Workload) int {
 	for _, path := range w.Rules.Replicas {
 		for _, at := range yamlnode.Lookup(w.Node, path) {
 			if n, ok := yamlnode.Integer(at.Node); ok {
@@ -106,22 +160,12 @@ func count(w *workload.Workload) int {
 	return 1
 }
 
-// above says whether a count of the workload is above the limit.
-func above(w *workload.Workload, limit int) bool {
-	return slices.ContainsFunc(w.Rules.Replicas, func(path string) bool {
-		return slices.ContainsFunc(yamlnode.Lookup(w.Node, path), func(at yamlnode.Located) bool {
-			n, ok := yamlnode.Integer(at.Node)
-			return ok && n > limit
-		})
-	})
-}
-
 // blockedBudget names a PodDisruptionBudget among the items that lets a pod of the workload go before it is scaled down, and none
 // after; "" where there is none.
-func (s *Scope) blockedBudget(w *workloadScope, before int) string {
-	for _, p := range w.pods {
-		for _, budget := range s.budgets.Matching(p.pod) {
-			if allowed(budget, before) > 0 && allowed(budget, min(before, s.cfg.Replicas)) <= 0 {
+func (r *Rules) blockedBudget(w *workload.Workload, before int) string {
+	for _, p := range w.Pods {
+		for _, budget := range r.budgets.Matching(p) {
+			if allowed(budget, before) > 0 && allowed(budget, min(before, r.replicas)) <= 0 {
 				return yamlnode.Name(budget)
 			}
 		}

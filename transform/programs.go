@@ -1,0 +1,175 @@
+package transform
+
+import (
+	"errors"
+	"strings"
+
+	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/runtimes"
+)
+
+// Programs is what the containers in scope start, going by the configurations of their images.
+type Programs struct {
+	scope  *Scope
+	images map[image.Want]image.Result
+	ports  map[image.Want]portNumbers
+	known  map[*containerScope]known
+}
+
+// known is what is known of a container before any port is given to a debugger.
+type known struct {
+	program Program
+	// debugger is what the runtime would plan, with support images that can do everything.
+	debugger runtimes.Plan
+	// err is why the container stays as it is: a *reason.Refusal. It may come with a program.
+	err error
+}
+
+// Programs works out what the containers in scope start, each once.
+func (s *Scope) Programs(images map[image.Want]image.Result) *Programs {
+	p := &Programs{scope: s, images: images, ports: portsOf(images), known: map[*containerScope]known{}}
+	for _, w := range s.workloads {
+		for _, pod := range w.pods {
+			for _, c := range pod.open() {
+				p.known[c] = s.know(pod, c, images[c.want])
+			}
+		}
+	}
+	return p
+}
+
+// Again works out anew the programs that depend on files of images that were not known before, and may be by now.
+func (p *Programs) Again(images map[image.Want]image.Result) *Programs {
+	again := &Programs{scope: p.scope, images: images, ports: p.ports, known: make(map[*containerScope]known, len(p.known))}
+	for _, w := range p.scope.workloads {
+		for _, pod := range w.pods {
+			for _, c := range pod.open() {
+				k := p.known[c]
+				if in := k.program.inside; in != nil && len(in.missing) > 0 {
+					k = p.scope.know(pod, c, images[c.want])
+				}
+				again.known[c] = k
+			}
+		}
+	}
+	return again
+}
+
+// know works out what a container starts.
+func (s *Scope) know(p *podScope, c *containerScope, resolved image.Result) (k known) {
+	switch err := p.pod.CheckName(c.container.Name); {
+	case err != nil:
+		k.err = err
+	case c.container.Image == "":
+		k.err = reason.Refuse(reason.NoImage, "it has no image")
+	case resolved.Err != nil:
+		k.err = imageProblem(resolved.Err)
+	default:
+		k.program, k.err = programOf(c.container, resolved.Config, s.sources, c.told, c.hint)
+	}
+	if k.err == nil {
+		o := s.options(p)
+		o.Can = func(string) bool { return true }
+		k.debugger, k.err = k.program.debugger(o)
+	}
+	return k
+}
+
+// options are the choices that hold for all containers of a pod.
+func (s *Scope) options(p *podScope) runtimes.Options {
+	return runtimes.Options{Suspend: p.settings.Suspend, Protocols: s.cfg.Protocols}
+}
+
+// imageProblem words a failure to resolve an image.
+func imageProblem(err error) error {
+	var refusal *reason.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		return err
+	case errors.Is(err, image.ErrNotFound):
+		return &reason.Refusal{Code: reason.ImageNotFound, Message: err.Error()}
+	}
+	return &reason.Refusal{Code: reason.ImageUnreadable, Message: err.Error()}
+}
+
+// supportLabels begin the labels by which a support image says what is inside, and what it can do; see runtimes.Options.
+const supportLabels = "dev.debuggable.support/"
+
+// SupportImages lists the support images of a registry of the user's own that will be needed: whether they are there, and what their
+// labels say. What the default ones can do is known. It does no harm when one of them cannot be resolved.
+func (p *Programs) SupportImages() []image.Want {
+	if p.scope.stockSupport() {
+		return nil
+	}
+	var wants []image.Want
+	seen := map[image.Want]bool{}
+	for _, c := range p.scope.open() {
+		k := p.known[c]
+		if k.err != nil || !k.debugger.Support {
+			continue
+		}
+		if want := p.scope.supportImage(k.program.Detection.Runtime.Name(), c.want.Platform); !seen[want] {
+			seen[want] = true
+			wants = append(wants, want)
+		}
+	}
+	return wants
+}
+
+// stockSupport reports whether the support images are the published ones, whose limits are known.
+func (s *Scope) stockSupport() bool {
+	return s.cfg.SupportRegistry == functionconfig.Default().SupportRegistry
+}
+
+// supportImage is the support image that a plan names.
+func (s *Scope) supportImage(support, platform string) image.Want {
+	return image.Want{Image: s.cfg.SupportRegistry + "/" + support, Platform: platform}
+}
+
+// support is what is known of the support images.
+type support struct {
+	*Scope
+	images map[image.Want]image.Result
+}
+
+// published reports whether a support image is one of those published for Skaffold, as they are or under another
+// name. One that cannot be asked is taken for the user's own.
+func (s support) published(name, platform string) bool {
+	if s.stockSupport() {
+		return true
+	}
+	found, asked := s.images[s.supportImage(name, platform)]
+	if !asked || found.Err != nil {
+		return false
+	}
+	for label := range found.Config.Labels {
+		if strings.HasPrefix(label, supportLabels) {
+			return false
+		}
+	}
+	return true
+}
+
+// can reports what a support image says of itself that it can do.
+func (s support) can(name, platform string) func(ability string) bool {
+	return func(ability string) bool { return s.label(name, platform, supportLabels+ability) == "true" }
+}
+
+// label is what a label of a support image says.
+func (s support) label(name, platform, label string) string {
+	return s.images[s.supportImage(name, platform)].Config.Labels[label]
+}
+
+// check refuses a container whose support image is known not to be there: the pod would never start. Without a registry
+// that has been asked, and where it does not say, nothing is known.
+func (s support) check(name, platform string) error {
+	want := s.supportImage(name, platform)
+	if s.stockSupport() || s.cfg.Offline || !errors.Is(s.images[want].Err, image.ErrNotFound) {
+		return nil
+	}
+	return reason.Refuse(reason.SupportImageMissing,
+		"there is no support image %s for %s, so the pod would never start: push it with `make push`, or name another supportRegistry",
+		want.Image, want.Platform)
+}
