@@ -21,16 +21,26 @@ import (
 
 // What languages are made of; see package language.
 type (
-	Runtime   = *language.Language
-	Process   = language.Process
-	Command   = language.Command
-	Options   = language.Options
-	Plan      = language.Plan
+	// Runtime is a language that can be debugged.
+	Runtime = *language.Language
+	// Process is what a container starts.
+	Process = language.Process
+	// Command is a program that runs beside the one that matters.
+	Command = language.Command
+	// Options are the choices that a user makes.
+	Options = language.Options
+	// Plan is everything that a language wants changed.
+	Plan = language.Plan
+	// Insertion is words that are put into a command line.
 	Insertion = language.Insertion
+	// EnvChange is one change to the environment.
 	EnvChange = language.EnvChange
-	Port      = language.Port
+	// Port is a port that a debugger listens on.
+	Port = language.Port
+	// Detection is the language of a process.
 	Detection = language.Detection
-	Sign      = language.Sign
+	// Sign is what makes a process one of a language.
+	Sign = language.Sign
 )
 
 // The strengths of signs, and how variables change, that others than languages ask about.

@@ -19,8 +19,7 @@ import (
 // portSet is a set of ports, a bit for each of them: one pod may name all, and so may each of many.
 type portSet [1 << 16 / 64]uint64
 
-func (s *portSet) add(port int32)      { s[uint16(port)/64] |= 1 << (uint16(port) % 64) }
-func (s *portSet) has(port int32) bool { return s[uint16(port)/64]&(1<<(uint16(port)%64)) != 0 }
+func (s *portSet) add(port int32) { s[uint16(port)/64] |= 1 << (uint16(port) % 64) }
 
 // merge adds all ports of another set.
 func (s *portSet) merge(other *portSet) {

@@ -341,11 +341,8 @@ func (s *Session) leave(m *message) {
 		for _, b := range s.wanted {
 			s.ask(l, b.cleared(), nothing)
 		}
-		for _, id := range slices.Sorted(maps.Keys(s.threads)) {
-			if s.stopped {
-				s.ask(l, request("continue", map[string]any{"threadId": id}), nothing)
-			}
-			break
+		if ids := slices.Sorted(maps.Keys(s.threads)); s.stopped && len(ids) > 0 {
+			s.ask(l, request("continue", map[string]any{"threadId": ids[0]}), nothing)
 		}
 	}
 	s.ask(l, m, func(r *message) {

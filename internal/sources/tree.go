@@ -90,9 +90,9 @@ func (t *Tree) visit(file string, d fs.DirEntry, err error) error {
 	if !d.Type().IsRegular() {
 		return nil
 	}
-	info, err := d.Info()
-	if err != nil {
-		return nil // gone in the meantime
+	info, gone := d.Info()
+	if gone != nil {
+		return nil //nolint:nilerr // a file that went away in the meantime is no source
 	}
 	if len(t.files) >= mostFiles {
 		t.Cut = true
