@@ -126,9 +126,6 @@ func (w *workspace) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&w.dir, "workspace", "", "`DIR` that the editor has open (default: the git work tree around the current directory)")
 }
 
-// given reports whether one of the flags is.
-func (w *workspace) given() bool { return w.dir != "" || len(w.sources) > 0 }
-
 // describeEntries says how each container was dealt with.
 func describeEntries(w io.Writer, kind ide.Kind, workspace string, containers []ide.Container) {
 	if len(containers) == 0 {

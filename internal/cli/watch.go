@@ -73,3 +73,6 @@ It needs the right to list and watch pods and, for --port-forward, to create pod
 	settings = imageFlags(f)
 	return cmd
 }
+
+// given reports whether one of the flags is.
+func (w *workspace) given() bool { return w.dir != "" || len(w.sources) > 0 }
