@@ -15,6 +15,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/fields"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/runtimes"
 )
 
 // The type of a typed functionConfig.
@@ -47,6 +48,8 @@ type Config struct {
 	SupportRegistry string
 	// Protocols are the preferred debug protocols, best first.
 	Protocols []string
+	// ListenOn says where debuggers listen: default, all or loopback.
+	ListenOn string
 	// Suspend starts processes stopped, waiting for a debugger.
 	Suspend bool
 	// Replicas is the most replicas that a workload with a debugged container keeps; 0 leaves counts alone.
@@ -95,6 +98,7 @@ func Default() Config {
 		Platform:        "linux/amd64",
 		SupportRegistry: "gcr.io/k8s-skaffold/skaffold-debug-support",
 		Replicas:        1,
+		ListenOn:        runtimes.OnDefault,
 		Memory:          "raise",
 		LookInside:      image.InsideLocal,
 		ProbeTimeout:    ProbeTimeout{Duration: 10 * time.Minute},

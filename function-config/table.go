@@ -83,6 +83,10 @@ func settings() []setting {
 		textSetting("supportRegistry", "support-registry", "PREFIX", d.SupportRegistry, schema{minLength: 1}, parseSupportRegistry,
 			func(c *Config) *string { return &c.SupportRegistry },
 			"repository that holds the support images; a slash and the runtime's name is appended"),
+		textSetting("listenOn", "listen-on", "default|all|loopback", d.ListenOn, schema{enum: listenOn()}, parseListenOn,
+			func(c *Config) *string { return &c.ListenOn },
+			"where debuggers listen, all of which `kubectl port-forward` reaches: on all of the pod's addresses, "+
+				"on loopback alone, or as each has it by default"),
 		listSetting("protocols", "protocol", "NAME", func(c *Config) *[]string { return &c.Protocols }, checkProtocol,
 			"preferred debug protocols, best first: "+strings.Join(runtimes.Protocols(), ", ")).oneOf(runtimes.Protocols()),
 		boolSetting("suspend", "suspend", func(c *Config) *bool { return &c.Suspend },

@@ -68,7 +68,6 @@ func ParseRuntime(s string) (string, error) {
 // maxProbeTimeout is the longest timeout that a probe can have: Kubernetes counts its seconds in 32 bits.
 const maxProbeTimeout = math.MaxInt32 * time.Second
 
-// parseMemory reads what becomes of memory limits.
 // whoseFiles are the values of lookInside.
 func whoseFiles() []string { return []string{image.InsideLocal, image.InsideAlways, image.InsideNever} }
 
@@ -79,6 +78,17 @@ func parseLookInside(s string) (string, error) {
 	return s, nil
 }
 
+// listenOn are the values of the setting of that name.
+func listenOn() []string { return []string{runtimes.OnDefault, runtimes.OnAll, runtimes.OnLoopback} }
+
+func parseListenOn(s string) (string, error) {
+	if known := listenOn(); !slices.Contains(known, s) {
+		return "", fmt.Errorf("%s is none of default, all and loopback%s", fields.Quote(s), fields.DidYouMean(s, known))
+	}
+	return s, nil
+}
+
+// parseMemory reads what becomes of memory limits.
 func parseMemory(s string) (string, error) {
 	known := []string{"raise", "keep"}
 	if !slices.Contains(known, s) {

@@ -53,6 +53,13 @@ const (
 	Prepend = language.Prepend
 )
 
+// Where debuggers listen.
+const (
+	OnDefault  = language.OnDefault
+	OnAll      = language.OnAll
+	OnLoopback = language.OnLoopback
+)
+
 // all holds the languages in the order in which a tie between them is settled.
 var all = []Runtime{
 	golang.Language(),

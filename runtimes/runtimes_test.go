@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -279,6 +280,48 @@ func TestDebugPorts(t *testing.T) {
 	} {
 		if diff := cmp.Diff(want, DebugPorts(text)); diff != "" {
 			t.Errorf("%s: %s", text, diff)
+		}
+	}
+}
+
+// Every debugger that listens can be told to do so on loopback, and says nothing of loopback where it is to listen on all addresses.
+func TestListenOnLoopback(t *testing.T) {
+	for _, r := range All() {
+		if len(r.Protocols) == 0 {
+			continue
+		}
+		for listenOn, want := range map[string]bool{OnLoopback: true, OnAll: false, OnDefault: false} {
+			argv := []string{"/app"}
+			if len(r.Signs.Programs) > 0 && r.Signs.Programs[0] != "dlv" {
+				argv = []string{r.Signs.Programs[0], "./app"}
+			}
+			can := func(string) bool { return true }
+			plan, err := Attach(r, Process{Argv: argv}, Options{ListenOn: listenOn, Can: can})
+			if err != nil {
+				t.Errorf("%s: %v", r.Name(), err)
+				continue
+			}
+			if got := strings.Contains(fmt.Sprint(plan.Insert, plan.Env), "127.0.0.1"); got != want {
+				t.Errorf("%s, %s: %v %v", r.Name(), listenOn, plan.Insert, plan.Env)
+			}
+		}
+	}
+}
+
+func TestListenOnAllJVMs(t *testing.T) {
+	for line, want := range map[string]string{
+		"java JAVA_VERSION=21":                                        "address=*:5005",
+		"java JAVA_VERSION=8u412":                                     "address=5005",
+		"java JAVA_VERSION=lts":                                       "address=0.0.0.0:5005",
+		"/opt/java/bin/java JAVA_VERSION=21 JAVA_HOME=/opt/java":      "address=*:5005",
+		"/usr/lib/jvm/8/bin/java JAVA_VERSION=21 JAVA_HOME=/opt/java": "address=0.0.0.0:5005",
+	} {
+		words := strings.Fields(line)
+		p := proc(words[0], words[1:]...)
+		p.ImageEnv = p.Env
+		plan, err := Attach(ByName("jvm"), p, Options{ListenOn: OnAll})
+		if err != nil || len(plan.Env) != 1 || !strings.Contains(plan.Env[0].Value, want+",") {
+			t.Errorf("%s: %v, %v, want %s", line, plan.Env, err, want)
 		}
 	}
 }

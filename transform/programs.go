@@ -79,7 +79,7 @@ func (s *Scope) know(p *podScope, c *containerScope, resolved image.Result) (k k
 
 // options are the choices that hold for all containers of a pod.
 func (s *Scope) options(p *podScope) runtimes.Options {
-	return runtimes.Options{Suspend: p.settings.Suspend, Protocols: s.cfg.Protocols}
+	return runtimes.Options{Suspend: p.settings.Suspend, Protocols: s.cfg.Protocols, ListenOn: s.cfg.ListenOn}
 }
 
 // imageProblem words a failure to resolve an image.

@@ -58,7 +58,7 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	if err := p.Managed(); err != nil {
 		return language.Plan{}, err
 	}
-	address := "ws://0.0.0.0:" + strconv.Itoa(int(number)) + "/"
+	address := "ws://" + o.Host("0.0.0.0") + ":" + strconv.Itoa(int(number)) + "/"
 	if o.Suspend {
 		address += "?wait=1"
 	}

@@ -72,7 +72,7 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		option = "--inspect-brk"
 	}
 	return language.Plan{
-		Insert: []language.Insertion{{Before: at, Words: []string{option + "=0.0.0.0:" + strconv.Itoa(int(number))}}},
+		Insert: []language.Insertion{{Before: at, Words: []string{option + "=" + o.Host("0.0.0.0") + ":" + strconv.Itoa(int(number))}}},
 		Ports:  []language.Port{{Protocol: "devtools", Number: number}},
 	}, nil
 }

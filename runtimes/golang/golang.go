@@ -138,7 +138,7 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	if !o.Suspend {
 		words = append(words, "--continue")
 	}
-	words = append(words, "--accept-multiclient", "--listen=:"+itoa(port), "--api-version=2")
+	words = append(words, "--accept-multiclient", "--listen="+o.Host("")+":"+itoa(port), "--api-version=2")
 	plan := language.Plan{
 		Insert: []language.Insertion{{Before: 0, Words: words}}, Ports: []language.Port{{Protocol: "dlv", Number: port}},
 		Support: true, Memory: memory(p), Storage: 32, Starts: true,

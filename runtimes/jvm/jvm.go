@@ -6,6 +6,7 @@ package jvm
 
 import (
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -76,7 +77,7 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	if o.Suspend {
 		suspend = "y"
 	}
-	agent := "-agentlib:jdwp=transport=dt_socket,server=y,address=" + strconv.Itoa(int(number)) + ",suspend=" + suspend + ",quiet=y"
+	agent := "-agentlib:jdwp=transport=dt_socket,server=y,address=" + address(p, o, number) + ",suspend=" + suspend + ",quiet=y"
 	plan := language.Plan{Ports: []language.Port{{Protocol: "jdwp", Number: number}}}
 	direct := len(p.Argv) > 0 && language.ProgramName(p.Argv[0]) == "java"
 	others := p.Others("jvm")
@@ -98,6 +99,51 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	}
 	return plan, nil
 }
+
+// address says where the agent listens. A port alone means all addresses up to JDK 8, and loopback from JDK 9 on, which
+// has * for all of them; JDK 8 looks that up as the name of a host, and does not start. Where the version is not known,
+// 0.0.0.0 is what every JVM takes: all IPv4 addresses.
+func address(p language.Process, o language.Options, port int32) string {
+	number := strconv.Itoa(int(port))
+	switch o.ListenOn {
+	case language.OnLoopback:
+		return language.Loopback + ":" + number
+	case language.OnAll:
+		switch version := release(p); {
+		case version == 0:
+			return "0.0.0.0:" + number
+		case version >= 9:
+			return "*:" + number
+		}
+	}
+	return number
+}
+
+// release is the feature release of the image's JVM, as JAVA_VERSION has it: 8 for 1.8.0_412, 8u412 and jdk8u412-b08, 17 for
+// 17.0.9 and jdk-17.0.9+9. It is 0 where it is not known: a manifest may choose another JVM than the one
+// that the image brings.
+func release(p language.Process) int {
+	for _, name := range []string{"JAVA_VERSION", "JAVA_HOME"} {
+		if p.Env[name] != p.ImageEnv[name] || p.Unknown[name] || p.Hidden[name] {
+			return 0
+		}
+	}
+	if program := p.Argv; len(program) > 0 && strings.Contains(program[0], "/") &&
+		language.ProgramName(program[0]) == "java" && program[0] != path.Join(p.ImageEnv["JAVA_HOME"], "bin/java") {
+		return 0
+	}
+	m := javaVersion.FindStringSubmatch(p.ImageEnv["JAVA_VERSION"])
+	if m == nil {
+		return 0
+	}
+	version, err := strconv.Atoi(m[1])
+	if err != nil {
+		return 0
+	}
+	return version
+}
+
+var javaVersion = regexp.MustCompile(`^(?:jdk-?)?(?:1\.)?(\d+)(?:$|[^\d])`)
 
 // debugAgent matches what asks for a debug agent.
 var debugAgent = regexp.MustCompile("jdwp")

@@ -35,6 +35,26 @@ func (l Listener) ports(text string) []int32 {
 	return ports
 }
 
+// Where debuggers listen, as users say it.
+const (
+	OnDefault  = "default"  // as debuggers of the language usually do
+	OnAll      = "all"      // on all of the pod's addresses
+	OnLoopback = "loopback" // on loopback, which kubectl port-forward reaches and other pods do not
+)
+
+// Loopback is where debuggers listen that nobody outside of the pod reaches. Pods have it in every cluster, in those that
+// give them IPv6 addresses alone, too.
+const Loopback = "127.0.0.1"
+
+// Host is the host part of the address on which a debugger is told to listen. everywhere is the one that stands for all
+// addresses, which is also the language's default.
+func (o Options) Host(everywhere string) string {
+	if o.ListenOn == OnLoopback {
+		return Loopback
+	}
+	return everywhere
+}
+
 // FreePort returns a port for the debugger.
 func FreePort(o Options, from int32) (int32, error) {
 	if o.FreePort == nil {

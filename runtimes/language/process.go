@@ -76,6 +76,8 @@ type Options struct {
 	Suspend bool
 	// Protocols are the preferred debug protocols, best first.
 	Protocols []string
+	// ListenOn says on which addresses debuggers listen: OnAll, OnLoopback, or as the language has it by default.
+	ListenOn string
 	// Can reports whether the support image's labels say that it can do something (see Support); nil: it can nothing of that.
 	Can func(ability string) bool
 	// Published says that the support images are those that are published for Skaffold, which cannot do all that the ones of

@@ -85,10 +85,11 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	if err != nil {
 		return language.Plan{}, err
 	}
-	inspect := "--inspect=0.0.0.0:" + strconv.Itoa(int(number))
+	inspect := "--inspect"
 	if o.Suspend {
-		inspect = "--inspect-brk=0.0.0.0:" + strconv.Itoa(int(number))
+		inspect = "--inspect-brk"
 	}
+	inspect += "=" + o.Host("0.0.0.0") + ":" + strconv.Itoa(int(number))
 	plan := language.Plan{Ports: []language.Port{{Protocol: "devtools", Number: number}}, Support: true, Storage: 16}
 	options := language.EnvChange{Name: "NODE_OPTIONS", Value: inspect, How: language.Append, Sep: " "}
 	program, tool := "", false

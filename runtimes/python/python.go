@@ -122,6 +122,13 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		}
 	}
 	words := []string{"/dbg/python/launcher", "--mode", mode, "--port", strconv.Itoa(int(number))}
+	host, err := listenOn(mode, o)
+	if err != nil {
+		return language.Plan{}, err
+	}
+	if host != "" {
+		words = append(words, "--host", host)
+	}
 	if o.Suspend {
 		words = append(words, "--wait")
 	}
@@ -132,6 +139,30 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		Memory:  40, // measured: debugpy 1.8 in the program, and its adapter
 		Storage: 128,
 	}, nil
+}
+
+// ListensOnHost is what the launcher of a support image of this project can do, as its label says: it is told where its debugger
+// listens, by --host.
+const ListensOnHost = "listens-on-host"
+
+// listenOn returns the host that the launcher is told, "" where it does by itself what is wanted: this project's has its debuggers
+// listen on all addresses. The published one has debugpy listen on loopback (python -m debugpy --listen PORT) and pydevd on all
+// addresses (python -m pydevd --server --port PORT), and cannot be told otherwise.
+func listenOn(mode string, o language.Options) (string, error) {
+	switch {
+	case o.ListenOn != language.OnAll && o.ListenOn != language.OnLoopback:
+	case o.Published && mode == "debugpy" && o.ListenOn == language.OnAll:
+		return "", language.SupportImageOld("has debugpy listen on loopback alone, not on all addresses")
+	case o.Published && mode == "pydevd" && o.ListenOn == language.OnLoopback:
+		return "", language.SupportImageOld("has pydevd listen on all addresses, not on loopback alone")
+	case o.Published, o.ListenOn == language.OnAll:
+	case o.Can == nil || !o.Can(ListensOnHost):
+		return "", reason.Refuse(reason.SupportImageOld, "the support image is not known to have a launcher that can be told to listen on loopback, "+
+			"as its label would say; build the current ones with make push, and let them be asked: without --offline, or in a lock file")
+	default:
+		return language.Loopback, nil
+	}
+	return "", nil
 }
 
 // published says what keeps the published support image from starting the program: its debuggers are for Python up to 3.11, and

@@ -104,7 +104,7 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	return language.Plan{
 		Env: []language.EnvChange{
 			{Name: "RUBYOPT", Value: "-r" + file, How: language.Append, Sep: " "},
-			{Name: "RUBY_DEBUG_HOST", Value: "0.0.0.0", How: language.Replace},
+			{Name: "RUBY_DEBUG_HOST", Value: o.Host("0.0.0.0"), How: language.Replace},
 			{Name: "RUBY_DEBUG_PORT", Value: strconv.Itoa(int(number)), How: language.Replace},
 		},
 		Ports:   []language.Port{{Protocol: "rdbg", Number: number}},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"debuggable.dev/debuggable/internal/ociimage"
+	"debuggable.dev/debuggable/runtimes/python"
 
 	"archive/zip"
 	"bytes"
@@ -225,7 +226,7 @@ func addPython(ctx context.Context, p *part, c *goCompiler, root, cache string) 
 		return err
 	}
 	var versions strings.Builder
-	p.labels = map[string]string{}
+	p.labels = map[string]string{python.ListensOnHost: "true"}
 	for i, w := range wheels {
 		folder := "support/python/" + w.folder()
 		if err := overlay(p.tree, data[i], folder, p.arch); err != nil {

@@ -1,6 +1,6 @@
 # Runs a Python program under debugpy or pydevd. The launcher calls it:
 #
-#     python OPTIONS... bootstrap.py MODE PORT run|wait AFTER file|module|code TARGET ARGS...
+#     python OPTIONS... bootstrap.py MODE HOST PORT run|wait AFTER file|module|code TARGET ARGS...
 #
 # AFTER is the process id of the adapter that debugged the program whose place this one takes, 0 for the first.
 # The program finds sys.argv, sys.path and __main__ as it would without a debugger. When the debugger cannot be
@@ -13,15 +13,15 @@ import time
 
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
-    mode, port, start, after, kind, target = sys.argv[1:7]
+    mode, host, port, start, after, kind, target = sys.argv[1:8]
     # Python put this file's folder in front of sys.path, unless told not to (-I, -P). It is none of the program's.
     if not safe_path() and sys.path and os.path.abspath(sys.path[0]) == here:
         del sys.path[0]
     program = {"file": [target], "module": ["-m", target], "code": ["-c", target]}[kind]
     if hasattr(sys, "orig_argv"):
         # Servers that watch their files start themselves again with it (werkzeug).
-        sys.orig_argv[len(sys.orig_argv) - len(sys.argv) :] = program + sys.argv[7:]
-    sys.argv[:] = program[:1] + sys.argv[7:]
+        sys.orig_argv[len(sys.orig_argv) - len(sys.argv) :] = program + sys.argv[8:]
+    sys.argv[:] = program[:1] + sys.argv[8:]
 
     # What Python itself puts in front. Debuggers find out from it and from sys.argv[0] what the program is.
     if not safe_path():
@@ -36,11 +36,11 @@ def main():
     execs = dict((name, getattr(os, name)) for name in EXECS)
     try:
         wait_for_end(int(after), port)
-        attach(here, mode, int(port), start == "wait")
+        attach(here, mode, host, int(port), start == "wait")
     except Exception as e:
         sys.stderr.write("launcher: started without a debugger: %s\n" % (e,))
         sys.stderr.flush()
-    follow_exec([os.path.join(here, "launcher"), "--mode", mode, "--port", port] + ["--wait"] * (start == "wait"), port, execs)
+    follow_exec([os.path.join(here, "launcher"), "--mode", mode, "--host", host, "--port", port] + ["--wait"] * (start == "wait"), port, execs)
     # The debugger's own variables are not for the program's children.
     for name in set(os.environ) - set(environ):
         del os.environ[name]
@@ -60,7 +60,7 @@ def is_archive(target):
     return zipfile.is_zipfile(target)
 
 
-def attach(here, mode, port, wait):
+def attach(here, mode, host, port, wait):
     folder = choose(here, mode)
     # Silences a warning that breakpoints in frozen modules of the standard library may be missed.
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
@@ -78,24 +78,24 @@ def attach(here, mode, port, wait):
         if not sys.executable:
             # A process whose name is not that of its file cannot find itself.
             debugpy.configure(python=os.path.realpath("/proc/self/exe"))
-        debugpy.listen(("0.0.0.0", port))
+        debugpy.listen((host, port))
         if wait:
             debugpy.wait_for_client()
         # An application that brings its own debugpy fails where debugpy is started a second time.
-        debugpy.listen = debugpy.connect = debugpy.configure = started(port)
+        debugpy.listen = debugpy.connect = debugpy.configure = started(host, port)
     else:
         # The program starts at once, with pydevd's server behind it; the client may come at any time.
-        pydevd._enable_attach(("0.0.0.0", port))
+        pydevd._enable_attach((host, port))
         if wait:
             wait_for_pydevd_client(pydevd.get_global_debugger())
 
 
-def started(port):
+def started(host, port):
     """What stands for debugpy's functions that start it, once it is."""
 
     def ignore(*args, **kwargs):
         sys.stderr.write("launcher: debugpy listens on port %d already\n" % (port,))
-        return "0.0.0.0", port
+        return host, port
 
     return ignore
 

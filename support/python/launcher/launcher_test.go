@@ -20,6 +20,8 @@ func TestParseArgs(t *testing.T) {
 	}{
 		"debugpy":    {args: []string{"--mode", "debugpy", "--port", "5678", "--", "python", "--port", "1"}, want: options{mode: "debugpy", port: 5678, command: []string{"python", "--port", "1"}}},
 		"with =":     {args: []string{"--mode=pydevd", "--port=1", "--wait", "--", "x"}, want: options{mode: "pydevd", port: 1, wait: true, command: []string{"x"}}},
+		"host":       {args: []string{"--mode", "debugpy", "--port", "1", "--host", "127.0.0.1", "--", "x"}, want: options{mode: "debugpy", port: 1, host: "127.0.0.1", command: []string{"x"}}},
+		"no host":    {args: []string{"--mode", "debugpy", "--host=", "--port", "1", "--", "x"}, err: "--host"},
 		"no mode":    {args: []string{"--port", "1", "--", "x"}, err: "--mode"},
 		"no port":    {args: []string{"--mode", "debugpy", "--", "x"}, err: "--port is missing"},
 		"bad port":   {args: []string{"--mode", "debugpy", "--port", "65536", "--", "x"}, err: "65536"},
@@ -36,7 +38,7 @@ func TestParseArgs(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || got.mode != test.want.mode || got.port != test.want.port || got.wait != test.want.wait || !slices.Equal(got.command, test.want.command) {
+			if err != nil || got.mode != test.want.mode || got.port != test.want.port || got.host != test.want.host || got.wait != test.want.wait || !slices.Equal(got.command, test.want.command) {
 				t.Errorf("got %+v, %v", got, err)
 			}
 		})
@@ -319,8 +321,8 @@ func TestApplicationWithDebugpy(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out, err := exec.CommandContext(t.Context(), python, filepath.Join(dir, "bootstrap.py"), "debugpy", "7", "run", "0", "file", filepath.Join(dir, "app.py")).Output()
-	if want := "('0.0.0.0', 7) [('0.0.0.0', 7)]\n"; err != nil || string(out) != want {
+	out, err := exec.CommandContext(t.Context(), python, filepath.Join(dir, "bootstrap.py"), "debugpy", "127.0.0.9", "7", "run", "0", "file", filepath.Join(dir, "app.py")).Output()
+	if want := "('127.0.0.9', 7) [('127.0.0.9', 7)]\n"; err != nil || string(out) != want {
 		t.Errorf("got %q, %v, want %q", out, err, want)
 	}
 }

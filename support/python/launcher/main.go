@@ -1,15 +1,17 @@
 // Command launcher starts a Python program under a debugger:
 //
-//	launcher --mode debugpy|pydevd --port PORT [--wait] -- COMMAND...
+//	launcher --mode debugpy|pydevd --port PORT [--host HOST] [--wait] -- COMMAND...
 //
 // COMMAND is whatever the container ran before: a Python interpreter with its options, or a program that names one in
 // its #! line, as gunicorn does. The launcher finds the interpreter, keeps its options, and replaces itself (execve) with
 //
-//	PYTHON OPTIONS... /dbg/python/bootstrap.py MODE PORT run|wait AFTER file|module|code TARGET ARGS...
+//	PYTHON OPTIONS... /dbg/python/bootstrap.py MODE HOST PORT run|wait AFTER file|module|code TARGET ARGS...
 //
 // so that process id, signals and exit code are the application's own, and so are its environment and working
 // directory. A COMMAND that is no Python program, or does not run one, is run as it is, with a warning: an application
 // without a debugger is better than none.
+//
+// The debugger listens on all addresses, unless HOST names one.
 //
 // A Python program that replaces itself with another one (os.exec*) calls the launcher again, which then also gets
 //
@@ -18,6 +20,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -28,7 +31,7 @@ import (
 	"syscall"
 )
 
-const usage = "usage: launcher --mode debugpy|pydevd --port PORT [--wait] -- COMMAND..."
+const usage = "usage: launcher --mode debugpy|pydevd --port PORT [--host HOST] [--wait] -- COMMAND..."
 
 func main() {
 	opts, err := parseArgs(os.Args[1:])
@@ -70,6 +73,7 @@ func fail(err error) {
 // options is the launcher's own command line.
 type options struct {
 	mode    string // debugpy or pydevd
+	host    string // where the debugger listens; "" is everywhere
 	port    int
 	wait    bool   // for a client, before the program starts
 	file    string // to execute, where it is not the command's first word
@@ -91,7 +95,7 @@ func parseArgs(args []string) (options, error) {
 		name, value, hasValue := strings.Cut(args[0], "=")
 		args = args[1:]
 		switch name {
-		case "--mode", "--port", "--file", "--after":
+		case "--mode", "--host", "--port", "--file", "--after":
 			if !hasValue {
 				if len(args) == 0 {
 					return o, fmt.Errorf("%s needs a value", name)
@@ -125,6 +129,11 @@ func (o *options) set(name, value string) error {
 	switch name {
 	case "--mode":
 		o.mode = value
+	case "--host":
+		if value == "" {
+			return errors.New("--host needs an address")
+		}
+		o.host = value
 	case "--file":
 		o.file = value
 	case "--port":
@@ -162,6 +171,6 @@ func debugged(o options, bootstrap string, lookPath func(string) (string, error)
 		start = "wait"
 	}
 	argv := append([]string{interpreter[0]}, python.options...)
-	argv = append(argv, bootstrap, o.mode, strconv.Itoa(o.port), start, strconv.Itoa(o.after), python.kind, python.target)
+	argv = append(argv, bootstrap, o.mode, cmp.Or(o.host, "0.0.0.0"), strconv.Itoa(o.port), start, strconv.Itoa(o.after), python.kind, python.target)
 	return program, append(argv, python.args...), nil
 }
