@@ -29,6 +29,8 @@ type (
 	Command = language.Command
 	// Options are the choices that a user makes.
 	Options = language.Options
+	// Task is a script of a project that a tool starts by its name.
+	Task = language.Task
 	// Plan is everything that a language wants changed.
 	Plan = language.Plan
 	// Insertion is words that are put into a command line.
@@ -43,10 +45,12 @@ type (
 	Sign = language.Sign
 )
 
-// The strengths of signs, and how variables change, that others than languages ask about.
+// The strengths of signs, how variables change, and PATH, that others than languages ask about.
 const (
 	Program = language.Program
 	Told    = language.Told
+
+	DefaultPath = language.DefaultPath
 
 	Replace = language.Replace
 	Append  = language.Append
@@ -79,6 +83,12 @@ func All() []Runtime { return all[:len(all):len(all)] }
 func Detect(p Process) Detection {
 	p.Languages = all
 	return language.Detect(p)
+}
+
+// TaskOf returns the script of a project that a process starts by its name, and the language whose tool does that; nil for none.
+func TaskOf(p Process) (*Task, Runtime) {
+	p.Languages = all
+	return p.Task()
 }
 
 // Attach plans a process's start under the debugger of a language. An error is a *reason.Refusal.

@@ -52,8 +52,10 @@ func programOf(c *workload.Container, cfg image.Config, known *process.Sources, 
 	if p.behind, err = p.lookBehind(); err != nil {
 		return p, err
 	}
-	p.Detection, err = p.detect(told, hint)
-	return p, err
+	if p.Detection, err = p.detect(told, hint); err != nil {
+		return p, err
+	}
+	return p, p.followTask(c, told != nil)
 }
 
 // find finds the program that matters in the command line.

@@ -171,6 +171,9 @@ func fileText(f files.File) string {
 		what = fmt.Sprintf("shell script, %d bytes", len(f.Script))
 	case f.Package != nil:
 		what = strings.TrimSpace("Node package " + f.Package.Name)
+		if len(f.Package.Scripts) > 0 {
+			what += ", scripts " + strings.Join(slices.Sorted(maps.Keys(f.Package.Scripts)), ", ")
+		}
 	case f.Absent:
 		what = "is not there"
 	}

@@ -8,6 +8,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/image/files"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/runtimes"
 )
 
 // Files answers questions about the files of the image. A nil one knows nothing.
@@ -20,9 +21,6 @@ type Files interface {
 
 // supportFiles is where support images put their files; it is no directory of the image.
 const supportFiles = "/dbg/"
-
-// defaultPath is what container runtimes look in where PATH is not set.
-const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // A place in words that the command line does not have yet: word j of leads[k] is line word leadWord + k*leadMost + j.
 const (
@@ -45,7 +43,7 @@ func (f *finder) candidates(program string) []string {
 	if strings.Contains(program, "/") {
 		return f.below(program)
 	}
-	list := defaultPath
+	list := runtimes.DefaultPath
 	if v, set := f.variable("PATH"); set && (!v.known || v.unset) || !set && (f.cleared || f.opaque) {
 		return nil
 	} else if set {

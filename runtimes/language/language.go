@@ -28,6 +28,8 @@ type Language struct {
 	InFront, ByVariable bool
 	// Plan plans a process's start under its debugger. An error is a *reason.Refusal.
 	Plan func(Process, Options) (Plan, error)
+	// Task says which script of a project a process starts by its name, nil for none; nil: no tool of the language's does that.
+	Task func(Process) *Task
 	// Exec is the command that IDEs run in the container where no debugger listens; nil: none.
 	Exec []string
 	// Editor is what editors are told so that they attach.

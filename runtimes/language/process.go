@@ -41,6 +41,8 @@ type Process struct {
 	Script bool
 	// File is what the program's file is, where that is known: it says more than the environment does.
 	File *files.File
+	// Runs is what the script of a project that the process starts comes to (npm start: node server.js); nil: that is not known.
+	Runs *Process
 	// Foreign says that the manifest starts something else than the image does by itself.
 	Foreign bool
 	// NoTemp says that the process has no writable /tmp: its root file system is read-only and nothing is mounted there.

@@ -8,6 +8,9 @@ import (
 	"debuggable.dev/debuggable/internal/reason"
 )
 
+// DefaultPath is what container runtimes set PATH to where the image does not.
+const DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 // RefuseNothing refuses a process of which nothing is known.
 func RefuseNothing() error {
 	return reason.Refuse(reason.NoCommand, "neither the image nor the manifest names a program to start")

@@ -17,8 +17,6 @@ import (
 const (
 	port    = 9229
 	nodeBin = "/dbg/nodejs/bin"
-	// containerPath is what container runtimes set PATH to where the image does not.
-	containerPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 )
 
 // Language returns Node.js.
@@ -39,6 +37,7 @@ func Language() *language.Language {
 		Variables:  []string{"NODE_OPTIONS"},
 		ByVariable: true,
 		Plan:       plan,
+		Task:       task,
 		Editor:     inEditors(),
 		Doc: language.Doc{
 			Rewrite: "`--inspect=0.0.0.0:9229` behind `node` and `nodemon`, `--node-options=…` for `npm`, else `NODE_OPTIONS`; " +
@@ -72,6 +71,16 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	if plan, found := switches().Plan(nodeTool(p)); found {
 		return plan, nil
 	}
+	if p.Runs != nil {
+		runs := *p.Runs
+		runs.Languages = p.Languages
+		if plan, found := existing(runs); found {
+			return plan, nil
+		}
+		if err := checkRuns(p, runs, o); err != nil {
+			return language.Plan{}, err
+		}
+	}
 	if name, at := toolByPath(p); name != "" {
 		return attachToTool(p, o, name, at)
 	}
@@ -101,7 +110,7 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		return language.Plan{}, language.RefuseManaged()
 	case !p.LineFixed && (program == "node" || program == "nodejs" || program == "nodemon" && nodemonRunsNode(p)):
 		plan.Insert = []language.Insertion{{Before: 1, Words: []string{inspect}}}
-	case !p.LineFixed && program == "npm" && !sets(p, "NODE_OPTIONS"):
+	case !p.LineFixed && program == "npm" && !sets(p, "NODE_OPTIONS") && (p.Runs == nil || !p.Runs.Hidden["NODE_OPTIONS"]):
 		// npm hands --node-options to the scripts that it runs. It replaces NODE_OPTIONS, so it serves only where
 		// there is none.
 		at := len(p.Argv)
@@ -134,7 +143,7 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	if p.EnvFixed && len(plan.Insert) > 0 {
 		return plan, nil // the wrapper on PATH is a help for tools that start node
 	}
-	plan.Env = append(plan.Env, language.EnvChange{Name: "PATH", Value: nodeBin, How: language.Prepend, Sep: ":", Default: containerPath, Needed: tool})
+	plan.Env = append(plan.Env, language.EnvChange{Name: "PATH", Value: nodeBin, How: language.Prepend, Sep: ":", Default: language.DefaultPath, Needed: tool})
 	return plan, nil
 }
 

@@ -129,14 +129,18 @@ func ReadPackage(b []byte) *Package {
 	}
 	out := &Package{}
 	out.Name, _ = p.Name.(string)
+	size := 0
 	for name, script := range p.Scripts {
-		// What starts an application is among these; a project's other scripts are nobody's business here.
-		if text, ok := script.(string); ok && len(text) <= MaxScript && len(out.Scripts) < 64 {
+		if text, ok := script.(string); ok {
 			if out.Scripts == nil {
 				out.Scripts = map[string]string{}
 			}
 			out.Scripts[name] = text
+			size += len(name) + len(text)
 		}
+	}
+	if size > MaxScript {
+		out.Scripts = nil // all or none: a part would not say whether one of them is there
 	}
 	return out
 }
