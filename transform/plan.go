@@ -190,20 +190,18 @@ func (p *PodPlan) keep(s *podScope) (results fn.Results) {
 
 // containers plans the containers of a pod: a debugger for as many as can have one.
 func (p *planner) containers(plan *PodPlan, s *podScope) (results fn.Results) {
-	used, onHost := p.takenPorts(s), s.pod.OnHostNetwork()
-	options := p.scope.options(s)
-	if onHost {
-		used.merge(p.host)
+	used := p.host // what the pod itself takes is among it
+	if !s.pod.OnHostNetwork() {
+		used = p.takenPorts(s)
 	}
+	options := p.scope.options(s)
 	options.FreePort = func(from int32) int32 { return free(from, used) }
+	plan.Containers = make([]ContainerPlan, 0, len(s.containers)) // they are large, and may be many
 	for _, c := range s.containers {
 		container := p.container(c, options)
 		for _, port := range container.Debugger.Ports {
 			if container.Refusal == nil {
 				used.add(port.Number)
-				if onHost {
-					p.host.add(port.Number)
-				}
 			}
 		}
 		plan.Containers = append(plan.Containers, container)

@@ -75,9 +75,9 @@ func eachPort(text string, found func(port int32)) {
 
 // usedPorts lists the ports that a pod uses for itself, or may: those that a container declares, that a probe asks, that the command
 // lines, the variables and the configuration among the items name, and those that a Service sends to.
-func (s *Programs) usedPorts(p *workload.Pod) *portSet {
+func (s *Programs) usedPorts(p *workload.Pod, platform string) *portSet {
 	used := &portSet{}
-	host, platform := p.OnHostNetwork(), p.Platform(s.scope.cfg.Platform)
+	host := p.OnHostNetwork()
 	var configs []string // of ConfigMaps and Secrets
 	asked := map[image.Want]bool{}
 	for _, c := range p.Containers {
@@ -202,22 +202,25 @@ func (s *Programs) hostPorts() *portSet {
 // takenPorts lists the ports of a pod that a debugger to be added cannot have: those that the pod uses for itself, and those of
 // the debuggers that it has already.
 func (s *Programs) takenPorts(p *podScope) *portSet {
-	taken := s.usedPorts(p.pod)
+	platform := p.pod.Platform(s.scope.cfg.Platform)
+	taken := s.usedPorts(p.pod, platform)
 	for _, e := range p.configured {
 		for _, port := range e.Ports {
 			taken.add(port)
 		}
 	}
-	open := map[*workload.Container]known{}
+	open := map[*workload.Container]*known{}
 	for _, c := range p.open() {
 		open[c.container] = s.known[c]
 	}
 	for _, c := range p.pod.Containers {
-		ports := s.likelyDebugPorts
-		if k, is := open[c]; is && k.err == nil {
-			ports = func(*workload.Container) []int32 { return k.debugPorts() }
+		var ports []int32
+		if k := open[c]; k != nil && k.err == nil {
+			ports = k.debugPorts()
+		} else {
+			ports = s.likelyDebugPorts(c, platform)
 		}
-		for _, port := range ports(c) {
+		for _, port := range ports {
 			taken.add(port)
 		}
 	}
@@ -225,7 +228,7 @@ func (s *Programs) takenPorts(p *podScope) *portSet {
 }
 
 // debugPorts lists where a container has debuggers already: what its own program does is known, what runs beside it is likely.
-func (k known) debugPorts() []int32 {
+func (k *known) debugPorts() []int32 {
 	beside := slices.Clone(k.program.Process.Line) // all of the script: what stands in front of a command counts, too
 	for _, command := range k.program.Process.Beside {
 		beside = append(beside, command.Argv...)
@@ -240,8 +243,8 @@ func (k known) debugPorts() []int32 {
 }
 
 // likelyDebugPorts lists where the words and variables of a container that is left alone say that debuggers listen.
-func (s *Programs) likelyDebugPorts(c *workload.Container) []int32 {
-	cfg := s.images[image.Want{Image: c.Image, Platform: c.Pod.Platform(s.scope.cfg.Platform)}].Config
+func (s *Programs) likelyDebugPorts(c *workload.Container, platform string) []int32 {
+	cfg := s.images[image.Want{Image: c.Image, Platform: platform}].Config
 	env := process.EnvironmentOf(c, cfg, s.scope.sources)
 	line, err := process.CommandLineOf(c, cfg, env)
 	if err != nil {

@@ -15,7 +15,7 @@ type Programs struct {
 	scope  *Scope
 	images map[image.Want]image.Result
 	ports  map[image.Want]portNumbers
-	known  map[*containerScope]known
+	known  map[*containerScope]*known
 }
 
 // known is what is known of a container before any port is given to a debugger.
@@ -29,7 +29,7 @@ type known struct {
 
 // Programs works out what the containers in scope start, each once.
 func (s *Scope) Programs(images map[image.Want]image.Result) *Programs {
-	p := &Programs{scope: s, images: images, ports: portsOf(images), known: map[*containerScope]known{}}
+	p := &Programs{scope: s, images: images, ports: portsOf(images), known: map[*containerScope]*known{}}
 	for _, w := range s.workloads {
 		for _, pod := range w.pods {
 			for _, c := range pod.open() {
@@ -42,7 +42,7 @@ func (s *Scope) Programs(images map[image.Want]image.Result) *Programs {
 
 // Again works out anew the programs that depend on files of images that were not known before, and may be by now.
 func (p *Programs) Again(images map[image.Want]image.Result) *Programs {
-	again := &Programs{scope: p.scope, images: images, ports: p.ports, known: make(map[*containerScope]known, len(p.known))}
+	again := &Programs{scope: p.scope, images: images, ports: p.ports, known: make(map[*containerScope]*known, len(p.known))}
 	for _, w := range p.scope.workloads {
 		for _, pod := range w.pods {
 			for _, c := range pod.open() {
@@ -58,7 +58,8 @@ func (p *Programs) Again(images map[image.Want]image.Result) *Programs {
 }
 
 // know works out what a container starts.
-func (s *Scope) know(p *podScope, c *containerScope, resolved image.Result) (k known) {
+func (s *Scope) know(p *podScope, c *containerScope, resolved image.Result) *known {
+	k := &known{}
 	switch err := p.pod.CheckName(c.container.Name); {
 	case err != nil:
 		k.err = err
@@ -67,7 +68,7 @@ func (s *Scope) know(p *podScope, c *containerScope, resolved image.Result) (k k
 	case resolved.Err != nil:
 		k.err = imageProblem(resolved.Err)
 	default:
-		k.program, k.err = programOf(c.container, resolved.Config, s.sources, c.told, c.hint)
+		k.program, k.err = programOf(c.container, resolved.Config, s.sources, c.told, s.hint)
 	}
 	if k.err == nil {
 		o := s.options(p)

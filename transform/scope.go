@@ -31,6 +31,7 @@ type Scope struct {
 	scaling     *scaling.Rules
 	memory      *podedit.Memory
 	configPorts map[[3]string]portNumbers // of ConfigMaps and Secrets, by kind, namespace and name
+	hint        string                    // how the user says what a container runs
 }
 
 type workloadScope struct {
@@ -56,7 +57,6 @@ type containerScope struct {
 	artifact  string           // what the annotation records
 	told      runtimes.Runtime // nil: detect
 	chosen    bool             // an artifact or an annotation names it
-	hint      string           // how the user says what it runs
 }
 
 // Find lists what there is to do, in document order.
@@ -80,6 +80,7 @@ func newScope(cfg functionconfig.Config) *Scope {
 	return &Scope{
 		cfg: cfg, sources: process.NewSources(), services: workload.Selectors{}, scaling: scaling.NewRules(cfg.Replicas),
 		memory: podedit.NewMemory(cfg.Memory == "keep"), configPorts: map[[3]string]portNumbers{},
+		hint: fmt.Sprintf("set %s, or annotate the pod with %s", cfg.Surface("runtimes"), functionconfig.RuntimeAnnotation),
 	}
 }
 
@@ -179,7 +180,6 @@ func (s *podScope) choose(cfg functionconfig.Config, match *functionconfig.Match
 // matches finds the first artifact that names the container's image; without artifacts every image is in scope. It also
 // finds out what the settings say about the image.
 func (c *containerScope) matches(cfg functionconfig.Config, match *functionconfig.Matcher) bool {
-	c.hint = fmt.Sprintf("set %s, or annotate the pod with %s", cfg.Surface("runtimes"), functionconfig.RuntimeAnnotation)
 	if name, ok := match.Runtime(c.container.Image); ok {
 		c.told = runtimes.ByName(name)
 	}

@@ -63,7 +63,7 @@ func checkLine(t *testing.T, in Input) {
 	}
 	const mark = "/MARK"
 	// A launcher that leads nowhere is a program itself, but what stands among its words may be an option's value: nobody puts words there.
-	_, launches := newLauncherTable().named(f.Argv[0])
+	_, launches := launcherNames().named(f.Argv[0])
 	for at := range len(f.Argv) + 1 {
 		if launches && at > 0 {
 			break

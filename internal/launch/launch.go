@@ -141,7 +141,7 @@ type Edit struct {
 
 // Find follows the command line to the program that matters. An error is a *reason.Refusal.
 func Find(in Input) (Found, error) {
-	f := newFinder(newLauncherTable())
+	f := newFinder(launcherNames())
 	f.in, f.line = in, in.Argv
 	f.dir, f.dirKnown = in.WorkingDir, true
 	if len(in.Argv) == 0 {

@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
@@ -141,10 +142,12 @@ func launchers() []launcher {
 	}
 }
 
-// launcherTable holds launchers by name. It is made once for a command line, whose scripts may have any number of commands.
+// launcherTable holds launchers by name.
 type launcherTable map[string]launcher
 
-func newLauncherTable() launcherTable {
+// launcherNames is the table of them all. It is made once and only read: making it costs more than most command lines do, of which
+// a pod may have any number.
+var launcherNames = sync.OnceValue(func() launcherTable {
 	t := launcherTable{}
 	for _, l := range launchers() {
 		for _, name := range l.names {
@@ -152,7 +155,7 @@ func newLauncherTable() launcherTable {
 		}
 	}
 	return t
-}
+})
 
 // named returns the launcher that a program is, by the last element of its path. Tools of the system are so only in
 // the system's directories: /app/env may be anything.

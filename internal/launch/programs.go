@@ -12,7 +12,7 @@ import (
 // launchers, and all the programs of a shell's script, but for what the shell does itself. What cannot be followed stands for itself:
 // a shell that reads a file, say. A word whose value is only known when the script runs is its source text. The result is never nil.
 func Programs(argv []string) [][]string {
-	p := programs{found: [][]string{}, launchers: newLauncherTable()}
+	p := programs{found: [][]string{}, launchers: launcherNames()}
 	p.start(argv, 0)
 	return p.found
 }

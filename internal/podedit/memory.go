@@ -147,17 +147,10 @@ func (m *Memory) most(p *workload.Pod, rules *memoryRules, limit, want resource.
 	if rules.mostPod == nil {
 		return nil
 	}
-	sum := resource.Quantity{}
-	for _, c := range p.Containers {
-		if q, ok := c.Limit("memory"); ok && !c.Init {
-			sum.Add(q)
-		}
-	}
-	by := want.DeepCopy()
+	sum, by := p.SumOfLimits("memory"), want.DeepCopy()
 	by.Sub(limit)
-	for range p.Containers { // each of them may be raised by as much
-		sum.Add(by)
-	}
+	by.Mul(int64(len(p.Containers))) // each of them may be raised by as much
+	sum.Add(by)
 	if sum.Cmp(*rules.mostPod) > 0 {
 		return &limit
 	}

@@ -102,11 +102,18 @@ func checkPaths(supported []Debugged) error {
 
 // checkInstallers refuses containers that have the names of those that bring the support files, and are others.
 func checkInstallers(p *workload.Pod, supported []Debugged) error {
+	images := map[string]map[string]bool{} // of the containers that are to be there, by name
+	for _, d := range supported {
+		name := installerName(d.Support)
+		if images[name] == nil {
+			images[name] = map[string]bool{}
+		}
+		images[name][d.SupportImage] = true
+	}
 	for _, c := range p.Containers {
-		for _, d := range supported {
-			if c.Name == installerName(d.Support) && (!c.Init || c.Image != d.SupportImage || !mountsSupport(c.Node)) {
-				return reason.Refuse(reason.InitContainerTaken, "the pod has a container %s of its own; rename it", c.Name)
-			}
+		wanted := images[c.Name]
+		if len(wanted) > 0 && (!c.Init || len(wanted) > 1 || !wanted[c.Image] || !mountsSupport(c.Node)) {
+			return reason.Refuse(reason.InitContainerTaken, "the pod has a container %s of its own; rename it", c.Name)
 		}
 	}
 	return nil

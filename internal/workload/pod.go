@@ -38,16 +38,28 @@ func (c *Container) Limit(name string) (resource.Quantity, bool) {
 	return q, err == nil && !q.IsZero()
 }
 
-// StorageLimit is how much its containers, their logs and its emptyDir volumes may store before the kubelet evicts the pod: the
-// sum of the containers' limits (podEphemeralStorageLimitEviction in the kubelet's eviction_manager.go). 0 is no limit.
-func (p *Pod) StorageLimit() (sum resource.Quantity) {
+// SumOfLimits is what the containers' limits of a resource come to, without init containers and before any edit. It is added up once:
+// there may be thousands of containers, and each of them may ask. 0 is no limit.
+func (p *Pod) SumOfLimits(name string) resource.Quantity {
+	if sum, known := p.sums[name]; known {
+		return sum.DeepCopy()
+	}
+	sum := resource.Quantity{}
 	for _, c := range p.Containers {
-		if q, ok := c.Limit("ephemeral-storage"); ok && !c.Init {
+		if q, ok := c.Limit(name); ok && !c.Init {
 			sum.Add(q)
 		}
 	}
+	if p.sums == nil {
+		p.sums = map[string]resource.Quantity{}
+	}
+	p.sums[name] = sum.DeepCopy()
 	return sum
 }
+
+// StorageLimit is how much its containers, their logs and its emptyDir volumes may store before the kubelet evicts the pod: the
+// sum of the containers' limits (podEphemeralStorageLimitEviction in the kubelet's eviction_manager.go). 0 is no limit.
+func (p *Pod) StorageLimit() resource.Quantity { return p.SumOfLimits("ephemeral-storage") }
 
 // Has reports whether the pod has a container of that name.
 func (p *Pod) Has(name string) bool { return p.named[name] > 0 }

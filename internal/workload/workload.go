@@ -10,6 +10,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/yamlnode"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -46,7 +47,8 @@ type Pod struct {
 
 	Containers []*Container // in pod order, init containers first
 
-	named map[string]int // how many containers have a name
+	named map[string]int               // how many containers have a name
+	sums  map[string]resource.Quantity // what limits come to, by resource
 }
 
 // Container is one container of a pod template.

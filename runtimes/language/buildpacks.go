@@ -26,6 +26,9 @@ func otherBuildpacks() Buildpacks {
 // language's started the program: Node's builds the assets of Rails, CPython's the native modules of Node.
 func buildpackSign(p Process, language *Language) Sign {
 	ids, own := p.buildpacks(), language.Signs.Buildpacks
+	if len(ids) == 0 {
+		return Sign{} // as most images, whose containers may be many
+	}
 	if slices.ContainsFunc(ids, func(id string) bool { return oneOf(id, own.Native) }) {
 		return Sign{}
 	}
