@@ -56,6 +56,7 @@ func TestMain(m *testing.M) {
 //	status N PROGRAM ARG…          exec that wants this exit status
 //	replace OLD NEW FILE           replace text in a file
 //	timeless FILE                  replace in a file what another version of Go makes different: versions and digests
+//	agree LOCKFILE FLAG…           inspect says of each of the images what becomes of a container that runs it
 //	again FILE FLAG…               the program's output for FILE, read by the program again, must not change
 func TestScripts(t *testing.T) {
 	for _, dir := range scriptDirs(t) {
@@ -73,7 +74,7 @@ func TestScripts(t *testing.T) {
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"layout": scriptLayout, "archive": scriptArchive, "registry": scriptRegistry, "again": scriptAgain, "status": scriptStatus, "replace": scriptReplace,
-					"timeless": scriptTimeless,
+					"timeless": scriptTimeless, "agree": scriptAgree,
 				},
 			})
 		})
@@ -391,6 +392,12 @@ func scriptReplace(ts *testscript.TestScript, neg bool, args []string) {
 
 // runIn runs the program in-process; relative paths among the flags are taken from dir.
 func runIn(ts *testscript.TestScript, dir string, args []string, input string) string {
+	out, _ := runBoth(ts, dir, args, input)
+	return out
+}
+
+// runBoth runs the program in a directory, and returns what it writes to standard output and to standard error.
+func runBoth(ts *testscript.TestScript, dir string, args []string, input string) (stdout, stderr string) {
 	for i, a := range args {
 		if _, err := os.Stat(filepath.Join(dir, a)); err == nil && i > 0 {
 			args[i] = filepath.Join(dir, a)
@@ -400,8 +407,7 @@ func runIn(ts *testscript.TestScript, dir string, args []string, input string) s
 	if status := run(context.Background(), args, strings.NewReader(input), &out, &errw); status != statusDone {
 		ts.Fatalf("%q: exit status %d\n%s", args, status, errw.String())
 	}
-	_, _ = io.Copy(io.Discard, &errw)
-	return out.String()
+	return out.String(), errw.String()
 }
 
 func sortedNames(images map[string]v1.Image) []string {

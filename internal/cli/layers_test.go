@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -21,11 +22,13 @@ import (
 // layersOf makes the layers that LOCKFILE.layers describes, the lowest first, by image; "" is for all that are not named. A line is
 //
 //	image NAME                    what follows is for this one
-//	layer [plain|gzip|zstd]       the next layer
+//	layer [plain|gzip|zstd|cut]   the next layer; cut: compressed by gzip, and half of it is missing
 //	file PATH FILE [MODE]         with the content of a file of the script, or of one that was made before
 //	text PATH MODE TEXT           with this content, and a newline
 //	go PATH [FLAG...]             a program built by go build with the flags
 //	elf PATH                      a native program that is nothing else
+//	blank PATH MODE BYTES         a shell script of so many bytes that does nothing
+//	huge PATH BYTES               the header of so large a file, where the layer ends
 //	dir|device|white|opaque PATH, link|hard PATH TARGET
 func layersOf(ts *testscript.TestScript, file string) map[string][]v1.Layer {
 	data, err := os.ReadFile(ts.MkAbs(file))
@@ -70,6 +73,12 @@ func layersOf(ts *testscript.TestScript, file string) map[string][]v1.Layer {
 			ts.Fatalf("%s: what is %q?", file, line)
 		}
 		ts.Check(w.WriteHeader(h))
+		if words[0] == "huge" {
+			all[image] = append(all[image], compressed(ts, compress, bytes.Clone(b.Bytes())))
+			b.Reset()
+			w, open = tar.NewWriter(&b), false
+			continue
+		}
 		_, err := w.Write(content)
 		ts.Check(err)
 	}
@@ -94,6 +103,9 @@ func compressed(ts *testscript.TestScript, how string, data []byte) v1.Layer {
 	_, err := z.Write(data)
 	ts.Check(err)
 	ts.Check(z.Close())
+	if how == "cut" {
+		b.Truncate(b.Len() / 2)
+	}
 	return static.NewLayer(b.Bytes(), types.OCILayer)
 }
 
@@ -112,6 +124,15 @@ func member(ts *testscript.TestScript, words []string) (*tar.Header, []byte) {
 		content = goProgram(ts, words[2:])
 	case "elf":
 		content = []byte("\x7fELF\x02\x01\x01\x00")
+	case "blank":
+		size, err := strconv.Atoi(words[3])
+		ts.Check(err)
+		mode, content = words[2], append([]byte("#!/bin/sh\n"), bytes.Repeat([]byte("\n"), max(0, size-10))...)
+	case "huge":
+		size, err := strconv.ParseInt(words[2], 10, 64)
+		ts.Check(err)
+		h.Size = size
+		return h, nil
 	case "dir":
 		h.Typeflag = tar.TypeDir
 	case "device":
