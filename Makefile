@@ -74,7 +74,7 @@ fuzz: ## each fuzz target for FUZZTIME, then the launch equivalence with many ca
 		target=$${func#func }; echo "== $$target in $$(dirname $$file)"; \
 		$(GO) test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "./$$(dirname $$file)"; \
 	done
-	@if [ -d internal/equivalence ]; then $(GO) test -count=1 -timeout=60m -run=TestLaunchEquivalence ./internal/equivalence -cases=$(EQUIVALENCE_CASES); fi
+	@if [ -d internal/equivalence ]; then $(GO) test -count=1 -timeout=60m ./internal/equivalence -cases=$(EQUIVALENCE_CASES) -inside=$(EQUIVALENCE_CASES); fi
 
 .PHONY: e2e
 e2e: ## real debuggers, containers, clusters and orchestrators: the module e2e, and pipelines with Helm built from source

@@ -132,6 +132,10 @@ func (p Program) assign(changes []runtimes.EnvChange) (edits []launch.Edit, rest
 		if isHidden {
 			return nil, nil, &reason.Refusal{Code: reason.EnvHidden, Message: fmt.Sprintf("%s would not reach the program: %s sets it", change.Name, strings.Join(p.Found.Via, " "))}
 		}
+		if line, at := p.dropsIn(change.Name); at > 0 {
+			return nil, nil, reason.Refuse(reason.EnvHidden, "%s may not reach the program: line %d of %s is %q", change.Name, at,
+				p.Found.File.Path, line)
+		}
 		if change.How == runtimes.Replace {
 			continue // nothing of the old value is handed on
 		}

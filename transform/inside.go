@@ -3,6 +3,7 @@ package transform
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -187,6 +188,28 @@ func (c *ContainerPlan) remoteRoot() string {
 		return g.CompileDir
 	}
 	return ""
+}
+
+// dropping matches what takes variables away from what it starts: sudo, env -i, su -, exec -c.
+var dropping = regexp.MustCompile(`(^|[\s;&|('"/])(sudo|doas|(env['"]?\s+['"]?(-i|--ignore-environment|-['"]?(\s|$)))|(su['"]?\s+['"]?(-l|--login|-['"]?(\s|$)))|exec\s+-[al]*c)` +
+	`($|[\s'"])`)
+
+// dropsIn returns the first line of the script that the program is, which could be read and not followed, that may take a variable away;
+// 0 for none.
+func (p Program) dropsIn(name string) (line string, at int) {
+	if !p.Process.Script || p.Found.File == nil {
+		return "", 0
+	}
+	sets := regexp.MustCompile(`(^|[\s;&|('"])` + name + `=|unset\s.*\b` + name + `\b`)
+	for text := range strings.Lines(p.Found.File.Script) {
+		at++
+		text = strings.TrimSpace(text)
+		keeps := strings.Contains(text, "$"+name) || strings.Contains(text, "${"+name)
+		if !strings.HasPrefix(text, "#") && (dropping.MatchString(text) || sets.MatchString(text) && !keeps) {
+			return text, at
+		}
+	}
+	return "", 0
 }
 
 // native refuses a program that is compiled, and none of a runtime.

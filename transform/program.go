@@ -122,15 +122,16 @@ func notOwn(image image.Config, program string) bool {
 // lookBehind finds what a script is likely to start, going by its arguments; nil where that cannot be told. Arguments
 // that would be refused as a command line are refused behind a script, too: a loop stays a loop.
 func (p Program) lookBehind() (*behindScript, error) {
-	args := p.Process.Argv[1:]
+	args := behindShell(p.Process.Argv)
 	inShell := slices.ContainsFunc(p.Found.Via, func(via string) bool { return strings.HasSuffix(via, " -c") })
 	// Within a shell's script, a word that is not certain stands as its source text.
 	if !p.Process.Script || len(args) == 0 || inShell && slices.Contains(p.Process.Dynamic, true) {
 		return nil, nil
 	}
 	from := make([]int, len(args))
+	skipped := len(p.Process.Argv) - len(args)
 	for i, w := range args {
-		if from[i] = -1; !p.Found.Static[i+1] {
+		if from[i] = -1; !p.Found.Static[i+skipped] {
 			from[i] = max(0, strings.Index(w, "$("))
 		}
 	}
@@ -148,6 +149,24 @@ func (p Program) lookBehind() (*behindScript, error) {
 	process.Env = reaching(found, p.Process.Env)
 	process.Beside = slices.Concat(p.Process.Beside, commandsOf(found.Rest))
 	return &behindScript{found, process}, nil
+}
+
+// behindShell returns the arguments of a script: what follows its name, or its name as the argument of a shell (sh -e /entrypoint.sh node).
+func behindShell(argv []string) []string {
+	args := argv[1:]
+	if !slices.Contains([]string{"sh", "ash", "bash", "dash"}, path.Base(argv[0])) {
+		return args
+	}
+	for i, w := range args {
+		switch {
+		case strings.HasPrefix(w, "-") && strings.Trim(w[1:], "aefuvx") == "" && len(w) > 1:
+		case runtimes.KnownOther(w) || strings.HasPrefix(w, "-"):
+			return argv[1:]
+		default:
+			return args[i+1:]
+		}
+	}
+	return args
 }
 
 // detect finds the runtime, by the program behind a script where that is known.

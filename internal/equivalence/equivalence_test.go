@@ -29,6 +29,14 @@ type tally struct {
 }
 
 func TestLaunchEquivalence(t *testing.T) {
+	total := equivalence(t, *cases, false)
+	if share := total.share(); *cases >= 300 && share < 97 {
+		t.Errorf("%.2f %% of what a person would expect to be debuggable is; want 97 %%", share)
+	}
+}
+
+// equivalence starts n made-up pods before and after the rewrite.
+func equivalence(t *testing.T, n int, inside bool) tally {
 	if lacks := requirements(); lacks != "" {
 		t.Skipf("LAUNCH EQUIVALENCE IS NOT TESTED: this machine lacks %s", lacks)
 	}
@@ -61,7 +69,7 @@ func TestLaunchEquivalence(t *testing.T) {
 				}
 			}()
 			for s := range jobs {
-				tc := generate(s)
+				tc := generate(s, inside)
 				verdicts, err := tc.judge(boxes)
 				if err != nil {
 					t.Errorf("seed %d: %v", s, err)
@@ -78,8 +86,8 @@ func TestLaunchEquivalence(t *testing.T) {
 					mu.Unlock()
 					if show {
 						small := tc.shrink(boxes, i, kindOf(v.broken))
-						t.Errorf("seed %d, container %s: %s\n%s\nrun again: go test ./internal/equivalence -run TestLaunchEquivalence -cases 1 -seed %d",
-							s, tc.Units[i].Container.Name, v.broken, small.describe(boxes), s)
+						t.Errorf("seed %d, container %s: %s\n%s\nrun again: go test ./internal/equivalence -run %s -%s 1 -seed %d",
+							s, tc.Units[i].Container.Name, v.broken, small.describe(boxes), t.Name(), map[bool]string{false: "cases", true: "inside"}[inside], s)
 					} else {
 						t.Errorf("seed %d: %s", s, v.broken)
 					}
@@ -98,18 +106,16 @@ func TestLaunchEquivalence(t *testing.T) {
 			}
 		}()
 	}
-	for i := range *cases {
+	for i := range n {
 		jobs <- *seed + uint64(i)
 	}
 	close(jobs)
 	wg.Wait()
-	t.Logf("%d pods, %d containers, %d launches, %v\n%s", *cases, total.containers, total.launches, time.Since(started).Round(time.Millisecond), total)
-	if share := total.share(); *cases >= 300 && share < 97 {
-		t.Errorf("%.2f %% of what a person would expect to be debuggable is; want 97 %%", share)
-	}
+	t.Logf("%d pods, %d containers, %d launches, %v\n%s", n, total.containers, total.launches, time.Since(started).Round(time.Millisecond), total)
 	for kind, n := range failures {
 		t.Logf("%5d × %s", n, kind)
 	}
+	return total
 }
 
 // kindOf is what failures of one kind have in common.

@@ -23,6 +23,9 @@ type unit struct {
 	Unordered bool   // programs run at the same time
 	Existing  bool   // a debugger is there already
 	Trace     bool   // a shell writes down what it does
+	// Files are the scripts of the image that are this unit's own, by path. Known says that the image's files are looked into.
+	Files map[string]string
+	Known bool
 	// AppUnknown says that nobody could tell by the command line which program is the application: "server; notify".
 	AppUnknown bool
 
@@ -46,8 +49,9 @@ type testCase struct {
 
 type generator struct {
 	*rand.Rand
-	u  *unit
-	tc *testCase
+	inside bool // every command stands behind a script of an image that is looked into
+	u      *unit
+	tc     *testCase
 }
 
 func (g *generator) one(options ...string) string { return options[g.IntN(len(options))] }
@@ -59,8 +63,9 @@ func (g *generator) legit(why string) {
 	}
 }
 
-func generate(seed uint64) testCase {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed, 7))}
+// generate makes up a case. inside: every command stands behind a script of an image that is looked into.
+func generate(seed uint64, inside bool) testCase {
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 7)), inside: inside}
 	tc := testCase{Seed: seed, Shell: g.one(shellNames()...), JSON: g.chance(20), Function: g.chance(20), Annotations: map[string]string{}}
 	g.tc = &tc
 	tc.Suspend = g.chance(8)
@@ -105,7 +110,7 @@ func (g *generator) container() {
 	u.Runtime = g.one("go", "go", "jvm", "jvm", "nodejs", "nodejs", "nodejs", "python", "python", "netcore", "other")
 	u.Image.WorkingDir = g.one("", "/app", "/srv", "/app")
 	argv := g.program()
-	if g.chance(9) {
+	if g.chance(9) && !g.inside {
 		u.Image.Env, u.Container.Env, u.Legit, u.Class = nil, nil, "", nil
 		u.Image.Author = ""
 		delete(g.tc.Annotations, "debuggable.dev/runtime")
@@ -127,7 +132,7 @@ func (g *generator) container() {
 		u.Image.WorkingDir = "/app"
 	}
 	g.environment()
-	if g.chance(7) && u.Runtime != "other" && !slices.Contains(u.Class, "server") {
+	if g.chance(7) && !g.inside && u.Runtime != "other" && !slices.Contains(u.Class, "server") {
 		if strings.HasPrefix(argv[0], "./") { // it is not in /workspace
 			argv[0] = u.App
 		}
@@ -148,6 +153,8 @@ func (g *generator) container() {
 			argv = g.script(argv)
 		case "file":
 			argv = g.scriptFile(argv)
+		case "inside":
+			argv = g.entryPoint(argv)
 		}
 	}
 	g.place(argv)
@@ -179,6 +186,9 @@ func (g *generator) layers() []string {
 	var layers []string
 	for range [...]int{0, 0, 0, 1, 1, 1, 1, 2, 2, 3}[g.IntN(10)] {
 		layers = append(layers, g.one("launcher", "launcher", "script", "script", "script"))
+	}
+	if g.inside {
+		return append(layers[:min(len(layers), 1)], "inside")
 	}
 	if g.chance(6) {
 		layers = append(layers, "file")

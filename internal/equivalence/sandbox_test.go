@@ -145,8 +145,9 @@ type start struct {
 	argv      []string
 	env       map[string]string
 	dir       string
-	cnb       string   // what /cnb.txt holds
-	buildpack string   // the id of the buildpack
+	cnb       string // what /cnb.txt holds
+	buildpack string // the id of the buildpack
+	files     map[string]string
 	busy      []string // ports that another program has
 }
 
@@ -199,6 +200,15 @@ func (s *sandbox) run(c start) (outcome, error) {
 	if len(c.argv) == 0 {
 		o.notFound = true
 		return o, nil
+	}
+	for file, text := range c.files {
+		syscall.ForkLock.RLock() // what is started meanwhile would hold it open for writing, and it could not be executed
+		err := os.WriteFile(s.root+file, []byte(text), 0o755)
+		syscall.ForkLock.RUnlock()
+		if err != nil {
+			return o, err
+		}
+		defer os.Remove(s.root + file)
 	}
 	file := s.lookPath(c.argv[0], c.env, c.dir)
 	if file == "" {

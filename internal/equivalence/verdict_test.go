@@ -137,7 +137,7 @@ func (tc testCase) rewrite(in []byte) (results fn.Results, out []byte, err error
 	for _, want := range scope.Images() {
 		for _, u := range tc.Units {
 			if u.Container.Image == want.Image {
-				images[want] = image.Result{Config: image.Config{Author: u.Image.Author, Config: v1.Config{
+				images[want] = image.Result{Config: image.Config{Author: u.Image.Author, Files: u.known(), Config: v1.Config{
 					Entrypoint: u.Image.Entrypoint, Cmd: u.Image.Cmd, Env: u.Image.Env, WorkingDir: u.Image.WorkingDir, Labels: u.Image.Labels,
 				}}}
 			}
@@ -311,6 +311,7 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 	}
 	before.cnb, after.cnb = u.CNB, u.CNB
 	before.buildpack, after.buildpack = u.Buildpack, u.Buildpack
+	before.files, after.files = u.Files, u.Files
 	attempts := 1
 	if u.timed() {
 		attempts = maxAttempts
