@@ -40,22 +40,42 @@ func (m *Matcher) Runtime(ref string) (name string, ok bool) {
 	return "", false
 }
 
-// patterns are patterns for images, found by what of them is plain text: all of it, or where the repository begins or ends.
+// patterns are patterns for images, found by what of them is plain text: all of it, or where the repository begins or ends, or
+// between wildcards.
 type patterns struct {
 	texts                  []string
 	index                  []int          // of the first entry that has the text
 	known                  map[string]int // where a text is in texts
 	exact, prefix, suffix  map[string][]int
+	inner                  []map[string][]int // by its length, what is between wildcards
 	longPrefix, longSuffix int
 	firsts                 map[string]int // what was found before
 }
 
 func newPatterns() *patterns {
-	return &patterns{known: map[string]int{}, exact: map[string][]int{}, prefix: map[string][]int{}, suffix: map[string][]int{}, firsts: map[string]int{}}
+	return &patterns{known: map[string]int{}, exact: map[string][]int{}, prefix: map[string][]int{}, suffix: map[string][]int{},
+		inner: make([]map[string][]int, maxInner+1), firsts: map[string]int{}}
 }
 
 // special are the characters that patterns do not take as they stand.
 const special = `*?[]{}\`
+
+// maxInner is how many characters between wildcards are looked for, at each place of an image's name.
+const maxInner = 24
+
+// between lists the texts that a repository's pattern has between wildcards, or the ends of long ones; none where it has alternatives,
+// of which a text may be one. A slash beside ** may stand for nothing.
+func between(repository string) (texts []string) {
+	if strings.ContainsAny(repository, `[]{}\`) {
+		return nil
+	}
+	for _, text := range strings.FieldsFunc(repository, func(r rune) bool { return r == '*' || r == '?' }) {
+		if text = strings.Trim(text, "/"); text != "" {
+			texts = append(texts, text[max(0, len(text)-maxInner):])
+		}
+	}
+	return texts
+}
 
 // add adds an entry's pattern.
 func (p *patterns) add(index int, pattern string) {
@@ -74,16 +94,27 @@ func (p *patterns) add(index int, pattern string) {
 	if i := strings.LastIndexAny(repository, special); i >= 0 {
 		ends = strings.TrimPrefix(repository[i+1:], "/")
 	}
-	switch {
-	case !strings.ContainsAny(pattern, special):
+	if !strings.ContainsAny(pattern, special) {
 		p.exact[pattern] = append(p.exact[pattern], n)
-	case len(begins) >= len(ends):
-		p.prefix[begins] = append(p.prefix[begins], n)
-		p.longPrefix = max(p.longPrefix, len(begins))
-	default:
-		p.suffix[ends] = append(p.suffix[ends], n)
-		p.longSuffix = max(p.longSuffix, len(ends))
+		return
 	}
+	// Of its texts that counts which the fewest others have: it tells most. Of equals the longest does.
+	place, key := p.prefix, begins
+	consider := func(other map[string][]int, text string) {
+		few := len(other[text]) - len(place[key])
+		if text != "" && (key == "" || few < 0 || few == 0 && len(text) > len(key)) {
+			place, key = other, text
+		}
+	}
+	consider(p.suffix, ends)
+	for _, text := range between(repository) {
+		if p.inner[len(text)] == nil {
+			p.inner[len(text)] = map[string][]int{}
+		}
+		consider(p.inner[len(text)], text)
+	}
+	place[key] = append(place[key], n)
+	p.longPrefix, p.longSuffix = max(p.longPrefix, len(begins)), max(p.longSuffix, len(ends))
 }
 
 // candidates lists the patterns that may mean an image, in order.
@@ -104,6 +135,11 @@ func (p *patterns) candidates(ref string) []int {
 		}
 		for n := range min(len(s), p.longSuffix) + 1 {
 			found = append(found, p.suffix[s[len(s)-n:]]...)
+		}
+		for n, inner := range p.inner {
+			for i := 0; len(inner) > 0 && i+n <= len(s); i++ {
+				found = append(found, inner[s[i:i+n]]...)
+			}
 		}
 	}
 	slices.Sort(found)

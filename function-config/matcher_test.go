@@ -51,7 +51,8 @@ func TestMatcher(t *testing.T) {
 
 // TestMatcherLooksAtFew: of many patterns few are compared with an image.
 func TestMatcherLooksAtFew(t *testing.T) {
-	for _, form := range []string{"app%d", "app%d:v1", "registry.example/app%d-*", "**/app%d", "a*b/app%d"} {
+	for _, form := range []string{"app%d", "app%d:v1", "registry.example/app%d-*", "**/app%d", "a*b/app%d",
+		"*/y/app%d*", "**/app%d*", "registry.example/**/app%d-*", "registry*/app%d*web"} {
 		p := newPatterns()
 		for i := range 10000 {
 			p.add(i, fmt.Sprintf(form, i))

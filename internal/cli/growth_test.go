@@ -5,11 +5,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"debuggable.dev/debuggable/internal/reason"
 )
@@ -98,9 +101,36 @@ func growth() map[string]func(n int) string {
 		"arithmetic":                      script("x=", "$((1+", "1 CLOSE CLOSE\nexec node a.js"),
 		"defaults":                        script("node ", "${a:-", ""),
 		"lines":                           script("", "echo \"$A\"\n", "exec node a.js"),
+		"artifacts between wildcards":     artifacts("'*/team*/app%d-*'"),
+		"artifacts behind a wildcard":     artifacts("'**/app%d*web'"),
+		"earlier results":                 results,
 		"lists":                           script("", "true && ", "exec node a.js"),
 	}
 }
+
+// artifacts are n patterns, and as many images.
+func artifacts(pattern string) func(n int) string {
+	return func(n int) string {
+		var b strings.Builder
+		b.WriteString(resourceList + "  artifacts:\n")
+		for i := range n / 8 {
+			fmt.Fprintf(&b, "  - {image: "+pattern+", name: a%d}\n", i, i)
+		}
+		b.WriteString("items:\n")
+		for i := range n / 8 {
+			fmt.Fprintf(&b, "- {apiVersion: v1, kind: Pod, metadata: {name: p%d}, spec: {containers: [{name: c, image: 'r.example/team/app%d-web:v1'}]}}\n", i, i)
+		}
+		return b.String()
+	}
+}
+
+// results are those of functions that ran before.
+func results(n int) string {
+	return resourceList + "items: []\nresults:\n" + strings.Repeat("- message: m\n  severity: info\n", n)
+}
+
+const resourceList = "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n" +
+	"functionConfig:\n  apiVersion: debuggable.dev/v1alpha1\n  kind: Debuggable\n  metadata: {name: x}\n"
 
 // configMap has n keys, each a number that may be a port.
 func configMap(n int) string {
@@ -172,17 +202,26 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
-// BenchmarkGrowth doubles each input, to look at.
+// BenchmarkGrowth doubles each input, and says how many times the work of the half of it is: 2 for what is linear, 4 for what is
+// quadratic, less where much is the same for all.
 func BenchmarkGrowth(b *testing.B) {
-	lock := growthLock(b)
-	for name, input := range growth() {
+	lock, inputs := growthLock(b), growth()
+	for _, name := range slices.Sorted(maps.Keys(inputs)) {
 		for _, n := range []int{1024, 2048, 4096, 8192, 16384} {
-			text := input(n)
+			half, text := inputs[name](n/2), inputs[name](n)
 			b.Run(fmt.Sprintf("%s/n=%d", strings.ReplaceAll(name, " ", "-"), n), func(b *testing.B) {
 				b.ReportAllocs()
+				first, times := work(b, lock, half), 0
+				before := time.Now()
+				work(b, lock, half)
+				took := time.Since(before)
+				var bytes uint64
 				for b.Loop() {
-					work(b, lock, text)
+					bytes += work(b, lock, text)
+					times++
 				}
+				b.ReportMetric(float64(bytes)/float64(times)/float64(first), "×bytes")
+				b.ReportMetric(b.Elapsed().Seconds()/float64(times)/took.Seconds(), "×time")
 			})
 		}
 	}

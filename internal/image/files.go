@@ -92,6 +92,7 @@ const (
 	maxMembers = 1 << 18  // members, of which only name, offset and size are kept
 	maxName    = 4096     // bytes of a member's name that is kept: those of images have a hundred
 	maxNames   = 32 << 20 // bytes of the names of members
+	maxHeaders = 1 << 28  // bytes of what headers say, of which a compressed megabyte may hold a gigabyte
 	maxKept    = 32 << 20 // bytes of the JSON members of a compressed archive
 	maxPasses  = 16       // readings of a compressed archive from its start
 )
@@ -174,6 +175,7 @@ func (a *archive) scan(ctx context.Context, want string) error {
 	}
 
 	t := tar.NewReader(r)
+	headers := 0
 	for count := 0; ; count++ {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
@@ -193,6 +195,9 @@ func (a *archive) scan(ctx context.Context, want string) error {
 		}
 		if count >= maxMembers {
 			return fmt.Errorf("it has more than %d members", maxMembers)
+		}
+		if headers += headerSize(h); headers > maxHeaders {
+			return fmt.Errorf("the headers of its members have more than %d MiB", maxHeaders>>20)
 		}
 		if len(h.Name) > maxName || len(h.Linkname) > maxName {
 			continue // nothing that counts has such a name
@@ -244,6 +249,15 @@ func (a *archive) scan(ctx context.Context, want string) error {
 			}
 		}
 	}
+}
+
+// headerSize is how many bytes were read to know a member: names, and what records say beside them.
+func headerSize(h *tar.Header) int {
+	size := len(h.Name) + len(h.Linkname)
+	for key, value := range h.PAXRecords {
+		size += len(key) + len(value)
+	}
+	return size
 }
 
 func (a *archive) keep(m *member, r io.Reader, name string) error {

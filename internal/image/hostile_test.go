@@ -472,10 +472,29 @@ func TestManyLargeCandidates(t *testing.T) {
 
 // TestArchiveWithLongNames: names that cannot be any of an image's are not kept.
 func TestArchiveWithLongNames(t *testing.T) {
+	a, err := archiveWithLongNames(t, 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(a.members) != 1 || a.names > 100 {
+		t.Errorf("%d members with %d bytes of names are kept", len(a.members), a.names)
+	}
+	// Nor is all of it read: two megabytes of an archive can stand for two gigabytes of names.
+	if _, err := archiveWithLongNames(t, maxHeaders/1000000); err == nil || !strings.Contains(err.Error(), "the headers of its members have more than 256 MiB") {
+		t.Errorf("got error %v", err)
+	}
+}
+
+// archiveWithLongNames reads a compressed archive with so many names of a megabyte.
+func archiveWithLongNames(t *testing.T, names int) (*archive, error) {
+	t.Helper()
 	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
+	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
 	w := tar.NewWriter(z)
-	for i := range 40 {
+	for i := range names {
 		if err := w.WriteHeader(&tar.Header{Name: fmt.Sprint(i) + strings.Repeat("x", 1000000), Format: tar.FormatPAX}); err != nil {
 			t.Fatal(err)
 		}
@@ -483,17 +502,7 @@ func TestArchiveWithLongNames(t *testing.T) {
 	if err := errors.Join(w.WriteHeader(&tar.Header{Name: "manifest.json", Size: 2}), writeAll(w, "[]"), w.Close(), z.Close()); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "a.tar.gz")
-	if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	a, err := openArchive(t.Context(), file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(a.members) != 1 || a.names > 100 {
-		t.Errorf("%d members with %d bytes of names are kept", len(a.members), a.names)
-	}
+	return readArchive(t.Context(), func() (archiveFile, error) { return inMemory{bytes.NewReader(b.Bytes())}, nil })
 }
 
 func writeAll(w *tar.Writer, s string) error {
