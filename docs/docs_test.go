@@ -200,6 +200,7 @@ func installTools(t *testing.T, root string) {
 		}
 	}
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	t.Setenv("DOCKER_HOST", "unix:///nowhere/engine.sock") // not an engine that this machine may have
 }
 
 // TestArgoCDPlugin runs what the config management plugin of docs/howto/argo-cd.md runs, where Argo CD would.

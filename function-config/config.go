@@ -58,6 +58,8 @@ type Config struct {
 	ProbeTimeout ProbeTimeout
 	// Memory says what becomes of the memory limits of debugged containers: raise or keep.
 	Memory string
+	// Engine says when the container engine of this machine is asked for images: fallback, first or never.
+	Engine string
 	// LookInside says whose files are read: local, always or never.
 	LookInside string
 	// Strict makes it an error that a container in scope is not made debuggable.
@@ -100,6 +102,7 @@ func Default() Config {
 		Replicas:        1,
 		ListenOn:        runtimes.OnDefault,
 		Memory:          "raise",
+		Engine:          image.EngineFallback,
 		LookInside:      image.InsideLocal,
 		ProbeTimeout:    ProbeTimeout{Duration: 10 * time.Minute},
 	}

@@ -78,6 +78,16 @@ func parseLookInside(s string) (string, error) {
 	return s, nil
 }
 
+// engine are the values of the setting of that name.
+func engine() []string { return []string{image.EngineFallback, image.EngineFirst, image.EngineNever} }
+
+func parseEngine(s string) (string, error) {
+	if known := engine(); !slices.Contains(known, s) {
+		return "", fmt.Errorf("%s is none of fallback, first and never%s", fields.Quote(s), fields.DidYouMean(s, known))
+	}
+	return s, nil
+}
+
 // listenOn are the values of the setting of that name.
 func listenOn() []string { return []string{runtimes.OnDefault, runtimes.OnAll, runtimes.OnLoopback} }
 

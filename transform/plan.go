@@ -232,9 +232,10 @@ func (p *planner) container(c *containerScope, o runtimes.Options) ContainerPlan
 	}
 	if err != nil {
 		plan.refuse(c.severity(p.scope.cfg, err), err)
-		return plan
+	} else {
+		plan.results = slices.Concat(plan.outcome(), plan.fileResults(), plan.cautions())
 	}
-	plan.results = slices.Concat(plan.outcome(), plan.fileResults(), plan.cautions())
+	plan.results = append(plan.results, plan.localImage()...)
 	return plan
 }
 

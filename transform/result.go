@@ -72,6 +72,20 @@ func (c *ContainerPlan) cautions() fn.Results {
 	return rs
 }
 
+// localImage says that it was an image of this machine that was looked at, which may be another than the cluster's.
+func (c *ContainerPlan) localImage() fn.Results {
+	engine := c.Program.Image.Engine
+	if engine == "" {
+		return nil
+	}
+	name := ""
+	if r := c.Program.Detection.Runtime; r != nil {
+		name = r.Name()
+	}
+	return fn.Results{c.Container.Result(fn.Info, reason.LocalImage, name,
+		"the image's configuration is that of the container engine at %s: the cluster may get another one of this name", engine)}
+}
+
 // refusal makes the result for a container that stays as it is.
 func refusal(c *workload.Container, severity fn.Severity, runtime string, err error) *fn.Result {
 	return c.Result(severity, reasonOf(err), runtime, "not made debuggable: %s", err)

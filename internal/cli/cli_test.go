@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -38,7 +39,13 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
+// noEngine is a container engine that there is not, in place of one that the machine may have.
+const noEngine = "unix:///nowhere/engine.sock"
+
 func TestMain(m *testing.M) {
+	if os.Getenv("DOCKER_HOST") == "" { // a script's own
+		_ = os.Setenv("DOCKER_HOST", noEngine)
+	}
 	testscript.Main(m, map[string]func(){"debuggable": checkedMain, "kubectl-debuggable": main, completer: main})
 }
 
@@ -53,6 +60,7 @@ func TestMain(m *testing.M) {
 //	registry NAME LOCKFILE [USER PASSWORD]
 //	                               a registry on loopback with a lock file's images; $NAME is its host, and $NAME.log
 //	                               gets a line for each request
+//	engine FILE LOCKFILE           a container engine with a lock file's images, which listens on a socket
 //	status N PROGRAM ARG…          exec that wants this exit status
 //	replace OLD NEW FILE           replace text in a file
 //	timeless FILE                  replace in a file what another version of Go makes different: versions and digests
@@ -70,11 +78,12 @@ func TestScripts(t *testing.T) {
 					env.Setenv("HOME", env.WorkDir)
 					env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
 					env.Setenv("DOCKER_CONFIG", filepath.Join(env.WorkDir, ".docker"))
+					env.Setenv("DOCKER_HOST", noEngine)
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"layout": scriptLayout, "archive": scriptArchive, "registry": scriptRegistry, "again": scriptAgain, "status": scriptStatus, "replace": scriptReplace,
-					"timeless": scriptTimeless, "agree": scriptAgree,
+					"timeless": scriptTimeless, "agree": scriptAgree, "engine": scriptEngine,
 				},
 			})
 		})
@@ -291,6 +300,39 @@ func withFiles(ts *testscript.TestScript, img v1.Image, folder string) v1.Image 
 	img, err = mutate.AppendLayers(img, layer)
 	ts.Check(err)
 	return img
+}
+
+func scriptEngine(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: engine FILE LOCKFILE")
+	}
+	answers := map[string][]byte{}
+	for ref, img := range lockedImages(ts, args[1]) {
+		tag, err := name.NewTag(ref)
+		ts.Check(err)
+		config, err := img.ConfigFile()
+		ts.Check(err)
+		answers["/images/"+strings.Replace(tag.Name(), "index.docker.io/", "docker.io/", 1)+"/json"], err = json.Marshal(map[string]any{
+			"RepoTags": []string{tag.Name()}, "Author": config.Author, "Os": config.OS, "Architecture": config.Architecture, "Config": config.Config,
+		})
+		ts.Check(err)
+	}
+	dir, err := os.MkdirTemp("", "engine") // a socket's path has 100 bytes at most
+	ts.Check(err)
+	ts.Defer(func() { _ = os.RemoveAll(dir) })
+	listener, err := net.Listen("unix", filepath.Join(dir, "sock"))
+	ts.Check(err)
+	ts.Check(os.Symlink(filepath.Join(dir, "sock"), ts.MkAbs(args[0])))
+	server := &httptest.Server{Listener: listener, Config: &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) {
+			if answer, ok := answers[r.URL.Path]; ok {
+				_, _ = w.Write(answer)
+				return
+			}
+			http.NotFound(w, r)
+		})}}
+	server.Start()
+	ts.Defer(server.Close)
 }
 
 func scriptArchive(ts *testscript.TestScript, neg bool, args []string) {

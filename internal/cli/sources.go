@@ -131,13 +131,26 @@ func newSource(
 		}
 		sources = append(sources, l)
 	}
-	if cfg.Offline {
-		sources = append(sources, image.Offline(sourceHint(cfg, len(sources))))
-	} else {
-		sources = append(sources, image.NewRegistry(image.RegistryOptions{
+	engine := image.NewEngine(image.EngineOptions{Offline: cfg.Offline, UserAgent: userAgent()})
+	hint := sourceHint(cfg, len(sources))
+	if cfg.Engine == image.EngineFirst {
+		sources = append(sources, engine)
+	}
+	switch {
+	case cfg.Offline:
+		sources = append(sources, image.Offline(hint))
+		if cfg.Engine == image.EngineFallback {
+			sources = append(sources, engine)
+		}
+	default:
+		var registry image.Source = image.NewRegistry(image.RegistryOptions{
 			Insecure: cfg.InsecureRegistries, Surface: cfg.Surface,
 			UserAgent: userAgent(), CacheDir: image.DefaultCacheDir(),
-		}))
+		})
+		if cfg.Engine == image.EngineFallback {
+			registry = image.OrEngine(registry, engine)
+		}
+		sources = append(sources, registry)
 	}
 	return image.Chain(sources...), nil
 }

@@ -179,7 +179,7 @@ func resolve(
 	r := resolved{images: resolveAll(ctx, errw, source, scope.Images())}
 	programs := lookInside(ctx, errw, cfg, r.images, scope)
 	r.support = programs.SupportImages()
-	found := resolveAll(ctx, errw, source, r.support)
+	found := resolveAll(ctx, errw, image.Pushed(source), r.support)
 	r.plan = programs.Plan(found)
 	maps.Copy(r.images, found)
 	return r

@@ -80,9 +80,13 @@ func (c chain) String() string {
 	const shown = 6
 	var names, notes []string
 	for _, s := range c {
-		switch s.(type) {
+		switch s := s.(type) {
 		case offline:
 			notes = append(notes, sourceName(s))
+		case *Engine:
+			if s.present() {
+				names = append(names, sourceName(s))
+			}
 		default:
 			names = append(names, sourceName(s))
 		}

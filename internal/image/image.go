@@ -1,7 +1,7 @@
 // Package image finds image configurations: the part of a container image that says what a container of it runs.
 //
 // A [Source] answers for one image reference; there are sources for entries written down (inline, in ImageConfigs
-// resources and files), for OCI layouts, for archives and for registries, and [Chain] asks them in order.
+// resources and files), for OCI layouts, for archives, for registries and for the container engine of this machine, and [Chain] asks them in order.
 // [ResolveAll] resolves each distinct reference once, concurrently. Nothing here knows about manifests.
 package image
 
@@ -27,6 +27,8 @@ type Config struct {
 	Platform *v1.Platform
 	// From says where the configuration was found, for people: `layout build/oci`, `registry`, `images.lock.yaml`.
 	From string
+	// Engine is where the container engine listens that has the image; "" where another source has it.
+	Engine string
 	// Files is what is known of the image's files; nil for nothing.
 	Files *files.Set
 	// Layers are the image's layers, the lowest first, where they can be had; Local says that they are on this machine.

@@ -120,7 +120,7 @@ func newWorld(t *testing.T) *world {
 	if err := os.WriteFile(filepath.Join(config, "config.json"), auth, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.env = append(os.Environ(), "PATH="+w.bin+":"+os.Getenv("PATH"), "DOCKER_CONFIG="+config, "XDG_CACHE_HOME="+t.TempDir())
+	w.env = append(os.Environ(), "PATH="+w.bin+":"+os.Getenv("PATH"), "DOCKER_CONFIG="+config, "DOCKER_HOST=unix:///nowhere/engine.sock", "XDG_CACHE_HOME="+t.TempDir())
 	w.sources = []source{
 		{name: "layout", settings: "offline: true\nlayouts: [" + layoutDir + "]\n", values: []string{"offline=true", "layouts=" + layoutDir}},
 		{name: "archive", settings: "offline: true\narchives: [" + archive + "]\n", values: []string{"offline=true", "archives=" + archive}},

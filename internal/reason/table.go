@@ -51,6 +51,7 @@ const (
 	BudgetBlocks          Code = "BudgetBlocks"
 	TightMemory           Code = "TightMemory"
 	MemoryRaised          Code = "MemoryRaised"
+	LocalImage            Code = "LocalImage"
 	SupportImageMissing   Code = "SupportImageMissing"
 	FileCapabilities      Code = "FileCapabilities"
 	PortShared            Code = "PortShared"
@@ -266,6 +267,12 @@ func Table() []Entry {
 			MemoryRaised, Info,
 			"the container's memory limit was raised by what the debugger may need; requests stay",
 			"nothing; `memory: keep` leaves limits alone",
+		},
+		{
+			LocalImage, Info,
+			"the image's configuration is that of the container engine on this machine: no registry hands the image out, " +
+				"or `engine: first` asks the engine ahead of them",
+			"see to it that the cluster gets that image: one of the same name in a registry may be another; `engine: never` asks no engine",
 		},
 		{
 			SupportImageMissing, Warning,
