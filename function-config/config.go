@@ -46,6 +46,12 @@ type Config struct {
 	Runtimes []ImageRuntime
 	// SupportRegistry is the repository prefix of the support images, without a slash at its end.
 	SupportRegistry string
+	// SupportImages are whole references of support images by their runtime's canonical name, which win over
+	// SupportRegistry. SupportTag is the tag of the images in SupportRegistry, or "".
+	SupportImages map[string]string
+	SupportTag    string
+	// SupportPullPolicy is the imagePullPolicy of support images, or "".
+	SupportPullPolicy string
 	// Protocols are the preferred debug protocols, best first.
 	Protocols []string
 	// ListenOn says where debuggers listen: default, all or loopback.

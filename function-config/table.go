@@ -86,6 +86,14 @@ func settings() []setting {
 		textSetting("supportRegistry", "support-registry", "PREFIX", d.SupportRegistry, schema{minLength: 1}, parseSupportRegistry,
 			func(c *Config) *string { return &c.SupportRegistry },
 			"repository that holds the support images; a slash and the runtime's name is appended"),
+		supportImagesSetting(),
+		textSetting("supportTag", "support-tag", "TAG", d.SupportTag, schema{pattern: "^(" + tagPattern + ")?$"}, parseSupportTag,
+			func(c *Config) *string { return &c.SupportTag },
+			"tag of the images in supportRegistry; without it, latest"),
+		textSetting("supportPullPolicy", "support-pull-policy", "Always|IfNotPresent|Never", d.SupportPullPolicy,
+			schema{enum: append([]string{""}, pullPolicies()...)}, parsePullPolicy,
+			func(c *Config) *string { return &c.SupportPullPolicy },
+			"when nodes pull the support images; without it, Kubernetes decides by the tag"),
 		textSetting("listenOn", "listen-on", "default|all|loopback", d.ListenOn, schema{enum: listenOn()}, parseListenOn,
 			func(c *Config) *string { return &c.ListenOn },
 			"where debuggers listen, all of which `kubectl port-forward` reaches: on all of the pod's addresses, "+
@@ -244,6 +252,58 @@ func runtimesSetting() setting {
 			c.Runtimes = nil
 			for i, v := range values {
 				c.Runtimes = append(c.Runtimes, parseImageRuntime(r, v, yamlnode.Index(path, i)))
+			}
+		},
+	}
+}
+
+func supportImagesSetting() setting {
+	var images []property
+	for _, name := range supported() {
+		images = append(images, property{name, "", schema{typ: "string", minLength: 1}})
+	}
+	add := func(r *fields.Reader, c *Config, name, ref, path string) {
+		runtime, err := parseSupported(name)
+		if err == nil {
+			_, err = image.ParseReference(ref)
+		}
+		switch {
+		case err != nil:
+			r.Errorf(path, "%v", err)
+		case c.SupportImages[runtime] != "":
+			r.Errorf(path, "%s has a support image already: %s", runtime, c.SupportImages[runtime])
+		case c.SupportImages == nil:
+			c.SupportImages = map[string]string{runtime: ref}
+		default:
+			c.SupportImages[runtime] = ref
+		}
+	}
+	return setting{
+		name: "supportImages", flag: "support-image", value: "RUNTIME=REFERENCE", list: true, separator: "\n",
+		help:   "support images, by runtime, as whole references; they win over supportRegistry",
+		form:   "RUNTIME=REFERENCE",
+		schema: schema{typ: "object", open: true, properties: images},
+		readNode: func(r *fields.Reader, c *Config, n *yaml.Node, path string) {
+			c.SupportImages = nil
+			r.Pairs(n, path, func(name string, n *yaml.Node, path string) {
+				if ref, ok := r.String(n, path); ok {
+					add(r, c, name, ref, path)
+				}
+			})
+		},
+		readText: func(r *fields.Reader, c *Config, values []string, path string) {
+			c.SupportImages = nil
+			for i, v := range values {
+				at := yamlnode.Index(path, i)
+				name, ref, ok := strings.Cut(v, "=")
+				switch {
+				case checkFilled(v) != nil:
+					r.Errorf(at, "is empty")
+				case !ok:
+					r.Errorf(at, "%s is not of the form RUNTIME=REFERENCE", fields.Quote(v))
+				default:
+					add(r, c, strings.TrimSpace(name), strings.TrimSpace(ref), at)
+				}
 			}
 		},
 	}

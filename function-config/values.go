@@ -182,7 +182,44 @@ func parseSupportRegistry(s string) (string, error) {
 	return prefix, nil
 }
 
+// supported are the runtimes that have a support image.
+func supported() (names []string) {
+	for _, r := range runtimes.All() {
+		if r.HasSupport() {
+			names = append(names, r.Name())
+		}
+	}
+	return names
+}
+
+// parseSupported is ParseRuntime for the runtimes that have a support image.
+func parseSupported(s string) (string, error) {
+	runtime, err := ParseRuntime(s)
+	if err == nil && !slices.Contains(supported(), runtime) {
+		err = fmt.Errorf("%s needs no support image; those that do are %s", runtime, strings.Join(supported(), ", "))
+	}
+	return runtime, err
+}
+
+func parseSupportTag(s string) (string, error) {
+	if s != "" && !tagSyntax.MatchString(s) {
+		return "", fmt.Errorf("%s is not a tag like v1.2; a digest belongs into supportImages, with the whole reference", fields.Quote(s))
+	}
+	return s, nil
+}
+
+// pullPolicies are the values of imagePullPolicy.
+func pullPolicies() []string { return []string{"Always", "IfNotPresent", "Never"} }
+
+func parsePullPolicy(s string) (string, error) {
+	if s != "" && !slices.Contains(pullPolicies(), s) {
+		return "", fmt.Errorf("%s is none of %s%s", fields.Quote(s), strings.Join(pullPolicies(), ", "), fields.DidYouMean(s, pullPolicies()))
+	}
+	return s, nil
+}
+
 const (
+	tagPattern     = `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`
 	groupPattern   = `^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$`
 	kindPattern    = `^[A-Z][A-Za-z0-9]*$`
 	segmentPattern = `[A-Za-z_][A-Za-z0-9_-]*(\[\])?`
@@ -190,6 +227,7 @@ const (
 )
 
 var (
+	tagSyntax   = regexp.MustCompile(`^` + tagPattern + `$`)
 	groupSyntax = regexp.MustCompile(groupPattern)
 	kindSyntax  = regexp.MustCompile(kindPattern)
 	pathSyntax  = regexp.MustCompile(pathPattern)

@@ -51,6 +51,8 @@ type ContainerPlan struct {
 	Refusal error
 	// SupportImage is the image that brings the debugger; "" for none.
 	SupportImage string
+	// pullPolicy is when nodes pull it; "" for Kubernetes' default.
+	pullPolicy string
 
 	artifact string // what the annotation records
 	results  fn.Results
@@ -245,7 +247,7 @@ func (p *planner) attach(plan *ContainerPlan, c *containerScope, o runtimes.Opti
 		return err
 	}
 	if name := plan.Program.Detection.Runtime.Name(); plan.Debugger.Support {
-		plan.SupportImage = p.scope.supportImage(name, c.want.Platform).Image
+		plan.SupportImage, plan.pullPolicy = p.scope.supportImage(name, c.want.Platform).Image, p.scope.cfg.SupportPullPolicy
 		if err := p.support.check(name, c.want.Platform); err != nil {
 			return err
 		}
@@ -277,7 +279,7 @@ func (p *PodPlan) debugged() (all []podedit.Debugged) {
 		if c.Refusal == nil {
 			d := podedit.Debugged{Container: c.Container, Ports: c.Debugger.Ports, User: c.Program.Image.User}
 			if c.Debugger.Support {
-				d.Support, d.SupportImage = c.Program.Detection.Runtime.Name(), c.SupportImage
+				d.Support, d.SupportImage, d.PullPolicy = c.Program.Detection.Runtime.Name(), c.SupportImage, c.pullPolicy
 			}
 			all = append(all, d)
 		}

@@ -98,12 +98,9 @@ func imageProblem(err error) error {
 // supportLabels begin the labels by which a support image says what is inside, and what it can do; see runtimes.Options.
 const supportLabels = "dev.debuggable.support/"
 
-// SupportImages lists the support images of a registry of the user's own that will be needed: whether they are there, and what their
+// SupportImages lists the support images of the user's choice that will be needed: whether they are there, and what their
 // labels say. What the default ones can do is known. It does no harm when one of them cannot be resolved.
 func (p *Programs) SupportImages() []image.Want {
-	if p.scope.stockSupport() {
-		return nil
-	}
 	var wants []image.Want
 	seen := map[image.Want]bool{}
 	for _, c := range p.scope.open() {
@@ -111,7 +108,11 @@ func (p *Programs) SupportImages() []image.Want {
 		if k.err != nil || !k.debugger.Support {
 			continue
 		}
-		if want := p.scope.supportImage(k.program.Detection.Runtime.Name(), c.want.Platform); !seen[want] {
+		name := k.program.Detection.Runtime.Name()
+		if p.scope.stockSupport(name) {
+			continue
+		}
+		if want := p.scope.supportImage(name, c.want.Platform); !seen[want] {
 			seen[want] = true
 			wants = append(wants, want)
 		}
@@ -119,14 +120,27 @@ func (p *Programs) SupportImages() []image.Want {
 	return wants
 }
 
-// stockSupport reports whether the support images are the published ones, whose limits are known.
-func (s *Scope) stockSupport() bool {
-	return s.cfg.SupportRegistry == functionconfig.Default().SupportRegistry
+// stockSupport reports whether the support image of a runtime is the published one, as it is known: under its usual name
+// and tag.
+func (s *Scope) stockSupport(name string) bool {
+	return s.cfg.SupportTag == "" && s.fromPublished(name)
+}
+
+// fromPublished reports whether a runtime's support image is in the repository of the published ones.
+func (s *Scope) fromPublished(name string) bool {
+	return s.cfg.SupportImages[name] == "" && s.cfg.SupportRegistry == functionconfig.Default().SupportRegistry
 }
 
 // supportImage is the support image that a plan names.
-func (s *Scope) supportImage(support, platform string) image.Want {
-	return image.Want{Image: s.cfg.SupportRegistry + "/" + support, Platform: platform}
+func (s *Scope) supportImage(name, platform string) image.Want {
+	ref := s.cfg.SupportImages[name]
+	if ref == "" {
+		ref = s.cfg.SupportRegistry + "/" + name
+		if s.cfg.SupportTag != "" {
+			ref += ":" + s.cfg.SupportTag
+		}
+	}
+	return image.Want{Image: ref, Platform: platform}
 }
 
 // support is what is known of the support images.
@@ -138,7 +152,7 @@ type support struct {
 // published reports whether a support image is one of those published for Skaffold, as they are or under another
 // name. One that cannot be asked is taken for the user's own.
 func (s support) published(name, platform string) bool {
-	if s.stockSupport() {
+	if s.fromPublished(name) {
 		return true
 	}
 	found, asked := s.images[s.supportImage(name, platform)]
@@ -167,10 +181,17 @@ func (s support) label(name, platform, label string) string {
 // that has been asked, and where it does not say, nothing is known.
 func (s support) check(name, platform string) error {
 	want := s.supportImage(name, platform)
-	if s.stockSupport() || s.cfg.Offline || !errors.Is(s.images[want].Err, image.ErrNotFound) {
+	if s.stockSupport(name) || s.cfg.Offline || !errors.Is(s.images[want].Err, image.ErrNotFound) {
 		return nil
 	}
+	other := "supportRegistry"
+	switch {
+	case s.cfg.SupportImages[name] != "":
+		other = "one in supportImages"
+	case s.cfg.SupportTag != "":
+		other = "supportRegistry or supportTag"
+	}
 	return reason.Refuse(reason.SupportImageMissing,
-		"there is no support image %s for %s, so the pod would never start: push it with `make push`, or name another supportRegistry",
-		want.Image, want.Platform)
+		"there is no support image %s for %s, so the pod would never start: push it with `make push`, or name another %s",
+		want.Image, want.Platform, other)
 }

@@ -26,6 +26,8 @@ type Debugged struct {
 	Ports     []runtimes.Port
 	// Support names the runtime whose support files are needed, SupportImage the image that has them; "" for none.
 	Support, SupportImage string
+	// PullPolicy is the imagePullPolicy of SupportImage; "" for none.
+	PullPolicy string
 	// User is whom the container's image runs as.
 	User string
 }
@@ -190,6 +192,9 @@ func mount(container *yaml.Node) error {
 // newInstaller builds the init container of a support image, for the first container that needs it.
 func newInstaller(p *workload.Pod, d Debugged) (*yaml.Node, error) {
 	c := yamlnode.Mapping("name", yamlnode.String(installerName(d.Support)), "image", yamlnode.String(d.SupportImage))
+	if d.PullPolicy != "" {
+		yamlnode.Set(c, "imagePullPolicy", yamlnode.String(d.PullPolicy))
+	}
 	if resources := installerResources(p); resources != nil {
 		yamlnode.Set(c, "resources", resources)
 	}

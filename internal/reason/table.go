@@ -276,8 +276,8 @@ func Table() []Entry {
 		},
 		{
 			SupportImageMissing, Warning,
-			"the `supportRegistry` does not have the support image, so the pod would never start",
-			"`make push`, or correct `supportRegistry`",
+			"the registry does not have the support image, so the pod would never start",
+			"`make push`, or correct `supportRegistry`, `supportTag` or `supportImages`",
 		},
 		{
 			FileCapabilities, Warning,
