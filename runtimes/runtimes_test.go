@@ -64,6 +64,10 @@ func TestDetect(t *testing.T) {
 		"no command line, no signs":   {Process{}, "", ""},
 		"node under another name":     {proc("/usr/local/bin/nodejs app.js"), "nodejs: program nodejs", ""},
 		"a word is not the program":   {proc("/app node"), "", ""},
+		"another behind a launcher":   {proc("with -- python app.py", "NODE_VERSION=22"), "", ""},
+		"its own behind a launcher":   {proc("with -- node app.js", "NODE_VERSION=22"), "nodejs: image sets NODE_VERSION", ""},
+		"another behind launchers":    {proc("with -- gosu app ruby a.rb", "JAVA_VERSION=21"), "", ""},
+		"a role behind dashes":        {proc("/app/bin/start -- worker", "JAVA_VERSION=21"), "jvm: image sets JAVA_VERSION", ""},
 		"an empty variable is a sign": {proc("/app", "ASPNETCORE_URLS="), "netcore: image sets ASPNETCORE_URLS", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

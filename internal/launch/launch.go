@@ -461,6 +461,7 @@ func (f *finder) follow(words []word, end place, depth int) (Found, error) {
 			}
 		}
 		if !ok {
+			f.behind(words)
 			return f.found(words, end, IsScript(first.text)), nil
 		}
 		next, err := l.unwrap(f, words)

@@ -126,6 +126,34 @@ func (p *programs) script(text string, depth int) bool {
 	return false
 }
 
+// behind records what else a shell starts that stands among the arguments of a program that is not known, a launcher maybe:
+// all the programs of its script but the last, which is taken for the one that matters.
+func (f *finder) behind(words []word) {
+	argv := make([]string, len(words))
+	for i, w := range words {
+		argv[i] = w.text
+	}
+	if f.launchers.knownProgram(argv[0]) {
+		return
+	}
+	for i := range argv {
+		if i == 0 || !isShell(path.Base(argv[i])) {
+			continue
+		}
+		text, ok := shellCommand(argv[i:])
+		p := programs{found: [][]string{}, launchers: f.launchers}
+		if !ok || !p.script(text, 0) {
+			continue
+		}
+		c := Command{Argv: argv[i:], Starts: p.found, Background: p.leaves}
+		if n := len(p.found); n > 0 {
+			c.Starts = p.found[:n-1]
+		}
+		f.rest = append(f.rest, c)
+		return
+	}
+}
+
 // wordsOf returns a command's words: a word's value where it is known, else its source text.
 func (s *script) wordsOf(call *syntax.CallExpr) []string {
 	var argv []string

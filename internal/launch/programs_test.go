@@ -48,6 +48,14 @@ func TestRestOfScripts(t *testing.T) {
 		"sh -c ⟨sh -c 'java w & java m'; java a⟩":    "java w& java m&",
 		"sh -c ⟨nice sh -c 'java m'; java a⟩":        "java m",
 		"sh -c ⟨eval 'java w &'; java a⟩":            "java w&",
+
+		// Behind what may be a launcher, all but the last.
+		"with x sh -c ⟨java w & exec java a⟩":          "java w&",
+		"tini -- with -- bash -lc ⟨keytool x; java a⟩": "keytool x",
+		"sh -c ⟨with x sh -c 'jcmd; java a'⟩":          "jcmd",
+		"with x sh -c ⟨exec java a⟩":                   "",
+		"with x bash -x start":                         "",
+		"java -jar a sh -c ⟨java w & java b⟩":          "",
 	} {
 		f, err := Find(Input{Argv: argv(in)})
 		if err != nil {

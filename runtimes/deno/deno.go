@@ -49,6 +49,8 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		return language.Plan{}, language.RefuseScript(p)
 	case p.IsDynamic(0):
 		return language.Plan{}, language.RefuseDynamic(p.Argv[0])
+	case p.Manager() != "":
+		return language.Plan{}, language.RefuseManager(p.Manager())
 	case language.ProgramName(p.Argv[0]) != "deno":
 		return language.Plan{}, reason.Refuse(reason.LauncherNotFollowed,
 			"%s is not deno, whose command line the inspector's option has to be put into: give the command line of deno in command", p.Argv[0])

@@ -1,11 +1,6 @@
 package language
 
-import (
-	"slices"
-	"strings"
-
-	"debuggable.dev/debuggable/internal/reason"
-)
+import "slices"
 
 // Others lists the commands beside the program that may start a program of a language: all but those that are known not to.
 // A variable that starts a debugger would start it there as well.
@@ -45,44 +40,4 @@ func (p Process) mayBe(language string, argv []string) bool {
 		return false
 	}
 	return !slices.ContainsFunc(p.Languages, func(l *Language) bool { return l.Name() != language && l.program(Process{Argv: argv}) != "" })
-}
-
-// Managed refuses programs that run several others, each of which would get the debugger's variables.
-func (p Process) Managed() error {
-	switch {
-	case len(p.Argv) == 0:
-		return nil
-	case Manages(p.Argv[0]), p.Script && slices.ContainsFunc(p.Argv, mentionsManager):
-	case !p.isProgram(p.Argv[0]) && slices.ContainsFunc(p.Argv, Manages): // behind a script, or a launcher that is not known
-	case slices.ContainsFunc(p.Beside, func(c Command) bool { return !c.Brief && slices.ContainsFunc(c.Argv, mentionsManager) }):
-	default:
-		return nil
-	}
-	return RefuseManaged()
-}
-
-// RefuseManaged refuses variables that all programs of a process manager would get.
-func RefuseManaged() error {
-	return reason.Refuse(reason.EnvShared, "a process manager starts several programs, which would all get the debugger's variables and want its port")
-}
-
-// Manages reports whether a program is a process manager.
-func Manages(program string) bool {
-	return slices.Contains([]string{"/init", "/sbin/init"}, program) || // s6-overlay's, systemd's
-		slices.Contains(processManagers, ProgramName(program))
-}
-
-// mentionsManager reports whether a word, a shell's script, has the name of a process manager in it.
-func mentionsManager(script string) bool {
-	return slices.ContainsFunc(strings.FieldsFunc(script, func(r rune) bool { return strings.ContainsRune(" \t\n;&|()`\"'{}\\", r) }), func(w string) bool {
-		return slices.Contains(processManagers, ProgramName(w))
-	})
-}
-
-// processManagers run several programs at the same time, or may.
-var processManagers = []string{
-	"chaperone", "circusd", "concurrently", "forego", "foreman", "god", "goreman", "hivemind", "honcho", "monit", "multirun", "my_init",
-	"npm-run-all", "npm-run-all2", "overmind", "pm2", "pm2-dev", "pm2-docker", "pm2-runtime", "process-compose", "run-p", "runit", "runit-init",
-	"runsv", "runsvdir", "runsvdir-start", "s6-overlay-init", "s6-supervise", "s6-svscan", "supervise", "supervisord", "svscan", "svscanboot",
-	"systemd",
 }

@@ -71,8 +71,11 @@ func (p Process) startsAnother(d Detection) bool {
 		return d.Sign.Strength <= Weak || !p.starter(ProgramName(p.Argv[0]))
 	}
 	// Behind a launcher that is not known stands what its arguments name.
-	if d.Sign.Strength <= Weak && p.BehindLauncher() != "" {
-		return true
+	if named := p.behindLauncher(); len(named) > 0 {
+		// A debugger that goes in front of the program is refused there, and for that.
+		if d.Sign.Strength <= Weak || !d.Runtime.InFront && p.ofAnother(named, d.Runtime) {
+			return true
+		}
 	}
 	for _, w := range p.Argv[1:] {
 		if strings.HasPrefix(w, "-") {
@@ -89,21 +92,55 @@ func (p Process) startsAnother(d Detection) bool {
 	return false
 }
 
+// ofAnother reports whether what a launcher that is not known starts is a program of another language than the one given,
+// going by the words that name programs and, for a shell among them, by its script.
+func (p Process) ofAnother(named []string, l *Language) bool {
+	if i := slices.IndexFunc(named, p.isProgram); i >= 0 {
+		return !l.isProgram(named[i])
+	}
+	if !slices.ContainsFunc(named, isShell) {
+		return false
+	}
+	another := false
+	for _, script := range p.Argv[1:] {
+		for _, w := range scriptWords(script) {
+			if l.isProgram(w) {
+				return false
+			}
+			another = another || p.isProgram(w)
+		}
+	}
+	return another
+}
+
+// scriptWords are the words of a shell's script, more or less.
+func scriptWords(script string) []string {
+	return strings.FieldsFunc(script, func(r rune) bool { return strings.ContainsRune(" \t\n;&|()`\"'{}\\", r) })
+}
+
 // BehindLauncher returns the word among the arguments that names a program, which the first word is likely to start: it is a launcher,
 // but none that the launch package follows. "" where there is none.
 func (p Process) BehindLauncher() string {
+	if named := p.behindLauncher(); len(named) > 0 {
+		return named[0]
+	}
+	return ""
+}
+
+// behindLauncher returns all words like that: a launcher may start another.
+func (p Process) behindLauncher() (named []string) {
 	if len(p.Argv) == 0 || p.isProgram(p.Argv[0]) {
-		return ""
+		return nil
 	}
 	for i, w := range p.Argv {
 		last := i+1 == len(p.Argv)
 		switch {
 		case i == 0 || strings.HasPrefix(w, "-"):
 		case p.namesProgram(w, p.Argv[i-1] == "--", last):
-			return w
+			named = append(named, w)
 		}
 	}
-	return ""
+	return named
 }
 
 // namesProgram reports whether an argument names a program: by a path to where programs are or, behind "--", to anywhere; by a name that
@@ -113,6 +150,8 @@ func (p Process) namesProgram(word string, behindDashes, last bool) bool {
 	switch {
 	case name == "":
 		return false
+	case !last && (isShell(name) || Manages(word)), slices.Contains(bareManagers, name):
+		return true
 	case dir != "":
 		rooted := dir[0] == '/' || strings.HasPrefix(dir, "./")
 		if ext := path.Ext(name); !rooted || ext != "" && !slices.Contains(scriptExtensions, ext) {
@@ -141,7 +180,12 @@ func (p Process) distinct(word string, but *Language) bool {
 
 // isProgram reports whether a program is known to be one of a language.
 func (p Process) isProgram(program string) bool {
-	return slices.ContainsFunc(p.Languages, func(l *Language) bool { return l.program(Process{Argv: []string{program}}) != "" })
+	return slices.ContainsFunc(p.Languages, func(l *Language) bool { return l.isProgram(program) })
+}
+
+// isProgram reports whether a program is known to be one of the language.
+func (l *Language) isProgram(program string) bool {
+	return l.program(Process{Argv: []string{program}}) != ""
 }
 
 // wrapped reports whether a program is known to be one of a language whose debugger goes in front of it.

@@ -68,6 +68,11 @@ var launchers = []string{
 	"s6-setuidgid", "setpriv", "setsid", "setuidgid", "stdbuf", "su-exec", "sudo", "taskset", "tini", "tini-static",
 }
 
+// shells start what their script says, which may be anything.
+var shells = []string{"ash", "bash", "dash", "ksh", "mksh", "sh", "zsh"}
+
+func isShell(program string) bool { return slices.Contains(shells, ProgramName(program)) }
+
 // servers are programs that no other takes for a plain word among its arguments.
 var servers = []string{
 	"apache2-foreground", "clickhouse-server", "httpd-foreground", "mariadbd", "mongod", "mysqld", "nats-server", "php-fpm",

@@ -106,7 +106,7 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		program = language.ProgramName(p.Argv[0])
 	}
 	switch {
-	case slices.Contains(forkingTools, program) && slices.ContainsFunc(p.Argv[1:], language.Manages): // npx concurrently
+	case p.Manager() != "", slices.Contains(forkingTools, program) && slices.ContainsFunc(p.Argv[1:], language.Manages): // npx concurrently
 		return language.Plan{}, language.RefuseManaged()
 	case !p.LineFixed && (program == "node" || program == "nodejs" || program == "nodemon" && nodemonRunsNode(p)):
 		plan.Insert = []language.Insertion{{Before: 1, Words: []string{inspect}}}

@@ -99,8 +99,8 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		return language.Plan{}, language.RefuseScript(p)
 	case p.IsDynamic(0):
 		return language.Plan{}, language.RefuseDynamic(program)
-	case language.Manages(program):
-		return language.Plan{}, language.RefuseManager(program)
+	case p.Manager() != "":
+		return language.Plan{}, language.RefuseManager(p.Manager())
 	case p.BehindLauncher() != "":
 		return language.Plan{}, language.RefuseLauncher(p)
 	}
