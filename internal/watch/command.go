@@ -94,7 +94,7 @@ func (s shown) Unwrap() error { return s.error }
 // watch is Run once it is known which cluster to watch. address is its address for messages.
 func (o Options) watch(ctx context.Context, out, errw io.Writer, config *rest.Config, namespaces []string, address string, secrets *foreign.Secrets) error {
 	watchConfig := rest.CopyConfig(config)
-	watchConfig.Wrap(newFrank)
+	watchConfig.Wrap(newOutspoken)
 	client, err := dynamic.NewForConfig(watchConfig)
 	if err != nil {
 		return fmt.Errorf("connecting to %s: %w", address, err)

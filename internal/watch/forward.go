@@ -3,11 +3,7 @@ package watch
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net"
-	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,12 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/portforward"
-	"k8s.io/client-go/transport/spdy"
 	"k8s.io/streaming/pkg/httpstream"
 
 	"debuggable.dev/debuggable/runtimes"
@@ -234,8 +224,6 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-var errEnded = errors.New("the container has ended")
-
 // open opens one forward, calls ready with the local port, and returns when the forward breaks or ctx ends. had is the local port that the
 // forward had before, which it gets again if it is still free.
 func (f *forwarder) open(ctx context.Context, t target, had int, ready func(port int)) error {
@@ -243,34 +231,25 @@ func (f *forwarder) open(ctx context.Context, t target, had int, ready func(port
 	if err != nil {
 		return err
 	}
-	local := f.choose(t, had)
-	if local == 0 {
-		return errors.New("no local port is free")
-	}
-	opened := make(chan struct{})
-	pf, err := portforward.NewOnAddressesForStreaming(dialer, []string{loopback}, []string{fmt.Sprintf("%d:%d", local, t.port)},
-		ctx.Done(), opened, io.Discard, io.Discard)
+	tunnel, err := openTunnel(ctx, dialer, t.port)
 	if err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- pf.ForwardPorts() }()
-	select {
-	case err := <-ended:
+	local := f.choose(t, had)
+	if local == 0 {
+		tunnel.fail(nil)
+		return errors.New("no local port is free")
+	}
+	l, err := net.Listen("tcp4", net.JoinHostPort(loopback, strconv.Itoa(local)))
+	if err != nil {
+		tunnel.fail(nil)
 		if local != had {
 			f.release(local)
 		}
 		return err
-	case <-opened:
-		ready(local)
-		return <-ended // ctx ends it too
-	case <-ctx.Done():
-		// It may be held up in a connection that is being made. Once made, it ends by itself, for ctx has ended.
-		if local != had {
-			f.release(local)
-		}
-		return errEnded
 	}
+	ready(local)
+	return tunnel.serve(ctx, l)
 }
 
 // choose reserves a local port: the one that the forward had, the one that was forwarded to before the container was restarted, the debug
@@ -324,36 +303,4 @@ func (f *forwarder) release(port int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.reserved, port)
-}
-
-// podDialer returns a function that connects to the port-forward endpoint of a pod as kubectl does: over a websocket, and where the API
-// server or a proxy does not know that, over SPDY.
-func podDialer(config *rest.Config) (func(namespace, pod string) (httpstream.Dialer, error), error) {
-	config = rest.CopyConfig(config)
-	config.APIPath = "/api"
-	config.GroupVersion = &schema.GroupVersion{Version: "v1"}
-	config.NegotiatedSerializer = serializer.NewCodecFactory(runtime.NewScheme()) // for the client's sake; no object is read
-	client, err := rest.RESTClientFor(config)
-	if err != nil {
-		return nil, fmt.Errorf("preparing port forwarding: %w", err)
-	}
-	return func(namespace, pod string) (httpstream.Dialer, error) {
-		target := client.Post().Resource("pods").Namespace(namespace).Name(pod).SubResource("portforward").URL()
-		return dialerFor(config, target)
-	}, nil
-}
-
-func dialerFor(config *rest.Config, target *url.URL) (httpstream.Dialer, error) {
-	transport, upgrader, err := spdy.RoundTripperFor(config)
-	if err != nil {
-		return nil, err
-	}
-	overSPDY := spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, target)
-	overWebsocket, err := portforward.NewSPDYOverWebsocketDialerForStreaming(target, config)
-	if err != nil {
-		return nil, err
-	}
-	return portforward.NewFallbackDialerForStreaming(overWebsocket, overSPDY, func(err error) bool {
-		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
-	}), nil
 }

@@ -13,19 +13,19 @@ import (
 	"debuggable.dev/debuggable/internal/foreign"
 )
 
-// frank is a transport whose errors are all seen by the caller. client-go takes a watch that cannot be opened for lack of an answer (a
+// outspoken is a transport whose errors are all seen by the caller. client-go takes a watch that cannot be opened for lack of an answer (a
 // timeout, a connection that is closed or reset) for one without events, and never says so.
-type frank struct {
+type outspoken struct {
 	http.RoundTripper
 }
 
-func newFrank(rt http.RoundTripper) http.RoundTripper { return frank{rt} }
+func newOutspoken(rt http.RoundTripper) http.RoundTripper { return outspoken{rt} }
 
 // WrappedRoundTripper lets client-go find the transport underneath.
-func (f frank) WrappedRoundTripper() http.RoundTripper { return f.RoundTripper }
+func (t outspoken) WrappedRoundTripper() http.RoundTripper { return t.RoundTripper }
 
-func (f frank) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := f.RoundTripper.RoundTrip(r)
+func (t outspoken) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(r)
 	if err != nil && r.Context().Err() == nil {
 		if errors.Is(err, syscall.ECONNRESET) {
 			return resp, noAnswer{"the connection was reset"} // client-go also looks at the words
@@ -54,7 +54,7 @@ type noAnswer struct{ text string }
 
 func (e noAnswer) Error() string { return e.text }
 
-// noCredentials says whether a request of a client with frank transports was not made because there are no credentials to make it with.
+// noCredentials says whether a request of a client with outspoken transports was not made because there are no credentials to make it with.
 func noCredentials(err error) bool {
 	var failed *url.Error
 	var none noAnswer
