@@ -31,8 +31,7 @@ func newRoot(name string, in io.Reader, out, errw io.Writer) *cobra.Command {
 			root.AddCommand(cmd)
 		}
 	}
-	root.Version = version()
-	root.SetVersionTemplate("debuggable {{.Version}}\n")
+	addVersionFlag(root, out)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
@@ -54,15 +53,30 @@ func newRoot(name string, in io.Reader, out, errw io.Writer) *cobra.Command {
 	return root
 }
 
+// addVersionFlag lets --version print what the command prints. Cobra's own wants a template for these words, and with text/template the linker
+// keeps each method of each type, 4 MB.
+func addVersionFlag(root *cobra.Command, out io.Writer) {
+	wanted := root.Flags().BoolP("version", "v", false, "print the version")
+	run := root.RunE
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if *wanted {
+			return printVersion(out)
+		}
+		return run(cmd, args)
+	}
+}
+
+func printVersion(out io.Writer) error {
+	_, err := fmt.Fprintln(out, "debuggable", version())
+	return err
+}
+
 func newVersion(out io.Writer) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(out, "debuggable", version())
-			return err
-		},
+		RunE:  func(*cobra.Command, []string) error { return printVersion(out) },
 	}
 }
 
