@@ -63,6 +63,9 @@ func (p Program) attachOnce(c *workload.Container, o runtimes.Options) (plan run
 	if plan, err = p.debugger(o); err != nil || plan.Existing {
 		return plan, edits, err
 	}
+	if f := p.Found.File; p.Process.Script && f != nil && len(runtimes.DebugPorts(f.Script)) > 0 {
+		return plan, edits, reason.Refuse(reason.OtherDebugger, "the script %s, which cannot be followed, starts a debugger of its own", f.Path)
+	}
 	if err = p.checkProgram(plan); err != nil {
 		return plan, edits, err
 	}
