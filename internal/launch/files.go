@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"mvdan.cc/sh/v3/syntax"
+
 	"debuggable.dev/debuggable/internal/image/files"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
@@ -123,6 +125,10 @@ func (f *finder) scriptFile(words []word, end place, file files.File, shell []st
 	if langs == nil || !plainShellOptions(shell) {
 		return Found{}, reason.Refuse(reason.ScriptProgram, "the script %s is run in a way that is not known", quote(name.text))
 	}
+	if strings.HasSuffix(file.Script, "\\") {
+		return Found{}, reason.Refuse(reason.ScriptProgram, "the script %s ends with a backslash, which shells read in different ways",
+			quote(name.text))
+	}
 	c := f.clone()
 	dir := dirOf(name.text, file)
 	inserted := append(slices.Clone(shell), "-c", file.Script)
@@ -196,6 +202,9 @@ func (f Found) settle(edits []Edit, guards int) ([]Edit, error) {
 			return nil, reason.Refuse(reason.ScriptProgram, "the script %s would have to change, and asks where it is itself", quote(l.script))
 		}
 		if len(l.words) > 0 {
+			if l.text >= 0 {
+				own = append(own, exit(l.text, l.words[l.text]))
+			}
 			inOrder(own)
 			e, err := l.edit(Apply(l.words, own))
 			if err != nil {
@@ -212,6 +221,34 @@ func (f Found) settle(edits []Edit, guards int) ([]Edit, error) {
 	}
 	inOrder(edits)
 	return edits, nil
+}
+
+// exit lets a copy of a script end as the file does. A shell starts the last command of a file as its child; under -c bash, and others
+// since, become that command, which then has another parent and another SHLVL.
+func exit(word int, text string) Edit {
+	e := Edit{Word: word, Offset: len(text), Text: "exit\n"}
+	file, err := parse(text, syntax.LangBash)
+	switch {
+	case err == nil && neverEnds(file.Stmts):
+		e.Text = ""
+	case !strings.HasSuffix(text, "\n"):
+		e.Text = "\nexit"
+	}
+	return e
+}
+
+// neverEnds reports whether no shell reaches the end of statements, since the last one exits or becomes a program.
+func neverEnds(stmts []*syntax.Stmt) bool {
+	if len(stmts) == 0 {
+		return false
+	}
+	last := stmts[len(stmts)-1]
+	call, is := last.Cmd.(*syntax.CallExpr)
+	if !is || last.Background || last.Coprocess || len(call.Args) == 0 {
+		return false
+	}
+	name := call.Args[0].Lit()
+	return name == "exit" || name == "exec" && len(call.Args) > 1
 }
 
 // inOrder puts edits in the order of their places, and leaves those at the same place in theirs.
