@@ -100,6 +100,9 @@ func Attach(r Runtime, p Process, o Options) (Plan, error) {
 // KnownOther reports whether a program is known to belong to no language here, going by its name.
 func KnownOther(program string) bool { return Process{Languages: all}.KnownOther(program) }
 
+// PlainWord reports whether a command line that is known to be of no language here may as well be words that a script takes for its own.
+func PlainWord(argv []string) bool { return Process{Argv: argv, Languages: all}.PlainWord() }
+
 // StartsAnother reports whether a program that is known to be of no language here starts others, which may be.
 func StartsAnother(program string) bool { return Process{Languages: all}.StartsAnother(program) }
 

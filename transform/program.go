@@ -187,10 +187,22 @@ func (p Program) detect(told runtimes.Runtime, hint string) (runtimes.Detection,
 		return d, native(shown.Argv[0])
 	case p.Process.Dynamic[0]:
 		return d, &reason.Refusal{Code: reason.ProgramDynamic, Message: fmt.Sprintf("program %s is known at run time only", p.Found.Argv[0])}
+	case p.behind != nil && runtimes.PlainWord(shown.Argv) && p.signs().Runtime != nil:
+		// What else would the image be made for?
+		script := p.Process.Argv[len(p.Process.Argv)-len(behindShell(p.Process.Argv))-1]
+		return d, reason.Refuse(reason.ScriptProgram, "%s may start %s, or take it for a word of its own: "+
+			"give the command line of the program that it starts in command", script, shown.Argv[0])
 	case !shown.Script && runtimes.KnownOther(shown.Argv[0]):
 		return d, other(shown.Argv[0], "belongs to no runtime that can be debugged")
 	}
 	return d, &reason.Refusal{Code: reason.NoRuntime, Message: fmt.Sprintf("nothing shows which runtime %s needs; %s", p.Found.Argv[0], hint)}
+}
+
+// signs is what the program is taken for, whatever its arguments name.
+func (p Program) signs() runtimes.Detection {
+	alone := p.Process
+	alone.Argv, alone.Env = alone.Argv[:1], p.Env.All()
+	return runtimes.Detect(alone)
 }
 
 // other refuses a program that is known to be none of a runtime's. What it starts may be one, so that a user wants to know.

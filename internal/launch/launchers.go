@@ -373,7 +373,7 @@ func entrypointRest(f *finder, words []word) ([]word, error) {
 	if strings.Contains(first, "/") {
 		return words, nil
 	}
-	if !f.launchers.knownProgram(first) || len(words) == 1 && !runtimes.KnownOther(first) {
+	if !f.launchers.knownProgram(first) || len(words) == 1 && !runtimes.KnownOther(first) || runtimes.PlainWord(textsOf(words)) {
 		return nil, nil
 	}
 	if strings.HasPrefix(first, "python") {

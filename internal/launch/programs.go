@@ -66,11 +66,7 @@ func (p *programs) behind(argv []string) []string {
 	if err != nil {
 		return nil
 	}
-	var next []string
-	for _, w := range rest {
-		next = append(next, w.text)
-	}
-	return next
+	return textsOf(rest)
 }
 
 // shellCommand returns the script that a shell is given on its command line.
@@ -129,10 +125,7 @@ func (p *programs) script(text string, depth int) bool {
 // behind records what else a shell starts that stands among the arguments of a program that is not known, a launcher maybe:
 // all the programs of its script but the last, which is taken for the one that matters.
 func (f *finder) behind(words []word) {
-	argv := make([]string, len(words))
-	for i, w := range words {
-		argv[i] = w.text
-	}
+	argv := textsOf(words)
 	if f.launchers.knownProgram(argv[0]) {
 		return
 	}

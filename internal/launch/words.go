@@ -111,3 +111,11 @@ func isName(s string) bool {
 	}
 	return s != ""
 }
+
+// textsOf are the texts of words; nil for none.
+func textsOf(words []word) (texts []string) {
+	for _, w := range words {
+		texts = append(texts, w.text)
+	}
+	return texts
+}

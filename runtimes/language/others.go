@@ -14,6 +14,19 @@ func (p Process) KnownOther(program string) bool {
 	return (found || p.tool(name) || strings.HasSuffix(name, ".pex")) && !p.isProgram(program)
 }
 
+// PlainWord reports whether a process that is known to belong to no language may as well be words that a script takes for its own:
+// start.sh test, entrypoint.sh vault. Not so a program by its path, and those that are nothing but programs, or have arguments.
+func (p Process) PlainWord() bool {
+	if len(p.Argv) == 0 || strings.Contains(p.Argv[0], "/") || !p.KnownOther(p.Argv[0]) {
+		return false
+	}
+	name := p.Argv[0]
+	if len(p.Argv) == 1 {
+		return !slices.Contains(servers, name)
+	}
+	return slices.Contains(tools, name) && name != "sleep" && name != "tail" // which people keep a container busy with
+}
+
 // tool reports whether a program is one of a language's tools.
 func (p Process) tool(name string) bool {
 	return slices.ContainsFunc(p.Languages, func(l *Language) bool { return slices.Contains(l.Signs.Tools, name) })
