@@ -123,7 +123,7 @@ func strangeAnnotations(w *workload.Workload) fn.Results {
 }
 
 func badAnnotation(key, value, problem string) error {
-	return &reason.Refusal{Code: reason.BadAnnotation, Message: fmt.Sprintf("annotation %s is %s: %s", key, foreign.Quote(value), foreign.Short(problem))}
+	return reason.Refuse(reason.BadAnnotation, "annotation %s is %s: %s", key, foreign.Quote(value), foreign.Short(problem))
 }
 
 // annotationOf returns an annotation in whichever spelling: the pod template's or, where it has none, the object's.

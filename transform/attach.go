@@ -1,7 +1,6 @@
 package transform
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -133,7 +132,7 @@ func (p Program) assign(changes []runtimes.EnvChange) (edits []launch.Edit, rest
 			continue // PATH is a help; but without it, a variable that reaches a tool may stay with the tool
 		}
 		if isHidden {
-			return nil, nil, &reason.Refusal{Code: reason.EnvHidden, Message: fmt.Sprintf("%s would not reach the program: %s sets it", change.Name, strings.Join(p.Found.Via, " "))}
+			return nil, nil, reason.Refuse(reason.EnvHidden, "%s would not reach the program: %s sets it", change.Name, strings.Join(p.Found.Via, " "))
 		}
 		if line, at := p.dropsIn(change.Name); at > 0 {
 			return nil, nil, reason.Refuse(reason.EnvHidden, "%s may not reach the program: line %d of %s is %q", change.Name, at,
@@ -143,10 +142,10 @@ func (p Program) assign(changes []runtimes.EnvChange) (edits []launch.Edit, rest
 			continue // nothing of the old value is handed on
 		}
 		if p.hiddenBehindScript(change.Name) {
-			return nil, nil, &reason.Refusal{Code: reason.EnvHidden, Message: fmt.Sprintf("%s would not reach the program: the arguments of %s set it", change.Name, p.Process.Argv[0])}
+			return nil, nil, reason.Refuse(reason.EnvHidden, "%s would not reach the program: the arguments of %s set it", change.Name, p.Process.Argv[0])
 		}
 		if p.Found.References[change.Name] {
-			return nil, nil, &reason.Refusal{Code: reason.EnvReferenced, Message: fmt.Sprintf("%s would have to change, but the command line uses it", change.Name)}
+			return nil, nil, reason.Refuse(reason.EnvReferenced, "%s would have to change, but the command line uses it", change.Name)
 		}
 	}
 	return edits, rest, nil

@@ -2,7 +2,6 @@ package transform
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -62,7 +61,7 @@ func programOf(c *workload.Container, cfg image.Config, known *process.Sources, 
 func (p Program) find(c *workload.Container, known *process.Sources) (launch.Found, error) {
 	argv := p.Line.Argv()
 	if len(argv) == 0 {
-		return launch.Found{}, &reason.Refusal{Code: reason.NoCommand, Message: "neither the image nor the manifest names a program to start"}
+		return launch.Found{}, reason.Refuse(reason.NoCommand, "neither the image nor the manifest names a program to start")
 	}
 	workingDir := p.startsIn(c)
 	return launch.Find(launch.Input{Argv: argv, UnknownFrom: p.Line.UnknownFrom(), Env: p.Env.All(), Unknown: p.Env.Unknown, Labels: p.Image.Labels,
@@ -186,7 +185,7 @@ func (p Program) detect(told runtimes.Runtime, hint string) (runtimes.Detection,
 	case shown.File != nil && shown.File.Native:
 		return d, native(shown.Argv[0])
 	case p.Process.Dynamic[0]:
-		return d, &reason.Refusal{Code: reason.ProgramDynamic, Message: fmt.Sprintf("program %s is known at run time only", p.Found.Argv[0])}
+		return d, reason.Refuse(reason.ProgramDynamic, "program %s is known at run time only", p.Found.Argv[0])
 	case p.behind != nil && runtimes.PlainWord(shown.Argv) && p.signs().Runtime != nil:
 		// What else would the image be made for?
 		script := p.Process.Argv[len(p.Process.Argv)-len(behindShell(p.Process.Argv))-1]
@@ -195,7 +194,7 @@ func (p Program) detect(told runtimes.Runtime, hint string) (runtimes.Detection,
 	case !shown.Script && runtimes.KnownOther(shown.Argv[0]):
 		return d, other(shown.Argv[0], "belongs to no runtime that can be debugged")
 	}
-	return d, &reason.Refusal{Code: reason.NoRuntime, Message: fmt.Sprintf("nothing shows which runtime %s needs; %s", p.Found.Argv[0], hint)}
+	return d, reason.Refuse(reason.NoRuntime, "nothing shows which runtime %s needs; %s", p.Found.Argv[0], hint)
 }
 
 // signs is what the program is taken for, whatever its arguments name.

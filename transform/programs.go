@@ -90,9 +90,9 @@ func imageProblem(err error) error {
 	case errors.As(err, &refusal):
 		return err
 	case errors.Is(err, image.ErrNotFound):
-		return &reason.Refusal{Code: reason.ImageNotFound, Message: err.Error()}
+		return reason.Refuse(reason.ImageNotFound, "%s", err)
 	}
-	return &reason.Refusal{Code: reason.ImageUnreadable, Message: err.Error()}
+	return reason.Refuse(reason.ImageUnreadable, "%s", err)
 }
 
 // supportLabels begin the labels by which a support image says what is inside, and what it can do; see runtimes.Options.

@@ -22,48 +22,20 @@ func (p *Program) followTask(c *workload.Container, told bool) error {
 	if p.inside == nil {
 		return nil
 	}
-	at := p.Process
-	if at.WorkingDir = p.taskDir(p.Found, p.startsIn(c)); at.WorkingDir == "" {
-		return nil
-	}
-	var passed []string
-	for range maxTasks {
-		task, runtime := runtimes.TaskOf(at)
-		if task == nil {
-			break
-		}
-		if runtime.Name() != p.Detection.Runtime.Name() {
-			return nil
-		}
-		file, known := p.inside.Find([]string{task.File})
-		if !known || file.Package == nil || file.Package.Scripts[task.Name] == "" {
-			break
-		}
-		line := shell.Join(at.Argv...)
-		passed = append(passed, line)
-		next, err := p.runTask(at, *task, *file.Package)
-		if err == nil {
-			at = next
-			continue
-		}
-		if told {
-			break
-		}
-		return reason.Refuse(reasonOf(err), "%s runs the script %q of %s: %v", line, task.Name, task.File, err)
-	}
-	if len(passed) == 0 {
-		return nil
+	at, passed, err := p.lastTask(c, told)
+	if err != nil || len(passed) == 0 {
+		return err
 	}
 	p.Process.Runs = &at
+	if told {
+		return nil
+	}
 	shown := at
 	shown.Env = p.Env.All()
-	d := runtimes.Detect(shown)
-	name := path.Base(at.Argv[0])
+	d, own, name := runtimes.Detect(shown), p.Detection.Runtime.Name(), path.Base(at.Argv[0])
 	switch runs := strings.Join(passed, ", which runs "); {
-	case told:
-	case d.Runtime != nil && d.Sign.Strength >= runtimes.Program && d.Runtime.Name() != p.Detection.Runtime.Name():
-		return reason.Refuse(reason.LauncherNotFollowed, "%s runs %s, which is no program of %s: give it in command", runs, name,
-			p.Detection.Runtime.Name())
+	case d.Runtime != nil && d.Sign.Strength >= runtimes.Program && d.Runtime.Name() != own:
+		return reason.Refuse(reason.LauncherNotFollowed, "%s runs %s, which is no program of %s: give it in command", runs, name, own)
 	case d.Sign.Strength >= runtimes.Program:
 		if name != path.Base(p.Process.Argv[0]) {
 			p.Detection.Sign.Words += ", which runs " + name
@@ -72,6 +44,39 @@ func (p *Program) followTask(c *workload.Container, told bool) error {
 		return other(at.Argv[0], "is what "+runs+" runs, and belongs to no runtime that can be debugged")
 	}
 	return nil
+}
+
+// lastTask is the process that the scripts end in, and the command lines that led there; none where no script is followed.
+func (p *Program) lastTask(c *workload.Container, told bool) (at runtimes.Process, passed []string, err error) {
+	at = p.Process
+	if at.WorkingDir = p.taskDir(p.Found, p.startsIn(c)); at.WorkingDir == "" {
+		return at, nil, nil
+	}
+	for range maxTasks {
+		task, runtime := runtimes.TaskOf(at)
+		if task == nil {
+			break
+		}
+		if runtime.Name() != p.Detection.Runtime.Name() {
+			return at, nil, nil
+		}
+		file, known := p.inside.Find([]string{task.File})
+		if !known || file.Package == nil || file.Package.Scripts[task.Name] == "" {
+			break
+		}
+		line := shell.Join(at.Argv...)
+		passed = append(passed, line)
+		next, err := p.runTask(at, *task, *file.Package)
+		switch {
+		case err == nil:
+			at = next
+			continue
+		case told:
+			return at, passed, nil
+		}
+		return at, nil, reason.Refuse(reasonOf(err), "%s runs the script %q of %s: %v", line, task.Name, task.File, err)
+	}
+	return at, passed, nil
 }
 
 // taskDir is where a program starts, "" where that is not known.

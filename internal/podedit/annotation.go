@@ -1,8 +1,6 @@
 package podedit
 
 import (
-	"fmt"
-
 	"debuggable.dev/debuggable/internal/debuginfo"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/workload"
@@ -26,8 +24,7 @@ func CheckAnnotations(p *workload.Pod, entries []debuginfo.Entry) error {
 	if size <= maxAnnotations {
 		return nil
 	}
-	return &reason.Refusal{Code: reason.AnnotationsFull, Message: fmt.Sprintf(
-		"with the annotation %s, the pod's annotations would have %d bytes, and Kubernetes takes %d", debuginfo.Annotation, size, maxAnnotations)}
+	return reason.Refuse(reason.AnnotationsFull, "with the annotation %s, the pod's annotations would have %d bytes, and Kubernetes takes %d", debuginfo.Annotation, size, maxAnnotations)
 }
 
 // Annotate records where the debuggers listen.

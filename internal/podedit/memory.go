@@ -1,8 +1,6 @@
 package podedit
 
 import (
-	"fmt"
-
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
@@ -123,9 +121,8 @@ func (m *Memory) Plan(c *workload.Container, needed int) (*MemoryRaise, error) {
 	floor.Add(need)
 	switch {
 	case to.Cmp(floor) < 0:
-		return nil, &reason.Refusal{Code: reason.TightMemory, Message: fmt.Sprintf(
-			"the debugger takes some %dMi, and the container's memory limit of %s cannot hold that and may not be raised%s",
-			needed, written, m.whyNotRaised(rules))}
+		return nil, reason.Refuse(reason.TightMemory, "the debugger takes some %dMi, and the container's memory limit of %s cannot hold that and may not be raised%s",
+			needed, written, m.whyNotRaised(rules))
 	case to.Cmp(limit) == 0:
 		return nil, nil
 	}

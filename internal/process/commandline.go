@@ -45,12 +45,12 @@ func CommandLineOf(c *workload.Container, cfg image.Config, e Environment) (Comm
 			continue
 		}
 		if node.Kind != yaml.SequenceNode {
-			return l, &reason.Refusal{Code: reason.InvalidField, Message: fmt.Sprintf("%s is not a list of strings", p.field)}
+			return l, reason.Refuse(reason.InvalidField, "%s is not a list of strings", p.field)
 		}
 		p.node = node
 		for i, n := range node.Content {
 			if n.Kind != yaml.ScalarNode || n.Tag != yaml.NodeTagString {
-				return l, &reason.Refusal{Code: reason.InvalidField, Message: notAString(fmt.Sprintf("%s[%d]", p.field, i), n)}
+				return l, reason.Refuse(reason.InvalidField, "%s", notAString(fmt.Sprintf("%s[%d]", p.field, i), n))
 			}
 			w := word{raw: n.Value, node: n, unknown: -1}
 			w.text, w.segments = e.expanded.expand(n.Value, e, func(name string, at int) {
@@ -185,7 +185,7 @@ func (w word) insert(offset int, text string) (word, error) {
 	}
 	at, ok := rawOffset(w.segments, offset, len(w.text), len(w.raw))
 	if !ok {
-		return w, &reason.Refusal{Code: reason.ProgramInVariable, Message: "the program is named inside a variable that Kubernetes expands into the command line"}
+		return w, reason.Refuse(reason.ProgramInVariable, "the program is named inside a variable that Kubernetes expands into the command line")
 	}
 	w.raw = w.raw[:at] + text + w.raw[at:]
 	return w, nil

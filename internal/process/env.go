@@ -1,7 +1,6 @@
 package process
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -155,7 +154,7 @@ func PlanEnv(c *workload.Container, e Environment, changes []runtimes.EnvChange,
 			}
 		}
 		if who := referrer(list[at+1:], words, change.Name); who != "" && at >= 0 || who == "args" {
-			return nil, nil, &reason.Refusal{Code: reason.EnvReferenced, Message: fmt.Sprintf("%s would have to change, but %s refers to it as $(%s)", change.Name, who, change.Name)}
+			return nil, nil, reason.Refuse(reason.EnvReferenced, "%s would have to change, but %s refers to it as $(%s)", change.Name, who, change.Name)
 		}
 		edit := EnvEdit{Name: change.Name}
 		switch {
@@ -165,11 +164,11 @@ func PlanEnv(c *workload.Container, e Environment, changes []runtimes.EnvChange,
 			edit.entry, edit.Value = list[at], change.Value
 		case at >= 0:
 			if _, there := e.Likely[change.Name]; !there && optional(yamlnode.Get(list[at], "valueFrom")) {
-				return nil, nil, &reason.Refusal{Code: reason.OptionalEnv, Message: fmt.Sprintf("%s comes from an optional key that may be missing, so it cannot be extended", change.Name)}
+				return nil, nil, reason.Refuse(reason.OptionalEnv, "%s comes from an optional key that may be missing, so it cannot be extended", change.Name)
 			}
 			renamed := renamedPrefix + change.Name
 			if slices.ContainsFunc(list, func(n *yaml.Node) bool { return yamlnode.Text(n, "name") == renamed }) {
-				return nil, nil, &reason.Refusal{Code: reason.EnvNameTaken, Message: fmt.Sprintf("the container already has a variable %s", renamed)}
+				return nil, nil, reason.Refuse(reason.EnvNameTaken, "the container already has a variable %s", renamed)
 			}
 			edit.entry, edit.rename, edit.Value = list[at], true, Combine(change, "$("+renamed+")")
 		case e.sets(change.Name):

@@ -1,7 +1,6 @@
 package workload
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -72,7 +71,7 @@ func (s shape) check(node *yaml.Node, path string) error {
 		return nil
 	}
 	if s.kind != 0 && node.Kind != s.kind || s.tag != "" && node.ShortTag() != s.tag {
-		return &reason.Refusal{Code: reason.InvalidField, Message: fmt.Sprintf("%s is not %s, which Kubernetes expects there", foreign.Short(path), s.name)}
+		return reason.Refuse(reason.InvalidField, "%s is not %s, which Kubernetes expects there", foreign.Short(path), s.name)
 	}
 	for i, child := range node.Content {
 		switch {

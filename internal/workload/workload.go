@@ -157,10 +157,10 @@ func (p *Pod) nameUnnamed() {
 // CheckName refuses a container whose name the annotation could not stand for; Kubernetes refuses such pods.
 func (p *Pod) CheckName(name string) error {
 	if name == "" {
-		return &reason.Refusal{Code: reason.InvalidField, Message: "it has no name"}
+		return reason.Refuse(reason.InvalidField, "it has no name")
 	}
 	if p.named[name] > 1 {
-		return &reason.Refusal{Code: reason.InvalidField, Message: "the pod has another container of that name"}
+		return reason.Refuse(reason.InvalidField, "the pod has another container of that name")
 	}
 	return nil
 }

@@ -51,7 +51,7 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	if err != nil {
 		return language.Plan{}, err
 	}
-	if slices.ContainsFunc(p.Others("bun"), func(c language.Command) bool { return o.Suspend || c.AtOnce && !c.Brief || c.Stays() }) {
+	if p.Disturbed("bun", o) {
 		return language.Plan{}, reason.Refuse(reason.EnvShared,
 			"a probe, a hook or the script starts another program, which may be Bun: it would get the same inspector, and take its port or wait for a debugger")
 	}

@@ -18,6 +18,12 @@ func (c Command) programs() [][]string {
 	return c.Starts
 }
 
+// Disturbed reports whether a command beside the program would come in the way of one that a variable starts a debugger for: most find
+// the port taken, say so, and go on; not those that run at the same time, stay, or would wait for whoever attaches.
+func (p Process) Disturbed(language string, o Options) bool {
+	return slices.ContainsFunc(p.Others(language), func(c Command) bool { return o.Suspend || c.AtOnce && !c.Brief || c.Stays() })
+}
+
 // Stays reports whether a command is likely to leave something running when it ends.
 func (c Command) Stays() bool {
 	return slices.ContainsFunc(c.programs(), func(argv []string) bool {

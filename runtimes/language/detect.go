@@ -162,7 +162,13 @@ func (p Process) namesProgram(word string, behindDashes, last bool) bool {
 		return p.isProgram(name) || p.KnownOther(name) && !slices.Contains(tools, name) ||
 			!last && (slices.Contains(launchers, name) || slices.Contains([]string{"env", "exec", "nice", "timeout"}, name))
 	}
-	return !last && (p.isProgram(name) || slices.Contains(launchers, name)) || slices.Contains(servers, name) || p.distinct(name, nil)
+	return p.barelyNames(name, last)
+}
+
+// barelyNames reports whether an argument without a path, in no special place, names a program.
+func (p Process) barelyNames(name string, last bool) bool {
+	return !last && (p.isProgram(name) || slices.Contains(launchers, name)) ||
+		slices.Contains(servers, name) || p.distinct(name, nil)
 }
 
 // holdsPrograms reports whether directories of a name are where programs are put.

@@ -1,7 +1,6 @@
 package language
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -27,8 +26,8 @@ func RefuseScript(p Process) error {
 
 // RefuseLauncher refuses to put a debugger in front of a program that starts another one.
 func RefuseLauncher(p Process) error {
-	return &reason.Refusal{Code: reason.LauncherNotFollowed, Message: fmt.Sprintf("%s may be a launcher that is not known here, which starts %s: give the program that it starts in command",
-		p.Argv[0], p.BehindLauncher())}
+	return reason.Refuse(reason.LauncherNotFollowed, "%s may be a launcher that is not known here, which starts %s: give the program that it starts in command",
+		p.Argv[0], p.BehindLauncher())
 }
 
 // RefuseManager refuses to put a debugger in front of a process manager, in place of what it starts.

@@ -65,30 +65,19 @@ func buildpacks() language.Buildpacks {
 
 // plan starts the inspector, on the command line or by NODE_OPTIONS.
 func plan(p language.Process, o language.Options) (language.Plan, error) {
-	if plan, found := existing(p); found {
-		return plan, nil
-	}
-	if plan, found := switches().Plan(nodeTool(p)); found {
-		return plan, nil
-	}
-	if p.Runs != nil {
-		runs := *p.Runs
-		runs.Languages = p.Languages
-		if plan, found := existing(runs); found {
-			return plan, nil
-		}
-		if err := checkRuns(p, runs, o); err != nil {
-			return language.Plan{}, err
-		}
+	if plan, found, err := running(p, o); found || err != nil {
+		return plan, err
 	}
 	if name, at := toolByPath(p); name != "" {
 		return attachToTool(p, o, name, at)
 	}
 	if inspectors(p.Line) > inspectors(p.Argv) {
-		return language.Plan{}, reason.Refuse(reason.OtherDebugger, "another program of the script is started with --inspect, and the node wrapper would take that for the application's")
+		return language.Plan{}, reason.Refuse(reason.OtherDebugger,
+			"another program of the script is started with --inspect, and the node wrapper would take that for the application's")
 	}
 	if o.Published && watches(p) {
-		return language.Plan{}, language.SupportImageOld("leaves the program that " + language.ProgramName(p.Argv[0]) + " starts without an inspector")
+		what := "leaves the program that " + language.ProgramName(p.Argv[0]) + " starts without an inspector"
+		return language.Plan{}, language.SupportImageOld(what)
 	}
 	number, err := language.FreePort(o, port)
 	if err != nil {
@@ -100,17 +89,54 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	}
 	inspect += "=" + o.Host("0.0.0.0") + ":" + strconv.Itoa(int(number))
 	plan := language.Plan{Ports: []language.Port{{Protocol: "devtools", Number: number}}, Support: true, Storage: 16}
-	options := language.EnvChange{Name: "NODE_OPTIONS", Value: inspect, How: language.Append, Sep: " "}
 	program, tool := "", false
 	if len(p.Argv) > 0 && !p.Script {
 		program = language.ProgramName(p.Argv[0])
 	}
+	if p.Manager() != "" || slices.Contains(forkingTools, program) && slices.ContainsFunc(p.Argv[1:], language.Manages) {
+		return language.Plan{}, language.RefuseManaged() // npx concurrently
+	}
+	if plan.Insert, plan.Sets = onLine(p, program, inspect); plan.Insert == nil {
+		if tool, err = checkOptions(p, o, program); err != nil {
+			return language.Plan{}, err
+		}
+		plan.Env = append(plan.Env,
+			language.EnvChange{Name: "NODE_OPTIONS", Value: inspect, How: language.Append, Sep: " "})
+	} else if p.EnvFixed {
+		return plan, nil // the wrapper on PATH is a help for tools that start node
+	}
+	plan.Env = append(plan.Env, language.EnvChange{
+		Name: "PATH", Value: nodeBin, How: language.Prepend, Sep: ":", Default: language.DefaultPath, Needed: tool,
+	})
+	return plan, nil
+}
+
+// running finds the debugger that is there already: the program's, its tool's, or that of what a script of its project runs.
+func running(p language.Process, o language.Options) (plan language.Plan, found bool, err error) {
+	if plan, found := existing(p); found {
+		return plan, true, nil
+	}
+	if plan, found := switches().Plan(nodeTool(p)); found {
+		return plan, true, nil
+	}
+	if p.Runs == nil {
+		return plan, false, nil
+	}
+	runs := *p.Runs
+	runs.Languages = p.Languages
+	if plan, found := existing(runs); found {
+		return plan, true, nil
+	}
+	return plan, false, checkRuns(p, runs, o)
+}
+
+// onLine is what starts the inspector on the command line, and the variable that this sets; nil where only NODE_OPTIONS can.
+func onLine(p language.Process, program, inspect string) (insert []language.Insertion, by []string) {
 	switch {
-	case p.Manager() != "", slices.Contains(forkingTools, program) && slices.ContainsFunc(p.Argv[1:], language.Manages): // npx concurrently
-		return language.Plan{}, language.RefuseManaged()
-	case !p.LineFixed && (program == "node" || program == "nodejs" || program == "nodemon" && nodemonRunsNode(p)):
-		plan.Insert = []language.Insertion{{Before: 1, Words: []string{inspect}}}
-	case !p.LineFixed && program == "npm" && !sets(p, "NODE_OPTIONS") && (p.Runs == nil || !p.Runs.Hidden["NODE_OPTIONS"]):
+	case p.LineFixed:
+	case program == "node", program == "nodejs", program == "nodemon" && nodemonRunsNode(p):
+		return []language.Insertion{{Before: 1, Words: []string{inspect}}}, nil
+	case program == "npm" && !sets(p, "NODE_OPTIONS") && (p.Runs == nil || !p.Runs.Hidden["NODE_OPTIONS"]):
 		// npm hands --node-options to the scripts that it runs. It replaces NODE_OPTIONS, so it serves only where
 		// there is none.
 		at := len(p.Argv)
@@ -119,32 +145,34 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		} else if end := slices.Index(p.Argv, "--"); end >= 0 {
 			at = end
 		}
-		plan.Insert, plan.Sets = []language.Insertion{{Before: at, Words: []string{"--node-options=" + inspect}}}, []string{"NODE_OPTIONS"}
-	case slices.ContainsFunc(p.Others("nodejs"), func(c language.Command) bool { return o.Suspend || c.AtOnce && !c.Brief || c.Stays() }):
-		// A probe finds the port taken, says so, and goes on (Node 20), unless it is to wait for a debugger.
-		return language.Plan{}, reason.Refuse(reason.EnvShared, "a probe, a hook or the script starts another program, which may be Node: it would get the same inspector, and take its port or wait for a debugger")
-	default:
-		if err := p.Managed(); err != nil {
-			return language.Plan{}, err
-		}
-		behind := p.BehindLauncher() != ""
-		if behind && inspectors(p.Argv) > 0 {
-			return language.Plan{}, language.RefuseLauncher(p)
-		}
-		// Its own node gets the variable, and takes the port, where the wrapper does not come first on PATH.
-		tool = slices.Contains(forkingTools, program) || behind && slices.ContainsFunc(p.Argv, func(w string) bool {
-			return slices.Contains(forkingTools, language.ProgramName(w))
-		})
-		if tool && slices.ContainsFunc(p.Via, func(via string) bool { return strings.HasPrefix(via, "/cnb/") }) {
-			return language.Plan{}, reason.Refuse(reason.NodeByPath, "the buildpacks launcher puts the image's own node first on PATH, so that NODE_OPTIONS would have %s inspected and not the application: call node by its name", program)
-		}
-		plan.Env = append(plan.Env, options)
+		return []language.Insertion{{Before: at, Words: []string{"--node-options=" + inspect}}}, []string{"NODE_OPTIONS"}
 	}
-	if p.EnvFixed && len(plan.Insert) > 0 {
-		return plan, nil // the wrapper on PATH is a help for tools that start node
+	return nil, nil
+}
+
+// checkOptions refuses a process in which NODE_OPTIONS would reach others than the application, or not it. tool reports whether a
+// tool's own node would take the port where the wrapper does not come first on PATH.
+func checkOptions(p language.Process, o language.Options, program string) (tool bool, err error) {
+	// A probe finds the port taken, says so, and goes on (Node 20), unless it is to wait for a debugger.
+	if p.Disturbed("nodejs", o) {
+		return false, reason.Refuse(reason.EnvShared, "a probe, a hook or the script starts another program, which may be "+
+			"Node: it would get the same inspector, and take its port or wait for a debugger")
 	}
-	plan.Env = append(plan.Env, language.EnvChange{Name: "PATH", Value: nodeBin, How: language.Prepend, Sep: ":", Default: language.DefaultPath, Needed: tool})
-	return plan, nil
+	if err := p.Managed(); err != nil {
+		return false, err
+	}
+	behind := p.BehindLauncher() != ""
+	if behind && inspectors(p.Argv) > 0 {
+		return false, language.RefuseLauncher(p)
+	}
+	tool = slices.Contains(forkingTools, program) || behind && slices.ContainsFunc(p.Argv, func(w string) bool {
+		return slices.Contains(forkingTools, language.ProgramName(w))
+	})
+	if tool && slices.ContainsFunc(p.Via, func(via string) bool { return strings.HasPrefix(via, "/cnb/") }) {
+		return false, reason.Refuse(reason.NodeByPath, "the buildpacks launcher puts the image's own node first on PATH, so "+
+			"that NODE_OPTIONS would have %s inspected and not the application: call node by its name", program)
+	}
+	return tool, nil
 }
 
 // nodeTool is the process as if the tool that node, npx and the like run had been started by its own name.

@@ -121,7 +121,7 @@ func checkRuns(p, runs language.Process, o language.Options) error {
 	if err := runs.Managed(); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(runs.Others("nodejs"), func(c language.Command) bool { return o.Suspend || c.AtOnce && !c.Brief || c.Stays() }) {
+	if runs.Disturbed("nodejs", o) {
 		return reason.Refuse(reason.EnvShared,
 			"package.json has %s start another program besides, which may be Node: it would get the same inspector, and take its port or wait for a debugger",
 			language.ProgramName(p.Argv[0]))

@@ -90,7 +90,7 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	if err != nil {
 		return language.Plan{}, err
 	}
-	if slices.ContainsFunc(p.Others("ruby"), func(c language.Command) bool { return o.Suspend || c.AtOnce && !c.Brief || c.Stays() }) {
+	if p.Disturbed("ruby", o) {
 		return language.Plan{}, reason.Refuse(reason.EnvShared,
 			"a probe, a hook or the script starts another program, which may be Ruby: it would get the same debugger, and take its port or wait for a client")
 	}
