@@ -111,8 +111,8 @@ func TestAttach(t *testing.T) {
 		"go with arguments":     {runtime: "go", process: proc("/app -v x"), argv: "/dbg/go/bin/dlv exec --headless --continue --accept-multiclient --listen=:56268 --api-version=2 /app -- -v x", port: "dlv:56268"},
 		"go suspended":          {runtime: "go", process: proc("./app"), options: Options{Suspend: true}, argv: "/dbg/go/bin/dlv exec --headless --accept-multiclient --listen=:56268 --api-version=2 ./app", port: "dlv:56268"},
 		"go without a path":     {runtime: "go", process: proc("app"), refused: "ProgramNotAPath"},
-		"go on PATH":            {runtime: "go", process: proc("app x", "PATH=/go/bin:/bin"), options: Options{Can: looksOnPath}, argv: "/dbg/go/bin/dlv exec --headless --continue --accept-multiclient --listen=:56268 --api-version=2 app -- x", port: "dlv:56268"},
-		"go on a relative PATH": {runtime: "go", process: proc("app x", "PATH=/go/bin::/bin"), options: Options{Can: looksOnPath}, refused: "ProgramNotAPath"},
+		"go on PATH":            {runtime: "go", process: proc("app x", "PATH=/go/bin:/bin"), options: Options{Label: looksOnPath}, argv: "/dbg/go/bin/dlv exec --headless --continue --accept-multiclient --listen=:56268 --api-version=2 app -- x", port: "dlv:56268"},
+		"go on a relative PATH": {runtime: "go", process: proc("app x", "PATH=/go/bin::/bin"), options: Options{Label: looksOnPath}, refused: "ProgramNotAPath"},
 		"go behind a script":    {runtime: "go", process: Process{Argv: []string{"/entrypoint.sh"}, Script: true}, refused: "ScriptProgram"},
 		"go known too late":     {runtime: "go", process: Process{Argv: []string{"$APP"}, Dynamic: []bool{true}}, refused: "ProgramDynamic"},
 		"go, nothing to run":    {runtime: "go", process: Process{}, refused: "NoCommand"},
@@ -299,8 +299,7 @@ func TestListenOnLoopback(t *testing.T) {
 			if len(r.Signs.Programs) > 0 && r.Signs.Programs[0] != "dlv" {
 				argv = []string{r.Signs.Programs[0], "./app"}
 			}
-			can := func(string) bool { return true }
-			plan, err := Attach(r, Process{Argv: argv}, Options{ListenOn: listenOn, Can: can})
+			plan, err := Attach(r, Process{Argv: argv}, Options{ListenOn: listenOn, Able: true})
 			if err != nil {
 				t.Errorf("%s: %v", r.Name(), err)
 				continue
@@ -352,4 +351,9 @@ func TestDetectNothing(t *testing.T) {
 }
 
 // looksOnPath is what a support image says whose Delve looks programs up on PATH.
-func looksOnPath(ability string) bool { return ability == golang.LooksOnPath }
+func looksOnPath(label string) string {
+	if label == golang.LooksOnPath {
+		return "true"
+	}
+	return ""
+}

@@ -71,7 +71,7 @@ func (p PodPlan) applyContainers(debugged []podedit.Debugged) error {
 	errs = append(errs, podedit.AddSupport(p.Pod, debugged))
 	for _, c := range p.Containers {
 		if c.Refusal == nil {
-			errs = append(errs, c.Edits.Memory.Write(c.Container))
+			errs = append(errs, c.Memory.Write(c.Container))
 		}
 	}
 	return errors.Join(append(errs, podedit.Annotate(p.Pod, p.entries()))...)

@@ -3,6 +3,7 @@ package transform
 import (
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image/files"
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -102,10 +103,10 @@ func (c ContainerPlan) explain() Explanation {
 		e.Platform = config.Platform.String()
 	}
 	if r := c.Program.Detection.Runtime; r != nil {
-		e.Runtime, e.Sign, e.WorkingDir = r.Name(), c.Program.Detection.Sign.Words, c.Program.workingDir(c.Container)
+		e.Runtime, e.Sign, e.WorkingDir = r.Name(), c.Program.Detection.Sign.Words, c.Program.WorkingDir(c.Container)
 	}
 	if c.Refusal != nil {
-		e.Reason, e.Message = string(reasonOf(c.Refusal)), c.Refusal.Error()
+		e.Reason, e.Message = string(reason.Of(c.Refusal)), c.Refusal.Error()
 		return e
 	}
 	e.Debuggable, e.After = true, c.Edits.Line.Argv()
@@ -113,7 +114,7 @@ func (c ContainerPlan) explain() Explanation {
 		e.Env = append(e.Env, ExplainedEnv{edit.Name, edit.Value})
 	}
 	for _, n := range c.notes() {
-		e.Notes = append(e.Notes, ExplainedNote{string(n.severity), string(n.code), n.message})
+		e.Notes = append(e.Notes, ExplainedNote{string(severityOf(n.Code)), string(n.Code), n.Message})
 	}
 	e.Ports, e.Support = portsByProtocol(c.Debugger.Ports), c.SupportImage
 	return e

@@ -7,6 +7,7 @@ import (
 	"debuggable.dev/debuggable/internal/debuginfo"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/podedit"
+	"debuggable.dev/debuggable/internal/program"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/scaling"
 	"debuggable.dev/debuggable/internal/workload"
@@ -44,9 +45,10 @@ type PodPlan struct {
 // ContainerPlan is what is to be done with one container, and why.
 type ContainerPlan struct {
 	Container *workload.Container
-	Program   Program
+	Program   program.Program
 	Debugger  runtimes.Plan
-	Edits     Edits
+	Edits     program.Edits
+	Memory    *podedit.MemoryRaise // nil: the memory limit stays
 	// Refusal is why the container stays as it is, a *reason.Refusal; nil where it gets its debugger, or has one.
 	Refusal error
 	// SupportImage is the image that brings the debugger; "" for none.
@@ -154,7 +156,7 @@ func refusePod(p *podScope, cfg functionconfig.Config, err error) (results fn.Re
 		}
 	}
 	if results == nil {
-		results = append(results, p.pod.Workload.Result(severity(cfg), reasonOf(err), workload.LeftAlone+err.Error()))
+		results = append(results, p.pod.Workload.Result(severity(cfg), reason.Of(err), workload.LeftAlone+err.Error()))
 	}
 	return results
 }
@@ -229,7 +231,7 @@ func (p *planner) container(c *containerScope, o runtimes.Options) ContainerPlan
 	err := known.err
 	if err == nil && !known.debugger.Existing {
 		name := known.program.Detection.Runtime.Name()
-		o.Can, o.Published = p.support.can(name, c.want.Platform), p.support.published(name, c.want.Platform)
+		o.Label, o.Published = p.support.label(name, c.want.Platform), p.support.published(name, c.want.Platform)
 		err = p.attach(&plan, c, o)
 	}
 	if err != nil {
@@ -243,7 +245,7 @@ func (p *planner) container(c *containerScope, o runtimes.Options) ContainerPlan
 
 // attach plans a debugger that is not there yet.
 func (p *planner) attach(plan *ContainerPlan, c *containerScope, o runtimes.Options) (err error) {
-	if plan.Debugger, plan.Edits, err = plan.Program.attach(c.container, o); err != nil || plan.Debugger.Existing {
+	if plan.Debugger, plan.Edits, err = plan.Program.Attach(c.container, o); err != nil || plan.Debugger.Existing {
 		return err
 	}
 	if name := plan.Program.Detection.Runtime.Name(); plan.Debugger.Support {
@@ -252,13 +254,11 @@ func (p *planner) attach(plan *ContainerPlan, c *containerScope, o runtimes.Opti
 			return err
 		}
 	}
-	if err := plan.Program.checkStart(c.container, plan.Debugger); err != nil {
+	if err := plan.Program.CheckStart(c.container, plan.Debugger); err != nil {
 		return err
 	}
-	if plan.Edits.Memory, err = p.scope.memory.Plan(c.container, plan.Debugger.Memory); err != nil {
-		return err
-	}
-	return plan.checkFile(p.support.label(plan.Program.Detection.Runtime.Name(), c.want.Platform, delveVersion))
+	plan.Memory, err = p.scope.memory.Plan(c.container, plan.Debugger.Memory)
+	return err
 }
 
 // refuse leaves the container as it is.
@@ -292,7 +292,7 @@ func (p *PodPlan) entries() (entries []debuginfo.Entry) {
 	for _, c := range p.Containers {
 		if c.Refusal == nil {
 			entries = append(entries, debuginfo.Entry{Name: c.Container.Name, Container: debuginfo.Container{
-				Artifact: c.artifact, Runtime: c.Program.Detection.Runtime.Name(), WorkingDir: c.Program.workingDir(c.Container),
+				Artifact: c.artifact, Runtime: c.Program.Detection.Runtime.Name(), WorkingDir: c.Program.WorkingDir(c.Container),
 				RemoteRoot: c.remoteRoot(), Ports: portsByProtocol(c.Debugger.Ports),
 			}})
 		}

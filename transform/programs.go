@@ -6,6 +6,7 @@ import (
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/program"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
 )
@@ -20,7 +21,7 @@ type Programs struct {
 
 // known is what is known of a container before any port is given to a debugger.
 type known struct {
-	program Program
+	program program.Program
 	// debugger is what the runtime would plan, with support images that can do everything.
 	debugger runtimes.Plan
 	// err is why the container stays as it is: a *reason.Refusal. It may come with a program.
@@ -47,7 +48,7 @@ func (p *Programs) Again(images map[image.Want]image.Result) *Programs {
 		for _, pod := range w.pods {
 			for _, c := range pod.open() {
 				k := p.known[c]
-				if in := k.program.inside; in != nil && len(in.missing) > 0 {
+				if len(k.program.Questions()) > 0 {
 					k = p.scope.know(pod, c, images[c.want])
 				}
 				again.known[c] = k
@@ -68,14 +69,28 @@ func (s *Scope) know(p *podScope, c *containerScope, resolved image.Result) *kno
 	case resolved.Err != nil:
 		k.err = imageProblem(resolved.Err)
 	default:
-		k.program, k.err = programOf(c.container, resolved.Config, s.sources, c.told, s.hint)
+		k.program, k.err = program.Of(c.container, resolved.Config, s.sources, c.told, s.hint)
 	}
 	if k.err == nil {
 		o := s.options(p)
-		o.Can = func(string) bool { return true }
-		k.debugger, k.err = k.program.debugger(o)
+		o.Able = true
+		k.debugger, k.err = k.program.Debugger(o)
 	}
 	return k
+}
+
+// Questions lists what would have to be known of the files of images, now that so much is, in document order.
+func (p *Programs) Questions() (questions []image.Question) {
+	for _, c := range p.scope.open() {
+		if len(p.images[c.want].Config.Layers) == 0 {
+			continue
+		}
+		for _, q := range p.known[c].program.Questions() {
+			q.Want = c.want
+			questions = append(questions, q)
+		}
+	}
+	return questions
 }
 
 // options are the choices that hold for all containers of a pod.
@@ -167,14 +182,11 @@ func (s support) published(name, platform string) bool {
 	return true
 }
 
-// can reports what a support image says of itself that it can do.
-func (s support) can(name, platform string) func(ability string) bool {
-	return func(ability string) bool { return s.label(name, platform, supportLabels+ability) == "true" }
-}
-
-// label is what a label of a support image says.
-func (s support) label(name, platform, label string) string {
-	return s.images[s.supportImage(name, platform)].Config.Labels[label]
+// label is what a support image says of itself.
+func (s support) label(name, platform string) func(label string) string {
+	return func(label string) string {
+		return s.images[s.supportImage(name, platform)].Config.Labels[supportLabels+label]
+	}
 }
 
 // check refuses a container whose support image is known not to be there: the pod would never start. Without a registry

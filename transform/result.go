@@ -7,9 +7,11 @@ import (
 
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/foreign"
+	"debuggable.dev/debuggable/internal/program"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/runtimes"
+	"debuggable.dev/debuggable/runtimes/language"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 )
 
@@ -40,7 +42,7 @@ func (c *ContainerPlan) outcome() fn.Results {
 			"signs of %s are equally strong (%s): taken for %s; annotate the pod with %s if that is wrong",
 			strings.Join(names, " and "), sign, name, functionconfig.RuntimeAnnotation))
 	}
-	for _, h := range c.Edits.hides {
+	for _, h := range c.Edits.Hides {
 		rs = append(rs, c.Container.Result(fn.Warning, reason.EnvMayHide, name,
 			"the added variable hides %s, if it sets it: add that object to the input, or give the value in env", h))
 	}
@@ -53,9 +55,9 @@ func (c *ContainerPlan) cautions() fn.Results {
 	var rs fn.Results
 	if c.Debugger.Outlives != "" {
 		rs = append(rs, c.Container.Result(fn.Warning, reason.OutlivesProgram, name,
-			"%s outlives the program, so a crash does not restart the container; %s", c.Debugger.Outlives, ownEnds))
+			"%s outlives the program, so a crash does not restart the container; %s", c.Debugger.Outlives, program.OwnEnds))
 	}
-	if raise := c.Edits.Memory; raise != nil {
+	if raise := c.Memory; raise != nil {
 		rs = append(rs, c.Container.Result(fn.Info, reason.MemoryRaised, name,
 			"memory limit raised from %s to %s, to hold the debugger; the request stays", raise.From, raise.To))
 	}
@@ -70,6 +72,44 @@ func (c *ContainerPlan) cautions() fn.Results {
 			"ephemeral-storage limit of %s, and the pod is evicted above that: raise it", c.Debugger.Storage, storage.String()))
 	}
 	return rs
+}
+
+// notes words what the files of the image say about debugging.
+func (c *ContainerPlan) notes() (notes []language.Note) {
+	if r := c.Program.Detection.Runtime; r.Notes != nil && len(c.Debugger.Ports) > 0 {
+		notes = r.Notes(c.Program.Process)
+	}
+	for _, script := range c.Edits.Copied {
+		from := "the image"
+		if c.Program.Image.Digest.Hex != "" {
+			from = c.Program.Image.Digest.String()
+		}
+		notes = append(notes, language.Note{Code: reason.ScriptCopied, Message: fmt.Sprintf(
+			"command holds a changed copy of %s, from %s: run debuggable again when the image changes", script, from)})
+	}
+	return notes
+}
+
+// fileResults are the notes as results.
+func (c *ContainerPlan) fileResults() (rs fn.Results) {
+	for _, n := range c.notes() {
+		rs = append(rs, c.Container.Result(severityOf(n.Code), n.Code, c.Program.Detection.Runtime.Name(), "%s", n.Message))
+	}
+	return rs
+}
+
+// severityOf is how grave a reason is by default.
+func severityOf(code reason.Code) fn.Severity {
+	entry, _ := reason.Lookup(string(code))
+	return fn.Severity(entry.Severity)
+}
+
+// remoteRoot is where the sources were when the program was built, as far as its file tells.
+func (c *ContainerPlan) remoteRoot() string {
+	if r := c.Program.Detection.Runtime; r.BuiltIn != nil && len(c.Debugger.Ports) > 0 {
+		return r.BuiltIn(c.Program.Process)
+	}
+	return ""
 }
 
 // localImage says that it was an image of this machine that was looked at, which may be another than the cluster's.
@@ -88,15 +128,7 @@ func (c *ContainerPlan) localImage() fn.Results {
 
 // refusal makes the result for a container that stays as it is.
 func refusal(c *workload.Container, severity fn.Severity, runtime string, err error) *fn.Result {
-	return c.Result(severity, reasonOf(err), runtime, "not made debuggable: %s", err)
-}
-
-// reasonOf is the stable code of a refusal, which all errors here are.
-func reasonOf(err error) reason.Code {
-	if code := reason.Of(err); code != "" {
-		return code
-	}
-	return reason.NoRuntime
+	return c.Result(severity, reason.Of(err), runtime, "not made debuggable: %s", err)
 }
 
 // portsByProtocol is how the annotation and explanations hold ports; nil for none.

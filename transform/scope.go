@@ -260,7 +260,7 @@ func severity(cfg functionconfig.Config) fn.Severity {
 // severity is how bad it is that a container stays as it is for a reason. That redis is none of the runtimes is as it should be,
 // unless the user means that very container and wants to know for certain.
 func (c *containerScope) severity(cfg functionconfig.Config, err error) fn.Severity {
-	if reasonOf(err) == reason.KnownOther && !(cfg.Strict && c.chosen) {
+	if reason.Of(err) == reason.KnownOther && !(cfg.Strict && c.chosen) {
 		return fn.Info
 	}
 	return severity(cfg)

@@ -2,9 +2,11 @@ package workload
 
 import (
 	"path"
+	"strings"
 
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // OnHostNetwork reports whether the pod's ports are its node's.
@@ -30,6 +32,23 @@ func (c *Container) NoTemp() bool {
 		}
 	}
 	return true
+}
+
+// NonRoot reports whether the container runs as another user than root, going by the manifest and the image's user.
+func (c *Container) NonRoot(imageUser string) bool {
+	securities := []*yaml.Node{yamlnode.Get(c.Node, "securityContext"), yamlnode.Get(c.Pod.Spec, "securityContext")}
+	for _, security := range securities {
+		if user := yamlnode.Text(security, "runAsUser"); user != "" {
+			return user != "0"
+		}
+	}
+	for _, security := range securities {
+		if yamlnode.IsTrue(security, "runAsNonRoot") {
+			return true
+		}
+	}
+	user, _, _ := strings.Cut(imageUser, ":")
+	return user != "" && user != "0" && user != "root"
 }
 
 // Limit is the container's limit of a resource, if it has one; 0 is none.

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"debuggable.dev/debuggable/internal/image/files"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes/language"
 )
@@ -21,6 +20,8 @@ const delvePort = 56268
 const (
 	LooksOnPath      = "exec-looks-on-path" // it looks a program without a slash up on PATH
 	ExitsWithProgram = "exits-with-program" // it ends when the program ends, with its exit status
+
+	delveVersion = "delve" // the label with its version
 )
 
 // Language returns Go.
@@ -46,6 +47,8 @@ func Language() *language.Language {
 		}},
 		InFront: true,
 		Plan:    plan,
+		Notes:   notes,
+		BuiltIn: builtIn,
 		Editor:  inEditors(),
 		Doc: language.Doc{
 			Strong:  "built by ko; `KO_DATA_PATH`",
@@ -53,14 +56,6 @@ func Language() *language.Language {
 			Support: "Delve",
 		},
 	}
-}
-
-// ofFile says which Go a program was built with.
-func ofFile(f files.File) string {
-	if f.Go == nil {
-		return ""
-	}
-	return "built with " + f.Go.Version
 }
 
 // memory is what Delve takes, in MiB. Measured, Delve 1.27: 25 MiB for a program of 9 MB, 85 MiB for one of 30 MB; and, when it has started,
@@ -125,10 +120,13 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		return language.Plan{}, language.RefuseManager(p.Manager())
 	case p.BehindLauncher() != "":
 		return language.Plan{}, language.RefuseLauncher(p)
-	case !strings.Contains(program, "/") && p.File == nil && !(o.Can != nil && o.Can(LooksOnPath) && absolutePath(p.Env["PATH"])):
+	case !strings.Contains(program, "/") && p.File == nil && !(o.Can(LooksOnPath) && absolutePath(p.Env["PATH"])):
 		// dlv exec takes a name as a path relative to the working directory (verifyBinaryFormat in service/debugger),
 		// whereas the container runtime looked it up on PATH.
 		return language.Plan{}, reason.Refuse(reason.ProgramNotAPath, "program %q has no slash: the support image's Delve would not look it up on PATH; give its path in command, or use support images built from this project (supportRegistry)", program)
+	}
+	if err := checkFile(p, o); err != nil {
+		return language.Plan{}, err
 	}
 	port, err := language.FreePort(o, delvePort)
 	if err != nil {
@@ -143,7 +141,7 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		Insert: []language.Insertion{{Before: 0, Words: words}}, Ports: []language.Port{{Protocol: "dlv", Number: port}},
 		Support: true, Memory: memory(p), Storage: 32, Starts: true,
 	}
-	if o.Can == nil || !o.Can(ExitsWithProgram) {
+	if !o.Can(ExitsWithProgram) {
 		plan.Outlives = "Delve"
 	}
 	if len(p.Argv) > 1 {

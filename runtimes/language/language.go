@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"debuggable.dev/debuggable/internal/image/files"
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes/editor"
 )
 
@@ -30,6 +31,10 @@ type Language struct {
 	Plan func(Process, Options) (Plan, error)
 	// Task says which script of a project a process starts by its name, nil for none; nil: no tool of the language's does that.
 	Task func(Process) *Task
+	// Notes are what the file of a process's program says about debugging it, and BuiltIn is the directory in which it was built;
+	// nil: files say nothing.
+	Notes   func(Process) []Note
+	BuiltIn func(Process) string
 	// Exec is the command that IDEs run in the container where no debugger listens; nil: none.
 	Exec []string
 	// Editor is what editors are told so that they attach.
@@ -67,6 +72,12 @@ type Protocol struct {
 	Port int32  // where the debugger listens by default
 	// Client is how to attach, in one line: ADDRESS, HOST and PORT stand for where the debugger is.
 	Client string
+}
+
+// Note is what a user should know beforehand, as a result words it.
+type Note struct {
+	Code    reason.Code
+	Message string
 }
 
 // Doc holds cells of the documentation's tables, in Markdown. An empty one is made from the language's other fields.

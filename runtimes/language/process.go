@@ -80,14 +80,27 @@ type Options struct {
 	Protocols []string
 	// ListenOn says on which addresses debuggers listen: OnAll, OnLoopback, or as the language has it by default.
 	ListenOn string
-	// Can reports whether the support image's labels say that it can do something (see Support); nil: it can nothing of that.
-	Can func(ability string) bool
+	// Label is what a label of the support image says, by its last path element; "" for nothing.
+	Label func(name string) string
+	// Able says that the support image is taken to be able to do everything, as long as nothing is known of it.
+	Able bool
 	// Published says that the support images are those that are published for Skaffold, which cannot do all that the ones of
 	// this repository can.
 	Published bool
 	// FreePort returns the first port at or above the one given that nothing in the pod uses. The same call gives
 	// the same answer.
 	FreePort func(from int32) int32
+}
+
+// Can reports whether the support image says that it can do something.
+func (o Options) Can(ability string) bool { return o.Able || o.Says(ability) == "true" }
+
+// Says is what the support image says by a label; "" for nothing.
+func (o Options) Says(label string) string {
+	if o.Label == nil {
+		return ""
+	}
+	return o.Label(label)
 }
 
 // Strength is how strongly a process shows that it belongs to a runtime.

@@ -156,7 +156,7 @@ func listenOn(mode string, o language.Options) (string, error) {
 	case o.Published && mode == "pydevd" && o.ListenOn == language.OnLoopback:
 		return "", language.SupportImageOld("has pydevd listen on all addresses, not on loopback alone")
 	case o.Published, o.ListenOn == language.OnAll:
-	case o.Can == nil || !o.Can(ListensOnHost):
+	case !o.Can(ListensOnHost):
 		return "", reason.Refuse(reason.SupportImageOld, "the support image is not known to have a launcher that can be told to listen on loopback, "+
 			"as its label would say; build the current ones with make push, and let them be asked: without --offline, or in a lock file")
 	default:

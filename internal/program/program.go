@@ -1,4 +1,6 @@
-package transform
+// Package program works out what a container starts: the program that matters, which runtime that is, and what its debugger changes in
+// the container. It does no I/O: what has to be known of an image's files and is not yet comes back as questions.
+package program
 
 import (
 	"errors"
@@ -37,9 +39,11 @@ type behindScript struct {
 	process runtimes.Process
 }
 
-// programOf works out a container's program and runtime. told is the runtime that the user named, or nil, and hint how to
+// Of works out a container's program and runtime. told is the runtime that the user named, or nil, and hint how to
 // name one. An error is a *reason.Refusal, and comes with what is known so far.
-func programOf(c *workload.Container, cfg image.Config, known *process.Sources, told runtimes.Runtime, hint string) (p Program, err error) {
+func Of(
+	c *workload.Container, cfg image.Config, known *process.Sources, told runtimes.Runtime, hint string,
+) (p Program, err error) {
 	p = Program{Image: cfg, inside: insideOf(c, cfg), Env: process.EnvironmentOf(c, cfg, known)}
 	if p.Line, err = process.CommandLineOf(c, cfg, p.Env); err != nil {
 		return p, err

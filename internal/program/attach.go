@@ -1,4 +1,4 @@
-package transform
+package program
 
 import (
 	"slices"
@@ -12,21 +12,18 @@ import (
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // Edits are what a debugger changes in its container's own fields.
 type Edits struct {
 	Line   process.CommandLine
 	Env    []process.EnvEdit
-	Memory *podedit.MemoryRaise // nil: the memory limit stays
-
-	hides  []string // what added variables may hide
-	copied []string // the scripts of the image of which the command line holds changed copies
+	Hides  []string // what added variables may hide
+	Copied []string // the scripts of the image of which the command line holds changed copies
 }
 
-// debugger is what the runtime plans. A debugger that a script is likely to start, going by its arguments, is one that is there.
-func (p Program) debugger(o runtimes.Options) (runtimes.Plan, error) {
+// Debugger is what the runtime plans. A debugger that a script is likely to start, going by its arguments, is one that is there.
+func (p Program) Debugger(o runtimes.Options) (runtimes.Plan, error) {
 	process := p.Process
 	if p.behind != nil {
 		if plan, err := runtimes.Attach(p.Detection.Runtime, p.behind.process, o); err == nil && plan.Existing {
@@ -37,9 +34,9 @@ func (p Program) debugger(o runtimes.Options) (runtimes.Plan, error) {
 	return runtimes.Attach(p.Detection.Runtime, process, o)
 }
 
-// attach plans the debugger of a program and what it changes in the container. Where the environment cannot be changed, the command
+// Attach plans the debugger of a program and what it changes in the container. Where the environment cannot be changed, the command
 // line may do, and the other way round: those are two more ways, if the first one is barred.
-func (p Program) attach(c *workload.Container, o runtimes.Options) (runtimes.Plan, Edits, error) {
+func (p Program) Attach(c *workload.Container, o runtimes.Options) (runtimes.Plan, Edits, error) {
 	plan, edits, barred := p.attachOnce(c, o)
 	if barred == nil {
 		return plan, edits, nil
@@ -59,7 +56,7 @@ func (p Program) attach(c *workload.Container, o runtimes.Options) (runtimes.Pla
 
 func (p Program) attachOnce(c *workload.Container, o runtimes.Options) (plan runtimes.Plan, edits Edits, err error) {
 	edits.Line = p.Line
-	if plan, err = p.debugger(o); err != nil || plan.Existing {
+	if plan, err = p.Debugger(o); err != nil || plan.Existing {
 		return plan, edits, err
 	}
 	if f := p.Found.File; p.Process.Script && f != nil && len(runtimes.DebugPorts(f.Script)) > 0 {
@@ -79,7 +76,7 @@ func (p Program) attachOnce(c *workload.Container, o runtimes.Options) (plan run
 	inserted = slices.Concat(assigned, inserted)
 	for _, e := range inserted {
 		if e.Script != "" {
-			edits.copied = append(edits.copied, e.Script)
+			edits.Copied = append(edits.Copied, e.Script)
 		}
 	}
 	if len(inserted) > 0 {
@@ -90,13 +87,13 @@ func (p Program) attachOnce(c *workload.Container, o runtimes.Options) (plan run
 			return plan, edits, err
 		}
 	}
-	edits.Env, edits.hides, err = process.PlanEnv(c, p.Env, changes, edits.Line.ManifestWords())
+	edits.Env, edits.Hides, err = process.PlanEnv(c, p.Env, changes, edits.Line.ManifestWords())
 	if err != nil {
 		return plan, edits, err
 	}
 	for _, name := range plan.Sets {
 		if !p.Process.Unset[name] {
-			edits.hides = append(p.Env.Hidden(name), edits.hides...)
+			edits.Hides = append(p.Env.Hidden(name), edits.Hides...)
 		}
 	}
 	if plan.Support {
@@ -161,7 +158,7 @@ func (p Program) hiddenBehindScript(name string) bool {
 
 // checkSupportPath refuses a container whose own files are where the support files would go.
 func (p Program) checkSupportPath(c *workload.Container) error {
-	for _, file := range append([]string{p.workingDir(c)}, p.Process.Argv...) {
+	for _, file := range append([]string{p.WorkingDir(c)}, p.Process.Argv...) {
 		if podedit.InSupport(file) {
 			return reason.Refuse(reason.MountPathTaken, "%s is in %s, where the support files would be mounted", file, podedit.SupportPath)
 		}
@@ -175,8 +172,8 @@ func (p Program) checkSupportPath(c *workload.Container) error {
 	return nil
 }
 
-// workingDir is what the annotation records: the container's, else for buildpacks the application's, else the image's.
-func (p Program) workingDir(c *workload.Container) string {
+// WorkingDir is what the annotation records: the container's, else for buildpacks the application's, else the image's.
+func (p Program) WorkingDir(c *workload.Container) string {
 	if dir := yamlnode.Text(c.Node, "workingDir"); dir != "" {
 		return dir
 	}
@@ -191,39 +188,24 @@ func (p Program) workingDir(c *workload.Container) string {
 	return p.Image.WorkingDir
 }
 
-const ownEnds = "support images of your own end with it (make push, supportRegistry)"
+// OwnEnds is the way out where a debugger outlives its program.
+const OwnEnds = "support images of your own end with it (make push, supportRegistry)"
 
-// checkStart refuses a program that would be worse off for being started by its debugger.
-func (p Program) checkStart(c *workload.Container, plan runtimes.Plan) error {
+// CheckStart refuses a program that would be worse off for being started by its debugger.
+func (p Program) CheckStart(c *workload.Container, plan runtimes.Plan) error {
 	if c.Completes() && plan.Outlives != "" {
 		return reason.Refuse(reason.OutlivesProgram,
-			"%s outlives the program, so the container would never complete; %s", plan.Outlives, ownEnds)
+			"%s outlives the program, so the container would never complete; %s", plan.Outlives, OwnEnds)
 	}
 	if !plan.Starts {
 		return nil
 	}
 	for _, added := range yamlnode.Items(c.Node, "securityContext", "capabilities", "add") {
 		// SYS_PTRACE is what people add in order to debug.
-		if capability := yamlnode.Text(added); capability != "SYS_PTRACE" && p.nonRoot(c) {
+		if capability := yamlnode.Text(added); capability != "SYS_PTRACE" && c.NonRoot(p.Image.User) {
 			return reason.Refuse(reason.FileCapabilities, "the container adds capability %s and does not run as root, "+
 				"so the program has it from its file, and would not get it under a debugger", foreign.Short(capability))
 		}
 	}
 	return nil
-}
-
-// nonRoot reports whether the container runs as another user than root, going by the manifest and the image.
-func (p Program) nonRoot(c *workload.Container) bool {
-	for _, security := range []*yaml.Node{yamlnode.Get(c.Node, "securityContext"), yamlnode.Get(c.Pod.Spec, "securityContext")} {
-		if user := yamlnode.Text(security, "runAsUser"); user != "" {
-			return user != "0"
-		}
-	}
-	for _, security := range []*yaml.Node{yamlnode.Get(c.Node, "securityContext"), yamlnode.Get(c.Pod.Spec, "securityContext")} {
-		if v := yamlnode.Get(security, "runAsNonRoot"); v != nil && yamlnode.IsTrue(v) {
-			return true
-		}
-	}
-	user, _, _ := strings.Cut(p.Image.User, ":")
-	return user != "" && user != "0" && user != "root"
 }

@@ -1,4 +1,4 @@
-package transform
+package program
 
 import (
 	"path"
@@ -74,7 +74,7 @@ func (p *Program) lastTask(c *workload.Container, told bool) (at runtimes.Proces
 		case told:
 			return at, passed, nil
 		}
-		return at, nil, reason.Refuse(reasonOf(err), "%s runs the script %q of %s: %v", line, task.Name, task.File, err)
+		return at, nil, reason.Refuse(reason.Of(err), "%s runs the script %q of %s: %v", line, task.Name, task.File, err)
 	}
 	return at, passed, nil
 }
