@@ -149,49 +149,19 @@ func (a *archive) scan(ctx context.Context, want string) error {
 		return err
 	}
 	defer file.Close()
-
-	var magic [4]byte
-	n, err := io.ReadFull(file, magic[:])
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+	r, err := a.uncompressed(ctx, file)
+	if err != nil {
 		return err
 	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	var r io.Reader = contextReader{ctx, file}
-	switch {
-	case bytes.HasPrefix(magic[:n], []byte{0x1f, 0x8b}):
-		a.compressed = true
-		z, err := gzip.NewReader(bufio.NewReaderSize(r, 1<<16))
-		if err != nil {
-			return err
-		}
+	if z, is := r.(io.Closer); is {
 		defer z.Close()
-		r = z
-	case bytes.Equal(magic[:n], []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		return errors.New("it is compressed with zstd; decompress it first (zstd -d), or compress it with gzip")
-	default:
-		r = contextSeeker{contextReader{ctx, file}, file} // tar seeks over what it is not asked to read
 	}
-
 	t := tar.NewReader(r)
 	headers := 0
 	for count := 0; ; count++ {
 		h, err := t.Next()
-		if errors.Is(err, io.EOF) {
-			if count == 0 {
-				return errors.New("it is not a tar archive, or an empty one")
-			}
-			return nil
-		}
 		if err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if count == 0 && (errors.Is(err, tar.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF)) {
-				return errors.New("it is not a tar archive")
-			}
-			return fmt.Errorf("reading member %d: %w", count+1, err)
+			return headerProblem(ctx, err, count)
 		}
 		if count >= maxMembers {
 			return fmt.Errorf("it has more than %d members", maxMembers)
@@ -203,52 +173,88 @@ func (a *archive) scan(ctx context.Context, want string) error {
 			continue // nothing that counts has such a name
 		}
 		name := path.Clean("/" + h.Name)[1:]
-		if want == "" {
-			if a.names += len(name) + len(h.Linkname); a.names > maxNames {
-				return fmt.Errorf("the names of its members have more than %d MiB", maxNames>>20)
+		switch {
+		case want == "":
+			if err := a.list(h, name, t, file); err != nil {
+				return err
 			}
-		}
-		switch h.Typeflag {
-		case tar.TypeReg:
-		case tar.TypeLink, tar.TypeSymlink:
-			if want == "" {
-				target := h.Linkname
-				if h.Typeflag == tar.TypeSymlink && !path.IsAbs(target) {
-					target = path.Join(path.Dir("/"+name), target)
-				}
-				a.members[name] = &member{link: path.Clean("/" + target)[1:]}
-			}
-			continue
-		default:
-			continue
-		}
-		if want != "" {
-			if name != want {
-				continue
-			}
+		case name == want && h.Typeflag == tar.TypeReg:
 			return a.keep(a.members[name], t, name)
 		}
-		m := &member{size: h.Size}
-		a.members[name] = m
-		if !a.compressed {
-			if m.offset, err = file.Seek(0, io.SeekCurrent); err != nil {
-				return err
-			}
-			continue
-		}
-		if h.Size == 0 || h.Size > maxDocument || a.kept+h.Size > maxKept {
-			continue
-		}
-		start := make([]byte, 1)
-		if _, err := io.ReadFull(t, start); err != nil {
-			return fmt.Errorf("reading %s: %w", name, err)
-		}
-		if start[0] == '{' || start[0] == '[' {
-			if err := a.keep(m, io.MultiReader(bytes.NewReader(start), t), name); err != nil {
-				return err
-			}
-		}
 	}
+}
+
+// uncompressed is the tar file in a file, which may be compressed. Where it has to be closed, it is an io.Closer.
+func (a *archive) uncompressed(ctx context.Context, file archiveFile) (io.Reader, error) {
+	var magic [4]byte
+	n, err := io.ReadFull(file, magic[:])
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	switch r := (contextReader{ctx, file}); {
+	case bytes.HasPrefix(magic[:n], []byte{0x1f, 0x8b}):
+		a.compressed = true
+		return gzip.NewReader(bufio.NewReaderSize(r, 1<<16))
+	case bytes.Equal(magic[:n], []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return nil, errors.New("it is compressed with zstd; decompress it first (zstd -d), or compress it with gzip")
+	default:
+		return contextSeeker{r, file}, nil // tar seeks over what it is not asked to read
+	}
+}
+
+// headerProblem says what it means that there is no further header behind count of them: nil at the archive's end.
+func headerProblem(ctx context.Context, err error, count int) error {
+	switch {
+	case errors.Is(err, io.EOF):
+		if count == 0 {
+			return errors.New("it is not a tar archive, or an empty one")
+		}
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case count == 0 && (errors.Is(err, tar.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF)):
+		return errors.New("it is not a tar archive")
+	}
+	return fmt.Errorf("reading member %d: %w", count+1, err)
+}
+
+// list writes down where a member is. Of a compressed archive it keeps the content of what looks like JSON.
+func (a *archive) list(h *tar.Header, name string, content io.Reader, file archiveFile) (err error) {
+	if a.names += len(name) + len(h.Linkname); a.names > maxNames {
+		return fmt.Errorf("the names of its members have more than %d MiB", maxNames>>20)
+	}
+	m := &member{size: h.Size}
+	switch h.Typeflag {
+	case tar.TypeReg:
+		a.members[name] = m
+	case tar.TypeLink, tar.TypeSymlink:
+		target := h.Linkname
+		if h.Typeflag == tar.TypeSymlink && !path.IsAbs(target) {
+			target = path.Join(path.Dir("/"+name), target)
+		}
+		a.members[name] = &member{link: path.Clean("/" + target)[1:]}
+		return nil
+	default:
+		return nil
+	}
+	if !a.compressed {
+		m.offset, err = file.Seek(0, io.SeekCurrent)
+		return err
+	}
+	if h.Size == 0 || h.Size > maxDocument || a.kept+h.Size > maxKept {
+		return nil
+	}
+	start := make([]byte, 1)
+	if _, err := io.ReadFull(content, start); err != nil {
+		return fmt.Errorf("reading %s: %w", name, err)
+	}
+	if start[0] == '{' || start[0] == '[' {
+		return a.keep(m, io.MultiReader(bytes.NewReader(start), content), name)
+	}
+	return nil
 }
 
 // headerSize is how many bytes were read to know a member: names, and what records say beside them.

@@ -111,20 +111,9 @@ func (f *finder) buildpack(words []word) (rest []word, end place, script *invoca
 	if err != nil {
 		return nil, end, nil, false, reason.Refuse(reason.BuildpackMetadata, "the image's label %s cannot be read", buildMetadata)
 	}
-	for _, name := range []string{"CNB_PLATFORM_API", "CNB_PROCESS_TYPE", "CNB_APP_DIR"} {
-		if f.in.Unknown[name] {
-			return nil, end, nil, false, reason.Refuse(reason.BuildpackMetadata, "the value of %s is not known", name)
-		}
-	}
-	api := f.in.Env["CNB_PLATFORM_API"]
-	if api == "" {
-		api = defaultPlatformAPI
-		if called != "launcher" {
-			api = "0.4" // the links in /cnb/process came with it
-		}
-	}
-	if _, _, valid := apiVersion(api); !valid {
-		return nil, end, nil, false, reason.Refuse(reason.BuildpackMetadata, "CNB_PLATFORM_API=%s is no version", api)
+	api, err := f.cnbAPI(called)
+	if err != nil {
+		return nil, end, nil, false, err
 	}
 
 	f.via = append(f.via, words[0].text)
@@ -135,34 +124,9 @@ func (f *finder) buildpack(words []word) (rest []word, end place, script *invoca
 	}
 	f.chdir(appDir, true)
 
-	user := words[1:]
-	var p *cnbProcess
-	if apiLess(api, "0.4") {
-		wanted := ""
-		switch {
-		case len(user) == 0:
-			if wanted = f.in.Env["CNB_PROCESS_TYPE"]; wanted == "" {
-				wanted = defaultProcess
-			}
-		case len(user) == 1 && !user[0].static:
-			return nil, end, nil, false, reason.Refuse(reason.BuildpackProcess, "which process the buildpacks launcher starts is only known when it runs")
-		case len(user) == 1:
-			wanted = user[0].text
-		}
-		if wanted != "" {
-			p = meta.process(wanted)
-		}
-		if p == nil && len(user) == 0 {
-			return nil, end, nil, false, meta.missing(wanted)
-		}
-		if p != nil {
-			user = nil
-		}
-	} else {
-		p = meta.process(called)
-		if p == nil && called != "launcher" {
-			return nil, end, nil, false, meta.missing(called)
-		}
+	p, user, err := f.cnbChosen(meta, called, api, words[1:])
+	if err != nil {
+		return nil, end, nil, false, err
 	}
 	if p == nil {
 		return f.cnbUser(user)
@@ -170,17 +134,77 @@ func (f *finder) buildpack(words []word) (rest []word, end place, script *invoca
 	if len(p.Command) == 0 || p.Command[0] == "" {
 		return nil, end, nil, false, reason.Refuse(reason.BuildpackMetadata, "the buildpack process %s has no command", p.Type)
 	}
-	args := slices.Concat(p.Command[1:], p.Args)
-	unsure := false // whether the process's own arguments are among those of the program
+	args, unsure, err := f.cnbArgs(*p, meta, api, user)
+	if err != nil {
+		return nil, end, nil, false, err
+	}
+	return f.cnbKnown(*p, meta, appDir, args, user, unsure)
+}
+
+// cnbAPI is the version of the platform's interface that the launcher follows.
+func (f *finder) cnbAPI(called string) (string, error) {
+	for _, name := range []string{"CNB_PLATFORM_API", "CNB_PROCESS_TYPE", "CNB_APP_DIR"} {
+		if f.in.Unknown[name] {
+			return "", reason.Refuse(reason.BuildpackMetadata, "the value of %s is not known", name)
+		}
+	}
+	api := f.in.Env["CNB_PLATFORM_API"]
+	if api == "" {
+		api = defaultPlatformAPI
+		if called != "launcher" {
+			api = "0.4" // the links in /cnb/process came with it
+		}
+	}
+	if _, _, valid := apiVersion(api); !valid {
+		return "", reason.Refuse(reason.BuildpackMetadata, "CNB_PLATFORM_API=%s is no version", api)
+	}
+	return api, nil
+}
+
+// cnbChosen is the process that the launcher starts, and what the user gives it; nil for a command that stands in the line itself.
+func (f *finder) cnbChosen(meta cnbMetadata, called, api string, user []word) (*cnbProcess, []word, error) {
+	if !apiLess(api, "0.4") {
+		p := meta.process(called)
+		if p == nil && called != "launcher" {
+			return nil, nil, meta.missing(called)
+		}
+		return p, user, nil
+	}
+	wanted := ""
+	switch {
+	case len(user) == 0:
+		if wanted = f.in.Env["CNB_PROCESS_TYPE"]; wanted == "" {
+			wanted = defaultProcess
+		}
+	case len(user) == 1 && !user[0].static:
+		return nil, nil, reason.Refuse(reason.BuildpackProcess, "which process the buildpacks launcher starts is only known when it runs")
+	case len(user) == 1:
+		wanted = user[0].text
+	}
+	if wanted != "" {
+		if p := meta.process(wanted); p != nil {
+			return p, nil, nil
+		}
+	}
+	if len(user) == 0 {
+		return nil, nil, meta.missing(wanted)
+	}
+	return nil, user, nil
+}
+
+// cnbArgs are the arguments of a process. unsure says that its own may not be among them.
+func (f *finder) cnbArgs(p cnbProcess, meta cnbMetadata, api string, user []word) (args []string, unsure bool, err error) {
+	args = slices.Concat(p.Command[1:], p.Args)
 	if len(user) > 0 && !apiLess(api, "0.10") {
 		bp := meta.buildpackAPI(p.Buildpack)
 		switch {
 		case len(p.Command) > 1 || bp != "" && !apiLess(bp, "0.9"):
 			args = slices.Clone(p.Command[1:]) // what the user says replaces the process's own arguments
 		case bp == "" && p.Direct && len(p.Args) > 0:
-			refusal := reason.Refuse(reason.BuildpackMetadata, "the image's label does not say whether the arguments of the buildpack process %s are replaced or extended", p.Type)
+			refusal := reason.Refuse(reason.BuildpackMetadata,
+				"the image's label does not say whether the arguments of the buildpack process %s are replaced or extended", p.Type)
 			if _, launches := f.launchers.named(p.Command[0]); launches || isShell(path.Base(p.Command[0])) {
-				return nil, end, nil, false, refusal
+				return nil, false, refusal
 			}
 			unsure, f.noInsert = true, refusal
 		}
@@ -188,7 +212,7 @@ func (f *finder) buildpack(words []word) (rest []word, end place, script *invoca
 	for _, u := range user {
 		args = append(args, u.text)
 	}
-	return f.cnbKnown(*p, meta, appDir, args, user, unsure)
+	return args, unsure, nil
 }
 
 // cnbName says whether a program is the launcher, and the name that it goes by.
@@ -234,25 +258,30 @@ func (f *finder) cnbUser(user []word) ([]word, place, *invocation, bool, error) 
 	return f.tokens(user), end, nil, true, nil
 }
 
+// lastOf says of each of n words whether it is one of the last in the line, and which, since the user gave it; -1 for the others.
+func lastOf(n, given, line int) []int {
+	from := make([]int, n)
+	for i := range from {
+		if from[i] = -1; i >= n-given {
+			from[i] = i - n + line
+		}
+	}
+	return from
+}
+
+// markUnknown gives the last words the marks of what the user gave, which may hold values that are not known.
+func markUnknown(words, user []word) {
+	for i, u := range user {
+		if w := &words[len(words)-len(user)+i]; !u.static {
+			w.static, w.known = false, u.known
+		}
+	}
+}
+
 // cnbKnown follows a process of the image, and writes it as a command line that the launcher understands. unsure says that its
 // arguments are not certain.
 func (f *finder) cnbKnown(p cnbProcess, meta cnbMetadata, appDir string, args []string, user []word, unsure bool) ([]word, place, *invocation, bool, error) {
 	cmd := p.Command[0]
-	// What the user gave may hold values that are not known: they keep their mark in the new line.
-	mark := func(words []word) []word {
-		for i, u := range user {
-			w := &words[len(words)-len(user)+i]
-			if !u.static {
-				w.static, w.known = false, u.known
-			}
-		}
-		if unsure {
-			for i := len(words) - len(args); i < len(words); i++ {
-				words[i].static, words[i].known = false, 0
-			}
-		}
-		return words
-	}
 	dir := appDir
 	if p.WorkingDir != "" {
 		f.chdir(p.WorkingDir, true)
@@ -269,18 +298,15 @@ func (f *finder) cnbKnown(p cnbProcess, meta cnbMetadata, appDir string, args []
 	}
 	f.base = append(append(f.base, cmd), args...)
 	f.line = f.base
-	f.baseFrom = make([]int, len(f.base))
-	for i := range f.baseFrom {
-		if f.baseFrom[i] = -1; i >= len(f.base)-len(user) {
-			f.baseFrom[i] = i - len(f.base) + len(f.in.Argv)
-		}
+	f.baseFrom = lastOf(len(f.base), len(user), len(f.in.Argv))
+	words, end := argvWords(f.base, nil)
+	markUnknown(words, user)
+	for i := len(words) - len(args); unsure && i < len(words); i++ {
+		words[i].static, words[i].known = false, 0
 	}
 	if p.Direct {
-		words, end := argvWords(f.base, nil)
-		return mark(words[2:]), end, nil, true, nil
+		return words[2:], end, nil, true, nil
 	}
-	words, end := argvWords(f.base, nil)
-	words = mark(words)
 	if len(args) == 0 {
 		return nil, end, f.cnbScript(words[1], nil, nil, end), true, nil
 	}

@@ -20,123 +20,139 @@ const (
 
 // survey looks at the whole script for what changes the meaning of words anywhere in it.
 func (s *script) survey() error {
-	var err error
-	keeps := map[*syntax.ParamExp]bool{}
-	survey := func(a *syntax.Assign) {
-		if a.Name == nil {
-			return
-		}
-		if a.Name.Value == "IFS" {
-			s.splitting = true
-		}
-		if a.Value != nil {
-			for _, p := range keepsItself(a) {
-				keeps[p] = true
-			}
-		}
-	}
+	v := surveyor{script: s, keeps: map[*syntax.ParamExp]bool{}}
 	syntax.Walk(s.file, func(n syntax.Node) bool {
-		switch n := n.(type) {
-		case *syntax.FuncDecl:
-			for _, name := range append(n.Names, n.Name) {
-				if name != nil {
-					s.functions[name.Value] = true
-				}
-			}
-		case *syntax.Assign:
-			survey(n)
-		case *syntax.ForClause:
-			// "for a; do" goes over the positional parameters.
-			if it, ok := n.Loop.(*syntax.WordIter); ok && !it.InPos.IsValid() {
-				s.params++
-			}
-		case *syntax.Redirect:
-			// dash takes only one digit for a file descriptor, and the others for a word.
-			if n.N != nil && len(n.N.Value) > 1 && s.lang != syntax.LangBash {
-				err = reason.Refuse(reason.ShellDialect, "whether %s> is a file descriptor depends on which shell runs", n.N.Value)
-			}
-		case *syntax.ParamExp:
-			if n.Param == nil {
-				return true
-			}
-			name := n.Param.Value
-			switch {
-			case name == "0":
-				s.zeros++
-			case strings.ContainsAny(name, "@*#123456789") && !isName(name):
-				s.params++
-			case isName(name) && !keeps[n]:
-				s.references[name] = true
-				if strings.HasPrefix(name, "BASH_ARG") {
-					s.params++
-				}
-			}
-			if n.Exp != nil && (n.Exp.Op == syntax.AssignUnset || n.Exp.Op == syntax.AssignUnsetOrNull) || n.Excl {
-				s.assign(name, Assignment{})
-				s.references[name] = true
-			}
-		case *syntax.ArithmExp, *syntax.ArithmCmd, *syntax.LetClause:
-			// Arithmetic may assign to any of its names.
-			syntax.Walk(n, func(n syntax.Node) bool {
-				if w, ok := n.(*syntax.Word); ok && isName(w.Lit()) {
-					s.references[w.Lit()] = true
-					s.vars[w.Lit()] = value{}
-				}
-				return true
-			})
-		case *syntax.CallExpr:
-			if len(n.Args) == 0 {
-				return true
-			}
-			keptByEnv(n.Args, keeps)
-			if refused := s.surveyBuiltin(n.Args, survey); refused != nil {
-				err = refused
-			}
-		}
-		return err == nil
+		v.node(n)
+		return v.err == nil
 	})
-	return err
+	return v.err
 }
 
-// surveyBuiltin notes what the shell's own commands do to the rest of the script. survey is told of what they assign.
-func (s *script) surveyBuiltin(args []*syntax.Word, survey func(*syntax.Assign)) error {
+// surveyor walks through a script.
+type surveyor struct {
+	*script
+	keeps map[*syntax.ParamExp]bool // expansions that leave a variable as it is
+	err   error
+}
+
+func (v *surveyor) node(n syntax.Node) {
+	switch n := n.(type) {
+	case *syntax.FuncDecl:
+		for _, name := range append(n.Names, n.Name) {
+			if name != nil {
+				v.functions[name.Value] = true
+			}
+		}
+	case *syntax.Assign:
+		v.assigns(n)
+	case *syntax.ForClause:
+		// "for a; do" goes over the positional parameters.
+		if it, ok := n.Loop.(*syntax.WordIter); ok && !it.InPos.IsValid() {
+			v.params++
+		}
+	case *syntax.Redirect:
+		// dash takes only one digit for a file descriptor, and the others for a word.
+		if n.N != nil && len(n.N.Value) > 1 && v.lang != syntax.LangBash {
+			v.err = reason.Refuse(reason.ShellDialect, "whether %s> is a file descriptor depends on which shell runs", n.N.Value)
+		}
+	case *syntax.ParamExp:
+		if n.Param != nil {
+			v.expansion(n)
+		}
+	case *syntax.ArithmExp, *syntax.ArithmCmd, *syntax.LetClause:
+		// Arithmetic may assign to any of its names.
+		syntax.Walk(n, func(n syntax.Node) bool {
+			if w, ok := n.(*syntax.Word); ok && isName(w.Lit()) {
+				v.references[w.Lit()] = true
+				v.vars[w.Lit()] = value{}
+			}
+			return true
+		})
+	case *syntax.CallExpr:
+		if len(n.Args) > 0 {
+			keptByEnv(n.Args, v.keeps)
+			v.builtin(n.Args)
+		}
+	}
+}
+
+func (v *surveyor) assigns(a *syntax.Assign) {
+	if a.Name == nil {
+		return
+	}
+	if a.Name.Value == "IFS" {
+		v.splitting = true
+	}
+	if a.Value != nil {
+		for _, p := range keepsItself(a) {
+			v.keeps[p] = true
+		}
+	}
+}
+
+func (v *surveyor) expansion(n *syntax.ParamExp) {
+	name := n.Param.Value
+	switch {
+	case name == "0":
+		v.zeros++
+	case strings.ContainsAny(name, "@*#123456789") && !isName(name):
+		v.params++
+	case isName(name) && !v.keeps[n]:
+		v.references[name] = true
+		if strings.HasPrefix(name, "BASH_ARG") {
+			v.params++
+		}
+	}
+	if n.Exp != nil && (n.Exp.Op == syntax.AssignUnset || n.Exp.Op == syntax.AssignUnsetOrNull) || n.Excl {
+		v.assign(name, Assignment{})
+		v.references[name] = true
+	}
+}
+
+// builtin notes what the shell's own commands do to the rest of the script.
+func (v *surveyor) builtin(args []*syntax.Word) {
 	switch args[0].Lit() {
 	case "export", "readonly", "local", "typeset", "declare":
 		for _, w := range args[1:] {
 			if a := asAssign(w); a != nil {
-				survey(a)
+				v.assigns(a)
 			}
 		}
 	case "getopts", ".", "source", "eval":
-		s.params++ // they may look at the positional parameters without saying so
+		v.params++ // they may look at the positional parameters without saying so
 	case "command", "builtin":
-		if len(args) > 1 && (args[1].Lit() == "" && s.parameters(args[1]) == nil || isBuiltin(args[1].Lit())) {
-			s.params++
+		if len(args) > 1 && (args[1].Lit() == "" && v.parameters(args[1]) == nil || isBuiltin(args[1].Lit())) {
+			v.params++
 		}
 	case "alias":
-		return reason.Refuse(reason.ShellAlias, "the script defines aliases")
+		v.err = reason.Refuse(reason.ShellAlias, "the script defines aliases")
 	case "shopt", "enable", "hash":
 		if !harmless(args) {
-			return reason.Refuse(reason.ShellOption, "the script changes what the shell runs, by %s", args[0].Lit())
+			v.err = reason.Refuse(reason.ShellOption, "the script changes what the shell runs, by %s", args[0].Lit())
 		}
 	case "shift":
-		s.noParams = true
+		v.noParams = true
 	case "set":
-		for i, w := range args[1:] {
-			lit := w.Lit()
-			switch {
-			case lit == "" || lit[0] != '-' && lit[0] != '+':
-				if i == 0 || !strings.HasSuffix(args[i].Lit(), "o") {
-					s.noParams = true
-				}
-			case lit == "--" || lit == "-":
-				s.noParams = true
-			case lit[0] == '-' && strings.ContainsAny(lit[1:], "knt"):
-				return reason.Refuse(reason.ShellOption, "the script sets an option that changes what it runs")
+		v.options(args)
+	}
+}
+
+// options notes what the shell's set does.
+func (v *surveyor) options(args []*syntax.Word) {
+	for i, w := range args[1:] {
+		lit := w.Lit()
+		switch {
+		case lit == "" || lit[0] != '-' && lit[0] != '+':
+			if i == 0 || !strings.HasSuffix(args[i].Lit(), "o") {
+				v.noParams = true
 			}
+		case lit == "--" || lit == "-":
+			v.noParams = true
+		case lit[0] == '-' && strings.ContainsAny(lit[1:], "knt"):
+			v.err = reason.Refuse(reason.ShellOption, "the script sets an option that changes what it runs")
+			return
 		}
 	}
-	return nil
 }
 
 // keptByEnv adds to keeps the expansions of a variable in what an env assigns to it, as keepsItself does.
@@ -286,25 +302,7 @@ func (s *script) stmt(st *syntax.Stmt, call *syntax.CallExpr, how certainty) (re
 		}
 		return s.stmts(c.Stmts, call, how)
 	case *syntax.BinaryCmd:
-		if c.Op == syntax.AndStmt || c.Op == syntax.OrStmt {
-			if s.stmt(c.X, call, how) {
-				return true
-			}
-			if here && contains(c.Y, call) {
-				return s.stmt(c.Y, call, how)
-			}
-			return s.stmt(c.Y, call, max(how, maybe))
-		}
-		for _, part := range []*syntax.Stmt{c.X, c.Y} {
-			part := part
-			h := apart
-			if contains(part, call) {
-				h = how
-			}
-			if s.stmt(part, call, h) {
-				return true
-			}
-		}
+		return s.binary(c, call, how)
 	case *syntax.TimeClause:
 		if c.Stmt != nil {
 			return s.stmt(c.Stmt, call, how)
@@ -319,6 +317,29 @@ func (s *script) stmt(st *syntax.Stmt, call *syntax.CallExpr, how certainty) (re
 	case nil:
 	default:
 		s.inner(st.Cmd, how)
+	}
+	return false
+}
+
+// binary applies two statements that &&, || or a pipe joins.
+func (s *script) binary(c *syntax.BinaryCmd, call *syntax.CallExpr, how certainty) (reached bool) {
+	if c.Op == syntax.AndStmt || c.Op == syntax.OrStmt {
+		if s.stmt(c.X, call, how) {
+			return true
+		}
+		if contains(c.Y, call) {
+			return s.stmt(c.Y, call, how)
+		}
+		return s.stmt(c.Y, call, max(how, maybe))
+	}
+	for _, part := range []*syntax.Stmt{c.X, c.Y} {
+		h := apart
+		if contains(part, call) {
+			h = how
+		}
+		if s.stmt(part, call, h) {
+			return true
+		}
 	}
 	return false
 }
@@ -409,68 +430,97 @@ func (s *script) simple(c *syntax.CallExpr, how certainty) {
 		}
 		return
 	}
-	name, ok := s.valueOf(c.Args[0])
-	args := c.Args[1:]
-	for ok && (name == "command" || name == "builtin") && len(args) > 0 {
-		name, ok = s.valueOf(args[0])
-		args = args[1:]
-	}
+	name, args, ok := s.called(c)
 	if isBuiltin(name) {
 		for _, a := range c.Assigns { // X=1 export Y: special builtins keep it
 			s.assignment(a, maybe, false)
 		}
 	}
-	switch {
-	case !ok, name == "eval", name == ".", name == "source":
+	if !ok || slices.Contains([]string{"eval", ".", "source"}, name) {
 		s.forget()
 		s.dirSet, s.dirKnown = s.dirSet || !ok || name == "eval", s.dirKnown && ok && name != "eval"
-	case name == "cd", name == "chdir":
-		to, known := "", false
-		for len(args) > 0 && (args[0].Lit() == "--" || args[0].Lit() == "-P" || args[0].Lit() == "-L") {
-			args = args[1:]
-		}
-		if len(args) == 1 {
-			to, known = s.valueOf(args[0])
-		}
-		s.chdir(to, known && how == certain && !strings.HasPrefix(to, "~"))
-	case name == "pushd", name == "popd":
+		return
+	}
+	switch name {
+	case "cd", "chdir":
+		s.cd(args, how)
+	case "pushd", "popd":
 		s.chdir("", false)
-	case name == "export", name == "readonly", name == "local", name == "typeset", name == "declare":
-		for _, w := range args {
-			a := asAssign(w)
-			switch v, ok := s.valueOf(w); {
-			case a != nil:
-				// Some shells split the value here, others do not.
-				h := how
-				if f, _ := s.decode(w, true).fields(); len(f) != 1 {
-					h = maybe
-				}
-				s.assignment(a, h, name == "export")
-			case !ok:
-				s.forget()
-			case name == "export":
-				delete(s.unexported, v)
-			}
+	case "export", "readonly", "local", "typeset", "declare":
+		s.export(args, how, name == "export")
+	case "unset":
+		s.unset(args, how)
+	case "printf":
+		if len(args) > 0 && args[0].Lit() == "-v" {
+			s.reads(args)
 		}
-	case name == "unset":
-		for _, a := range args {
-			v, ok := s.valueOf(a)
-			if !ok {
-				s.forget()
-				continue
-			}
-			if isName(v) {
-				s.set(v, Assignment{Known: how == certain, Unset: how == certain}, true)
-			}
+	case "read", "getopts", "mapfile", "readarray":
+		s.reads(args)
+	}
+}
+
+// reads applies what sets the variables that its arguments name to what is not known.
+func (s *script) reads(args []*syntax.Word) {
+	for _, a := range args {
+		if v := a.Lit(); isName(v) {
+			s.set(v, Assignment{}, false)
 		}
-	case name == "read", name == "getopts", name == "printf", name == "mapfile", name == "readarray":
-		if name == "printf" && (len(args) == 0 || args[0].Lit() != "-v") {
-			return
-		}
-		for _, a := range args {
-			if v := a.Lit(); isName(v) {
-				s.set(v, Assignment{}, false)
+	}
+}
+
+// called is the name of what a command calls, without command and builtin; ok is false where that is not known.
+func (s *script) called(c *syntax.CallExpr) (name string, args []*syntax.Word, ok bool) {
+	name, ok = s.valueOf(c.Args[0])
+	args = c.Args[1:]
+	for ok && (name == "command" || name == "builtin") && len(args) > 0 {
+		name, ok = s.valueOf(args[0])
+		args = args[1:]
+	}
+	return name, args, ok
+}
+
+// cd changes the working directory.
+func (s *script) cd(args []*syntax.Word, how certainty) {
+	to, known := "", false
+	for len(args) > 0 && (args[0].Lit() == "--" || args[0].Lit() == "-P" || args[0].Lit() == "-L") {
+		args = args[1:]
+	}
+	if len(args) == 1 {
+		to, known = s.valueOf(args[0])
+	}
+	s.chdir(to, known && how == certain && !strings.HasPrefix(to, "~"))
+}
+
+// export applies export, and what is like it but for that.
+func (s *script) export(args []*syntax.Word, how certainty, export bool) {
+	for _, w := range args {
+		a := asAssign(w)
+		switch v, ok := s.valueOf(w); {
+		case a != nil:
+			// Some shells split the value here, others do not.
+			h := how
+			if f, _ := s.decode(w, true).fields(); len(f) != 1 {
+				h = maybe
 			}
+			s.assignment(a, h, export)
+		case !ok:
+			s.forget()
+		case export:
+			delete(s.unexported, v)
+		}
+	}
+}
+
+// unset takes variables away.
+func (s *script) unset(args []*syntax.Word, how certainty) {
+	for _, a := range args {
+		v, ok := s.valueOf(a)
+		if !ok {
+			s.forget()
+			continue
+		}
+		if isName(v) {
+			s.set(v, Assignment{Known: how == certain, Unset: how == certain}, true)
 		}
 	}
 }

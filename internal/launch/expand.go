@@ -43,18 +43,7 @@ func (s *script) expand(w *syntax.Word) []word {
 	if d.unknown >= 0 {
 		r := word{text: s.src[from:to], at: at, end: end, single: !d.multi && !d.elastic, loose: !d.multi && d.elastic, keeps: keeps}
 		if !d.multi {
-			// A script that is put together: what comes before the unknown part is certain.
-			var b strings.Builder
-			for _, u := range d.units {
-				b.WriteByte(u.b)
-			}
-			r.text, r.known, r.content = b.String(), d.unknown, s.contentOf(d)
-			if to > s.unknown {
-				r.known = 0
-			}
-		}
-		if to <= s.unknown && !d.multi {
-			r.tail = tailOf(w)
+			s.knownOf(&r, w, d)
 		}
 		return []word{r}
 	}
@@ -74,6 +63,20 @@ func (s *script) expand(w *syntax.Word) []word {
 		out = append(out, r)
 	}
 	return out
+}
+
+// knownOf notes what is known of a word that is put together when it runs: what comes before the unknown part is certain.
+func (s *script) knownOf(r *word, w *syntax.Word, d decoded) {
+	var b strings.Builder
+	for _, u := range d.units {
+		b.WriteByte(u.b)
+	}
+	r.text, r.known, r.content = b.String(), d.unknown, s.contentOf(d)
+	if int(w.End().Offset()) > s.unknown {
+		r.known = 0
+	} else {
+		r.tail = tailOf(w)
+	}
 }
 
 // tailOf returns the last path element of a dynamic word when it is literal: "$JAVA_HOME/bin/java".
@@ -194,63 +197,72 @@ func (s *script) parts(d *decoded, parts []syntax.WordPart, quoted, split bool) 
 		case *syntax.Lit:
 			s.literal(d, from, to, quoted, split, i == 0 && !quoted)
 		case *syntax.SglQuoted:
-			d.quotes = true
-			if p.Dollar {
-				if strings.Contains(raw, "\\") {
-					d.source(raw, from)
-					continue
-				}
-				from++
-			}
-			for k := from + 1; k < to-1; k++ {
-				d.units = append(d.units, unit{b: s.src[k], pos: k, quoted: true})
-			}
-			d.ends[len(d.units)] = to - 1
+			s.single(d, p, from, to)
 		case *syntax.DblQuoted:
 			d.quotes = true
 			if p.Dollar {
-				d.source(raw, from)
+				d.source(raw)
 				continue
 			}
 			s.parts(d, p.Parts, true, split)
 			d.ends[len(d.units)] = to - 1
 		case *syntax.ParamExp:
-			v, ok := s.param(p)
-			if !quoted {
-				if split {
-					d.elastic = true
-				}
-				if s.splitting && split {
-					ok = false
-				}
-			}
-			if !ok {
-				d.multi = d.multi || mayBeList(p) || !quoted && p.Param.Value == "*"
-				d.source(raw, from)
-				continue
-			}
-			if !s.budget.take(len(v)) {
-				d.lose(len(d.units))
+			if !s.expansion(d, p, raw, quoted, split) {
 				return
-			}
-			for k := range len(v) {
-				d.units = append(d.units, unit{b: v[k], pos: -1, split: !quoted && split})
 			}
 		case *syntax.CmdSubst:
 			if !quoted && split {
 				d.elastic = true
 			}
-			d.source(raw, from)
+			d.source(raw)
 		case *syntax.ArithmExp:
 			if !quoted && split && s.splitting {
 				d.elastic = true
 			}
-			d.source(raw, from)
+			d.source(raw)
 		default: // ProcSubst, ExtGlob, BraceExp
 			d.multi = true
-			d.source(raw, from)
+			d.source(raw)
 		}
 	}
+}
+
+// single adds text between single quotes.
+func (s *script) single(d *decoded, p *syntax.SglQuoted, from, to int) {
+	d.quotes = true
+	if p.Dollar {
+		if raw := s.src[from:to]; strings.Contains(raw, "\\") {
+			d.source(raw)
+			return
+		}
+		from++
+	}
+	for k := from + 1; k < to-1; k++ {
+		d.units = append(d.units, unit{b: s.src[k], pos: k, quoted: true})
+	}
+	d.ends[len(d.units)] = to - 1
+}
+
+// expansion adds the value of a variable, and reports whether there is room for more.
+func (s *script) expansion(d *decoded, p *syntax.ParamExp, raw string, quoted, split bool) bool {
+	v, ok := s.param(p)
+	if !quoted && split {
+		d.elastic = true
+		ok = ok && !s.splitting
+	}
+	if !ok {
+		d.multi = d.multi || mayBeList(p) || !quoted && p.Param.Value == "*"
+		d.source(raw)
+		return true
+	}
+	if !s.budget.take(len(v)) {
+		d.lose(len(d.units))
+		return false
+	}
+	for k := range len(v) {
+		d.units = append(d.units, unit{b: v[k], pos: -1, split: !quoted && split})
+	}
+	return true
 }
 
 // mayBeList says whether an expansion may be several words even within quotes.
@@ -271,7 +283,7 @@ func mayBeList(p *syntax.ParamExp) bool {
 }
 
 // source adds a part that is only known at run time, as it is written.
-func (d *decoded) source(raw string, from int) {
+func (d *decoded) source(raw string) {
 	d.lose(len(d.units))
 	for k := range len(raw) {
 		d.units = append(d.units, unit{b: raw[k], pos: -1})
@@ -347,25 +359,7 @@ func (s *script) param(p *syntax.ParamExp) (string, bool) {
 	if !noOperator(p) {
 		return "", false
 	}
-	name := p.Param.Value
-	v := value{}
-	switch {
-	case isName(name):
-		v = s.lookup(name)
-	case s.noParams:
-	case name == "0":
-		if s.inv.zero != nil {
-			v = value{text: s.inv.zero.text, known: s.inv.zero.static}
-		}
-	case len(name) == 1 && name[0] >= '1' && name[0] <= '9':
-		if i := int(name[0] - '1'); i < len(s.inv.params) {
-			if s.paramsCertain(i + 1) {
-				v = value{text: s.inv.params[i].text, known: s.inv.params[i].static}
-			}
-		} else if s.paramsCertain(len(s.inv.params)) {
-			v = value{known: true, unset: true}
-		}
-	}
+	v := s.parameter(p.Param.Value)
 	if !v.known {
 		return "", false
 	}
@@ -405,6 +399,28 @@ func (s *script) param(p *syntax.ParamExp) (string, bool) {
 		return "", false
 	}
 	return v.text, true
+}
+
+// parameter is what is known of a variable, or of a positional parameter.
+func (s *script) parameter(name string) value {
+	switch {
+	case isName(name):
+		return s.lookup(name)
+	case s.noParams:
+	case name == "0":
+		if s.inv.zero != nil {
+			return value{text: s.inv.zero.text, known: s.inv.zero.static}
+		}
+	case len(name) == 1 && name[0] >= '1' && name[0] <= '9':
+		i := int(name[0] - '1')
+		switch n := len(s.inv.params); {
+		case i < n && s.paramsCertain(i+1):
+			return value{text: s.inv.params[i].text, known: s.inv.params[i].static}
+		case i >= n && s.paramsCertain(n):
+			return value{known: true, unset: true}
+		}
+	}
+	return value{}
 }
 
 // paramsCertain says whether the first n positional parameters are exactly one word each.

@@ -161,60 +161,12 @@ func Find(in Input) (Found, error) {
 func (f Found) Insert(at []runtimes.Insertion) ([]Edit, error) {
 	at = slices.Clone(at)
 	sort.SliceStable(at, func(i, j int) bool { return at[i].Before < at[j].Before })
-	var edits []Edit
-	for _, ins := range at {
-		if len(ins.Words) == 0 {
-			continue
-		}
-		if f.noInsert != nil {
-			return nil, f.noInsert
-		}
-		if ins.Before < 0 || ins.Before > len(f.words) {
-			return nil, reason.Refuse(reason.ShellQuoting, "there is no word %d in the program's command line", ins.Before)
-		}
-		for i, w := range ins.Words {
-			if !plain(w) {
-				return nil, reason.Refuse(reason.WordNeedsQuoting, "the word %q cannot be inserted without quotes", w)
-			}
-			for _, ok := range f.wordChecks {
-				if !ok(w) {
-					return nil, reason.Refuse(reason.WordNeedsQuoting, "the word %q would be changed on its way to the program", w)
-				}
-			}
-			if ins.Before == 0 && i == 0 && !commandWord(w) {
-				return nil, reason.Refuse(reason.WordNeedsQuoting, "the word %q would not be taken for a program", w)
-			}
-		}
-		if ins.Before == 0 && f.noFront != nil {
-			return nil, f.noFront
-		}
-		if ins.Before == 0 && f.argv0 != "" {
-			return nil, reason.Refuse(reason.Argv0Fixed, "%s gives the program another name, which a debugger in front of it would get", f.argv0)
-		}
-		p, behind := f.end, true
-		if ins.Before < len(f.words) {
-			p, behind = f.words[ins.Before].at, false
-		}
-		if p.why != "" && ins.Before > 0 && f.words[ins.Before-1].end.why == "" {
-			p, behind = f.words[ins.Before-1].end, true
-		}
-		e, err := f.edit(p, behind, ins.Words)
-		if err != nil {
-			return nil, err
-		}
-		edits = append(edits, e)
+	edits, err := f.editsFor(at)
+	if err != nil || len(edits) == 0 {
+		return nil, err
 	}
-	if len(edits) == 0 {
-		return nil, nil
-	}
-	if f.maxWords > 0 {
-		n := len(f.line) + len(f.guards)
-		for _, e := range edits {
-			n += len(e.Words)
-		}
-		if n > f.maxWords {
-			return nil, reason.Refuse(reason.BuildpackForm, "the buildpacks launcher cannot give the program more than %d words", maxTokens)
-		}
+	if err := f.checkCount(edits); err != nil {
+		return nil, err
 	}
 	for _, p := range slices.Backward(f.guards) {
 		e, err := f.edit(p, false, []string{"--"})
@@ -223,7 +175,7 @@ func (f Found) Insert(at []runtimes.Insertion) ([]Edit, error) {
 		}
 		edits = append([]Edit{e}, edits...)
 	}
-	edits, err := f.settle(edits, len(f.guards))
+	edits, err = f.settle(edits, len(f.guards))
 	if err == nil {
 		err = f.holds(at, edits)
 	}
@@ -240,6 +192,77 @@ func (f Found) Insert(at []runtimes.Insertion) ([]Edit, error) {
 		}
 	}
 	return edits, err
+}
+
+// editsFor returns the edit of each insertion by itself.
+func (f Found) editsFor(at []runtimes.Insertion) (edits []Edit, err error) {
+	for _, ins := range at {
+		if len(ins.Words) == 0 {
+			continue
+		}
+		if f.noInsert != nil {
+			return nil, f.noInsert
+		}
+		if ins.Before < 0 || ins.Before > len(f.words) {
+			return nil, reason.Refuse(reason.ShellQuoting, "there is no word %d in the program's command line", ins.Before)
+		}
+		if err := f.checkWords(ins); err != nil {
+			return nil, err
+		}
+		p, behind := f.end, true
+		if ins.Before < len(f.words) {
+			p, behind = f.words[ins.Before].at, false
+		}
+		if p.why != "" && ins.Before > 0 && f.words[ins.Before-1].end.why == "" {
+			p, behind = f.words[ins.Before-1].end, true
+		}
+		e, err := f.edit(p, behind, ins.Words)
+		if err != nil {
+			return nil, err
+		}
+		edits = append(edits, e)
+	}
+	return edits, nil
+}
+
+// checkWords refuses words that would not arrive as they are.
+func (f Found) checkWords(ins runtimes.Insertion) error {
+	for i, w := range ins.Words {
+		if !plain(w) {
+			return reason.Refuse(reason.WordNeedsQuoting, "the word %q cannot be inserted without quotes", w)
+		}
+		for _, ok := range f.wordChecks {
+			if !ok(w) {
+				return reason.Refuse(reason.WordNeedsQuoting, "the word %q would be changed on its way to the program", w)
+			}
+		}
+		if ins.Before == 0 && i == 0 && !commandWord(w) {
+			return reason.Refuse(reason.WordNeedsQuoting, "the word %q would not be taken for a program", w)
+		}
+	}
+	switch {
+	case ins.Before > 0:
+	case f.noFront != nil:
+		return f.noFront
+	case f.argv0 != "":
+		return reason.Refuse(reason.Argv0Fixed, "%s gives the program another name, which a debugger in front of it would get", f.argv0)
+	}
+	return nil
+}
+
+// checkCount refuses more words than the launcher hands on.
+func (f Found) checkCount(edits []Edit) error {
+	if f.maxWords == 0 {
+		return nil
+	}
+	n := len(f.line) + len(f.guards)
+	for _, e := range edits {
+		n += len(e.Words)
+	}
+	if n > f.maxWords {
+		return reason.Refuse(reason.BuildpackForm, "the buildpacks launcher cannot give the program more than %d words", maxTokens)
+	}
+	return nil
 }
 
 // Assignable says whether Assign can set a variable, and to what it is set now ("" for nothing): an env on the way, behind which
@@ -405,25 +428,12 @@ func (f *finder) follow(words []word, end place, depth int) (Found, error) {
 		if depth > maxDepth {
 			return Found{}, reason.Refuse(reason.TooDeep, "more than %d shells and launchers, one inside the other", maxDepth)
 		}
-		if len(words) == 0 {
-			return Found{}, reason.Refuse(reason.NoCommand, "there is no command to run")
+		if err := checkFirst(words); err != nil {
+			return Found{}, err
 		}
 		first := words[0]
 		if !first.static {
-			// "$JAVA_HOME/bin/java" names its program even when the directory is not known.
-			if first.tail != "" {
-				if !first.single && f.noInsert == nil {
-					f.noInsert = reason.Refuse(reason.ProgramDynamic, "what %s starts is only known when it runs", quote(first.text))
-				}
-				return f.found(words, end, IsScript(first.tail)), nil
-			}
-			return Found{}, reason.Refuse(reason.ProgramDynamic, "what %s starts is only known when it runs", quote(first.text))
-		}
-		if first.text == "" {
-			return Found{}, reason.Refuse(reason.NoCommand, "the command's first word is empty")
-		}
-		if strings.HasSuffix(first.text, "/") {
-			return Found{}, reason.Refuse(reason.NoCommand, "the command %s names a directory", quote(first.text))
+			return f.dynamic(words, end)
 		}
 		name := path.Base(first.text)
 		if depth == 0 {
@@ -439,7 +449,7 @@ func (f *finder) follow(words []word, end place, depth int) (Found, error) {
 				continue
 			}
 		}
-		if name == "busybox" && len(words) > 1 && words[1].static && busyboxApplet(words[1].text) {
+		if startsApplet(words) {
 			f.via = append(f.via, "busybox")
 			words = words[1:]
 			continue
@@ -474,6 +484,34 @@ func (f *finder) follow(words []word, end place, depth int) (Found, error) {
 		f.via = append(f.via, l.via(name))
 		words = next
 	}
+}
+
+// checkFirst refuses words that name no program.
+func checkFirst(words []word) error {
+	switch {
+	case len(words) == 0:
+		return reason.Refuse(reason.NoCommand, "there is no command to run")
+	case !words[0].static:
+	case words[0].text == "":
+		return reason.Refuse(reason.NoCommand, "the command's first word is empty")
+	case strings.HasSuffix(words[0].text, "/"):
+		return reason.Refuse(reason.NoCommand, "the command %s names a directory", quote(words[0].text))
+	}
+	return nil
+}
+
+// dynamic is a program whose first word is put together when it runs: "$JAVA_HOME/bin/java" names it even when the directory is not
+// known.
+func (f *finder) dynamic(words []word, end place) (Found, error) {
+	first := words[0]
+	refusal := reason.Refuse(reason.ProgramDynamic, "what %s starts is only known when it runs", quote(first.text))
+	if first.tail == "" {
+		return Found{}, refusal
+	}
+	if !first.single && f.noInsert == nil {
+		f.noInsert = refusal
+	}
+	return f.found(words, end, IsScript(first.tail)), nil
 }
 
 func (f *finder) found(words []word, end place, script bool) Found {

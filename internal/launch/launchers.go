@@ -172,9 +172,10 @@ func (l launcher) via(name string) string {
 	return name
 }
 
-// busyboxApplet says whether "busybox NAME …" is followed: shells and launchers that busybox brings.
-func busyboxApplet(name string) bool {
-	return slices.Contains([]string{"sh", "ash", "env", "nice", "nohup", "setsid", "chpst", "timeout", "ionice", "taskset", "setuidgid"}, name)
+// startsApplet reports whether words are "busybox NAME …" that is followed: a shell or a launcher that busybox brings.
+func startsApplet(words []word) bool {
+	applets := []string{"sh", "ash", "env", "nice", "nohup", "setsid", "chpst", "timeout", "ionice", "taskset", "setuidgid"}
+	return path.Base(words[0].text) == "busybox" && len(words) > 1 && words[1].static && slices.Contains(applets, words[1].text)
 }
 
 // unwrap returns the command that words, which start with the launcher, run.
@@ -213,22 +214,28 @@ func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 		return nil, reason.Refuse(reason.LauncherNoCommand, "%s has no command to run", name)
 	}
 	if l.permutes && !(len(words) > len(rest) && words[len(words)-len(rest)-1].text == "--") {
-		// A mere "-" is no option.
-		late := slices.IndexFunc(rest, func(w word) bool { return !w.static && w.known == 0 })
-		switch i := slices.IndexFunc(rest, func(w word) bool { return len(w.text) > 1 && w.text[0] == '-' }); {
-		case i < 0 && late >= 0 && !l.stops:
-			f.noInsert = reason.Refuse(reason.LauncherUnknownOption, "whether %s takes %s of its command for an option is only known when it runs", name, quote(rest[late].text))
-		case i < 0:
-			f.guards = append(f.guards, rest[0].at)
-		case rest[i].text == "--", strings.Trim(rest[i].text[1:], l.short) == "":
-			// It eats that one, and would leave it to the command behind one more "--".
-			f.noInsert = reason.Refuse(reason.LauncherUnknownOption, "%s takes the %s of its command for its own", name, rest[i].text)
-		default:
-			// With other options there, the launcher is one that stops at the first word that is no option (musl's getopt), or
-			// it fails, and goes on failing.
-		}
+		l.guard(f, name, rest)
 	}
 	return rest, nil
+}
+
+// guard keeps a launcher that looks for options among all of its words from taking those of its command, rest, for its own.
+func (l launcher) guard(f *finder, name string, rest []word) {
+	// A mere "-" is no option.
+	late := slices.IndexFunc(rest, func(w word) bool { return !w.static && w.known == 0 })
+	switch i := slices.IndexFunc(rest, func(w word) bool { return len(w.text) > 1 && w.text[0] == '-' }); {
+	case i < 0 && late >= 0 && !l.stops:
+		f.noInsert = reason.Refuse(reason.LauncherUnknownOption,
+			"whether %s takes %s of its command for an option is only known when it runs", name, quote(rest[late].text))
+	case i < 0:
+		f.guards = append(f.guards, rest[0].at)
+	case rest[i].text == "--", strings.Trim(rest[i].text[1:], l.short) == "":
+		// It eats that one, and would leave it to the command behind one more "--".
+		f.noInsert = reason.Refuse(reason.LauncherUnknownOption, "%s takes the %s of its command for its own", name, rest[i].text)
+	default:
+		// With other options there, the launcher is one that stops at the first word that is no option (musl's getopt), or
+		// it fails, and goes on failing.
+	}
 }
 
 func envOption(f *finder, opt string, val *word) error {

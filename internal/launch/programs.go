@@ -156,6 +156,20 @@ func (s *script) wordsOf(call *syntax.CallExpr) []string {
 	return argv
 }
 
+// behindOptions is what the shell's command, builtin or exec runs; nil for nothing.
+func behindOptions(name string, args []string) []string {
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		if args[0] == "-v" || args[0] == "-V" {
+			return nil
+		}
+		if name == "exec" && strings.HasSuffix(args[0], "a") && len(args) > 1 {
+			args = args[1:]
+		}
+		args = args[1:]
+	}
+	return args
+}
+
 // call adds the programs that a command of a script starts.
 func (p *programs) call(argv []string, functions map[string]bool, depth int) {
 	own := func() { p.found = append(p.found, argv) }
@@ -168,16 +182,7 @@ func (p *programs) call(argv []string, functions map[string]bool, depth int) {
 	case name == "trap" && len(args) > 1 && args[0] != "-" && !p.script(args[0], depth):
 		own()
 	case name == "command" || name == "builtin" || name == "exec":
-		for len(args) > 0 && strings.HasPrefix(args[0], "-") {
-			if args[0] == "-v" || args[0] == "-V" {
-				return
-			}
-			if name == "exec" && strings.HasSuffix(args[0], "a") && len(args) > 1 {
-				args = args[1:]
-			}
-			args = args[1:]
-		}
-		if len(args) > 0 {
+		if args = behindOptions(name, args); len(args) > 0 {
 			p.call(args, functions, depth)
 		}
 	case isBuiltin(name):

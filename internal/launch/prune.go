@@ -74,15 +74,12 @@ func (p *pruner) stmt(st *syntax.Stmt) []*syntax.Stmt {
 				return p.stmts(branch)
 			}
 		case *syntax.BinaryCmd:
-			if c.Op == syntax.AndStmt || c.Op == syntax.OrStmt {
-				if truth, known := p.truth(c.X); known {
-					if goesOn := truth == (c.Op == syntax.AndStmt); goesOn {
-						p.decide("list", 1)
-						return p.stmt(c.Y)
-					}
-					p.decide("list", 0)
-					return nil
-				}
+			if goesOn, known := p.goesOn(c); known && goesOn {
+				p.decide("list", 1)
+				return p.stmt(c.Y)
+			} else if known {
+				p.decide("list", 0)
+				return nil
 			}
 		case *syntax.CallExpr:
 			if p.parametersSet(c) {
@@ -99,6 +96,15 @@ func (p *pruner) stmt(st *syntax.Stmt) []*syntax.Stmt {
 		p.script.stmt(st, nowhere(), certain)
 	}
 	return []*syntax.Stmt{st}
+}
+
+// goesOn reports whether the second of two statements that && or || joins is run, where that is known.
+func (p *pruner) goesOn(c *syntax.BinaryCmd) (goesOn, known bool) {
+	if c.Op != syntax.AndStmt && c.Op != syntax.OrStmt {
+		return false, false
+	}
+	truth, known := p.truth(c.X)
+	return truth == (c.Op == syntax.AndStmt), known
 }
 
 func (p *pruner) decide(what string, which int) {

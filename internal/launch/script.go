@@ -89,23 +89,7 @@ func (s *script) locateIn(st *syntax.Stmt) (*syntax.CallExpr, error) {
 	case *syntax.Subshell:
 		return s.locate(c.Stmts)
 	case *syntax.BinaryCmd:
-		switch c.Op {
-		case syntax.AndStmt:
-			if s.ends(c.X) || s.trivial(c.Y) {
-				return s.locateIn(c.X)
-			}
-			if err := s.noExec([]*syntax.Stmt{c.X}); err != nil {
-				return nil, err
-			}
-			return s.locateIn(c.Y)
-		case syntax.OrStmt:
-			if s.trivial(c.Y) {
-				return s.locateIn(c.X)
-			}
-			return nil, reason.Refuse(reason.ShellConditional, "the script's last command is one of two, joined by ||")
-		default:
-			return s.locatePipe(c)
-		}
+		return s.locateInBinary(c)
 	case *syntax.IfClause, *syntax.CaseClause:
 		return nil, reason.Refuse(reason.ShellConditional, "the script ends with if or case: which command runs is only known when it runs")
 	case *syntax.WhileClause, *syntax.ForClause:
@@ -120,6 +104,25 @@ func (s *script) locateIn(st *syntax.Stmt) (*syntax.CallExpr, error) {
 		}
 	}
 	return nil, reason.Refuse(reason.ShellNoProgram, "the script does not end with a program")
+}
+
+func (s *script) locateInBinary(c *syntax.BinaryCmd) (*syntax.CallExpr, error) {
+	switch c.Op {
+	case syntax.AndStmt:
+		if s.ends(c.X) || s.trivial(c.Y) {
+			return s.locateIn(c.X)
+		}
+		if err := s.noExec([]*syntax.Stmt{c.X}); err != nil {
+			return nil, err
+		}
+		return s.locateIn(c.Y)
+	case syntax.OrStmt:
+		if s.trivial(c.Y) {
+			return s.locateIn(c.X)
+		}
+		return nil, reason.Refuse(reason.ShellConditional, "the script's last command is one of two, joined by ||")
+	}
+	return s.locatePipe(c)
 }
 
 // filters are programs that people pipe a server's input or output through, and that do nothing else.
@@ -184,17 +187,6 @@ func (s *script) trivial(st *syntax.Stmt) bool {
 	all := func(stmts []*syntax.Stmt) bool {
 		return !slices.ContainsFunc(stmts, func(st *syntax.Stmt) bool { return !s.trivial(st) })
 	}
-	starts := func(n syntax.Node) bool {
-		found := false
-		syntax.Walk(n, func(n syntax.Node) bool {
-			switch n.(type) {
-			case *syntax.CmdSubst, *syntax.ProcSubst:
-				found = true
-			}
-			return !found
-		})
-		return found
-	}
 	switch c := st.Cmd.(type) {
 	case *syntax.Block:
 		return all(c.Stmts)
@@ -210,15 +202,28 @@ func (s *script) trivial(st *syntax.Stmt) bool {
 		}
 		return true
 	case *syntax.TestClause:
-		return !starts(st)
+		return !substitutes(st)
 	case *syntax.CallExpr:
 		if len(c.Args) == 0 { // rc=$?
-			return !starts(st)
+			return !substitutes(st)
 		}
 	}
 	name, call := callName(st)
 	silent := []string{"exit", "true", ":", "echo", "printf", "false", "return", "[", "test", "unset"}
-	return call != nil && !s.functions[name] && slices.Contains(silent, name) && !starts(st)
+	return call != nil && !s.functions[name] && slices.Contains(silent, name) && !substitutes(st)
+}
+
+// substitutes reports whether a statement starts something for the sake of its output.
+func substitutes(st *syntax.Stmt) bool {
+	found := false
+	syntax.Walk(st, func(n syntax.Node) bool {
+		switch n.(type) {
+		case *syntax.CmdSubst, *syntax.ProcSubst:
+			found = true
+		}
+		return !found
+	})
+	return found
 }
 
 // noExec refuses statements in front of the program that may replace the shell by another program.
@@ -275,25 +280,29 @@ func (s *script) command(call *syntax.CallExpr) ([]word, place, error) {
 	for _, a := range call.Assigns {
 		s.assignment(a, certain, true)
 	}
+	words, err := s.behindPrefixes(words)
+	return words, end, err
+}
+
+// behindPrefixes takes the shell's own prefixes off the words of a command, and refuses what the shell does by itself.
+func (s *script) behindPrefixes(words []word) ([]word, error) {
 	external := false
 	for {
 		if len(words) == 0 {
-			return nil, end, reason.Refuse(reason.NoCommand, "the command that the script ends with is empty")
+			return nil, reason.Refuse(reason.NoCommand, "the command that the script ends with is empty")
 		}
 		first := words[0]
-		if !first.static {
-			return words, end, nil
+		if !first.static || external {
+			return words, nil
 		}
 		name := first.text
 		switch {
-		case external:
-			return words, end, nil
 		case s.functions[name]:
-			return nil, end, reason.Refuse(reason.ShellFunction, "the script's last command is its function %s", name)
+			return nil, reason.Refuse(reason.ShellFunction, "the script's last command is its function %s", name)
 		case name == "exec":
 			rest, err := s.execOptions(words[1:])
 			if err != nil {
-				return nil, end, err
+				return nil, err
 			}
 			words, external = rest, true
 		case name == "command":
@@ -302,21 +311,28 @@ func (s *script) command(call *syntax.CallExpr) ([]word, place, error) {
 				rest = rest[1:]
 			}
 			if len(rest) == 0 || !rest[0].static || rest[0].text[:min(1, len(rest[0].text))] == "-" {
-				return nil, end, reason.Refuse(reason.ShellBuiltin, "the script's last command is the shell's own %s", name)
+				return nil, reason.Refuse(reason.ShellBuiltin, "the script's last command is the shell's own %s", name)
 			}
 			words = rest
-		case name == "eval" || name == "." || name == "source":
-			return nil, end, reason.Refuse(reason.ShellEval, "the script's last command is %s: what it runs is not known", name)
-		case name == "wait":
-			return nil, end, reason.Refuse(reason.ShellBackground, "the script ends with wait: its programs run in the background")
-		case isBuiltin(name):
-			return nil, end, reason.Refuse(reason.ShellBuiltin, "the script's last command is the shell's own %s", name)
-		case len(s.file.Stmts) > 1 && slices.Contains(utilities(), path.Base(name)):
-			return nil, end, reason.Refuse(reason.ShellNoProgram, "the script ends with %s", name)
 		default:
-			return words, end, nil
+			return words, s.checkLast(name)
 		}
 	}
+}
+
+// checkLast refuses what the shell does by itself, and what no script is for.
+func (s *script) checkLast(name string) error {
+	switch {
+	case name == "eval" || name == "." || name == "source":
+		return reason.Refuse(reason.ShellEval, "the script's last command is %s: what it runs is not known", name)
+	case name == "wait":
+		return reason.Refuse(reason.ShellBackground, "the script ends with wait: its programs run in the background")
+	case isBuiltin(name):
+		return reason.Refuse(reason.ShellBuiltin, "the script's last command is the shell's own %s", name)
+	case len(s.file.Stmts) > 1 && slices.Contains(utilities(), path.Base(name)):
+		return reason.Refuse(reason.ShellNoProgram, "the script ends with %s", name)
+	}
+	return nil
 }
 
 // execOptions consumes bash's options of exec. dash takes them for the program, and fails.

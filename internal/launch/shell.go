@@ -39,78 +39,104 @@ type invocation struct {
 	file   bool   // the script is a file of the image
 }
 
+// shellOptions are what counts of the options of a shell.
+type shellOptions struct {
+	name           string // the shell's
+	command, login bool
+}
+
+// read consumes a shell's options.
+func (o *shellOptions) read(rest []word) ([]word, error) {
+	for len(rest) > 0 {
+		var err error
+		switch w := rest[0]; {
+		case !w.static:
+			// The shell's operand may be put together at run time ("node $APP"), but not its options.
+			if w.single && w.known > 0 && w.text[0] != '-' && w.text[0] != '+' {
+				return rest, nil
+			}
+			return nil, reason.Refuse(reason.ShellOption, "whether %s is an option of %s is only known when it runs", quote(w.text), o.name)
+		case w.text == "--" || w.text == "-":
+			return rest[1:], nil
+		case w.text == "+":
+			return nil, reason.Refuse(reason.ShellOption, "the option + of %s is not known", o.name)
+		case w.text == "" || w.text[0] != '-' && w.text[0] != '+':
+			return rest, nil
+		case strings.HasPrefix(w.text, "--"):
+			rest, err = o.long(rest)
+		default:
+			rest, err = o.short(rest)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return rest, nil
+}
+
+// long consumes an option that has a name, and its value.
+func (o *shellOptions) long(rest []word) ([]word, error) {
+	option := rest[0].text
+	rest = rest[1:]
+	switch {
+	case o.name != "bash":
+	case option == "--login":
+		o.login = true
+		return rest, nil
+	case slices.Contains([]string{"--norc", "--noprofile", "--noediting", "--posix", "--verbose"}, option):
+		return rest, nil
+	case option == "--rcfile" || option == "--init-file":
+		if len(rest) == 0 || !rest[0].single {
+			return nil, reason.Refuse(reason.ShellOption, "the option %s of %s has no value", quote(option), o.name)
+		}
+		return rest[1:], nil
+	}
+	return nil, reason.Refuse(reason.ShellOption, "the option %s of %s is not known", quote(option), o.name)
+}
+
+// short consumes options of one letter, and the values of those that have one.
+func (o *shellOptions) short(rest []word) ([]word, error) {
+	option := rest[0].text
+	refusal := reason.Refuse(reason.ShellOption, "the option %s of %s changes what it runs, or is not known", quote(option), o.name)
+	rest = rest[1:]
+	values := 0
+	for _, c := range option[1:] {
+		switch {
+		case c == 'c' && option[0] == '-':
+			o.command = true
+		case c == 'l' && option[0] == '-':
+			o.login = true
+		case c == 'o' || c == 'O' && o.name == "bash":
+			values++
+		case strings.ContainsRune("euxvfabhmCpEHTB", c):
+		default:
+			return nil, refusal
+		}
+	}
+	for ; values > 0; values-- {
+		if len(rest) == 0 || !rest[0].static || slices.Contains([]string{"noexec", "onecmd", "keyword"}, rest[0].text) {
+			return nil, refusal
+		}
+		rest = rest[1:]
+	}
+	return rest, nil
+}
+
 // shell follows a shell's command line. words[0] is the shell.
 func (f *finder) shell(words []word, end place, depth int) (Found, error) {
 	name := path.Base(words[0].text)
-	bash := name == "bash"
-	command, login := false, false
-	rest := words[1:]
-	values := 0 // options in this word that take the next word
-options:
-	for len(rest) > 0 {
-		w := rest[0]
-		if !w.static {
-			// The shell's operand may be put together at run time ("node $APP"), but not its options.
-			if w.single && w.known > 0 && w.text[0] != '-' && w.text[0] != '+' {
-				break
-			}
-			return Found{}, reason.Refuse(reason.ShellOption, "whether %s is an option of %s is only known when it runs", quote(w.text), name)
-		}
-		switch {
-		case w.text == "--" || w.text == "-":
-			rest = rest[1:]
-			break options
-		case w.text == "+":
-			return Found{}, reason.Refuse(reason.ShellOption, "the option + of %s is not known", name)
-		case w.text == "" || w.text[0] != '-' && w.text[0] != '+':
-			break options
-		case strings.HasPrefix(w.text, "--"):
-			if !bash {
-				return Found{}, reason.Refuse(reason.ShellOption, "the option %s of %s is not known", quote(w.text), name)
-			}
-			rest = rest[1:]
-			switch w.text {
-			case "--login":
-				login = true
-			case "--norc", "--noprofile", "--noediting", "--posix", "--verbose":
-			case "--rcfile", "--init-file":
-				if len(rest) == 0 || !rest[0].single {
-					return Found{}, reason.Refuse(reason.ShellOption, "the option %s of %s has no value", quote(w.text), name)
-				}
-				rest = rest[1:]
-			default:
-				return Found{}, reason.Refuse(reason.ShellOption, "the option %s of %s is not known", quote(w.text), name)
-			}
-			continue
-		}
-		rest = rest[1:]
-		for _, c := range w.text[1:] {
-			switch {
-			case c == 'c' && w.text[0] == '-':
-				command = true
-			case c == 'l' && w.text[0] == '-':
-				login = true
-			case c == 'o' || c == 'O' && bash:
-				values++
-			case strings.ContainsRune("euxvfabhmCpEHTB", c):
-			default:
-				return Found{}, reason.Refuse(reason.ShellOption, "the option %s of %s changes what it runs, or is not known", quote(w.text), name)
-			}
-		}
-		for ; values > 0; values-- {
-			if len(rest) == 0 || !rest[0].static || slices.Contains([]string{"noexec", "onecmd", "keyword"}, rest[0].text) {
-				return Found{}, reason.Refuse(reason.ShellOption, "the option %s of %s changes what it runs, or is not known", quote(w.text), name)
-			}
-			rest = rest[1:]
-		}
+	options := shellOptions{name: name}
+	rest, err := options.read(words[1:])
+	if err != nil {
+		return Found{}, err
 	}
 	if len(rest) == 0 {
 		return Found{}, reason.Refuse(reason.ShellNoScript, "%s has no script: it reads commands from its input", name)
 	}
-	if v, set := f.variable("BASH_ENV"); login || bash && set && (!v.known || v.text != "") {
+	if v, set := f.variable("BASH_ENV"); options.login || name == "bash" && set && (!v.known || v.text != "") {
 		f.loginShell()
 	}
-	if !command {
+	if !options.command {
 		if !rest[0].static {
 			return Found{}, reason.Refuse(reason.ProgramDynamic, "which script %s runs is only known when it runs", name)
 		}
@@ -155,19 +181,10 @@ func (f *finder) script(inv invocation, depth int) (Found, error) {
 	if f.shells++; f.shells > maxShells {
 		return Found{}, reason.Refuse(reason.TooDeep, "more than %d shell scripts, one inside the other", maxShells)
 	}
-	text := inv.script.text
-	switch {
-	case len(text) > maxScript:
-		return Found{}, reason.Refuse(reason.ShellSyntax, "the script for %s is too long", inv.via)
-	case nested(text):
-		return Found{}, reason.Refuse(reason.TooDeep, "the script for %s may be nested too deep", inv.via)
-	case strings.ContainsAny(text, "\r\x00"):
-		return Found{}, reason.Refuse(reason.ShellSyntax, "the script for %s has carriage returns or NUL bytes", inv.via)
-	case (len(text)-len(strings.TrimRight(text, "\\")))%2 == 1:
-		return Found{}, reason.Refuse(reason.ShellSyntax, "the script for %s ends with a backslash", inv.via)
-	case strings.TrimSpace(text) == "":
-		return Found{}, reason.Refuse(reason.ShellNoProgram, "the script for %s is empty", inv.via)
+	if err := inv.check(); err != nil {
+		return Found{}, err
 	}
+	text := inv.script.text
 	var found []Found
 	var errs []error
 	for _, lang := range inv.langs {
@@ -194,19 +211,14 @@ func (f *finder) script(inv invocation, depth int) (Found, error) {
 		}
 		found = append(found, r)
 	}
-	if len(found) == 0 {
-		for _, err := range errs {
-			if r := (*reason.Refusal)(nil); errors.As(err, &r) && r.Code != reason.ShellSyntax {
-				return Found{}, err
-			}
-		}
-		return Found{}, errs[0]
-	}
 	for _, err := range errs {
 		// A language that cannot read the script at all is not the one it was written for.
-		if r := (*reason.Refusal)(nil); errors.As(err, &r) && r.Code != reason.ShellSyntax {
+		if reason.Of(err) != reason.ShellSyntax {
 			return Found{}, err
 		}
+	}
+	if len(found) == 0 {
+		return Found{}, errs[0]
 	}
 	for _, r := range found[1:] {
 		if !same(found[0], r) {
@@ -215,6 +227,24 @@ func (f *finder) script(inv invocation, depth int) (Found, error) {
 		found[0] = merge(found[0], r)
 	}
 	return found[0], nil
+}
+
+// check refuses a script that is not parsed.
+func (inv invocation) check() error {
+	text := inv.script.text
+	switch {
+	case len(text) > maxScript:
+		return reason.Refuse(reason.ShellSyntax, "the script for %s is too long", inv.via)
+	case nested(text):
+		return reason.Refuse(reason.TooDeep, "the script for %s may be nested too deep", inv.via)
+	case strings.ContainsAny(text, "\r\x00"):
+		return reason.Refuse(reason.ShellSyntax, "the script for %s has carriage returns or NUL bytes", inv.via)
+	case (len(text)-len(strings.TrimRight(text, "\\")))%2 == 1:
+		return reason.Refuse(reason.ShellSyntax, "the script for %s ends with a backslash", inv.via)
+	case strings.TrimSpace(text) == "":
+		return reason.Refuse(reason.ShellNoProgram, "the script for %s is empty", inv.via)
+	}
+	return nil
 }
 
 // same says whether two readings of a script come to the same program, at the same places.

@@ -92,7 +92,10 @@ func (s shown) Error() string { return s.text }
 func (s shown) Unwrap() error { return s.error }
 
 // watch is Run once it is known which cluster to watch. address is its address for messages.
-func (o Options) watch(ctx context.Context, out, errw io.Writer, config *rest.Config, namespaces []string, address string, secrets *foreign.Secrets) error {
+func (o Options) watch(
+	ctx context.Context, out, errw io.Writer, config *rest.Config, namespaces []string, address string,
+	secrets *foreign.Secrets,
+) error {
 	watchConfig := rest.CopyConfig(config)
 	watchConfig.Wrap(newOutspoken)
 	client, err := dynamic.NewForConfig(watchConfig)
@@ -132,29 +135,16 @@ func (o Options) watch(ctx context.Context, out, errw io.Writer, config *rest.Co
 	}
 	hub.also = func(r record) { stdout.add(format(r)) }
 
-	var served chan struct{}
-	if o.Serve {
-		l, host, err := listen(ctx, o.Listen)
-		if err != nil {
-			return err
-		}
-		served = make(chan struct{})
-		s := &server{hub: hub, host: host, ending: ending, readTime: 10 * time.Second, writeTime: 30 * time.Second}
-		go func() {
-			defer close(served)
-			cancel(s.serve(ctx, l))
-		}()
-		stderr.say("serving http://%s/v1/events and /v1/state", l.Addr())
+	served, err := o.startServer(ctx, hub, ending, stderr.say, cancel)
+	if err != nil {
+		return err
 	}
 
 	changes := changes{hub: hub, say: stderr.say, runs: map[runKey]runID{}, forward: o.Forward}
 	if o.PortForward {
-		dial, err := podDialer(config)
-		if err != nil {
+		if changes.forwarder, err = source.forwarder(config, hub); err != nil {
 			return err
 		}
-		changes.forwarder = newForwarder(hub, stderr.say, dial)
-		changes.forwarder.connected, changes.forwarder.ending = source.connected, ending
 	}
 	source.observe = func(p pod) { changes.observe(ctx, p) }
 	source.forget = func(namespace, name string) { changes.forget(ctx, namespace, name) }
@@ -190,14 +180,44 @@ func (o Options) watch(ctx context.Context, out, errw io.Writer, config *rest.Co
 	if err == nil {
 		err = lookErr
 	}
-	if changes.forwarder != nil {
-		changes.forwarder.wait()
-	}
+	changes.forwarder.wait()
 	finish()
-	if served != nil {
-		<-served
-	}
+	<-served
 	return err
+}
+
+// forwarder forwards ports to the pods that are watched.
+func (i *informers) forwarder(config *rest.Config, hub *hub) (*forwarder, error) {
+	dial, err := podDialer(config)
+	if err != nil {
+		return nil, err
+	}
+	f := newForwarder(hub, i.say, dial)
+	f.connected, f.ending = i.connected, i.ending
+	return f, nil
+}
+
+// startServer serves what the hub hears of, where that is wanted, until ctx ends; then served is closed. stop is told why it ended
+// before that.
+func (o Options) startServer(
+	ctx context.Context, hub *hub, ending *ending, say func(string, ...any), stop func(error),
+) (served chan struct{}, err error) {
+	served = make(chan struct{})
+	if !o.Serve {
+		close(served)
+		return served, nil
+	}
+	l, host, err := listen(ctx, o.Listen)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{hub: hub, host: host, ending: ending, readTime: 10 * time.Second, writeTime: 30 * time.Second}
+	go func() {
+		defer close(served)
+		stop(s.serve(ctx, l))
+	}()
+	say("serving http://%s/v1/events and /v1/state", l.Addr())
+	return served, nil
 }
 
 // look tells who looks on of what runs, until ctx ends or, once, with Once.

@@ -162,8 +162,12 @@ func (f *forwarder) stop(id runID) {
 	}
 }
 
-// wait returns when all forwards are closed, or after a while.
-func (f *forwarder) wait() { f.ending.wait(f.done.Wait) }
+// wait returns when all forwards are closed, or after a while; at once where nothing is forwarded.
+func (f *forwarder) wait() {
+	if f != nil {
+		f.ending.wait(f.done.Wait)
+	}
+}
 
 // keep opens one forward, again and again when it breaks, until ctx ends.
 func (f *forwarder) keep(ctx context.Context, id runID, t target) {
