@@ -336,17 +336,23 @@ func pairItems(o, n *yaml.Node) []int {
 		}
 		return pairs
 	}
-	// The longest common subsequence of what is left; of very long ones, nothing is paired.
+	pairCommon(o.Content[from:oEnd], n.Content[from:nEnd], pairs[from:nEnd], from)
+	return pairs
+}
+
+// pairCommon pairs the longest common subsequence of two lists of items, the first of which counts from a number; of very long ones,
+// nothing is paired.
+func pairCommon(o, n []*yaml.Node, pairs []int, from int) {
 	const most = 1 << 20
-	rows, cols := oEnd-from, nEnd-from
+	rows, cols := len(o), len(n)
 	if rows*cols > most {
-		return pairs
+		return
 	}
 	same := make([]bool, rows*cols)
 	length := make([]int, (rows+1)*(cols+1)) // of the best pairing of what follows
 	for i := rows - 1; i >= 0; i-- {
 		for j := cols - 1; j >= 0; j-- {
-			same[i*cols+j] = sameItem(o.Content[from+i], n.Content[from+j])
+			same[i*cols+j] = sameItem(o[i], n[j])
 			best := max(length[(i+1)*(cols+1)+j], length[i*(cols+1)+j+1])
 			if same[i*cols+j] {
 				best = max(best, 1+length[(i+1)*(cols+1)+j+1])
@@ -357,7 +363,7 @@ func pairItems(o, n *yaml.Node) []int {
 	for i, j := 0, 0; i < rows && j < cols; {
 		switch {
 		case same[i*cols+j] && length[i*(cols+1)+j] == 1+length[(i+1)*(cols+1)+j+1]:
-			pairs[from+j] = from + i
+			pairs[j] = from + i
 			i++
 			j++
 		case length[(i+1)*(cols+1)+j] >= length[i*(cols+1)+j+1]:
@@ -366,7 +372,6 @@ func pairItems(o, n *yaml.Node) []int {
 			j++
 		}
 	}
-	return pairs
 }
 
 // sameItem tells whether two items of a sequence are the same thing, perhaps with changes: a container, say, by its name.

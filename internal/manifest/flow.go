@@ -9,7 +9,7 @@ import (
 // flow changes what differs between flow collections o and n in place: scalars are replaced, new entries and items are put next
 // to the old. Where it returns false, it may have made changes, which the caller takes back.
 func (s *splicer) flow(o, n *yaml.Node, st style) bool {
-	if o.Kind != n.Kind || o.Style != n.Style || o.Style != yaml.FlowStyle || o.Anchor != "" || !keepsComments(o, n) || tagOf(o) != tagOf(n) {
+	if !bothFlow(o, n) {
 		return false
 	}
 	step := 1
@@ -45,24 +45,37 @@ func (s *splicer) flow(o, n *yaml.Node, st style) bool {
 			}
 			fresh = nil
 		}
-		for k := range step {
-			old, now := o.Content[j*step+k], n.Content[i*step+k]
-			switch {
-			case !keepsComments(old, now):
-				return false
-			case identical(old, now):
-			case k < step-1: // a key
-				return false
-			case old.Kind == yaml.ScalarNode:
-				if !s.scalar(old, now, st, true) {
-					return false
-				}
-			case !s.flow(old, now, st):
-				return false
-			}
+		if !s.keptInFlow(o.Content[j*step:(j+1)*step], n.Content[i*step:(i+1)*step], st) {
+			return false
 		}
 	}
 	return len(fresh) == 0 || s.endOfFlow(o, step, fresh)
+}
+
+// bothFlow tells whether o and n are flow collections of a kind without changes to themselves.
+func bothFlow(o, n *yaml.Node) bool {
+	return o.Kind == n.Kind && o.Style == n.Style && o.Style == yaml.FlowStyle && o.Anchor == "" && keepsComments(o, n) &&
+		tagOf(o) == tagOf(n)
+}
+
+// keptInFlow changes an entry or an item that stays.
+func (s *splicer) keptInFlow(o, n []*yaml.Node, st style) bool {
+	for k, old := range o {
+		switch now := n[k]; {
+		case !keepsComments(old, now):
+			return false
+		case identical(old, now):
+		case k < len(o)-1: // a key
+			return false
+		case old.Kind == yaml.ScalarNode:
+			if !s.scalar(old, now, st, true) {
+				return false
+			}
+		case !s.flow(old, now, st):
+			return false
+		}
+	}
+	return true
 }
 
 // pairKeys finds for each entry of mapping n the entry of mapping o with its key, in order; -1 for a new one.
@@ -165,71 +178,89 @@ type position struct{ line, at int }
 // flowEnd finds the closing bracket of flow collection o, the position behind what stands before it, and whether that is followed by
 // a comma. It knows just enough of YAML to skip quoted texts and comments.
 func (s *splicer) flowEnd(o *yaml.Node) (last position, comma bool, closing position, ok bool) {
-	depth := 0
-	plain := false // within a scalar without quotes, in which quotes are ordinary
-	var quote byte
+	var f flowScan
 	for l := o.Line - 1; l >= 0 && l < len(s.lines); l++ {
 		line := s.lines[l]
-		from := 0
+		i := 0
 		if l == o.Line-1 {
-			if from, ok = s.offset(l, o.Column-1); !ok || from >= len(line) || line[from] != '{' && line[from] != '[' {
+			if i, ok = s.offset(l, o.Column-1); !ok || i >= len(line) || line[i] != '{' && line[i] != '[' {
 				return last, comma, closing, false
 			}
 		}
-	scan:
-		for i := from; i < len(line); i++ {
-			c := line[i]
-			if quote != 0 {
-				switch {
-				case c == '\\' && quote == '"':
-					i++
-				case c == quote && quote == '\'' && i+1 < len(line) && line[i+1] == quote:
-					i++
-				case c == quote:
-					quote = 0
-				}
-				last, comma = position{l, i + 1}, false
-				continue
+		for ; i < len(line) && !f.comment(line, i); i++ {
+			counts := true
+			if f.quote != 0 {
+				i = f.quoted(line, i)
+			} else if counts = f.bare(line, i); f.depth == 0 {
+				return last, comma, position{l, i}, true
 			}
-			switch c {
-			case ' ', '\t':
-				continue
-			case '#':
-				if i == 0 || line[i-1] == ' ' || line[i-1] == '\t' {
-					break scan
-				}
-			case '"', '\'':
-				if !plain {
-					quote = c
-				}
-			case '{', '[':
-				depth++
-				plain = false
-				if depth == 1 {
-					last = position{l, i + 1}
-					continue
-				}
-			case '}', ']':
-				depth--
-				plain = false
-				if depth == 0 {
-					return last, comma, position{l, i}, true
-				}
-			case ',':
-				plain = false
-				if depth == 1 {
-					comma = true
-					continue
-				}
-			case ':':
-				if i+1 == len(line) || strings.IndexByte(" \t,[]{}", line[i+1]) >= 0 || !plain {
-					plain = false
-				}
-			default:
-				plain = true
+			if counts {
+				last = position{l, i + 1}
 			}
-			last, comma = position{l, i + 1}, false
+			comma = f.comma
 		}
 	}
 	return last, comma, closing, false
+}
+
+// flowScan is where a walk through the text of a flow collection stands.
+type flowScan struct {
+	depth int
+	plain bool // within a scalar without quotes, in which quotes are ordinary
+	quote byte // within a scalar with these; 0: without
+	comma bool // what counts is followed by a comma
+}
+
+// comment reports whether a comment starts at a byte of a line.
+func (f *flowScan) comment(line string, i int) bool {
+	return f.quote == 0 && line[i] == '#' && (i == 0 || line[i-1] == ' ' || line[i-1] == '\t')
+}
+
+// quoted comes past a byte within quotes, and returns the index of the last that it came past.
+func (f *flowScan) quoted(line string, i int) int {
+	f.comma = false
+	switch c := line[i]; {
+	case c == '\\' && f.quote == '"':
+		i++
+	case c == f.quote && c == '\'' && i+1 < len(line) && line[i+1] == c:
+		i++
+	case c == f.quote:
+		f.quote = 0
+	}
+	return i
+}
+
+// bare comes past a byte without quotes around it, and reports whether it counts: white space and commas do not.
+func (f *flowScan) bare(line string, i int) bool {
+	switch c := line[i]; c {
+	case ' ', '\t':
+		return false
+	case '#':
+	case '"', '\'':
+		if !f.plain {
+			f.quote = c
+		}
+	case '{', '[':
+		f.depth++
+		f.plain = false
+	case '}', ']':
+		f.depth--
+		f.plain = false
+	case ',':
+		f.plain = false
+		if f.depth == 1 {
+			f.comma = true
+			return false
+		}
+	case ':':
+		if i+1 == len(line) || strings.IndexByte(" \t,[]{}", line[i+1]) >= 0 || !f.plain {
+			f.plain = false
+		}
+	default:
+		f.plain = true
+	}
+	if f.depth > 0 {
+		f.comma = false
+	}
+	return true
 }

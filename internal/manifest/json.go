@@ -84,6 +84,7 @@ func (p *jsonParser) value(depth int) (*yaml.Node, *problem) {
 	c := p.peek()
 	start := p.pos
 	n := &yaml.Node{Line: p.line, Column: p.pos - p.lineStart + 1}
+	var err *problem
 	switch c {
 	case '{', '[':
 		if depth >= maxDepth {
@@ -93,65 +94,80 @@ func (p *jsonParser) value(depth int) (*yaml.Node, *problem) {
 		if c == '[' {
 			n.Kind, n.Tag = yaml.SequenceNode, yaml.NodeTagSeq
 		}
-		p.pos++
-		for {
-			switch p.peek() {
-			case '}', ']':
-				p.pos++
-			case ',', ':':
-				p.pos++
-				continue
-			case 0:
-				return nil, &problem{p.line, "malformed JSON"} // not reached for valid JSON
-			default:
-				child, err := p.value(depth + 1)
-				if err != nil {
-					return nil, err
-				}
-				n.Content = append(n.Content, child)
-				continue
-			}
-			break
-		}
+		n.Content, err = p.content(depth)
 	case '"':
 		n.Kind, n.Tag, n.Style = yaml.ScalarNode, yaml.NodeTagString, yaml.DoubleQuotedStyle
-		p.pos++
-		escaped := false
-		for p.pos < len(p.text) && p.text[p.pos] != '"' {
-			if p.text[p.pos] == '\\' {
-				escaped = true
-				p.pos++
-			}
-			p.pos++
-		}
-		p.pos = min(p.pos+1, len(p.text))
-		if escaped {
-			if err := json.Unmarshal(p.text[start:p.pos], &n.Value); err != nil {
-				return nil, &problem{p.line, "malformed JSON: " + err.Error()}
-			}
-		} else {
-			n.Value = string(p.text[start+1 : p.pos-1])
-		}
+		n.Value, err = p.quoted()
 	default:
 		for p.pos < len(p.text) && !strings.ContainsRune(" \t\r\n,:]}", rune(p.text[p.pos])) {
 			p.pos++
 		}
 		n.Kind, n.Value = yaml.ScalarNode, string(p.text[start:p.pos])
-		switch {
-		case n.Value == "null":
-			n.Tag = yaml.NodeTagNull
-		case n.Value == "true", n.Value == "false":
-			n.Tag = yaml.NodeTagBool
-		case strings.ContainsAny(n.Value, ".eE"):
-			n.Tag = yaml.NodeTagFloat
-		default:
-			n.Tag = yaml.NodeTagInt
-		}
+		n.Tag = bareTag(n.Value)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if p.spans != nil {
 		p.spans[n] = span{start, p.pos}
 	}
 	return n, nil
+}
+
+// content reads the keys and values, or the items, of a collection, and the closing bracket.
+func (p *jsonParser) content(depth int) (content []*yaml.Node, err *problem) {
+	for p.pos++; ; {
+		switch p.peek() {
+		case '}', ']':
+			p.pos++
+			return content, nil
+		case ',', ':':
+			p.pos++
+		case 0:
+			return nil, &problem{p.line, "malformed JSON"} // not reached for valid JSON
+		default:
+			child, err := p.value(depth + 1)
+			if err != nil {
+				return nil, err
+			}
+			content = append(content, child)
+		}
+	}
+}
+
+// quoted reads a string.
+func (p *jsonParser) quoted() (value string, err *problem) {
+	start := p.pos
+	p.pos++
+	escaped := false
+	for p.pos < len(p.text) && p.text[p.pos] != '"' {
+		if p.text[p.pos] == '\\' {
+			escaped = true
+			p.pos++
+		}
+		p.pos++
+	}
+	p.pos = min(p.pos+1, len(p.text))
+	if !escaped {
+		return string(p.text[start+1 : p.pos-1]), nil
+	}
+	if err := json.Unmarshal(p.text[start:p.pos], &value); err != nil {
+		return "", &problem{p.line, "malformed JSON: " + err.Error()}
+	}
+	return value, nil
+}
+
+// bareTag is the tag of a value without quotes.
+func bareTag(value string) string {
+	switch {
+	case value == "null":
+		return yaml.NodeTagNull
+	case value == "true", value == "false":
+		return yaml.NodeTagBool
+	case strings.ContainsAny(value, ".eE"):
+		return yaml.NodeTagFloat
+	}
+	return yaml.NodeTagInt
 }
 
 // emitJSON writes the edited tree root the way text, the document as read, is written: unchanged values and what is between them
@@ -239,23 +255,21 @@ func (e *jsonEmitter) margin(at int) string {
 }
 
 func (e *jsonEmitter) value(orig, n *yaml.Node, at jsonPlace) error {
-	if orig != nil {
-		if s, ok := e.spans[orig]; ok && sameTree(orig, n) {
-			e.out.Write(e.text[s.start:s.end])
-			return nil
-		}
+	if s, ok := e.spans[orig]; ok && sameTree(orig, n) {
+		e.out.Write(e.text[s.start:s.end])
+		return nil
 	}
-	if n.Kind == yaml.AliasNode {
+	switch n.Kind {
+	case yaml.AliasNode:
 		return errors.New("there is an alias in a JSON document")
-	}
-	if n.Kind == yaml.ScalarNode {
+	case yaml.ScalarNode:
 		return e.scalar(n)
 	}
 	opening, closing, step := byte('{'), byte('}'), 2
 	if n.Kind == yaml.SequenceNode {
 		opening, closing, step = '[', ']', 1
 	}
-	if orig == nil || orig.Kind != n.Kind || len(orig.Content) == 0 {
+	if orig != nil && (orig.Kind != n.Kind || len(orig.Content) == 0) {
 		orig = nil
 	}
 	g := e.gaps(orig, step, at)
@@ -278,17 +292,17 @@ func (e *jsonEmitter) value(orig, n *yaml.Node, at jsonPlace) error {
 		default:
 			e.out.WriteString(g.between)
 		}
-		if step == 2 {
-			if was >= 0 {
-				e.out.Write(e.text[e.spans[orig.Content[was]].start:e.spans[orig.Content[was+1]].start])
-			} else {
-				e.out.Write(jsonString(n.Content[i].Value))
-				e.out.WriteString(e.colon)
-			}
-		}
 		var wasValue *yaml.Node
 		if was >= 0 {
 			wasValue = orig.Content[was+step-1]
+		}
+		switch {
+		case step == 1:
+		case was >= 0:
+			e.out.Write(e.text[e.spans[orig.Content[was]].start:e.spans[wasValue].start])
+		default:
+			e.out.Write(jsonString(n.Content[i].Value))
+			e.out.WriteString(e.colon)
 		}
 		if err := e.value(wasValue, n.Content[i+step-1], g.inside); err != nil {
 			return err

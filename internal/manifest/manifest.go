@@ -211,14 +211,7 @@ func (s *Set) Write(w io.Writer, results fn.Results) error {
 }
 
 func (s *Set) render(results fn.Results) ([]byte, error) {
-	j := joiner{allJSON: true}
-	for _, chunks := range s.inputs {
-		for _, c := range chunks {
-			if c.number > 0 && c.format != jsonFormat || !isBlank(c.head) || !isBlank(c.tail) {
-				j.allJSON = false
-			}
-		}
-	}
+	j := joiner{allJSON: s.isAllJSON()}
 	list := s.list != nil && len(results) > 0
 	var root *yaml.Node // the ResourceList with the results in it
 	if list {
@@ -263,6 +256,18 @@ func (s *Set) render(results fn.Results) ([]byte, error) {
 		}
 	}
 	return j.out, nil
+}
+
+// isAllJSON tells whether there is nothing but JSON documents.
+func (s *Set) isAllJSON() bool {
+	for _, chunks := range s.inputs {
+		for _, c := range chunks {
+			if c.number > 0 && c.format != jsonFormat || !isBlank(c.head) || !isBlank(c.tail) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // emitted is the text of a chunk and the tree that it stands for.

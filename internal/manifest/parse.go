@@ -86,15 +86,7 @@ func (c *chunk) parse() error {
 	case jsonFormat:
 		root, p = parseJSON(c.body, nil)
 	case yamlFormat:
-		doc, p = parseYAML(c.body)
-		if p != nil && len(c.tail) > 0 {
-			// What looked like trailing comments may be the end of a quoted scalar.
-			whole := append(c.body[:len(c.body):len(c.body)], c.tail...)
-			if d, p2 := parseYAML(whole); p2 == nil {
-				doc, p = d, nil
-				c.body, c.tail = whole, nil
-			}
-		}
+		doc, p = c.parseYAML()
 		if p != nil && c.jsonErr != nil && (c.jsonValues > 0 || !looksLikeFlowYAML(c.body)) {
 			c.number += c.jsonValues
 			return c.fail(c.jsonErr)
@@ -122,6 +114,19 @@ func (c *chunk) parse() error {
 		c.orig = snapshot(root, c.line-1)
 	}
 	return nil
+}
+
+// parseYAML parses the body, and with it what looked like trailing comments where that may be the end of a quoted scalar.
+func (c *chunk) parseYAML() (*yaml.Node, *problem) {
+	doc, p := parseYAML(c.body)
+	if p != nil && len(c.tail) > 0 {
+		whole := append(c.body[:len(c.body):len(c.body)], c.tail...)
+		if d, p2 := parseYAML(whole); p2 == nil {
+			c.body, c.tail = whole, nil
+			return d, nil
+		}
+	}
+	return doc, p
 }
 
 // checkAround refuses control characters in what is around the body, which nothing parses: no reader would accept what is written.

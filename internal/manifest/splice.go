@@ -150,31 +150,13 @@ func (s *splicer) mapping(o, n *yaml.Node, bound int, st style) bool {
 		}
 	}
 	at := keyIndex(o)
-	kept := map[string]bool{}
-	last := -1
-	for i := 0; i < len(n.Content); i += 2 {
-		j, ok := at[n.Content[i].Value]
-		if !ok {
-			continue
-		}
-		if j < last {
-			return false // the order changed
-		}
-		last = j
-		kept[n.Content[i].Value] = true
+	kept, ok := keptKeys(n, at)
+	if !ok {
+		return false
 	}
-
-	parts := make([]part, 0, len(o.Content)/2)
-	for i := 0; i < len(o.Content); i += 2 {
-		end := bound
-		if i+2 < len(o.Content) {
-			end = o.Content[i+2].Line - 1
-		}
-		p, ok := s.part(o.Content[i].Line-1, o.Content[i].Column-1, end, o.Content[i+1])
-		if !ok {
-			return false
-		}
-		parts = append(parts, p)
+	parts, ok := s.entries(o, bound)
+	if !ok {
+		return false
 	}
 	for i := 0; i < len(o.Content); i += 2 {
 		if !kept[o.Content[i].Value] && !s.remove(parts, i/2, o.Content[i].HeadComment != "") {
@@ -197,10 +179,7 @@ func (s *splicer) mapping(o, n *yaml.Node, bound int, st style) bool {
 		if !keepsComments(oldKey, key) && !takesComment(key, oldKey, old) {
 			return false
 		}
-		if identical(oldKey, key) && identical(old, value) {
-			continue
-		}
-		if identical(oldKey, key) && s.node(old, value, parts[prev], st) {
+		if identical(oldKey, key) && (identical(old, value) || s.node(old, value, parts[prev], st)) {
 			continue
 		}
 		k := *key
@@ -214,27 +193,54 @@ func (s *splicer) mapping(o, n *yaml.Node, bound int, st style) bool {
 	return true
 }
 
+// entries are the parts of block mapping o, which lie before line bound.
+func (s *splicer) entries(o *yaml.Node, bound int) ([]part, bool) {
+	parts := make([]part, 0, len(o.Content)/2)
+	for i := 0; i < len(o.Content); i += 2 {
+		end := bound
+		if i+2 < len(o.Content) {
+			end = o.Content[i+2].Line - 1
+		}
+		p, ok := s.part(o.Content[i].Line-1, o.Content[i].Column-1, end, o.Content[i+1])
+		if !ok {
+			return nil, false
+		}
+		parts = append(parts, p)
+	}
+	return parts, true
+}
+
+// keptKeys are the keys of mapping n that were there, at the places given; false where their order changed.
+func keptKeys(n *yaml.Node, at map[string]int) (kept map[string]bool, ok bool) {
+	kept = map[string]bool{}
+	last := -1
+	for i := 0; i < len(n.Content); i += 2 {
+		j, ok := at[n.Content[i].Value]
+		if !ok {
+			continue
+		}
+		if j < last {
+			return nil, false
+		}
+		last = j
+		kept[n.Content[i].Value] = true
+	}
+	return kept, true
+}
+
 // sequence changes the lines of block sequence o, which lie before line bound, to say n.
 func (s *splicer) sequence(o, n *yaml.Node, bound int, st style) bool {
 	if !bothBlock(o, n, yaml.SequenceNode) {
 		return false
 	}
-	col := o.Column - 1
-	dashes := make([]int, len(o.Content)+1)
-	for i, item := range o.Content {
-		line := item.Line - 1
-		for line >= o.Line-1 && line < len(s.lines) && (i == 0 || line > dashes[i-1]) && !s.isDash(line, col) {
-			line--
-		}
-		if line < o.Line-1 || line >= len(s.lines) || !s.isDash(line, col) || i > 0 && line <= dashes[i-1] {
-			return false
-		}
-		dashes[i] = line
+	dashes, ok := s.dashes(o)
+	if !ok {
+		return false
 	}
-	dashes[len(o.Content)] = bound
+	dashes = append(dashes, bound)
 	parts := make([]part, 0, len(o.Content))
 	for i, item := range o.Content {
-		p, ok := s.part(dashes[i], col, dashes[i+1], item)
+		p, ok := s.part(dashes[i], o.Column-1, dashes[i+1], item)
 		if !ok {
 			return false
 		}
@@ -278,6 +284,22 @@ func (s *splicer) sequence(o, n *yaml.Node, bound int, st style) bool {
 		s.replace(parts[prev], lines)
 	}
 	return true
+}
+
+// dashes are the lines in which the items of block sequence o begin.
+func (s *splicer) dashes(o *yaml.Node) (dashes []int, ok bool) {
+	above, col := o.Line-2, o.Column-1
+	for _, item := range o.Content {
+		line := item.Line - 1
+		for line > above && line < len(s.lines) && !s.isDash(line, col) {
+			line--
+		}
+		if line <= above || line >= len(s.lines) {
+			return nil, false
+		}
+		dashes, above = append(dashes, line), line
+	}
+	return dashes, true
 }
 
 // keepsComments tells whether the comments at o in the text may stay for n. A node that comes without any is a new one, put in

@@ -65,14 +65,7 @@ func splitInput(in Input) []*chunk {
 	line := 1
 	for pos := 0; pos < len(in.Data); line++ {
 		end := pos + lineLen(in.Data[pos:])
-		text := in.Data[pos:end]
-		start := pos
-		if pos == p.start || p.marker < 0 && p.content < 0 {
-			if rest, ok := bytes.CutPrefix(text, bom); ok {
-				text = rest
-				start += len(bom)
-			}
-		}
+		text, start := p.withoutBOM(in.Data[pos:end], pos)
 		switch {
 		case isMarker(text, "---"):
 			if p.marker >= 0 || p.content >= 0 {
@@ -111,6 +104,15 @@ type piece struct {
 	directive   bool
 	tag         bool // there is a %TAG directive
 	directives  int
+}
+
+// withoutBOM is a line, and where it starts, without the byte order mark that may stand in front of a document.
+func (p *piece) withoutBOM(line []byte, pos int) (text []byte, start int) {
+	if pos != p.start && (p.marker >= 0 || p.content >= 0) {
+		return line, pos
+	}
+	text = bytes.TrimPrefix(line, bom)
+	return text, pos + len(line) - len(text)
 }
 
 func (p *piece) setContent(pos, line int) { p.content, p.contentLine = pos, line }
