@@ -110,6 +110,8 @@ func checkImagePattern(s string) error {
 	}
 	r := splitReference(s)
 	switch {
+	case len(s) > maxPattern:
+		return fmt.Errorf("%s is longer than %d bytes: write it as several artifacts", fields.Quote(s), maxPattern)
 	case strings.Contains(s, "://"):
 		return fmt.Errorf("%s is not an image; leave out the scheme", fields.Quote(s))
 	case strings.ContainsAny(s, " \t\r\n"):
@@ -133,6 +135,9 @@ func checkImagePattern(s string) error {
 	}
 	return nil
 }
+
+// maxPattern bounds the bytes of a pattern, all of which an image may have to be compared with.
+const maxPattern = 4096
 
 // maxAlternatives bounds the ways to read a pattern: each is tried where none matches.
 const maxAlternatives = 1024

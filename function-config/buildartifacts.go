@@ -4,13 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 
 	"debuggable.dev/debuggable/internal/fields"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/lookup"
 	"debuggable.dev/debuggable/internal/yamlnode"
 )
+
+// mostBuilds bounds the file that Skaffold writes: more than 10,000 images.
+const mostBuilds = 16 << 20
 
 // readBuildArtifacts reads the file that `skaffold build --file-output` writes:
 //
@@ -21,9 +23,9 @@ import (
 // puts --default-repo in front) that takes two artifacts. Where several builds share a repository, the tags tell them
 // apart, and therefore count.
 func readBuildArtifacts(file string) ([]Artifact, error) {
-	data, err := os.ReadFile(file)
+	data, err := lookup.ReadFile(file, mostBuilds)
 	if err != nil {
-		return nil, fmt.Errorf("reading build artifacts: %w", lookup.Failed(file, err))
+		return nil, fmt.Errorf("reading build artifacts: %w", err)
 	}
 	artifacts, err := parseBuildArtifacts(data)
 	if err != nil {

@@ -122,6 +122,9 @@ func Load(functionConfig *yaml.RNode, flags *Flags) (Config, error) {
 	if flags != nil {
 		err = errors.Join(err, flags.apply(&c))
 	}
+	if err == nil {
+		err = c.checkPatterns()
+	}
 	if err != nil {
 		return Config{}, err
 	}

@@ -23,7 +23,7 @@ func TestMatcher(t *testing.T) {
 	for range 300 {
 		var c Config
 		for range r.IntN(6) {
-			image := pick("", "", "docker.io/", "library/", "gcr.io/a/", "**/", "*/") + part("a", "b", "*", "?", "{a,b}", "/a", "/**", "[ab]", `\a`) + pick("", "", ":v1", ":v*", ":latest", digest)
+			image := pick("", "", "docker.io/", "library/", "gcr.io/a/", "**/", "*/") + part("a", "b", "*", "?", "{a,b}", "/a", "/**", "[ab]", `\a`) + pick("", "", ":v1", ":v*", ":latest", ":*", ":?1", ":*v*", ":{v1,v2}", ":v[12]", digest, ":v*"+digest)
 			if checkImagePattern(image) == nil {
 				c.Artifacts = append(c.Artifacts, Artifact{Image: image, Name: fmt.Sprint(len(c.Artifacts))})
 				c.Runtimes = append(c.Runtimes, ImageRuntime{image, fmt.Sprint(len(c.Runtimes))})
@@ -52,15 +52,41 @@ func TestMatcher(t *testing.T) {
 // TestMatcherLooksAtFew: of many patterns few are compared with an image.
 func TestMatcherLooksAtFew(t *testing.T) {
 	for _, form := range []string{"app%d", "app%d:v1", "registry.example/app%d-*", "**/app%d", "a*b/app%d",
-		"*/y/app%d*", "**/app%d*", "registry.example/**/app%d-*", "registry*/app%d*web"} {
+		"*/y/app%d*", "**/app%d*", "registry.example/**/app%d-*", "registry*/app%d*web",
+		"app*:v%d", "app?7:v%d*", "*7:*%dx", "*app77:*%d-*", "*:v%d", "{app,web}*@sha256:%064d"} {
 		p := newPatterns()
 		for i := range 10000 {
 			p.add(i, fmt.Sprintf(form, i))
 		}
-		for _, ref := range []string{"app77", "app77:v1", "registry.example/app77-web", "x/y/app77", "acb/app77"} {
+		for _, ref := range []string{"app77", "app77:v1", "registry.example/app77-web", "x/y/app77", "acb/app77",
+			"app77:v77", fmt.Sprintf("app@sha256:%064d", 77)} {
 			if n := len(p.candidates(ref)); n > 10 {
 				t.Errorf("%d patterns like %s are compared with %s", n, form, ref)
 			}
+		}
+	}
+}
+
+// TestPatternsThatOnlyWildcardsTellApart: what no plain text finds is bounded, and nothing else is.
+func TestPatternsThatOnlyWildcardsTellApart(t *testing.T) {
+	for form, want := range map[string]string{
+		"app%d": "", "*app:v%d": "", "app:*v%d-*": "",
+		"*{a%d,b}":       "artifacts[64]: \"*{a64,b}\" is one of many patterns that only their wildcards and alternatives tell apart",
+		"app*:{av%d,bv}": "artifacts[128]: \"app*:{av128,bv}\" is one of many",
+		"[a%d]":          "artifacts[128]: \"[a128]\" is one of many",
+	} {
+		var c Config
+		for i := range 2000 {
+			c.Artifacts = append(c.Artifacts, Artifact{Image: fmt.Sprintf(form, i)})
+			c.Runtimes = append(c.Runtimes, ImageRuntime{Image: fmt.Sprintf(form, i)})
+		}
+		err := c.checkPatterns()
+		if (err != nil) != (want != "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", form, err, want)
+		}
+		c.Artifacts = nil
+		if got := c.checkPatterns(); (got != nil) != (err != nil) {
+			t.Errorf("runtimes %s: %v", form, got)
 		}
 	}
 }

@@ -101,15 +101,41 @@ func growth() map[string]func(n int) string {
 		"arithmetic":                      script("x=", "$((1+", "1 CLOSE CLOSE\nexec node a.js"),
 		"defaults":                        script("node ", "${a:-", ""),
 		"lines":                           script("", "echo \"$A\"\n", "exec node a.js"),
-		"artifacts between wildcards":     artifacts("'*/team*/app%d-*'"),
-		"artifacts behind a wildcard":     artifacts("'**/app%d*web'"),
-		"earlier results":                 results,
-		"lists":                           script("", "true && ", "exec node a.js"),
+		"artifacts between wildcards":     artifacts("'*/team*/app%d-*'", "r.example/team/app%d-web:v1"),
+		"artifacts behind a wildcard":     artifacts("'**/app%d*web'", "r.example/team/app%d-web:v1"),
+		"artifacts by their tags":         artifacts("'*/app:v%d'", "r.example/app:v%d"),
+		"artifacts by patterns for tags":  artifacts("'r.example/app:*v%d-*'", "r.example/app:1v%d-2"),
+		"ports whose names are taken": func(n int) string {
+			var b strings.Builder
+			b.WriteString("    ports:\n    - {containerPort: 1, name: devtools}\n")
+			for i := 2; i <= n; i++ {
+				fmt.Fprintf(&b, "    - {containerPort: %d, name: devtools-%d}\n", i, i)
+			}
+			return pod(b.String())
+		},
+		"mounts": func(n int) string {
+			var b strings.Builder
+			b.WriteString("    volumeMounts:\n")
+			for i := range n {
+				fmt.Fprintf(&b, "    - {name: v%d, mountPath: /v%[1]d}\n", i)
+			}
+			return pod(b.String())
+		},
+		"aliases": repeated("x:\n- &a v\n%s", "- *a\n"),
+		"keys of JSON": func(n int) string {
+			var b strings.Builder
+			for i := range n {
+				fmt.Fprintf(&b, `"k%d":1,`, i)
+			}
+			return "{" + b.String() + `"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"node"}]}}`
+		},
+		"earlier results": results,
+		"lists":           script("", "true && ", "exec node a.js"),
 	}
 }
 
 // artifacts are n patterns, and as many images.
-func artifacts(pattern string) func(n int) string {
+func artifacts(pattern, image string) func(n int) string {
 	return func(n int) string {
 		var b strings.Builder
 		b.WriteString(resourceList + "  artifacts:\n")
@@ -118,7 +144,7 @@ func artifacts(pattern string) func(n int) string {
 		}
 		b.WriteString("items:\n")
 		for i := range n / 8 {
-			fmt.Fprintf(&b, "- {apiVersion: v1, kind: Pod, metadata: {name: p%d}, spec: {containers: [{name: c, image: 'r.example/team/app%d-web:v1'}]}}\n", i, i)
+			fmt.Fprintf(&b, "- {apiVersion: v1, kind: Pod, metadata: {name: p%d}, spec: {containers: [{name: c, image: '"+image+"'}]}}\n", i, i)
 		}
 		return b.String()
 	}

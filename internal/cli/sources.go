@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
@@ -70,20 +68,8 @@ type itemError struct {
 
 func (e *itemError) Unwrap() error { return e.error }
 
-// readConfigs reads a file of image configurations. It may be a pipe, but it ends.
-func readConfigs(path string) ([]byte, error) {
-	const most = 64 << 20 // bytes: more than 100,000 images
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, lookup.Failed(path, err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, most+1))
-	if err == nil && len(data) > most {
-		err = fmt.Errorf("%q has more than %d MiB", path, most>>20)
-	}
-	return data, lookup.Failed(path, err)
-}
+// readConfigs reads a file of image configurations, of which 64 MiB are more than 100,000 images.
+func readConfigs(path string) ([]byte, error) { return lookup.ReadFile(path, 64<<20) }
 
 // newSource chains the sources in the order in which they are asked.
 //

@@ -5,6 +5,7 @@ package lookup
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,6 +22,23 @@ func Failed(path string, err error) error {
 		return fmt.Errorf("%w%s", err, Where(path))
 	}
 	return err
+}
+
+// ReadFile reads a file that may be a pipe, but ends: one of more than most bytes is an error, as is a device that never does.
+func ReadFile(path string, most int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, Failed(path, err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, most+1))
+	if err != nil {
+		return nil, Failed(path, err)
+	}
+	if int64(len(data)) > most {
+		return nil, fmt.Errorf("%q has more than %d MiB", path, most>>20)
+	}
+	return data, nil
 }
 
 // Where says for a message where a relative path was looked up; "" for an absolute one.
