@@ -36,8 +36,8 @@ type PodSettings struct {
 	ProbeTimeout  ProbeTimeout
 	// Containers are the only ones that are meant; nil: all but init containers.
 	Containers []string
-	// Runtimes say what containers run, in the order given. RuntimesErr is why the annotation makes no sense: that concerns no pod
-	// whose containers stay as they are.
+	// Runtimes say what containers run, in the order given. RuntimesErr is why the annotation makes no sense: that
+	// concerns no pod whose containers stay as they are.
 	Runtimes    []ContainerRuntime
 	RuntimesErr error
 }

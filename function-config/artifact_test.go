@@ -18,25 +18,31 @@ func TestMatch(t *testing.T) {
 	}{
 		{
 			"nginx",
-			[]string{"nginx", "nginx:1.29", "nginx@" + digest, "library/nginx", "docker.io/nginx", "docker.io/library/nginx:1", "index.docker.io/library/nginx:1@" + digest},
+			[]string{"nginx", "nginx:1.29", "nginx@" + digest, "library/nginx", "docker.io/nginx", "docker.io/library/nginx:1",
+				"index.docker.io/library/nginx:1@" + digest},
 			[]string{"gcr.io/nginx", "acme/nginx", "docker.io/acme/nginx", "nginx2", "library/nginx/x", "localhost/nginx", ""},
 		},
-		{"index.docker.io/library/nginx", []string{"nginx", "docker.io/nginx:1"}, []string{"library/library/nginx", "gcr.io/library/nginx"}},
+		{"index.docker.io/library/nginx", []string{"nginx", "docker.io/nginx:1"},
+			[]string{"library/library/nginx", "gcr.io/library/nginx"}},
 		{"docker.io/acme/web", []string{"acme/web", "index.docker.io/acme/web:v1"}, []string{"acme/web/x", "web"}},
-		{"gcr.io/acme/web", []string{"gcr.io/acme/web", "gcr.io/acme/web:v1", "gcr.io/acme/web:v1@" + digest}, []string{"acme/web", "eu.gcr.io/acme/web", "gcr.io/acme/web-api"}},
+		{"gcr.io/acme/web", []string{"gcr.io/acme/web", "gcr.io/acme/web:v1", "gcr.io/acme/web:v1@" + digest},
+			[]string{"acme/web", "eu.gcr.io/acme/web", "gcr.io/acme/web-api"}},
 		{"gcr.io/acme/*", []string{"gcr.io/acme/web:v1"}, []string{"gcr.io/acme", "gcr.io/acme/a/b", "docker.io/acme/web"}},
 		{"gcr.io/acme/**", []string{"gcr.io/acme/web", "gcr.io/acme/a/b:v1"}, []string{"gcr.io/other/web"}},
 		{"*/web", []string{"acme/web", "docker.io/acme/web"}, []string{"gcr.io/acme/web"}},
 		{"web*", []string{"web", "web-api:v1", "docker.io/library/web"}, []string{"gcr.io/acme/web", "acme/web"}},
-		{"**/web", []string{"web", "acme/web", "gcr.io/acme/web:v1", "localhost:5000/a/b/c/web@" + digest}, []string{"gcr.io/acme/web-api"}},
+		{"**/web", []string{"web", "acme/web", "gcr.io/acme/web:v1", "localhost:5000/a/b/c/web@" + digest},
+			[]string{"gcr.io/acme/web-api"}},
 		{"**/web*", []string{"web", "gcr.io/acme/web-api"}, []string{"gcr.io/web/api"}},
 		{"**", []string{"web", "gcr.io/a/b:c", "localhost:5000/x"}, nil},
 		{"docker.io/**", []string{"nginx", "acme/web"}, []string{"gcr.io/acme/web"}},
 		{"docker.io/library/*", []string{"nginx"}, []string{"acme/web"}},
 		{"{gcr,ghcr}.io/acme/{web,api}", []string{"gcr.io/acme/web", "ghcr.io/acme/api:v1"}, []string{"gcr.io/acme/db"}},
-		{"localhost:5000/web", []string{"localhost:5000/web", "localhost:5000/web:v1"}, []string{"localhost:5001/web", "web"}},
+		{"localhost:5000/web", []string{"localhost:5000/web", "localhost:5000/web:v1"},
+			[]string{"localhost:5001/web", "web"}},
 		{"localhost:*/web", []string{"localhost:5000/web"}, []string{"localhost/web"}},
-		{"web:v1", []string{"web:v1", "docker.io/library/web:v1", "web:v1@" + digest}, []string{"web", "web:v2", "web@" + digest}},
+		{"web:v1", []string{"web:v1", "docker.io/library/web:v1", "web:v1@" + digest},
+			[]string{"web", "web:v2", "web@" + digest}},
 		{"web:v*", []string{"web:v1", "web:v2.3"}, []string{"web:latest", "web"}},
 		{"web:latest", []string{"web", "web:latest"}, []string{"web:v1", "web@" + digest}},
 		{"web@" + digest, []string{"web@" + digest, "web:v1@" + digest}, []string{"web", "web:v1", "web@" + other}},
@@ -68,25 +74,37 @@ func TestBuildArtifacts(t *testing.T) {
 		want []Artifact
 		err  string // begin of the error, behind the file's name
 	}{
-		"same repository":    {`{"builds":[{"imageName":"gcr.io/acme/web","tag":"gcr.io/acme/web:v1` + digest + `"}]}`, []Artifact{{Image: "gcr.io/acme/web", Name: "gcr.io/acme/web"}}, ""},
-		"same by other name": {`{"builds":[{"imageName":"web","tag":"docker.io/library/web:v1"}]}`, []Artifact{{Image: "docker.io/library/web", Name: "web"}}, ""},
+		"same repository": {`{"builds":[{"imageName":"gcr.io/acme/web","tag":"gcr.io/acme/web:v1` + digest + `"}]}`,
+			[]Artifact{{Image: "gcr.io/acme/web", Name: "gcr.io/acme/web"}}, ""},
+		"same by other name": {`{"builds":[{"imageName":"web","tag":"docker.io/library/web:v1"}]}`,
+			[]Artifact{{Image: "docker.io/library/web", Name: "web"}}, ""},
 		"default repository": {
-			`{"builds":[{"imageName":"web","tag":"localhost:5000/acme/web:v1` + digest + `","platform":"x"},{"imageName":"api","tag":"localhost:5000/acme/api:v1"}]}`,
-			[]Artifact{{Image: "localhost:5000/acme/web", Name: "web"}, {Image: "web", Name: "web", variant: true}, {Image: "localhost:5000/acme/api", Name: "api"}, {Image: "api", Name: "api", variant: true}}, "",
+			`{"builds":[{"imageName":"web","tag":"localhost:5000/acme/web:v1` + digest +
+				`","platform":"x"},{"imageName":"api","tag":"localhost:5000/acme/api:v1"}]}`,
+			[]Artifact{{Image: "localhost:5000/acme/web", Name: "web"}, {Image: "web", Name: "web", variant: true},
+				{Image: "localhost:5000/acme/api", Name: "api"}, {Image: "api", Name: "api", variant: true}}, "",
 		},
 		"one repository for two": {
-			`{"builds":[{"imageName":"web","tag":"gcr.io/acme/all:web` + digest + `"},{"imageName":"api","tag":"gcr.io/acme/all:api"}]}`,
-			[]Artifact{{Image: "gcr.io/acme/all:web", Name: "web"}, {Image: "web", Name: "web", variant: true}, {Image: "gcr.io/acme/all:api", Name: "api"}, {Image: "api", Name: "api", variant: true}}, "",
+			`{"builds":[{"imageName":"web","tag":"gcr.io/acme/all:web` + digest +
+				`"},{"imageName":"api","tag":"gcr.io/acme/all:api"}]}`,
+			[]Artifact{{Image: "gcr.io/acme/all:web", Name: "web"}, {Image: "web", Name: "web", variant: true},
+				{Image: "gcr.io/acme/all:api", Name: "api"}, {Image: "api", Name: "api", variant: true}}, "",
 		},
-		"no builds":      {`{"builds":[]}`, nil, ""},
-		"not JSON":       {`builds: []`, nil, `invalid character 'b' looking for beginning of value; want the JSON that skaffold build --file-output writes`},
-		"other JSON":     {`{"images":[]}`, nil, `builds: is missing; want the JSON that skaffold build --file-output writes`},
-		"missing fields": {`{"builds":[{"imageName":"a","tag":"a:b"},{}]}`, nil, "builds[1].imageName: is missing\nbuilds[1].tag: is missing"},
-		"a list":         {`[]`, nil, `is of type array; want the JSON that skaffold build --file-output writes`},
-		"builds no list": {`{"builds":"web"}`, nil, `builds: is of type string; want the JSON that skaffold build --file-output writes`},
-		"number":         {`{"builds":[{"imageName":1,"tag":"a:b"}]}`, nil, `builds.imageName: is of type number; want the JSON that skaffold build --file-output writes`},
-		"no reference":   {`{"builds":[{"imageName":"a*","tag":"a:b"}]}`, nil, `builds[0].imageName: "a*" is not an image reference: want REPOSITORY[:TAG][@DIGEST], like gcr.io/acme/web:v1`},
-		"empty file":     {``, nil, `unexpected end of JSON input`},
+		"no builds": {`{"builds":[]}`, nil, ""},
+		"not JSON": {`builds: []`, nil, `invalid character 'b' looking for beginning of value; want the JSON that ` +
+			`skaffold build --file-output writes`},
+		"other JSON": {`{"images":[]}`, nil,
+			`builds: is missing; want the JSON that skaffold build --file-output writes`},
+		"missing fields": {`{"builds":[{"imageName":"a","tag":"a:b"},{}]}`, nil, "builds[1].imageName: is missing\n" +
+			"builds[1].tag: is missing"},
+		"a list": {`[]`, nil, `is of type array; want the JSON that skaffold build --file-output writes`},
+		"builds no list": {`{"builds":"web"}`, nil, `builds: is of type string; want the JSON that skaffold build ` +
+			`--file-output writes`},
+		"number": {`{"builds":[{"imageName":1,"tag":"a:b"}]}`, nil,
+			`builds.imageName: is of type number; want the JSON that skaffold build --file-output writes`},
+		"no reference": {`{"builds":[{"imageName":"a*","tag":"a:b"}]}`, nil,
+			`builds[0].imageName: "a*" is not an image reference: want REPOSITORY[:TAG][@DIGEST], like gcr.io/acme/web:v1`},
+		"empty file": {``, nil, `unexpected end of JSON input`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -96,7 +114,8 @@ func TestBuildArtifacts(t *testing.T) {
 			}
 			got, err := load("", "--build-artifacts", file)
 			if test.err != "" {
-				if want := `reading build artifacts "` + file + `": ` + test.err; err == nil || !strings.HasPrefix(err.Error(), want) {
+				if want := `reading build artifacts "` + file + `": ` + test.err; err == nil ||
+					!strings.HasPrefix(err.Error(), want) {
 					t.Fatalf("got:\n%v\nwant:\n%s", err, want)
 				}
 				return
@@ -123,7 +142,8 @@ func TestBuildArtifactsAreAdded(t *testing.T) {
 	typed := typedHead + "artifacts: [{image: a}]"
 	for _, args := range [][]string{{"--build-artifacts=" + file}, {"--build-artifacts=" + file, "--artifact=image=a"}} {
 		got, err := load(typed, args...)
-		if want := []Artifact{{Image: "a"}, {Image: "web", Name: "web"}}; err != nil || !reflect.DeepEqual(got.Artifacts, want) {
+		if want := []Artifact{{Image: "a"}, {Image: "web", Name: "web"}}; err != nil ||
+			!reflect.DeepEqual(got.Artifacts, want) {
 			t.Errorf("%v: got %+v, %v; want %+v", args, got.Artifacts, err, want)
 		}
 	}
@@ -132,8 +152,9 @@ func TestBuildArtifactsAreAdded(t *testing.T) {
 // Of a build's two forms, a manifest has one; every other entry that nothing matches is named.
 func TestUnmatched(t *testing.T) {
 	c := Config{
-		Artifacts: []Artifact{{Image: "a"}, {Image: "gcr.io/b"}, {Image: "b", variant: true}, {Image: "gcr.io/c"}, {Image: "c", variant: true}},
-		Runtimes:  []ImageRuntime{{Image: "a*"}, {Image: "d"}},
+		Artifacts: []Artifact{{Image: "a"}, {Image: "gcr.io/b"}, {Image: "b", variant: true}, {Image: "gcr.io/c"},
+			{Image: "c", variant: true}},
+		Runtimes: []ImageRuntime{{Image: "a*"}, {Image: "d"}},
 	}
 	want := []Unmatched{{"artifacts[3]", "gcr.io/c"}, {"runtimes[1]", "d"}}
 	if got := c.Unmatched([]string{"", "a:v1", "b"}); !slices.Equal(got, want) {
@@ -143,7 +164,8 @@ func TestUnmatched(t *testing.T) {
 
 // TestPatternsAreBounded: a pattern that would be tried in millions of ways is refused, one with long lists is not.
 func TestPatternsAreBounded(t *testing.T) {
-	for _, pattern := range []string{strings.Repeat("{a,aa}", 32), strings.Repeat("{*,**}", 24), strings.Repeat("{a,{b,c}}", 12)} {
+	for _, pattern := range []string{strings.Repeat("{a,aa}", 32), strings.Repeat("{*,**}", 24),
+		strings.Repeat("{a,{b,c}}", 12)} {
 		if err := checkImagePattern(pattern); err == nil || !strings.Contains(err.Error(), "alternatives") {
 			t.Errorf("%s: %v", pattern, err)
 		}

@@ -37,7 +37,8 @@ func AddFlags(fs *pflag.FlagSet) *Flags {
 			added.NoOptDefVal = "true"
 		}
 	}
-	fs.Var(&fileValue{&f.buildArtifacts}, buildArtifactsFlag, strings.ReplaceAll(buildArtifactsHelp, "`", `"`)+" (repeatable)")
+	fs.Var(&fileValue{&f.buildArtifacts}, buildArtifactsFlag, strings.ReplaceAll(buildArtifactsHelp, "`", `"`)+
+		" (repeatable)")
 	fs.Lookup(buildArtifactsFlag).Annotations = map[string][]string{groupAnnotation: {string(Scope)}}
 	return f
 }

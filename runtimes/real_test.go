@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// What happens when a debugger's variable reaches a second program is a fact about the JVM and about Node that the plans rest on.
+// What happens when a debugger's variable reaches a second program is a fact about the JVM and about Node that the
+// plans rest on.
 func TestVariablesReachOthers(t *testing.T) {
 	held, err := net.Listen("tcp", "0.0.0.0:0")
 	if err != nil {
@@ -21,7 +22,9 @@ func TestVariablesReachOthers(t *testing.T) {
 	taken := int32(held.Addr().(*net.TCPAddr).Port)
 	variable := func(r Runtime, argv string, suspend bool, port int32) string {
 		t.Helper()
-		plan, err := Attach(r, Process{Argv: []string{argv}}, Options{Suspend: suspend, FreePort: func(int32) int32 { return port }})
+		plan, err := Attach(r, Process{Argv: []string{argv}}, Options{Suspend: suspend, FreePort: func(int32) int32 {
+			return port
+		}})
 		if err != nil || len(plan.Env) == 0 {
 			t.Fatalf("%s: %v, %+v", argv, err, plan)
 		}
@@ -59,7 +62,8 @@ func TestVariablesReachOthers(t *testing.T) {
 	})
 	for _, suspend := range []bool{false, true} {
 		t.Run("a second Node goes on, suspended "+strconv.FormatBool(suspend), func(t *testing.T) {
-			status, out, ended := ends(variable(ByName("nodejs"), "yarn", suspend, taken), "node", "-e", "console.log('went ' + 'on')")
+			status, out, ended := ends(variable(ByName("nodejs"), "yarn", suspend, taken), "node", "-e",
+				"console.log('went ' + 'on')")
 			if !ended || status != 0 || !strings.Contains(out, "went on") || !strings.Contains(out, "address already in use") {
 				t.Errorf("exit status %d, ended %v: %s", status, ended, out)
 			}

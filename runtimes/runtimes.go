@@ -1,7 +1,7 @@
 // Package runtimes knows how the processes of each language are put under their debugger.
 //
-// A language is a folder: it says everything about itself, in terms of package language. A new one is such a folder, and a line
-// in [All].
+// A language is a folder: it says everything about itself, in terms of package language. A new one is such a folder,
+// and a line in [All].
 package runtimes
 
 import (
@@ -85,7 +85,8 @@ func Detect(p Process) Detection {
 	return language.Detect(p)
 }
 
-// TaskOf returns the script of a project that a process starts by its name, and the language whose tool does that; nil for none.
+// TaskOf returns the script of a project that a process starts by its name, and the language whose tool does that; nil
+// for none.
 func TaskOf(p Process) (*Task, Runtime) {
 	p.Languages = all
 	return p.Task()
@@ -100,7 +101,8 @@ func Attach(r Runtime, p Process, o Options) (Plan, error) {
 // KnownOther reports whether a program is known to belong to no language here, going by its name.
 func KnownOther(program string) bool { return Process{Languages: all}.KnownOther(program) }
 
-// PlainWord reports whether a command line that is known to be of no language here may as well be words that a script takes for its own.
+// PlainWord reports whether a command line that is known to be of no language here may as well be words that a script
+// takes for its own.
 func PlainWord(argv []string) bool { return Process{Argv: argv, Languages: all}.PlainWord() }
 
 // StartsAnother reports whether a program that is known to be of no language here starts others, which may be.
@@ -136,8 +138,8 @@ func Protocols() (names []string) {
 	return names
 }
 
-// Hint says how to attach a client to a debugger of a language, in one line: as the language has it or, where it does not know the
-// protocol, another one.
+// Hint says how to attach a client to a debugger of a language, in one line: as the language has it or, where it does
+// not know the protocol, another one.
 func Hint(name, protocol, host string, port int) string {
 	languages := all
 	if r := ByName(name); r != nil {

@@ -16,8 +16,8 @@ import (
 	"testing"
 )
 
-// TestOneFolderAndOneLine adds a language that there is not, by its folder and a line in the list of languages (and the import that Go
-// wants for it), to the program as it is, and looks at everything that has to follow from that.
+// TestOneFolderAndOneLine adds a language that there is not, by its folder and a line in the list of languages (and the
+// import that Go wants for it), to the program as it is, and looks at everything that has to follow from that.
 func TestOneFolderAndOneLine(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program anew")
@@ -90,7 +90,8 @@ func TestOneFolderAndOneLine(t *testing.T) {
 		t.Error("the help does not name its protocol")
 	}
 	// The documentation's test fails for the row that it lacks, the only one to.
-	said, _ := run(false, "go", "test", "-vet=off", "-v", "-overlay", file, "-run", "TestQuuxHint|TestDocumentationIsFresh", ".")
+	said, _ := run(false, "go", "test", "-vet=off", "-v", "-overlay", file, "-run",
+		"TestQuuxHint|TestDocumentationIsFresh", ".")
 	for _, wanted := range []string{"--- PASS: TestQuuxHint", "| `quux` | `qx` | `quux` | `QUUX_VERSION` |"} {
 		if !strings.Contains(said, wanted) {
 			t.Errorf("%s is missing in\n%s", wanted, said)
@@ -110,8 +111,8 @@ var elsewhere = map[string]string{
 	"internal/release":             "runs the Go toolchain",
 }
 
-// TestLanguagesStayInTheirFolders looks for the names of languages, protocols and variables as string literals in Go code outside of
-// the languages' folders. A name that is an English word counts when it is the whole literal only.
+// TestLanguagesStayInTheirFolders looks for the names of languages, protocols and variables as string literals in Go
+// code outside of the languages' folders. A name that is an English word counts when it is the whole literal only.
 func TestLanguagesStayInTheirFolders(t *testing.T) {
 	var words []string
 	for _, r := range All() {

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/debuginfo"
 	"debuggable.dev/debuggable/internal/fields"
@@ -12,8 +15,6 @@ import (
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
-	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // readAnnotations reads what the pod's annotations say about all of it, and reports whether it is to be left alone.
@@ -59,7 +60,9 @@ func (s *podScope) named() map[string]bool {
 
 // unknown reports a container that an annotation names and that the pod does not have.
 func (s *podScope) unknown(annotation, name string) {
-	s.results = append(s.results, s.pod.Workload.Result(fn.Warning, reason.UnknownContainer, fmt.Sprintf("annotation %s names %q, which is no container of the pod", annotation, name)))
+	s.results = append(s.results,
+		s.pod.Workload.Result(fn.Warning, reason.UnknownContainer,
+			fmt.Sprintf("annotation %s names %q, which is no container of the pod", annotation, name)))
 }
 
 // told are the runtimes that an annotation names, by container name; "" is for all containers.
@@ -123,7 +126,8 @@ func strangeAnnotations(w *workload.Workload) fn.Results {
 }
 
 func badAnnotation(key, value, problem string) error {
-	return reason.Refuse(reason.BadAnnotation, "annotation %s is %s: %s", key, foreign.Quote(value), foreign.Short(problem))
+	return reason.Refuse(reason.BadAnnotation, "annotation %s is %s: %s", key, foreign.Quote(value),
+		foreign.Short(problem))
 }
 
 // annotationOf returns an annotation in whichever spelling: the pod template's or, where it has none, the object's.

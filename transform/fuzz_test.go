@@ -12,19 +12,20 @@ import (
 	"strings"
 	"testing"
 
-	functionconfig "debuggable.dev/debuggable/function-config"
-	"debuggable.dev/debuggable/internal/image"
-	"debuggable.dev/debuggable/internal/manifest"
-	"debuggable.dev/debuggable/internal/workload"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	v1image "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/tools/txtar"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/manifest"
+	"debuggable.dev/debuggable/internal/workload"
 )
 
-// FuzzTransform takes any manifests through the transform, under any settings. Whatever they are: no panic; the output can be
-// read again; a second run over it changes nothing; objects that are no workloads, and pods of which nothing is debuggable,
-// come out as they came.
+// FuzzTransform takes any manifests through the transform, under any settings. Whatever they are: no panic; the output
+// can be read again; a second run over it changes nothing; objects that are no workloads, and pods of which nothing is
+// debuggable, come out as they came.
 func FuzzTransform(f *testing.F) {
 	scripts, err := filepath.Glob("../testdata/*/*.txtar")
 	if err != nil || len(scripts) == 0 {
@@ -63,7 +64,8 @@ func FuzzTransform(f *testing.F) {
 			return
 		}
 		debugged := slices.ContainsFunc(results, func(r *fn.Result) bool {
-			return r.Tags["reason"] == "Debuggable" || r.Tags["reason"] == "AlreadyDebugged" || r.Tags["reason"] == "AlreadyConfigured"
+			return r.Tags["reason"] == "Debuggable" || r.Tags["reason"] == "AlreadyDebugged" ||
+				r.Tags["reason"] == "AlreadyConfigured"
 		})
 		if !debugged && once != manifests {
 			t.Errorf("nothing was debuggable, yet\n%s\nbecame\n%s", manifests, once)
@@ -79,8 +81,8 @@ func FuzzTransform(f *testing.F) {
 	})
 }
 
-// mutated changes the structure of manifests in a few places: values of other types, missing and doubled elements, values from
-// elsewhere in the same manifests. It returns what it cannot read as it is.
+// mutated changes the structure of manifests in a few places: values of other types, missing and doubled elements,
+// values from elsewhere in the same manifests. It returns what it cannot read as it is.
 func mutated(manifests string, seed uint64) string {
 	random := rand.New(rand.NewPCG(seed, 0))
 	decoder := yaml.NewDecoder(strings.NewReader(manifests))
@@ -115,7 +117,8 @@ func mutated(manifests string, seed uint64) string {
 		}
 		switch random.IntN(5) {
 		case 0:
-			*n = *yaml.MustParse([]string{"null", "''", "0", "-1", "true", "[]", "{}", "x", "[x, [y]]", "{x: {y: z}}", "1e400", "65536", "$(X)"}[random.IntN(13)]).YNode()
+			*n = *yaml.MustParse([]string{"null", "''", "0", "-1", "true", "[]", "{}", "x", "[x, [y]]", "{x: {y: z}}", "1e400",
+				"65536", "$(X)"}[random.IntN(13)]).YNode()
 		case 1:
 			if i := random.IntN(len(n.Content) + 1); n.Kind == yaml.SequenceNode && i < len(n.Content) {
 				n.Content = append(n.Content, n.Content[i])
@@ -182,11 +185,13 @@ func someConfig(ref string) image.Result {
 	configs := []v1image.Config{
 		{Entrypoint: []string{"/app"}, Env: []string{"GOGC=1"}, User: "1000"},
 		{Entrypoint: []string{"java", "-jar", "$(X) $$"}, Env: []string{"JAVA_TOOL_OPTIONS=$(A)$$"}, WorkingDir: "/srv"},
-		{Entrypoint: []string{"docker-entrypoint.sh"}, Cmd: []string{"node", "app.js"}, Env: []string{"NODE_VERSION=20", "PATH=/a:$(B)"}},
+		{Entrypoint: []string{"docker-entrypoint.sh"}, Cmd: []string{"node", "app.js"},
+			Env: []string{"NODE_VERSION=20", "PATH=/a:$(B)"}},
 		{Cmd: []string{"sh", "-c", "cd /x && exec python app.py \"$@\""}, Env: []string{"PYTHON_VERSION=3"}},
 		{Entrypoint: []string{"tini", "--"}, Cmd: []string{"dotnet", "app.dll"}, Env: []string{"DOTNET_EnableDiagnostics=0"}},
 		{Entrypoint: []string{"/cnb/process/web"}, Env: []string{"CNB_PLATFORM_API=0.8", "GOGC=1"}, Labels: map[string]string{
-			"io.buildpacks.build.metadata": `{"processes":[{"type":"web","command":"/app","args":["$HOME"],"direct":true,"buildpackID":"b"}],"buildpacks":[{"id":"b","api":"0.8"}]}`}},
+			"io.buildpacks.build.metadata": `{"processes":[{"type":"web","command":"/app","args":["$HOME"],"direct":true,` +
+				`"buildpackID":"b"}],"buildpacks":[{"id":"b","api":"0.8"}]}`}},
 		{},
 	}
 	h := fnv.New32a()

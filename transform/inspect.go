@@ -1,12 +1,13 @@
 package transform
 
 import (
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image/files"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // Explanation is what would be done with a container that runs an image as the image says.

@@ -52,8 +52,8 @@ func free(from int32, sets ...*portSet) int32 {
 	return 0
 }
 
-// markIn adds each number in a text that may be a port: in `--listen=:5005`, `http://+:5005`, `-Dserver.port=5005` it is one. A number
-// that is none costs nothing but that a debugger takes the next.
+// markIn adds each number in a text that may be a port: in `--listen=:5005`, `http://+:5005`, `-Dserver.port=5005` it
+// is one. A number that is none costs nothing but that a debugger takes the next.
 func markIn(ports *portSet, text string) { eachPort(text, ports.add) }
 
 // eachPort calls found for each number in a text that may be a port.
@@ -73,8 +73,8 @@ func eachPort(text string, found func(port int32)) {
 	}
 }
 
-// usedPorts lists the ports that a pod uses for itself, or may: those that a container declares, that a probe asks, that the command
-// lines, the variables and the configuration among the items name, and those that a Service sends to.
+// usedPorts lists the ports that a pod uses for itself, or may: those that a container declares, that a probe asks,
+// that the command lines, the variables and the configuration among the items name, and those that a Service sends to.
 func (s *Programs) usedPorts(p *workload.Pod, platform string) *portSet {
 	used := &portSet{}
 	host := p.OnHostNetwork()
@@ -107,13 +107,16 @@ func (s *Programs) usedPorts(p *workload.Pod, platform string) *portSet {
 				"Secret/"+yamlnode.Text(entry, "valueFrom", "secretKeyRef", "name"))
 		}
 		for _, from := range yamlnode.Items(c.Node, "envFrom") {
-			configs = append(configs, "ConfigMap/"+yamlnode.Text(from, "configMapRef", "name"), "Secret/"+yamlnode.Text(from, "secretRef", "name"))
+			configs = append(configs, "ConfigMap/"+yamlnode.Text(from, "configMapRef", "name"),
+				"Secret/"+yamlnode.Text(from, "secretRef", "name"))
 		}
 	}
 	for _, v := range yamlnode.Items(p.Spec, "volumes") {
-		configs = append(configs, "ConfigMap/"+yamlnode.Text(v, "configMap", "name"), "Secret/"+yamlnode.Text(v, "secret", "secretName"))
+		configs = append(configs, "ConfigMap/"+yamlnode.Text(v, "configMap", "name"),
+			"Secret/"+yamlnode.Text(v, "secret", "secretName"))
 		for _, source := range yamlnode.Items(v, "projected", "sources") {
-			configs = append(configs, "ConfigMap/"+yamlnode.Text(source, "configMap", "name"), "Secret/"+yamlnode.Text(source, "secret", "name"))
+			configs = append(configs, "ConfigMap/"+yamlnode.Text(source, "configMap", "name"),
+				"Secret/"+yamlnode.Text(source, "secret", "name"))
 		}
 	}
 	slices.Sort(configs)
@@ -185,8 +188,8 @@ func portsOf(images map[image.Want]image.Result) map[image.Want]portNumbers {
 	return ports
 }
 
-// hostPorts lists what is taken in the pods that share their node's network. Two of them may meet on one node, where the
-// second to ask for a port does not get it: a JVM whose debug agent cannot listen does not start.
+// hostPorts lists what is taken in the pods that share their node's network. Two of them may meet on one node, where
+// the second to ask for a port does not get it: a JVM whose debug agent cannot listen does not start.
 func (s *Programs) hostPorts() *portSet {
 	host := &portSet{}
 	for _, w := range s.scope.workloads {
@@ -199,8 +202,8 @@ func (s *Programs) hostPorts() *portSet {
 	return host
 }
 
-// takenPorts lists the ports of a pod that a debugger to be added cannot have: those that the pod uses for itself, and those of
-// the debuggers that it has already.
+// takenPorts lists the ports of a pod that a debugger to be added cannot have: those that the pod uses for itself, and
+// those of the debuggers that it has already.
 func (s *Programs) takenPorts(p *podScope) *portSet {
 	platform := p.pod.Platform(s.scope.cfg.Platform)
 	taken := s.usedPorts(p.pod, platform)
@@ -227,7 +230,8 @@ func (s *Programs) takenPorts(p *podScope) *portSet {
 	return taken
 }
 
-// debugPorts lists where a container has debuggers already: what its own program does is known, what runs beside it is likely.
+// debugPorts lists where a container has debuggers already: what its own program does is known, what runs beside it is
+// likely.
 func (k *known) debugPorts() []int32 {
 	beside := slices.Clone(k.program.Process.Line) // all of the script: what stands in front of a command counts, too
 	for _, command := range k.program.Process.Beside {

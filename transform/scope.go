@@ -5,6 +5,8 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/debuginfo"
 	"debuggable.dev/debuggable/internal/foreign"
@@ -16,7 +18,6 @@ import (
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
-	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 )
 
 // Object is one document of the input.
@@ -43,7 +44,8 @@ type workloadScope struct {
 type podScope struct {
 	pod        *workload.Pod
 	containers []*containerScope // those in scope, in pod order
-	configured []debuginfo.Entry // what an earlier run or the user configured: the containers stay as they are then; nil: nothing
+	// what an earlier run or the user configured: the containers stay as they are then; nil: nothing
+	configured []debuginfo.Entry
 	settings   functionconfig.PodSettings
 	unmatched  int        // containers that are out of scope because no artifact matches them
 	results    fn.Results // what there is to say before any image is known
@@ -168,7 +170,8 @@ func (s *podScope) choose(cfg functionconfig.Config, match *functionconfig.Match
 		if named != nil && !named[c.Name] || named == nil && c.Init {
 			continue
 		}
-		scope := &containerScope{container: c, want: image.Want{Image: c.Image, Platform: platform}, artifact: c.Image, chosen: named != nil}
+		scope := &containerScope{container: c, want: image.Want{Image: c.Image, Platform: platform}, artifact: c.Image,
+			chosen: named != nil}
 		if scope.matches(cfg, match) {
 			s.containers = append(s.containers, scope)
 		} else {
@@ -223,8 +226,8 @@ func (s *Scope) open() (all []*containerScope) {
 	return all
 }
 
-// Unmatched makes a result about each of the settings' entries that matches no container, and counts the containers that
-// no artifact matches.
+// Unmatched makes a result about each of the settings' entries that matches no container, and counts the containers
+// that no artifact matches.
 func (s *Scope) Unmatched() (results fn.Results, containers int) {
 	var images []string
 	seen := map[string]bool{}
@@ -257,8 +260,8 @@ func severity(cfg functionconfig.Config) fn.Severity {
 	return fn.Warning
 }
 
-// severity is how bad it is that a container stays as it is for a reason. That redis is none of the runtimes is as it should be,
-// unless the user means that very container and wants to know for certain.
+// severity is how bad it is that a container stays as it is for a reason. That redis is none of the runtimes is as it
+// should be, unless the user means that very container and wants to know for certain.
 func (c *containerScope) severity(cfg functionconfig.Config, err error) fn.Severity {
 	if reason.Of(err) == reason.KnownOther && !(cfg.Strict && c.chosen) {
 		return fn.Info

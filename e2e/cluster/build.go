@@ -1,8 +1,9 @@
-// Package cluster runs a real Kubernetes cluster for tests. Its programs need not be installed: they are built from the Go module proxy, once a
-// version, and kept in the user's cache directory.
+// Package cluster runs a real Kubernetes cluster for tests. Its programs need not be installed: they are built from the
+// Go module proxy, once a version, and kept in the user's cache directory.
 //
-// Start runs etcd and kube-apiserver on loopback, which is all that tests of API clients need. Tests whose pods have to run call their
-// TestMain's part within Isolate, then StartControllers and AddNode: that takes root on Linux, containerd, runc and network plugins.
+// Start runs etcd and kube-apiserver on loopback, which is all that tests of API clients need. Tests whose pods have to
+// run call their TestMain's part within Isolate, then StartControllers and AddNode: that takes root on Linux,
+// containerd, runc and network plugins.
 //
 //	os.Exit(cluster.Isolate(func() int {
 //		registry, err := cluster.NewRegistry(cluster.Dir())
@@ -24,8 +25,9 @@ import (
 	"strings"
 )
 
-// Tool builds a program that the e2e module lists as a tool, a Kubernetes program such as kube-apiserver, etcd or dlv, and returns the path
-// of the binary. The first build of kube-apiserver takes minutes; its version is that of k8s.io/kubernetes in e2e/go.mod.
+// Tool builds a program that the e2e module lists as a tool, a Kubernetes program such as kube-apiserver, etcd or dlv,
+// and returns the path of the binary. The first build of kube-apiserver takes minutes; its version is that of
+// k8s.io/kubernetes in e2e/go.mod.
 func Tool(ctx context.Context, name string) (string, error) {
 	root, err := moduleDir(ctx)
 	if err != nil {

@@ -26,12 +26,14 @@ type Options struct {
 	APIServerArgs []string
 }
 
-// ControlPlane is a running etcd and kube-apiserver, and what StartControllers and AddNode add. All files in Dir may be read by tests.
+// ControlPlane is a running etcd and kube-apiserver, and what StartControllers and AddNode add. All files in Dir may be
+// read by tests.
 type ControlPlane struct {
 	Dir string
 	// URL is the API server's: https://127.0.0.1:PORT.
 	URL string
-	// CAFile and CAKeyFile sign the API server's certificate and those of its users; ServiceAccountKeyFile signs service-account tokens.
+	// CAFile and CAKeyFile sign the API server's certificate and those of its users; ServiceAccountKeyFile signs
+	// service-account tokens.
 	CAFile, CAKeyFile, ServiceAccountKeyFile string
 
 	ca        *x509.Certificate
@@ -50,7 +52,8 @@ type ControlPlane struct {
 func Start(ctx context.Context, o Options) (*ControlPlane, error) {
 	c := &ControlPlane{
 		Dir: o.Dir, extraArgs: o.APIServerArgs,
-		CAFile: filepath.Join(o.Dir, "ca.crt"), CAKeyFile: filepath.Join(o.Dir, "ca.key"), ServiceAccountKeyFile: filepath.Join(o.Dir, "sa.key"),
+		CAFile: filepath.Join(o.Dir, "ca.crt"), CAKeyFile: filepath.Join(o.Dir, "ca.key"),
+		ServiceAccountKeyFile: filepath.Join(o.Dir, "sa.key"),
 	}
 	if err := c.writeKeys(); err != nil {
 		return nil, fmt.Errorf("starting a control plane: %w", err)
@@ -94,7 +97,8 @@ func (c *ControlPlane) KillAPIServer() {
 	c.apiServer = nil
 }
 
-// StartAPIServer starts the API server, again after KillAPIServer, at the same address and on the same data; it returns when the server is ready.
+// StartAPIServer starts the API server, again after KillAPIServer, at the same address and on the same data; it returns
+// when the server is ready.
 func (c *ControlPlane) StartAPIServer(ctx context.Context) error {
 	binary, err := Tool(ctx, "kube-apiserver")
 	if err != nil {
@@ -137,7 +141,8 @@ func (c *ControlPlane) StartAPIServer(ctx context.Context) error {
 	return p.ready(ctx, func() error { return get(ctx, client, c.URL+"/readyz") })
 }
 
-// Config returns a configuration to connect with as a user in groups, with a client certificate of its own. Group system:masters may do anything.
+// Config returns a configuration to connect with as a user in groups, with a client certificate of its own. Group
+// system:masters may do anything.
 func (c *ControlPlane) Config(user string, groups ...string) (*rest.Config, error) {
 	cert, key, err := c.issue(pkix.Name{CommonName: user, Organization: groups}, x509.ExtKeyUsageClientAuth)
 	if err != nil {
@@ -153,7 +158,8 @@ func (c *ControlPlane) Config(user string, groups ...string) (*rest.Config, erro
 	}, nil
 }
 
-// Kubeconfig writes a kubeconfig for a user as Config makes it, with the context "test" in the namespace, and returns its path.
+// Kubeconfig writes a kubeconfig for a user as Config makes it, with the context "test" in the namespace, and returns
+// its path.
 func (c *ControlPlane) Kubeconfig(namespace, user string, groups ...string) (string, error) {
 	config, err := c.Config(user, groups...)
 	if err != nil {

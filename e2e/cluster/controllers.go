@@ -9,8 +9,8 @@ import (
 	"strconv"
 )
 
-// StartControllers starts kube-controller-manager and kube-scheduler, and returns when both are ready. Namespaces then get service accounts,
-// Deployments and Jobs pods, and pods a node, where there is one.
+// StartControllers starts kube-controller-manager and kube-scheduler, and returns when both are ready. Namespaces then
+// get service accounts, Deployments and Jobs pods, and pods a node, where there is one.
 func (c *ControlPlane) StartControllers(ctx context.Context) error {
 	err := c.startController(ctx, "kube-controller-manager",
 		"--root-ca-file="+c.CAFile,
@@ -48,7 +48,8 @@ func (c *ControlPlane) startController(ctx context.Context, name string, args ..
 	}
 	c.started(p)
 	// Its certificate is made at the start and signed by itself.
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+	client := &http.Client{
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
 	return p.ready(ctx, func() error { return get(ctx, client, "https://127.0.0.1:"+port+"/healthz") })
 }
 

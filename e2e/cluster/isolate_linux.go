@@ -29,15 +29,18 @@ const (
 const prefix = "debuggable-isolated-"
 
 // privateFolders are those that container runtimes, network plugins and kubelets use whatever they are told.
-var privateFolders = []string{"/run/containerd", "/run/netns", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers"}
+var privateFolders = []string{"/run/containerd", "/run/netns", "/var/lib/cni", "/var/lib/kubelet",
+	"/var/log/containers"}
 
-// Isolate runs the tests of a package, run, in a child process with namespaces of its own for processes, mounts and the network, as nodes need
-// it; it returns the exit status. When run returns or panics, and when either process is killed, the kernel ends every process, mount and
-// interface that is left in them; what it does not end (control groups, files) is removed here, or if this process is killed by its next run.
+// Isolate runs the tests of a package, run, in a child process with namespaces of its own for processes, mounts and the
+// network, as nodes need it; it returns the exit status. When run returns or panics, and when either process is killed,
+// the kernel ends every process, mount and interface that is left in them; what it does not end (control groups, files)
+// is removed here, or if this process is killed by its next run.
 //
 // The network has a loopback interface and nothing else. Online leads out of it.
 //
-// Without what a node needs the tests are skipped, with a line that says what is missing; where CI is set they fail instead.
+// Without what a node needs the tests are skipped, with a line that says what is missing; where CI is set they fail
+// instead.
 func Isolate(run func() int) int {
 	if os.Getenv(dirVariable) != "" {
 		if err := enterNamespaces(); err != nil {
@@ -164,7 +167,8 @@ func enterNamespaces() error {
 	return addLoopback("lo", nil)
 }
 
-// addLoopback brings a loopback interface up, with a further address, if one is given; interface is then an alias such as lo:1.
+// addLoopback brings a loopback interface up, with a further address, if one is given; interface is then an alias such
+// as lo:1.
 func addLoopback(name string, address []byte) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -190,8 +194,8 @@ func addLoopback(name string, address []byte) error {
 	return nil
 }
 
-// Online calls f in the machine's own network, for what needs package registries. Listeners and processes that f makes stay there. In tests
-// that are not isolated it just calls f.
+// Online calls f in the machine's own network, for what needs package registries. Listeners and processes that f makes
+// stay there. In tests that are not isolated it just calls f.
 func Online(f func() error) error {
 	if os.Getenv(dirVariable) == "" {
 		return f()
@@ -211,7 +215,8 @@ func Online(f func() error) error {
 
 // removeLeftovers removes control groups and files of runs that were killed.
 func removeLeftovers() {
-	for _, pattern := range []string{"/sys/fs/cgroup/" + prefix + "*", "/sys/fs/cgroup/*/" + prefix + "*", filepath.Join(os.TempDir(), prefix+"*")} {
+	for _, pattern := range []string{"/sys/fs/cgroup/" + prefix + "*", "/sys/fs/cgroup/*/" + prefix + "*",
+		filepath.Join(os.TempDir(), prefix+"*")} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			continue
@@ -257,7 +262,8 @@ func makeControlGroup(name string) error {
 	return nil
 }
 
-// removeControlGroups removes a control group with those in it. Their processes have ended, but the kernel may take a moment to forget them.
+// removeControlGroups removes a control group with those in it. Their processes have ended, but the kernel may take a
+// moment to forget them.
 func removeControlGroups(name string) error {
 	groups, err := controlGroups(name)
 	if err != nil {
@@ -276,7 +282,8 @@ func removeControlGroups(name string) error {
 	return last
 }
 
-// removeControlGroup removes a control group and those in it. (The files in a control group's folder go with it, and cannot be removed.)
+// removeControlGroup removes a control group and those in it. (The files in a control group's folder go with it, and
+// cannot be removed.)
 func removeControlGroup(path string) error {
 	entries, err := os.ReadDir(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -42,7 +42,8 @@ func makeMess(end string) int {
 	err = errors.Join(err, sleep.Start())
 	for _, group := range groups {
 		if !strings.Contains(group, "/cpuset/") { // which wants settings before it takes processes
-			err = errors.Join(err, os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(sleep.Process.Pid)), 0o644))
+			err = errors.Join(err,
+				os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(sleep.Process.Pid)), 0o644))
 		}
 	}
 	// The listener is on the machine's loopback interface, and nothing of this network leads there.

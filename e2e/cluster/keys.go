@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// writeKeys makes the certificate authority, the API server's certificate, its client certificate for kubelets, and the key for service accounts.
+// writeKeys makes the certificate authority, the API server's certificate, its client certificate for kubelets, and the
+// key for service accounts.
 func (c *ControlPlane) writeKeys() error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -41,7 +42,8 @@ func (c *ControlPlane) writeKeys() error {
 	if err != nil {
 		return err
 	}
-	kubelet, kubeletKey, err := c.issue(pkix.Name{CommonName: "kube-apiserver", Organization: []string{"system:masters"}}, x509.ExtKeyUsageClientAuth)
+	kubelet, kubeletKey, err := c.issue(pkix.Name{CommonName: "kube-apiserver", Organization: []string{"system:masters"}},
+		x509.ExtKeyUsageClientAuth)
 	if err != nil {
 		return err
 	}

@@ -17,21 +17,23 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// Node is a kubelet with containerd and runc, in the namespaces that Isolate made. The addresses of its pods can be reached from the tests.
+// Node is a kubelet with containerd and runc, in the namespaces that Isolate made. The addresses of its pods can be
+// reached from the tests.
 type Node struct {
 	Name string
 	dir  string
 }
 
 const (
-	nodeAddress = "10.233.1.1" // of the only node: an address of the loopback interface, which API servers take, unlike 127.0.0.1
+	// of the only node: an address of the loopback interface, which API servers take, unlike 127.0.0.1
+	nodeAddress = "10.233.1.1"
 	podNetwork  = "10.233.0.0/24"
 	socket      = "/run/containerd/containerd.sock"
 	containers  = "/run/containerd/state" // containerd's folder for what runs
 )
 
-// AddNode adds a node that pulls images from the registry, among others, and returns when it is ready for pods. It is the only one: nodes would
-// need networks of their own. The tests have to be isolated.
+// AddNode adds a node that pulls images from the registry, among others, and returns when it is ready for pods. It is
+// the only one: nodes would need networks of their own. The tests have to be isolated.
 func (c *ControlPlane) AddNode(ctx context.Context, name string, r *Registry) (*Node, error) {
 	if Dir() == "" {
 		return nil, fmt.Errorf("adding node %s: the tests do not run within Isolate", name)
@@ -131,7 +133,8 @@ func (n *Node) startContainerd(ctx context.Context, c *ControlPlane, pause strin
 		snapshotter = "native" // overlays cannot be stacked like that
 	}
 	config := filepath.Join(n.dir, "containerd.toml")
-	text := fmt.Sprintf(containerdConfig, filepath.Join(n.dir, "containerd"), filepath.Join(n.dir, "opt"), pause, snapshotter, plugins, networks)
+	text := fmt.Sprintf(containerdConfig, filepath.Join(n.dir, "containerd"), filepath.Join(n.dir, "opt"), pause,
+		snapshotter, plugins, networks)
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		return err
 	}
@@ -171,12 +174,14 @@ func (n *Node) startKubelet(ctx context.Context, c *ControlPlane) error {
 		"volumePluginDir":          filepath.Join(n.dir, "plugins"),
 		"resolvConf":               "",
 		// Control groups, of either version: below a group of the tests' own.
-		"cgroupDriver": "cgroupfs", "cgroupRoot": "/" + os.Getenv(nameVariable), "cgroupsPerQOS": true, "enforceNodeAllocatable": []string{}, "failCgroupV1": false,
+		"cgroupDriver": "cgroupfs", "cgroupRoot": "/" + os.Getenv(nameVariable), "cgroupsPerQOS": true,
+		"enforceNodeAllocatable": []string{}, "failCgroupV1": false,
 		// Rights and limits that root may lack in a container or virtual machine.
 		"oomScoreAdj": 0, "maxOpenFiles": 20000, "failSwapOn": false, "makeIPTablesUtilChains": false,
 		// The machine is shared: how full it is says nothing about the tests.
 		"localStorageCapacityIsolation": false, "imageGCHighThresholdPercent": 100,
-		"evictionHard":                              map[string]string{"memory.available": "1Mi", "nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%"},
+		"evictionHard": map[string]string{"memory.available": "1Mi", "nodefs.available": "0%",
+			"nodefs.inodesFree": "0%", "imagefs.available": "0%"},
 		"registryPullQPS":                           0,
 		"serializeImagePulls":                       false,
 		"runtimeRequestTimeout":                     "5m",
@@ -219,7 +224,8 @@ func (n *Node) startKubelet(ctx context.Context, c *ControlPlane) error {
 	})
 }
 
-// PID returns the process ID of a running container's first process, as the tests see it. The ID is the one in the pod's status.
+// PID returns the process ID of a running container's first process, as the tests see it. The ID is the one in the
+// pod's status.
 func (n *Node) PID(containerID string) (int, error) {
 	id := strings.TrimPrefix(containerID, "containerd://")
 	data, err := os.ReadFile(filepath.Join(containers, "io.containerd.runtime.v2.task", "k8s.io", id, "init.pid"))
@@ -229,8 +235,8 @@ func (n *Node) PID(containerID string) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(string(data)))
 }
 
-// Listens says whether a TCP port is listened on in the network of a running container, without connecting to it: a debugger may take a
-// connection for its client.
+// Listens says whether a TCP port is listened on in the network of a running container, without connecting to it: a
+// debugger may take a connection for its client.
 func (n *Node) Listens(containerID string, port int) (bool, error) {
 	pid, err := n.PID(containerID)
 	if err != nil {

@@ -91,7 +91,8 @@ func get(ctx context.Context, client *http.Client, url string) error {
 	return nil
 }
 
-// freePorts returns ports that nothing listens on. They are not reserved, so a start may fail where another program is quicker.
+// freePorts returns ports that nothing listens on. They are not reserved, so a start may fail where another program is
+// quicker.
 func freePorts(n int) ([]int, error) {
 	var ports []int
 	for range n {

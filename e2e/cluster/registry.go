@@ -16,7 +16,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// Registry is a container registry on loopback, over plain http, which clients take for granted there. It lasts as long as the process.
+// Registry is a container registry on loopback, over plain http, which clients take for granted there. It lasts as long
+// as the process.
 type Registry struct {
 	// Host is its address: 127.0.0.1:PORT, at which programs that run online reach it, too.
 	Host string
@@ -37,7 +38,8 @@ func NewRegistry(dir string) (*Registry, error) {
 		return nil, fmt.Errorf("starting a registry: %w", err)
 	}
 	r := &Registry{Host: online.Addr().String()}
-	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithBlobHandler(registry.NewDiskBlobHandler(blobs)))
+	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)),
+		registry.WithBlobHandler(registry.NewDiskBlobHandler(blobs)))
 	go http.Serve(online, handler) //nolint:errcheck // it ends with the process
 	if Dir() != "" {
 		// The network of isolated tests is empty, so the port is free there.

@@ -22,8 +22,9 @@ type attachment struct {
 	args    []string
 	// deployed is for those that start as a Deployment that runs already, and are attached to through `debuggable watch`.
 	deployed bool
-	// attach attaches a debugger at an address to a running application and sets the breakpoint. What it returns waits for the
-	// breakpoint, reads the local variable greeting, which has to have the value given, and lets the application go on.
+	// attach attaches a debugger at an address to a running application and sets the breakpoint. What it returns waits for
+	// the breakpoint, reads the local variable greeting, which has to have the value given, and lets the application go
+	// on.
 	attach func(t *testing.T, addr string) (stopped func(want string), by by)
 }
 
@@ -78,7 +79,8 @@ func attachTo(t *testing.T, runtime, image string, a attachment) by {
 	if a.deployed {
 		p, addr = rollOut(t, namespace, manifest{image: image, command: a.command}, a.args...)
 	} else {
-		shared.apply(t, namespace, shared.rewrite(t, manifest{kind: "Pod", image: image, command: a.command}.String(), a.args...))
+		shared.apply(t, namespace,
+			shared.rewrite(t, manifest{kind: "Pod", image: image, command: a.command}.String(), a.args...))
 		p = shared.waitPod(t, namespace, "app", "ready", ready)
 	}
 	told, port := p.debugPort(t)
@@ -142,7 +144,8 @@ func (p pod) lives(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if was, is := container(p.Pod, "app"), container(now, "app"); now.DeletionTimestamp != nil || is.RestartCount != 0 || is.ContainerID != was.ContainerID || is.State.Running == nil {
+	if was, is := container(p.Pod, "app"), container(now, "app"); now.DeletionTimestamp != nil || is.RestartCount != 0 ||
+		is.ContainerID != was.ContainerID || is.State.Running == nil {
 		t.Fatalf("container app was %+v, and is %+v", was, is)
 	}
 }
@@ -163,15 +166,16 @@ func (p pod) checkRights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"Uid:\t1000\t1000\t1000\t1000\n", "CapPrm:\t0000000000000000\n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n"} {
+	for _, line := range []string{"Uid:\t1000\t1000\t1000\t1000\n", "CapPrm:\t0000000000000000\n", "NoNewPrivs:\t1\n",
+		"Seccomp:\t2\n"} {
 		if !strings.Contains(string(status), line) {
 			t.Errorf("the program runs without %q:\n%s", line, status)
 		}
 	}
 }
 
-// rollOut applies a Deployment as it is, waits for its replicas, and applies it made debuggable. It returns the pod that takes their place, and
-// the address that `debuggable watch` forwards its debug port to.
+// rollOut applies a Deployment as it is, waits for its replicas, and applies it made debuggable. It returns the pod
+// that takes their place, and the address that `debuggable watch` forwards its debug port to.
 func rollOut(t *testing.T, namespace string, m manifest, args ...string) (p pod, addr string) {
 	t.Helper()
 	m.kind = "Deployment"
@@ -192,7 +196,8 @@ func rollOut(t *testing.T, namespace string, m manifest, args ...string) (p pod,
 	return p, w.started(p.Name, "app", 0)
 }
 
-// waitRollout waits until a Deployment is what was applied last, with as many pods available as are wanted and no others.
+// waitRollout waits until a Deployment is what was applied last, with as many pods available as are wanted and no
+// others.
 func (e *env) waitRollout(t *testing.T, namespace string, replicas int32) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%d replicas", replicas), func() error {
@@ -200,7 +205,8 @@ func (e *env) waitRollout(t *testing.T, namespace string, replicas int32) {
 		if err != nil {
 			return err
 		}
-		if s := d.Status; s.ObservedGeneration != d.Generation || s.UpdatedReplicas != replicas || s.AvailableReplicas != replicas || s.Replicas != replicas {
+		if s := d.Status; s.ObservedGeneration != d.Generation || s.UpdatedReplicas != replicas ||
+			s.AvailableReplicas != replicas || s.Replicas != replicas {
 			return fmt.Errorf("generation %d, status %+v", d.Generation, s)
 		}
 		return nil

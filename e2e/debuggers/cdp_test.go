@@ -153,7 +153,8 @@ func (c *cdpClient) stopped(variable, want string) {
 			Value any `json:"value"`
 		} `json:"result"`
 	}
-	c.call("Debugger.evaluateOnCallFrame", map[string]any{"callFrameId": paused.CallFrames[0].ID, "expression": variable}, &value)
+	c.call("Debugger.evaluateOnCallFrame", map[string]any{"callFrameId": paused.CallFrames[0].ID, "expression": variable},
+		&value)
 	if fmt.Sprint(value.Result.Value) != want {
 		c.t.Fatalf("local variable %s is %v, not %q", variable, value.Result.Value, want)
 	}
@@ -166,7 +167,8 @@ func (c *cdpClient) find(name, text string) (line, column int) {
 	c.call("Debugger.enable", map[string]any{}, nil)
 	for _, m := range c.seen {
 		var script struct{ ScriptID, URL string }
-		if m.Method != "Debugger.scriptParsed" || json.Unmarshal(m.Params, &script) != nil || !strings.HasSuffix(script.URL, name) {
+		if m.Method != "Debugger.scriptParsed" || json.Unmarshal(m.Params, &script) != nil ||
+			!strings.HasSuffix(script.URL, name) {
 			continue
 		}
 		var source struct{ ScriptSource string }

@@ -10,8 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// claims is a StatefulSet whose claims are deleted, and with them its data, when it is scaled down. Nothing provides the volumes: its pods
-// do not run, and its claims are made and deleted all the same.
+// claims is a StatefulSet whose claims are deleted, and with them its data, when it is scaled down. Nothing provides
+// the volumes: its pods do not run, and its claims are made and deleted all the same.
 const claims = `apiVersion: apps/v1
 kind: StatefulSet
 metadata:
@@ -47,7 +47,8 @@ spec:
       resources: {requests: {storage: 1Mi}}
 `
 
-// TestClaims applies what comes out for a StatefulSet that runs already: its controllers delete no claim, as they do once it is scaled down.
+// TestClaims applies what comes out for a StatefulSet that runs already: its controllers delete no claim, as they do
+// once it is scaled down.
 func TestClaims(t *testing.T) {
 	namespace := newNamespace(t)
 	list := func() (alive []string) {
@@ -79,7 +80,8 @@ func TestClaims(t *testing.T) {
 
 	after := shared.rewrite(t, before)
 	shared.apply(t, namespace, after)
-	// Once the controller has seen it and put the pod with the highest number in its place, it has done all it would do about the scale.
+	// Once the controller has seen it and put the pod with the highest number in its place, it has done all it would do
+	// about the scale.
 	shared.waitPod(t, namespace, "app-2", "debuggable", debuggable)
 	eventually(t, "the StatefulSet's status", func() error {
 		s, err := shared.client.AppsV1().StatefulSets(namespace).Get(t.Context(), "app", metav1.GetOptions{})
@@ -88,7 +90,8 @@ func TestClaims(t *testing.T) {
 		}
 		return err
 	})
-	// What a controller does, it does within a second or two, as the control below shows: long enough to see that nothing comes.
+	// What a controller does, it does within a second or two, as the control below shows: long enough to see that nothing
+	// comes.
 	time.Sleep(5 * time.Second)
 	if got := list(); strings.Join(got, ",") != strings.Join(made, ",") {
 		t.Errorf("claims %v are left of %v", got, made)

@@ -52,7 +52,8 @@ func editorCases() []editorCase {
 		goCase("go-trimpath", "module at the root, built with `-trimpath`", "", "-trimpath"),
 		goCase("go-subfolder", "module in a subfolder of a monorepo", "services/web"),
 		python("python-script", "script in a subfolder", "services/cart", "/srv", "command: [python3, -u, /srv/app.py]"),
-		python("python-package", "package in a subfolder", "services/cart/cart", "/srv/cart", "command: [python3, -m, cart.app]\nworkingDir: /srv"),
+		python("python-package", "package in a subfolder", "services/cart/cart", "/srv/cart",
+			"command: [python3, -m, cart.app]\nworkingDir: /srv"),
 	}
 }
 
@@ -65,7 +66,8 @@ func goImageOf(t *testing.T, local, repo string, flags ...string) string {
 	if err := os.CopyFS(built, os.DirFS(local)); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("go", append(append([]string{"build", "-gcflags=all=-N -l", "-buildvcs=false", "-o", "app"}, flags...), ".")...)
+	cmd := exec.Command("go",
+		append(append([]string{"build", "-gcflags=all=-N -l", "-buildvcs=false", "-o", "app"}, flags...), ".")...)
 	cmd.Dir = built
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -82,7 +84,8 @@ func pythonImageOf(t *testing.T, repo, dir string) string {
 	r.python(version)
 	r.text(dir+"/app.py", source(t, "app.py"), 0o644)
 	r.text(dir+"/__init__.py", "", 0o644)
-	return r.push(repo, v1.Config{WorkingDir: "/srv", Env: []string{"PATH=/usr/bin:/bin", "PYTHON_VERSION=" + version, "HOME=/tmp"}})
+	return r.push(repo,
+		v1.Config{WorkingDir: "/srv", Env: []string{"PATH=/usr/bin:/bin", "PYTHON_VERSION=" + version, "HOME=/tmp"}})
 }
 
 // workTree makes a work tree with the sources of a case, and with another service.
@@ -95,7 +98,8 @@ func (c editorCase) workTree(t *testing.T) (tree, file string) {
 	file = filepath.Join(tree, c.dir, c.file)
 	texts := map[string]string{
 		file: source(t, c.source), filepath.Join(tree, "services/other/go.mod"): "module example.com/acme/other\n",
-		filepath.Join(tree, "services/other/main.go"): "package main\n", filepath.Join(tree, "services/other/app.py"): "print('another application')\n",
+		filepath.Join(tree, "services/other/main.go"): "package main\n",
+		filepath.Join(tree, "services/other/app.py"):  "print('another application')\n",
 	}
 	if c.runtime == "Go" {
 		texts[filepath.Join(tree, c.dir, "go.mod")] = "module example.com/acme/app\n\ngo 1.26\n"
@@ -133,8 +137,8 @@ func layoutOf(t *testing.T, image string) string {
 	return "--layout=" + image + "=" + dir
 }
 
-// TestEditors gives the entries of launch.json to the debuggers as VS Code does: a breakpoint in the local file, whose tree lies somewhere else than where
-// the program was built, stops the program.
+// TestEditors gives the entries of launch.json to the debuggers as VS Code does: a breakpoint in the local file, whose
+// tree lies somewhere else than where the program was built, stops the program.
 func TestEditors(t *testing.T) {
 	var rows []string
 	cases := editorCases()
@@ -179,13 +183,15 @@ func entryFor(t *testing.T, rewritten, tree string, args ...string) map[string]a
 	}
 	t.Logf("%s", &stderr)
 	var file struct{ Configurations []map[string]any }
-	if err := json.Unmarshal(bytes.ReplaceAll(out, []byte("${workspaceFolder}"), []byte(tree)), &file); err != nil || len(file.Configurations) != 1 {
+	if err := json.Unmarshal(bytes.ReplaceAll(out, []byte("${workspaceFolder}"), []byte(tree)), &file); err != nil ||
+		len(file.Configurations) != 1 {
 		t.Fatalf("%s: %v", out, err)
 	}
 	return file.Configurations[0]
 }
 
-// TestAttachCommand: an editor's session with debuggable attach goes on when the container is killed and when the Deployment is rolled over.
+// TestAttachCommand: an editor's session with debuggable attach goes on when the container is killed and when the
+// Deployment is rolled over.
 func TestAttachCommand(t *testing.T) {
 	for _, c := range editorCases() {
 		if c.name != "go-subfolder" && c.name != "python-script" {
@@ -242,12 +248,14 @@ func TestAttachCommand(t *testing.T) {
 				t.Errorf("when the editor has left: %v", err)
 			}
 
-			out, err := shared.attachCommand(t, tree, namespace+"/app:app", at, "--check", fmt.Sprintf("%s:%d", file, line)).Output()
+			out, err := shared.attachCommand(t, tree, namespace+"/app:app", at, "--check",
+				fmt.Sprintf("%s:%d", file, line)).Output()
 			if err != nil || !strings.HasPrefix(string(out), "bound: "+file) {
 				t.Errorf("--check: %v\n%s", err, out)
 			}
 			other := filepath.Join(tree, "services/other", c.file)
-			if out, err := shared.attachCommand(t, tree, namespace+"/app", at, "--check", other+":1").Output(); err == nil || !strings.HasPrefix(string(out), "not bound: ") {
+			if out, err := shared.attachCommand(t, tree, namespace+"/app", at, "--check", other+":1").Output(); err == nil ||
+				!strings.HasPrefix(string(out), "not bound: ") {
 				t.Errorf("--check in another file: %v\n%s", err, out)
 			}
 			if err := <-p.ask(t, "grace"); err != nil {
@@ -273,7 +281,8 @@ func (c *dapClient) again() {
 // attachCommand is a run of debuggable attach.
 func (e *env) attachCommand(t *testing.T, dir string, args ...string) *exec.Cmd {
 	cmd := exec.Command(e.debuggable, append([]string{"attach", "--workspace", dir}, args...)...)
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "KUBE") }), "KUBECONFIG="+e.kubeconfig)
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "KUBE") }),
+		"KUBECONFIG="+e.kubeconfig)
 	cmd.Stderr = os.Stderr
 	t.Cleanup(func() {
 		if cmd.Process != nil && cmd.ProcessState == nil {

@@ -17,10 +17,12 @@ import (
 	"k8s.io/client-go/transport/spdy"
 )
 
-// forward makes a port of a pod reachable at the address that it returns, through the API server and the kubelet as `kubectl port-forward` does.
+// forward makes a port of a pod reachable at the address that it returns, through the API server and the kubelet as
+// `kubectl port-forward` does.
 func (p pod) forward(t *testing.T, port int) (addr string) {
 	t.Helper()
-	url := shared.client.CoreV1().RESTClient().Post().Resource("pods").Namespace(p.Namespace).Name(p.Name).SubResource("portforward").URL()
+	url := shared.client.CoreV1().RESTClient().Post().Resource("pods").Namespace(p.Namespace).Name(p.Name).SubResource(
+		"portforward").URL()
 	transport, upgrader, err := spdy.RoundTripperFor(shared.config)
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +72,8 @@ type event struct {
 func (e *env) watch(t *testing.T, namespace string) *watcher {
 	t.Helper()
 	cmd := exec.Command(e.debuggable, "watch", "-n", namespace, "--port-forward")
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "KUBE") }), "KUBECONFIG="+e.kubeconfig)
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "KUBE") }),
+		"KUBECONFIG="+e.kubeconfig)
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -122,7 +125,8 @@ func (w *watcher) started(pod, name string, restarts int) (addr string) {
 	w.t.Helper()
 	e := w.next()
 	c := e.DebuggingContainerEvent
-	if c == nil || c.Status != "Started" || c.PodName != pod || c.ContainerName != name || c.RestartCount != restarts || len(c.DebugPorts) != 1 {
+	if c == nil || c.Status != "Started" || c.PodName != pod || c.ContainerName != name || c.RestartCount != restarts ||
+		len(c.DebugPorts) != 1 {
 		w.t.Fatalf("got %s, want the start of container %s of pod %s, restarted %d times", e, name, pod, restarts)
 	}
 	e = w.next()
@@ -137,7 +141,8 @@ func (w *watcher) started(pod, name string, restarts int) (addr string) {
 func (w *watcher) terminated(pod, name string) {
 	w.t.Helper()
 	e := w.next()
-	if c := e.DebuggingContainerEvent; c == nil || c.Status != "Terminated" || c.PodName != pod || c.ContainerName != name {
+	if c := e.DebuggingContainerEvent; c == nil || c.Status != "Terminated" || c.PodName != pod ||
+		c.ContainerName != name {
 		w.t.Fatalf("got %s, want the end of container %s of pod %s", e, name, pod)
 	}
 }

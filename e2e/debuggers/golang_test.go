@@ -45,7 +45,8 @@ func goCases() []attachment {
 		{name: "rpc", deployed: true, command: "args: [one, --two]", starts: "ENTRYPOINT of the image", attach: attachDelve},
 		{name: "dap", command: "command: [/ko-app/app, one]", starts: "`command`", attach: dap},
 		{name: "path", command: "command: [app, one]", starts: "`command`, found on PATH", attach: attachDelve},
-		{name: "cwd", command: "args: [one]\nworkingDir: /tmp", starts: "ENTRYPOINT of the image, with a working directory", attach: dap},
+		{name: "cwd", command: "args: [one]\nworkingDir: /tmp", starts: "ENTRYPOINT of the image, with a working directory",
+			attach: dap},
 	}
 }
 
@@ -60,7 +61,8 @@ func attachDelve(t *testing.T, addr string) (func(string), by) {
 	if err := client.CallAPI("GetVersion", api.GetVersionIn{}, version); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.CreateBreakpoint(&api.Breakpoint{File: "app/main.go", Line: breakpoint(t, "app.go.txt")}); err != nil {
+	if _, err := client.CreateBreakpoint(
+		&api.Breakpoint{File: "app/main.go", Line: breakpoint(t, "app.go.txt")}); err != nil {
 		t.Fatal(err)
 	}
 	states := client.Continue()

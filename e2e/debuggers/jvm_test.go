@@ -24,7 +24,8 @@ func makeJvmImage(t *testing.T) string {
 	r.shell()
 	return r.push("jvm", v1.Config{
 		Entrypoint: []string{"java", "-cp", "/app", "App"},
-		Env:        []string{"PATH=/usr/local/bin:/usr/bin:/bin:/opt/java/bin", "JAVA_VERSION=17", "JAVA_TOOL_OPTIONS=-Xmx64m"},
+		Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin:/opt/java/bin", "JAVA_VERSION=17",
+			"JAVA_TOOL_OPTIONS=-Xmx64m"},
 	})
 }
 
@@ -36,6 +37,7 @@ func jvmCases() []attachment {
 	}
 	return []attachment{
 		{name: "java", deployed: true, starts: "`java`, ENTRYPOINT of the image", attach: attach},
-		{name: "script", command: `command: [sh, -c, "exec java -cp /app App"]`, starts: "`sh -c \"exec java …\"`", attach: attach},
+		{name: "script", command: `command: [sh, -c, "exec java -cp /app App"]`, starts: "`sh -c \"exec java …\"`",
+			attach: attach},
 	}
 }

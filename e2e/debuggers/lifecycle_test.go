@@ -16,7 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// TestJob runs Jobs under Delve: they end when their programs do, with the exit statuses of these, be a debugger attached or not.
+// TestJob runs Jobs under Delve: they end when their programs do, with the exit statuses of these, be a debugger
+// attached or not.
 func TestJob(t *testing.T) {
 	for _, test := range []struct {
 		name, status string
@@ -32,7 +33,9 @@ func TestJob(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			namespace := newNamespace(t)
 			w := shared.watch(t, namespace)
-			shared.apply(t, namespace, shared.rewrite(t, manifest{kind: "Job", image: goImage(t), command: "args: [job, '" + test.status + "']"}.String(), test.args...))
+			shared.apply(t, namespace,
+				shared.rewrite(t, manifest{kind: "Job", image: goImage(t), command: "args: [job, '" + test.status + "']"}.String(),
+					test.args...))
 			p := shared.onlyPod(t, namespace)
 			addr := w.started(p.Name, "app", 0)
 			if test.attach != nil {
@@ -89,8 +92,8 @@ func (e *env) onlyPod(t *testing.T, namespace string) pod {
 	return pod{&pods.Items[0], 8080}
 }
 
-// TestRestart kills processes: kubelet restarts the container, `debuggable watch` says so and forwards the port anew, and the debugger can be
-// attached to again.
+// TestRestart kills processes: kubelet restarts the container, `debuggable watch` says so and forwards the port anew,
+// and the debugger can be attached to again.
 func TestRestart(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -125,7 +128,8 @@ func TestRestart(t *testing.T) {
 			p = shared.waitPod(t, namespace, "app", "ready again", func(p *corev1.Pod) error {
 				return errors.Join(running(p), ready(p))
 			})
-			if last := container(p.Pod, "app").LastTerminationState.Terminated; last == nil || last.ExitCode != 137 { // 128 and SIGKILL's 9
+			// 128 and SIGKILL's 9
+			if last := container(p.Pod, "app").LastTerminationState.Terminated; last == nil || last.ExitCode != 137 {
 				t.Errorf("it ended with %+v, want exit code 137", last)
 			}
 			_, port := p.debugPort(t)
@@ -153,7 +157,8 @@ func childOf(pid int) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(children))
 }
 
-// TestDeletion deletes a pod: the program gets the signal through its debugger and ends as it would without, and `debuggable watch` says so.
+// TestDeletion deletes a pod: the program gets the signal through its debugger and ends as it would without, and
+// `debuggable watch` says so.
 func TestDeletion(t *testing.T) {
 	for _, test := range []struct {
 		name  string

@@ -9,8 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// TestLimits starts pods in a namespace whose quota they use up, and that admits no container below a minimum: what is added to them takes
-// nothing more, is admitted, and does its work within its limits.
+// TestLimits starts pods in a namespace whose quota they use up, and that admits no container below a minimum: what is
+// added to them takes nothing more, is admitted, and does its work within its limits.
 func TestLimits(t *testing.T) {
 	for _, test := range []struct {
 		runtime string
@@ -51,8 +51,10 @@ func TestLimits(t *testing.T) {
 				}
 				return err
 			})
-			resources := "resources: {requests: {cpu: 500m, memory: " + test.memory + "}, limits: {cpu: 500m, memory: " + test.memory + "}}"
-			shared.apply(t, namespace, shared.rewrite(t, manifest{kind: "Pod", image: test.image(t), command: resources}.String(), "--memory=keep"))
+			resources := "resources: {requests: {cpu: 500m, memory: " + test.memory + "}, limits: {cpu: 500m, memory: " +
+				test.memory + "}}"
+			shared.apply(t, namespace,
+				shared.rewrite(t, manifest{kind: "Pod", image: test.image(t), command: resources}.String(), "--memory=keep"))
 			p := shared.waitPod(t, namespace, "app", "ready", ready)
 			_, port := p.debugPort(t)
 			p.listens(t, port)

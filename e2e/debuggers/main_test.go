@@ -69,7 +69,8 @@ func setUp(ctx context.Context, dir string) (*env, error) {
 	if e.registry, err = cluster.NewRegistry(dir); err != nil {
 		return nil, err
 	}
-	support := exec.CommandContext(ctx, "go", "run", "./support/build", "-o", filepath.Join(dir, "support"), "-netcore", "skip", "-push", e.registry.Host+"/support")
+	support := exec.CommandContext(ctx, "go", "run", "./support/build", "-o", filepath.Join(dir, "support"), "-netcore",
+		"skip", "-push", e.registry.Host+"/support")
 	support.Dir = e.repo
 	err = cluster.Online(func() error {
 		if out, err := support.CombinedOutput(); err != nil {

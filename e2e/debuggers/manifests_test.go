@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// manifest is an application as people write it: a workload called app with a container called app, under the restricted rules of the Pod
-// Security Standards, with a read-only root file system, and with probes, where it is not a Job.
+// manifest is an application as people write it: a workload called app with a container called app, under the
+// restricted rules of the Pod Security Standards, with a read-only root file system, and with probes, where it is not a
+// Job.
 type manifest struct {
 	kind        string // Pod, Deployment or Job
 	image       string
@@ -78,9 +79,11 @@ func (m manifest) String() string {
 	case "Pod":
 		return "apiVersion: v1\nkind: Pod\nmetadata:\n  name: app\n" + indent(metadata, 2) + "spec:\n" + indent(spec, 2)
 	case "Deployment":
-		return "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: app\nspec:\n  replicas: 2\n  selector:\n    matchLabels: {app: app}\n  template:\n" + indent(template, 4)
+		return "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: app\nspec:\n  replicas: 2\n  selector:\n" +
+			"    matchLabels: {app: app}\n  template:\n" + indent(template, 4)
 	case "Job":
-		return "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: app\nspec:\n  backoffLimit: 0\n  template:\n" + indent(template, 4)
+		return "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: app\nspec:\n  backoffLimit: 0\n  template:\n" +
+			indent(template, 4)
 	}
 	panic("no manifests of kind " + m.kind)
 }

@@ -33,21 +33,27 @@ func makeNodeImage(t *testing.T) string {
 	return r.push("nodejs", v1.Config{
 		Entrypoint: []string{"node", "app.js"},
 		WorkingDir: "/app",
-		Env:        []string{"PATH=/usr/local/bin:/usr/bin:/bin", "NODE_VERSION=20", "HOME=/tmp", "npm_config_update_notifier=false"},
+		Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin", "NODE_VERSION=20", "HOME=/tmp",
+			"npm_config_update_notifier=false"},
 	})
 }
 
 func nodeCases() []attachment {
 	js := attachNode("app.js", "/app/app.js")
 	return []attachment{
-		{name: "node", deployed: true, command: "args: [app.js, --one]\ncommand: [node]", starts: "`node app.js`", attach: js},
+		{name: "node", deployed: true, command: "args: [app.js, --one]\ncommand: [node]", starts: "`node app.js`",
+			attach: js},
 		{name: "entrypoint", starts: "`node app.js`, ENTRYPOINT of the image", attach: js},
 		{name: "npm", command: "command: [npm, start]", starts: "`npm start` → `node app.js`", attach: js},
 		{name: "nodemon", command: "command: [nodemon, app.js]", starts: "`nodemon app.js`", attach: js},
-		{name: "npm-nodemon", command: "command: [npm, run, watch]", starts: "`npm run watch` → `nodemon app.js`", attach: js},
-		{name: "shell", command: `command: [sh, -c, "node -v && exec node app.js"]`, starts: "`sh -c \"node -v && exec node app.js\"`", attach: js},
-		{name: "ts-node", command: "command: [npm, run, ts-node]", starts: "`npm run …` → `ts-node app.ts`", attach: attachNode("app.ts", "/ts-node/dist/bin.js")},
-		{name: "tsx", command: "command: [npm, run, tsx]", starts: "`npm run …` → `tsx app.ts`", attach: attachNode("app.ts", "/app/app.ts")},
+		{name: "npm-nodemon", command: "command: [npm, run, watch]", starts: "`npm run watch` → `nodemon app.js`",
+			attach: js},
+		{name: "shell", command: `command: [sh, -c, "node -v && exec node app.js"]`,
+			starts: "`sh -c \"node -v && exec node app.js\"`", attach: js},
+		{name: "ts-node", command: "command: [npm, run, ts-node]", starts: "`npm run …` → `ts-node app.ts`",
+			attach: attachNode("app.ts", "/ts-node/dist/bin.js")},
+		{name: "tsx", command: "command: [npm, run, tsx]", starts: "`npm run …` → `tsx app.ts`",
+			attach: attachNode("app.ts", "/app/app.ts")},
 	}
 }
 
@@ -64,6 +70,8 @@ func attachNode(file, script string) func(t *testing.T, addr string) (func(strin
 			at, column = c.find("app.ts", "response.end(greeting)")
 		}
 		c.breakAt(file, at, column)
-		return func(want string) { c.stopped("greeting", want) }, by{"Node " + strings.SplitN(version, ".", 2)[0], "DevTools protocol", "Node's inspector"}
+		return func(want string) {
+			c.stopped("greeting", want)
+		}, by{"Node " + strings.SplitN(version, ".", 2)[0], "DevTools protocol", "Node's inspector"}
 	}
 }

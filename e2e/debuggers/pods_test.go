@@ -42,8 +42,8 @@ func eventually(t *testing.T, what string, f func() error) {
 	}
 }
 
-// newNamespace makes a namespace that admits no pods but those under the restricted rules of the Pod Security Standards. It is emptied when
-// the test ends.
+// newNamespace makes a namespace that admits no pods but those under the restricted rules of the Pod Security
+// Standards. It is emptied when the test ends.
 func newNamespace(t *testing.T) string {
 	t.Helper()
 	name := strings.ToLower(strings.NewReplacer("_", "-", "/", "-").Replace(strings.TrimPrefix(t.Name(), "Test")))
@@ -64,7 +64,8 @@ func newNamespace(t *testing.T) string {
 			t.Error(err)
 		}
 		one := int64(1)
-		if err := shared.client.CoreV1().Pods(name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &one}, metav1.ListOptions{}); err != nil {
+		if err := shared.client.CoreV1().Pods(name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &one},
+			metav1.ListOptions{}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -88,7 +89,8 @@ func describe(ctx context.Context, t *testing.T, namespace string) {
 		return
 	}
 	for _, e := range events.Items {
-		t.Logf("%s %s/%s: %s: %s", e.LastTimestamp.Format("15:04:05"), e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, e.Message)
+		t.Logf("%s %s/%s: %s: %s", e.LastTimestamp.Format("15:04:05"), e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason,
+			e.Message)
 	}
 	pods, err := shared.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -98,13 +100,15 @@ func describe(ctx context.Context, t *testing.T, namespace string) {
 	for _, p := range pods.Items {
 		for _, s := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
 			state, _ := json.Marshal(s.State)
-			t.Logf("%s, container %s, %d restarts: %s\n%s", p.Name, s.Name, s.RestartCount, state, logs(ctx, namespace, p.Name, s.Name))
+			t.Logf("%s, container %s, %d restarts: %s\n%s", p.Name, s.Name, s.RestartCount, state,
+				logs(ctx, namespace, p.Name, s.Name))
 		}
 	}
 }
 
 func logs(ctx context.Context, namespace, pod, container string) string {
-	data, err := shared.client.CoreV1().Pods(namespace).GetLogs(pod, &corev1.PodLogOptions{Container: container}).DoRaw(ctx)
+	data, err := shared.client.CoreV1().Pods(namespace).GetLogs(pod,
+		&corev1.PodLogOptions{Container: container}).DoRaw(ctx)
 	if err != nil {
 		return err.Error()
 	}
@@ -114,7 +118,8 @@ func logs(ctx context.Context, namespace, pod, container string) string {
 // rewrite runs debuggable on a manifest and returns what comes out.
 func (e *env) rewrite(t *testing.T, manifest string, args ...string) string {
 	t.Helper()
-	args = append([]string{"--support-registry", e.registry.Host + "/support", "--insecure-registry", e.registry.Host}, args...)
+	args = append([]string{"--support-registry", e.registry.Host + "/support", "--insecure-registry", e.registry.Host},
+		args...)
 	cmd := exec.Command(e.debuggable, args...)
 	cmd.Stdin = strings.NewReader(manifest)
 	var stderr bytes.Buffer
@@ -148,7 +153,8 @@ func (e *env) apply(t *testing.T, namespace, manifest string) {
 		t.Fatal(err)
 	}
 	force := true
-	_, err = e.dynamic.Resource(resources[o.GetKind()]).Namespace(namespace).Patch(t.Context(), o.GetName(), types.ApplyPatchType, data,
+	_, err = e.dynamic.Resource(resources[o.GetKind()]).Namespace(namespace).Patch(t.Context(), o.GetName(),
+		types.ApplyPatchType, data,
 		metav1.PatchOptions{FieldManager: "tests", Force: &force, FieldValidation: metav1.FieldValidationStrict})
 	if err != nil {
 		t.Fatalf("applying: %v\n%s", err, manifest)
@@ -220,7 +226,8 @@ func (p pod) debugPort(t *testing.T) (runtime string, port int) {
 	return config["app"].Runtime, port
 }
 
-// listens waits until a port is listened on: a debugger may start after its container, and may end with its first connection.
+// listens waits until a port is listened on: a debugger may start after its container, and may end with its first
+// connection.
 func (p pod) listens(t *testing.T, port int) {
 	t.Helper()
 	var running string
@@ -242,7 +249,8 @@ func (p pod) listens(t *testing.T, port int) {
 func (p pod) get(ctx context.Context, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s:%d%s", p.Status.PodIP, p.serves, path), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet,
+		fmt.Sprintf("http://%s:%d%s", p.Status.PodIP, p.serves, path), nil)
 	if err != nil {
 		return "", err
 	}

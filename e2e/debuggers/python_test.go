@@ -42,8 +42,9 @@ func pythonRootfs(t *testing.T, requirements ...string) (r *rootfs, version stri
 // consoleScript adds a script as pip makes it for an entry point, MODULE:FUNCTION.
 func (r *rootfs) consoleScript(name, entry string) {
 	module, function, _ := strings.Cut(entry, ":")
-	r.text("/usr/local/bin/"+name, fmt.Sprintf("#!/usr/bin/python3\nimport sys\nfrom %s import %s\nif __name__ == '__main__':\n    sys.exit(%[2]s())\n",
-		module, function), 0o755)
+	r.text("/usr/local/bin/"+name,
+		fmt.Sprintf("#!/usr/bin/python3\nimport sys\nfrom %s import %s\nif __name__ == '__main__':\n    sys.exit(%[2]s())\n",
+			module, function), 0o755)
 }
 
 // pythonConfig is the images' configuration, with more variables.
@@ -62,7 +63,8 @@ func (r *rootfs) python(version string) {
 	r.link("/usr/bin/python3", "python"+version)
 	r.link("/usr/bin/python", "python"+version)
 	lib := "/usr/lib/python" + version
-	r.folder(lib, lib, "test", "idlelib", "tkinter", "config-*", "ensurepip", "__pycache__", "*/__pycache__", "*/*/__pycache__")
+	r.folder(lib, lib, "test", "idlelib", "tkinter", "config-*", "ensurepip", "__pycache__", "*/__pycache__",
+		"*/*/__pycache__")
 	modules, err := filepath.Glob(lib + "/lib-dynload/*.so")
 	if err != nil {
 		r.t.Fatal(err)
@@ -74,23 +76,31 @@ func (r *rootfs) python(version string) {
 
 func pythonCases() []attachment {
 	return []attachment{
-		{name: "script", deployed: true, command: "command: [python3, -u, app.py, --one]", starts: "`python3 -u app.py`", attach: attachDebugpy("app.py")},
+		{name: "script", deployed: true, command: "command: [python3, -u, app.py, --one]", starts: "`python3 -u app.py`",
+			attach: attachDebugpy("app.py")},
 		{name: "entrypoint", starts: "`python app.py`, ENTRYPOINT of the image", attach: attachDebugpy("app.py")},
-		{name: "flask", command: "command: [python3, -m, flask, --app, web, run, --host=0.0.0.0, --port=8080]", starts: "`python3 -m flask … run`", attach: attachDebugpy("web.py")},
-		{name: "gunicorn", command: "command: [gunicorn, --bind=0.0.0.0:8080, 'web:app']", starts: "`gunicorn web:app`", attach: attachDebugpyChild("web.py")},
-		{name: "gunicorn-workers", command: "command: [gunicorn, --workers=2, --bind=0.0.0.0:8080, 'web:app']", starts: "`gunicorn --workers=2 web:app`", attach: attachDebugpyChild("web.py")},
-		{name: "uvicorn", command: "command: [uvicorn, --host=0.0.0.0, --port=8080, 'asgi:app']", starts: "`uvicorn asgi:app`", attach: attachDebugpy("asgi.py")},
-		{name: "uvicorn-reload", command: "command: [uvicorn, --reload, --host=0.0.0.0, --port=8080, 'asgi:app']", starts: "`uvicorn --reload asgi:app`", attach: attachDebugpyChild("asgi.py")},
-		{name: "pydevd", command: "command: [python3, app.py]", starts: "`python3 app.py`", args: []string{"--protocol", "pydevd"}, attach: attachPydevd},
+		{name: "flask", command: "command: [python3, -m, flask, --app, web, run, --host=0.0.0.0, --port=8080]",
+			starts: "`python3 -m flask … run`", attach: attachDebugpy("web.py")},
+		{name: "gunicorn", command: "command: [gunicorn, --bind=0.0.0.0:8080, 'web:app']", starts: "`gunicorn web:app`",
+			attach: attachDebugpyChild("web.py")},
+		{name: "gunicorn-workers", command: "command: [gunicorn, --workers=2, --bind=0.0.0.0:8080, 'web:app']",
+			starts: "`gunicorn --workers=2 web:app`", attach: attachDebugpyChild("web.py")},
+		{name: "uvicorn", command: "command: [uvicorn, --host=0.0.0.0, --port=8080, 'asgi:app']",
+			starts: "`uvicorn asgi:app`", attach: attachDebugpy("asgi.py")},
+		{name: "uvicorn-reload", command: "command: [uvicorn, --reload, --host=0.0.0.0, --port=8080, 'asgi:app']",
+			starts: "`uvicorn --reload asgi:app`", attach: attachDebugpyChild("asgi.py")},
+		{name: "pydevd", command: "command: [python3, app.py]", starts: "`python3 app.py`",
+			args: []string{"--protocol", "pydevd"}, attach: attachPydevd},
 	}
 }
 
-// attachDebugpyChild is for code that runs in a child process: the adapter announces it, and the client attaches to it over a
-// connection of its own, as IDEs do.
+// attachDebugpyChild is for code that runs in a child process: the adapter announces it, and the client attaches to it
+// over a connection of its own, as IDEs do.
 func attachDebugpyChild(file string) func(t *testing.T, addr string) (func(string), by) {
 	return func(t *testing.T, addr string) (func(string), by) {
 		c := dialDAP(t, addr)
-		version := c.attach("debugpy", map[string]any{"justMyCode": false, "subProcess": true}, "/app/"+file, breakpoint(t, file))
+		version := c.attach("debugpy", map[string]any{"justMyCode": false, "subProcess": true}, "/app/"+file,
+			breakpoint(t, file))
 		// All children are attached to, as IDEs do: some of Python's own (multiprocessing's resource tracker) are
 		// among them.
 		var children []*dapClient
@@ -151,7 +161,8 @@ func attachPydevd(t *testing.T, addr string) (func(string), by) {
 		c.send("114", thread+"\t"+frame+"\tFRAME")
 		vars := c.wait("114")
 		_, greeting, _ := strings.Cut(vars, `name="greeting"`)
-		if got := between(greeting, `value="`, `"`); !strings.Contains(strings.NewReplacer("%20", " ", "+", " ").Replace(got), want) {
+		if got := between(greeting, `value="`, `"`); !strings.Contains(strings.NewReplacer("%20", " ", "+", " ").Replace(got),
+			want) {
 			t.Fatalf("local variable greeting is %q, not %q", got, want)
 		}
 		c.send("106", thread)

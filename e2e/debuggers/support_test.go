@@ -48,7 +48,8 @@ func TestInstaller(t *testing.T) {
 					if i == 0 {
 						manifest += "  initContainers:\n"
 					}
-					manifest += fmt.Sprintf("  - {name: %s, image: %s, securityContext: *rights, volumeMounts: %s}\n", name, image, mounts)
+					manifest += fmt.Sprintf("  - {name: %s, image: %s, securityContext: *rights, volumeMounts: %s}\n", name,
+						image, mounts)
 				}
 				shared.apply(t, namespace, manifest)
 				return shared.waitPod(t, namespace, name, "ended", func(p *corev1.Pod) error {
@@ -68,7 +69,8 @@ func TestInstaller(t *testing.T) {
 				}
 			}
 			fails(run("no-volume", "[]"), "/dbg does not exist: mount an emptyDir volume at /dbg")
-			fails(run("not-writable", "[{name: dbg, mountPath: /dbg, readOnly: true}]"), "is not writable for user 1234, group 4321")
+			fails(run("not-writable", "[{name: dbg, mountPath: /dbg, readOnly: true}]"),
+				"is not writable for user 1234, group 4321")
 			p := run("installs", "[{name: dbg, mountPath: /dbg}]", "first")
 			for name, says := range map[string]string{"first": "installed", "app": "is up to date"} {
 				want := fmt.Sprintf("/dbg/%s %s\n", runtime, says)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestSuspend starts applications with --suspend: they wait for a debugger for longer than their probes would have allowed, nothing kills them,
-// and with the first debugger they go on, stop at the breakpoint that it set, and answer.
+// TestSuspend starts applications with --suspend: they wait for a debugger for longer than their probes would have
+// allowed, nothing kills them, and with the first debugger they go on, stop at the breakpoint that it set, and answer.
 func TestSuspend(t *testing.T) {
 	for _, test := range []struct {
 		runtime string
@@ -56,7 +56,8 @@ func (c *cdpClient) goOn(file string, line int) {
 	c.t.Helper()
 	c.call("Runtime.enable", map[string]any{}, nil)
 	c.call("Debugger.enable", map[string]any{}, nil)
-	c.call("Debugger.setBreakpointByUrl", map[string]any{"lineNumber": line - 1, "urlRegex": fmt.Sprintf(".*/%s$", file)}, nil)
+	c.call("Debugger.setBreakpointByUrl", map[string]any{"lineNumber": line - 1, "urlRegex": fmt.Sprintf(".*/%s$", file)},
+		nil)
 	c.call("Runtime.runIfWaitingForDebugger", map[string]any{}, nil)
 	c.event("Debugger.paused") // in the first line
 	c.call("Debugger.resume", map[string]any{}, nil)

@@ -13,17 +13,18 @@ import (
 	"reflect"
 	"testing"
 
-	"debuggable.dev/debuggable/e2e/cluster"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
+
+	"debuggable.dev/debuggable/e2e/cluster"
 )
 
 type object = map[string]any
 
-// TestAdmission gives generated pods to a real API server, before and after, in namespaces that are strict about security, sizes and
-// sums: what a namespace admits before, it has to admit afterwards.
+// TestAdmission gives generated pods to a real API server, before and after, in namespaces that are strict about
+// security, sizes and sums: what a namespace admits before, it has to admit afterwards.
 func TestAdmission(t *testing.T) {
 	const pods, seed = 400, 7
 	program, err := cluster.Debuggable(t.Context(), t.TempDir())
@@ -95,7 +96,8 @@ func makeNamespaces(t *testing.T, client dynamic.Interface) []string {
 	t.Helper()
 	limits := func(limit object) object {
 		limit["type"] = "Container"
-		return object{"apiVersion": "v1", "kind": "LimitRange", "metadata": object{"name": "limits"}, "spec": object{"limits": []any{limit}}}
+		return object{"apiVersion": "v1", "kind": "LimitRange", "metadata": object{"name": "limits"},
+			"spec": object{"limits": []any{limit}}}
 	}
 	hard := object{"requests.cpu": "3", "requests.memory": "4Gi", "limits.cpu": "4", "limits.memory": "5Gi"}
 	table := []struct {
@@ -108,10 +110,14 @@ func makeNamespaces(t *testing.T, client dynamic.Interface) []string {
 		{name: "restricted", level: "restricted"},
 		{name: "least", resource: "limitranges", object: limits(object{"min": object{"cpu": "150m", "memory": "100Mi"}})},
 		{name: "least-by-default", resource: "limitranges", object: limits(object{
-			"min": object{"cpu": "150m", "memory": "100Mi"}, "defaultRequest": object{"cpu": "200m", "memory": "128Mi"}, "default": object{"cpu": "1", "memory": "2Gi"}})},
+			"min": object{"cpu": "150m", "memory": "100Mi"}, "defaultRequest": object{"cpu": "200m", "memory": "128Mi"},
+			"default": object{"cpu": "1", "memory": "2Gi"}})},
 		{name: "most", resource: "limitranges", object: limits(object{"max": object{"cpu": "1500m", "memory": "1Gi"}})},
-		{name: "ratio", resource: "limitranges", object: limits(object{"maxLimitRequestRatio": object{"cpu": "2", "memory": "2"}})},
-		{name: "quota", resource: "resourcequotas", object: object{"apiVersion": "v1", "kind": "ResourceQuota", "metadata": object{"name": "quota"}, "spec": object{"hard": hard}}},
+		{name: "ratio", resource: "limitranges",
+			object: limits(object{"maxLimitRequestRatio": object{"cpu": "2", "memory": "2"}})},
+		{name: "quota", resource: "resourcequotas",
+			object: object{"apiVersion": "v1", "kind": "ResourceQuota", "metadata": object{"name": "quota"},
+				"spec": object{"hard": hard}}},
 	}
 	var names []string
 	for _, row := range table {
@@ -129,7 +135,8 @@ func makeNamespaces(t *testing.T, client dynamic.Interface) []string {
 				used[name] = "0"
 			}
 			made.Object["status"] = object{"hard": hard, "used": used}
-			if _, err := resource(client, row.resource, row.name).UpdateStatus(t.Context(), made, metav1.UpdateOptions{}); err != nil {
+			if _, err := resource(client, row.resource, row.name).UpdateStatus(t.Context(), made,
+				metav1.UpdateOptions{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -154,7 +161,8 @@ func resource(client dynamic.Interface, name, namespace string) dynamic.Resource
 
 func create(t *testing.T, client dynamic.Interface, name, namespace string, o object) *unstructured.Unstructured {
 	t.Helper()
-	made, err := resource(client, name, namespace).Create(t.Context(), &unstructured.Unstructured{Object: o}, metav1.CreateOptions{})
+	made, err := resource(client, name, namespace).Create(t.Context(), &unstructured.Unstructured{Object: o},
+		metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +172,8 @@ func create(t *testing.T, client dynamic.Interface, name, namespace string, o ob
 // dryRun says whether a namespace would admit a pod, with every field validated strictly.
 func dryRun(ctx context.Context, client dynamic.Interface, namespace string, pod object) error {
 	u := (&unstructured.Unstructured{Object: pod}).DeepCopy()
-	_, err := resource(client, "pods", namespace).Create(ctx, u, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict})
+	_, err := resource(client, "pods", namespace).Create(ctx, u,
+		metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict})
 	return err
 }
 
@@ -226,13 +235,16 @@ func (g podGenerator) pod(name string) object {
 	level := pick(g, "restricted", "restricted", "baseline", "privileged")
 	host := level == "privileged" && g.one(2)
 	sized := g.one(2)
-	spec := object{"restartPolicy": pick(g, "Always", "Never"), "volumes": []any{object{"name": "data", "emptyDir": object{}}}}
+	spec := object{"restartPolicy": pick(g, "Always", "Never"),
+		"volumes": []any{object{"name": "data", "emptyDir": object{}}}}
 	if g.one(12) {
 		spec["volumes"] = append(spec["volumes"].([]any), pick(g,
-			object{"name": "debugging-support-files", "emptyDir": object{}}, object{"name": "debugging-support-files", "configMap": object{"name": "x"}}))
+			object{"name": "debugging-support-files", "emptyDir": object{}},
+			object{"name": "debugging-support-files", "configMap": object{"name": "x"}}))
 	}
 	if g.one(10) {
-		spec["volumes"] = append(spec["volumes"].([]any), object{"name": "disk", "persistentVolumeClaim": object{"claimName": "disk"}})
+		spec["volumes"] = append(spec["volumes"].([]any),
+			object{"name": "disk", "persistentVolumeClaim": object{"claimName": "disk"}})
 	}
 	if host {
 		spec["hostNetwork"] = true
@@ -242,7 +254,8 @@ func (g podGenerator) pod(name string) object {
 		spec["securityContext"] = podSecurity
 	}
 	if g.one(8) {
-		spec["resources"] = object{"requests": object{"cpu": "1", "memory": "1Gi"}, "limits": object{"cpu": "3", "memory": "3Gi"}}
+		spec["resources"] = object{"requests": object{"cpu": "1", "memory": "1Gi"},
+			"limits": object{"cpu": "3", "memory": "3Gi"}}
 	}
 	if g.one(6) {
 		spec["os"] = object{"name": "linux"}
@@ -355,7 +368,8 @@ func (g podGenerator) container(name, level string, podSecurity object, host, si
 	}
 	for _, probe := range []string{"livenessProbe", "readinessProbe", "startupProbe"} {
 		if g.one(3) {
-			p := pick(g, object{"httpGet": object{"port": 8080}}, object{"tcpSocket": object{"port": 8080}}, object{"grpc": object{"port": 8080}}, object{"exec": object{"command": []any{"true"}}})
+			p := pick(g, object{"httpGet": object{"port": 8080}}, object{"tcpSocket": object{"port": 8080}},
+				object{"grpc": object{"port": 8080}}, object{"exec": object{"command": []any{"true"}}})
 			if g.one(2) {
 				p["timeoutSeconds"] = pick(g, 1, 30, 700)
 			}

@@ -17,8 +17,9 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// TestGoldens gives each pod template of the golden files to a real API server, as a Pod, before and after: a pod that the server
-// takes before, with every field validated strictly, it has to take afterwards, and to warn of nothing that it did not warn of before.
+// TestGoldens gives each pod template of the golden files to a real API server, as a Pod, before and after: a pod that
+// the server takes before, with every field validated strictly, it has to take afterwards, and to warn of nothing that
+// it did not warn of before.
 func TestGoldens(t *testing.T) {
 	plane := start(t)
 	config, err := plane.Config("admin", "system:masters")
@@ -35,7 +36,8 @@ func TestGoldens(t *testing.T) {
 	pods := client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "pods"}).Namespace("default")
 	create := func(pod *unstructured.Unstructured) (warnings, error) {
 		warned = nil
-		_, err := pods.Create(t.Context(), pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict})
+		_, err := pods.Create(t.Context(), pod,
+			metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict})
 		return warned, err
 	}
 	compared := 0
@@ -75,8 +77,9 @@ type warnings []string
 
 // HandleWarningHeaderWithContext implements rest.WarningHandlerWithContext.
 func (w *warnings) HandleWarningHeaderWithContext(_ context.Context, _ int, _ string, text string) {
-	// A port is named after its protocol. Where two containers of a pod are debugged alike, that name occurs twice, which matters
-	// to Services that select a debug port by its name: nobody's. And two debuggers that were there before may clash on a port.
+	// A port is named after its protocol. Where two containers of a pod are debugged alike, that name occurs twice, which
+	// matters to Services that select a debug port by its name: nobody's. And two debuggers that were there before may
+	// clash on a port.
 	if !strings.Contains(text, "duplicate port ") {
 		*w = append(*w, text)
 	}
@@ -139,7 +142,9 @@ func templates(t *testing.T, stream string) map[string]*unstructured.Unstructure
 				}
 			}
 		}
-		pod := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": "pod"}, "spec": template["spec"]}}
+		pod := &unstructured.Unstructured{
+			Object: map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": "pod"},
+				"spec": template["spec"]}}
 		annotations, _, _ := unstructured.NestedMap(template, "metadata", "annotations")
 		if annotations != nil {
 			pod.Object["metadata"].(map[string]any)["annotations"] = annotations

@@ -1,4 +1,5 @@
-// Package servers starts servers that have a debug switch of their own, as the manifests that debuggable writes say, and attaches to them.
+// Package servers starts servers that have a debug switch of their own, as the manifests that debuggable writes say,
+// and attaches to them.
 package servers
 
 import (
@@ -191,7 +192,8 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// rewrite runs debuggable on a manifest. It returns the container that comes out, and the debug port that is recorded, 0 for none.
+// rewrite runs debuggable on a manifest. It returns the container that comes out, and the debug port that is recorded,
+// 0 for none.
 func rewrite(t *testing.T, program, manifest string) (c corev1.Container, port int) {
 	t.Helper()
 	images := filepath.Join(t.TempDir(), "images.yaml")
@@ -232,7 +234,8 @@ func attach(t *testing.T, port int, method string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	jdb := exec.CommandContext(ctx, "jdb", "-connect", "com.sun.jdi.SocketAttach:hostname=127.0.0.1,port="+strconv.Itoa(port))
+	jdb := exec.CommandContext(ctx, "jdb", "-connect", "com.sun.jdi.SocketAttach:hostname=127.0.0.1,port="+
+		strconv.Itoa(port))
 	in, err := jdb.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -336,7 +339,8 @@ func (s *server) agents(t *testing.T) (n int) {
 			t.Fatal(err)
 		}
 		program, err := os.Readlink(process + "/exe")
-		if group, groupErr := syscall.Getpgid(pid); err != nil || groupErr != nil || group != s.group || path.Base(program) != "java" {
+		if group, groupErr := syscall.Getpgid(pid); err != nil || groupErr != nil || group != s.group ||
+			path.Base(program) != "java" {
 			continue
 		}
 		line, err := os.ReadFile(process + "/cmdline")

@@ -56,17 +56,24 @@ func TestErrorsAtTheStart(t *testing.T) {
 		args       []string
 		want       []string
 	}{
-		"no rights":            {kubeconfig("nobody"), nil, []string{"no right to list pods", "namespace " + ns, `User "nobody" cannot list`, "verbs list and watch"}},
-		"no rights anywhere":   {kubeconfig("nobody"), []string{"-A"}, []string{"in all namespaces", "or name the namespaces with -n"}},
-		"no right to watch":    {kubeconfig("lister"), nil, []string{"no right to watch pods", `User "lister" cannot watch`}},
-		"right in one of two":  {kubeconfig("lister"), []string{"-n", "kube-system"}, []string{"namespace kube-system"}},
-		"unknown context":      {admin, []string{"--context", "prod"}, []string{`"prod"`, "it has test"}},
-		"dead server":          {server(func(c *clientcmdapi.Cluster) { c.Server = dead }), nil, []string{dead, "connection refused"}},
-		"unknown authority":    {server(func(c *clientcmdapi.Cluster) { c.CertificateAuthorityData = nil }), nil, []string{plane.URL, "certificate signed by unknown authority"}},
-		"wrong credentials":    {stranger, nil, []string{"does not accept the credentials"}},
-		"no current context":   {other(func(c *clientcmdapi.Config) { c.CurrentContext = "" }), nil, []string{"no current context", "--context", "it has test"}},
-		"context to nowhere":   {other(func(c *clientcmdapi.Config) { c.Contexts["test"].Cluster = "gone" }), nil, []string{`"test"`, `cluster "gone"`}},
-		"context of nobody":    {other(func(c *clientcmdapi.Config) { c.Contexts["test"].AuthInfo = "gone" }), nil, []string{`"test"`, `user "gone"`}},
+		"no rights": {kubeconfig("nobody"), nil,
+			[]string{"no right to list pods", "namespace " + ns, `User "nobody" cannot list`, "verbs list and watch"}},
+		"no rights anywhere": {kubeconfig("nobody"), []string{"-A"},
+			[]string{"in all namespaces", "or name the namespaces with -n"}},
+		"no right to watch":   {kubeconfig("lister"), nil, []string{"no right to watch pods", `User "lister" cannot watch`}},
+		"right in one of two": {kubeconfig("lister"), []string{"-n", "kube-system"}, []string{"namespace kube-system"}},
+		"unknown context":     {admin, []string{"--context", "prod"}, []string{`"prod"`, "it has test"}},
+		"dead server": {server(func(c *clientcmdapi.Cluster) { c.Server = dead }), nil,
+			[]string{dead, "connection refused"}},
+		"unknown authority": {server(func(c *clientcmdapi.Cluster) { c.CertificateAuthorityData = nil }), nil,
+			[]string{plane.URL, "certificate signed by unknown authority"}},
+		"wrong credentials": {stranger, nil, []string{"does not accept the credentials"}},
+		"no current context": {other(func(c *clientcmdapi.Config) { c.CurrentContext = "" }), nil,
+			[]string{"no current context", "--context", "it has test"}},
+		"context to nowhere": {other(func(c *clientcmdapi.Config) { c.Contexts["test"].Cluster = "gone" }), nil,
+			[]string{`"test"`, `cluster "gone"`}},
+		"context of nobody": {other(func(c *clientcmdapi.Config) { c.Contexts["test"].AuthInfo = "gone" }), nil,
+			[]string{`"test"`, `user "gone"`}},
 		"sign-in fails":        {signedInBy(t, admin, "exit 3"), nil, []string{"signing in to " + plane.URL, "exit code 3"}},
 		"no kubeconfig":        {"", nil, []string{"none found in", ".kube/config", "--kubeconfig"}},
 		"no such kubeconfig":   {admin, []string{"--kubeconfig", "/does/not/exist"}, []string{"/does/not/exist"}},
@@ -131,12 +138,14 @@ func signedInBy(t *testing.T, kubeconfig, script string) string {
 	t.Helper()
 	return changed(t, kubeconfig, func(c *clientcmdapi.Config) {
 		c.AuthInfos["admin"] = &clientcmdapi.AuthInfo{Exec: &clientcmdapi.ExecConfig{
-			APIVersion: "client.authentication.k8s.io/v1", Command: "sh", Args: []string{"-c", script}, InteractiveMode: clientcmdapi.IfAvailableExecInteractiveMode,
+			APIVersion: "client.authentication.k8s.io/v1", Command: "sh", Args: []string{"-c", script},
+			InteractiveMode: clientcmdapi.IfAvailableExecInteractiveMode,
 		}}
 	})
 }
 
-// Ctrl-C ends it quietly also while a program that the kubeconfig names waits for the user to sign in, or the server does not answer.
+// Ctrl-C ends it quietly also while a program that the kubeconfig names waits for the user to sign in, or the server
+// does not answer.
 func TestEndsWhileStarting(t *testing.T) {
 	kubeconfig, err := plane.Kubeconfig("default", "admin", "system:masters")
 	if err != nil {
@@ -151,7 +160,9 @@ func TestEndsWhileStarting(t *testing.T) {
 	signIn := watchAs(t, signedInBy(t, kubeconfig, "touch "+began+"; exec sleep 40 2>/dev/null"))
 	eventually(t, "the program that signs in", func() bool { _, err := os.Stat(began); return err == nil })
 	signIn.stop()
-	silent := watchAs(t, changed(t, kubeconfig, func(c *clientcmdapi.Config) { c.Clusters["test"].Server = "https://" + l.Addr().String() }))
+	silent := watchAs(t, changed(t, kubeconfig, func(c *clientcmdapi.Config) {
+		c.Clusters["test"].Server = "https://" + l.Addr().String()
+	}))
 	conn, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
@@ -165,21 +176,24 @@ func TestEndsWhileStarting(t *testing.T) {
 	}
 }
 
-// Credentials that expire are renewed by the program that gave them; where it cannot, that is said once, and the watch goes on as soon as it can.
+// Credentials that expire are renewed by the program that gave them; where it cannot, that is said once, and the watch
+// goes on as soon as it can.
 func TestCredentialsExpire(t *testing.T) {
 	ns := namespace(t)
 	grantTo(t, ns, "robot", rbacv1.Subject{Kind: "ServiceAccount", Name: "robot", Namespace: ns}, "list", "watch")
 	accounts := admin.CoreV1().ServiceAccounts(ns)
 	token := func() string {
 		t.Helper()
-		if _, err := accounts.Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "robot"}}, metav1.CreateOptions{}); err != nil {
+		if _, err := accounts.Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "robot"}},
+			metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		answer, err := accounts.CreateToken(t.Context(), "robot", &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return `{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"` + answer.Status.Token + `"}}`
+		return `{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"` +
+			answer.Status.Token + `"}}`
 	}
 	revoke := func() {
 		t.Helper()

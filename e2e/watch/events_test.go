@@ -55,9 +55,12 @@ func TestLine(t *testing.T) {
 	}
 	timestamp := regexp.MustCompile(`"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"`)
 	got = timestamp.ReplaceAllString(got, `"TIME"`)
-	want := `{"result":{"timestamp":"TIME","event":{"debuggingContainerEvent":{"status":"Started","podName":"web-f6d56bcc5-6csgs","containerName":"web",` +
-		`"namespace":"` + ns + `","artifact":"gcr.io/acme/web","runtime":"go","workingDir":"/srv","debugPorts":{"dlv":56268},` +
-		`"podUid":"` + string(pod.UID) + `","containerId":"containerd://c1","restartCount":4}},"entry":"Debuggable container started pod/web-f6d56bcc5-6csgs:web (` + ns + `)"}}`
+	want := `{"result":{"timestamp":"TIME","event":{"debuggingContainerEvent":{"status":"Started",` +
+		`"podName":"web-f6d56bcc5-6csgs","containerName":"web",` +
+		`"namespace":"` + ns +
+		`","artifact":"gcr.io/acme/web","runtime":"go","workingDir":"/srv","debugPorts":{"dlv":56268},` +
+		`"podUid":"` + string(pod.UID) + `","containerId":"containerd://c1","restartCount":4}},"entry":"Debuggable ` +
+		`container started pod/web-f6d56bcc5-6csgs:web (` + ns + `)"}}`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -68,15 +71,18 @@ func TestInitContainersAndSidecars(t *testing.T) {
 	ns := namespace(t)
 	createPod(t, ns, "p", `{"sidecar":{"runtime":"go"},"web":{"runtime":"go"}}`, "web")
 	s := watch(t, "-n", ns)
-	if err := patchStatus(t.Context(), ns, "p", []status{running("sidecar", "s1", 0), ended("setup", "t1", 0)}, nil); err != nil {
+	if err := patchStatus(t.Context(), ns, "p", []status{running("sidecar", "s1", 0), ended("setup", "t1", 0)},
+		nil); err != nil {
 		t.Fatal(err)
 	}
 	s.want("+p:sidecar=s1")
-	if err := patchStatus(t.Context(), ns, "p", []status{running("sidecar", "s1", 0), ended("setup", "t1", 0)}, []status{running("web", "w1", 0)}); err != nil {
+	if err := patchStatus(t.Context(), ns, "p", []status{running("sidecar", "s1", 0), ended("setup", "t1", 0)},
+		[]status{running("web", "w1", 0)}); err != nil {
 		t.Fatal(err)
 	}
 	s.want("+p:web=w1")
-	if err := patchStatus(t.Context(), ns, "p", []status{running("sidecar", "s2", 1)}, []status{running("web", "w1", 0)}); err != nil {
+	if err := patchStatus(t.Context(), ns, "p", []status{running("sidecar", "s2", 1)},
+		[]status{running("web", "w1", 0)}); err != nil {
 		t.Fatal(err)
 	}
 	s.want("-p:sidecar=s1", "+p:sidecar=s2")
@@ -91,7 +97,8 @@ func TestAnnotationAddedChangedBroken(t *testing.T) {
 	annotate := func(value string) {
 		t.Helper()
 		patch := []byte(`{"metadata":{"annotations":{"debug.cloud.google.com/config":` + value + `}}}`)
-		if _, err := admin.CoreV1().Pods(ns).Patch(t.Context(), "p", types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		if _, err := admin.CoreV1().Pods(ns).Patch(t.Context(), "p", types.MergePatchType, patch,
+			metav1.PatchOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -136,7 +143,8 @@ func TestNamespacesAndSelector(t *testing.T) {
 	relabel := func(label string) {
 		t.Helper()
 		patch := []byte(`{"metadata":{"labels":{"app":"` + label + `"}}}`)
-		if _, err := admin.CoreV1().Pods(one).Patch(t.Context(), "web", types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		if _, err := admin.CoreV1().Pods(one).Patch(t.Context(), "web", types.MergePatchType, patch,
+			metav1.PatchOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -148,7 +156,8 @@ func TestNamespacesAndSelector(t *testing.T) {
 	all.stop()
 }
 
-// The namespace of the kubeconfig's context is the default, also where the kubeconfig is a list of files, not all of which exist.
+// The namespace of the kubeconfig's context is the default, also where the kubeconfig is a list of files, not all of
+// which exist.
 func TestDefaultNamespace(t *testing.T) {
 	ns := namespace(t)
 	createPod(t, ns, "p", goInfo, "web")
@@ -159,15 +168,16 @@ func TestDefaultNamespace(t *testing.T) {
 	}
 	contexts := changed(t, kubeconfig, func(c *clientcmdapi.Config) { clear(c.Clusters); clear(c.AuthInfos) })
 	others := changed(t, kubeconfig, func(c *clientcmdapi.Config) { clear(c.Contexts); c.CurrentContext = "" })
-	for _, list := range []string{kubeconfig, strings.Join([]string{"/does/not/exist", contexts, others}, string(filepath.ListSeparator))} {
+	for _, list := range []string{kubeconfig,
+		strings.Join([]string{"/does/not/exist", contexts, others}, string(filepath.ListSeparator))} {
 		s := watchAs(t, list)
 		s.want("+p:web=a")
 		s.stop()
 	}
 }
 
-// What happens while the network is down is told afterwards, and once: what went on running is not told again. With a restart of the
-// API server in between, the program's resource version is one that the server does not know any more.
+// What happens while the network is down is told afterwards, and once: what went on running is not told again. With a
+// restart of the API server in between, the program's resource version is one that the server does not know any more.
 func TestNetworkDown(t *testing.T) {
 	for name, meanwhile := range map[string]func(t *testing.T){
 		"same server": func(*testing.T) {},
@@ -210,7 +220,8 @@ func TestNetworkDown(t *testing.T) {
 
 			// The order among pods is the informer's. Of the pod that came and went either all is told or nothing.
 			var got []string
-			want := []string{"+comes:web=comes-1", "+replaced:web=replaced-2", "+restarts:web=restarts-3", "-goes:web=goes-1", "-replaced:web=replaced-1", "-restarts:web=restarts-1"}
+			want := []string{"+comes:web=comes-1", "+replaced:web=replaced-2", "+restarts:web=restarts-3", "-goes:web=goes-1",
+				"-replaced:web=replaced-1", "-restarts:web=restarts-1"}
 			for !containsAll(got, want) {
 				got = append(got, parse(t, s.next()).short())
 			}
@@ -219,7 +230,8 @@ func TestNetworkDown(t *testing.T) {
 			s.want("-stays:web=stays-1", "+stays:web=stays-2")
 			s.stop()
 			got = slices.DeleteFunc(got, func(e string) bool {
-				return strings.HasPrefix(e[1:], "short:") || strings.Contains(e, "restarts-2") // seen if the watch could be taken up where it was
+				// seen if the watch could be taken up where it was
+				return strings.HasPrefix(e[1:], "short:") || strings.Contains(e, "restarts-2")
 			})
 			for _, name := range []string{"replaced", "restarts"} {
 				first := slices.IndexFunc(got, func(e string) bool { return strings.HasPrefix(e, "-"+name) })
@@ -280,7 +292,8 @@ func TestClusterStartedAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.want("-p:web=a")
-	if _, err := admin.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, metav1.CreateOptions{}); err != nil {
+	if _, err := admin.CoreV1().Namespaces().Create(t.Context(),
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	createPod(t, ns, "p", goInfo, "web")
@@ -298,11 +311,15 @@ func TestAPIServerRestarted(t *testing.T) {
 	s.want("+p:web=a")
 	for i := range 2 {
 		plane.KillAPIServer()
-		eventually(t, "the news of the lost connection", func() bool { return strings.Count(s.errors(), "lost the connection to "+plane.URL) == i+1 })
+		eventually(t, "the news of the lost connection", func() bool {
+			return strings.Count(s.errors(), "lost the connection to "+plane.URL) == i+1
+		})
 		if err := plane.StartAPIServer(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the news of the new connection", func() bool { return strings.Count(s.errors(), "connected to "+plane.URL+" again") == i+1 })
+		eventually(t, "the news of the new connection", func() bool {
+			return strings.Count(s.errors(), "connected to "+plane.URL+" again") == i+1
+		})
 	}
 	deletePod(t, ns, "p")
 	s.want("-p:web=a")

@@ -31,8 +31,8 @@ import (
 	"debuggable.dev/debuggable/e2e/cluster"
 )
 
-// kubelet is the part of a kubelet that serves port forwarding, made of the kubelet's own streaming code. The API server connects to it as to any
-// node. Pods have no network of their own: their ports lead to servers on loopback.
+// kubelet is the part of a kubelet that serves port forwarding, made of the kubelet's own streaming code. The API
+// server connects to it as to any node. Pods have no network of their own: their ports lead to servers on loopback.
 type kubelet struct {
 	server *httptest.Server
 	node   string
@@ -52,7 +52,8 @@ func startKubelet(t *testing.T, node string) *kubelet {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		portforward.ServePortForward(w, r, k, r.PathValue("pod"), "", options, time.Hour, time.Minute, portforward.SupportedProtocols)
+		portforward.ServePortForward(w, r, k, r.PathValue("pod"), "", options, time.Hour, time.Minute,
+			portforward.SupportedProtocols)
 	})
 	k.server = httptest.NewUnstartedServer(mux)
 	k.server.Config.ConnState = func(c net.Conn, s http.ConnState) {
@@ -71,7 +72,8 @@ func startKubelet(t *testing.T, node string) *kubelet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	created, err := admin.CoreV1().Nodes().Create(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node}}, metav1.CreateOptions{})
+	created, err := admin.CoreV1().Nodes().Create(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node}},
+		metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +169,8 @@ func main() {
 }
 `
 
-// startDelve runs a program under Delve, in the way that "debuggable" makes a container do, and returns the address it listens on.
+// startDelve runs a program under Delve, in the way that "debuggable" makes a container do, and returns the address it
+// listens on.
 func startDelve(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -184,7 +187,8 @@ func startDelve(t *testing.T) string {
 		t.Fatal(err)
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", freePort(t))
-	startServer(t, address, dlv, "exec", "--headless", "--continue", "--accept-multiclient", "--api-version=2", "--listen="+address, app)
+	startServer(t, address, dlv, "exec", "--headless", "--continue", "--accept-multiclient", "--api-version=2",
+		"--listen="+address, app)
 	return address
 }
 
@@ -305,7 +309,8 @@ func TestForwardToDelve(t *testing.T) {
 	eventually(t, "the forward to be open again", func() bool { return answers(local) })
 	stopAtBreakpoint(t, local)
 	forwarded := s.state(base).ForwardedPorts[strconv.Itoa(port)]
-	if f := forwarded; f.LocalPort != port || f.RemotePort != port || f.PodName != "first" || f.PortName != "dlv" || f.Address != "127.0.0.1" || f.ResourceType != "pod" {
+	if f := forwarded; f.LocalPort != port || f.RemotePort != port || f.PodName != "first" || f.PortName != "dlv" ||
+		f.Address != "127.0.0.1" || f.ResourceType != "pod" {
 		t.Errorf("forwardedPorts has %+v", f)
 	}
 
@@ -415,7 +420,9 @@ func TestForwardToNode(t *testing.T) {
 // hello serves a greeting, in place of a debugger, and returns the address.
 func hello(t *testing.T) string {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "hello")
+	}))
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String()
 }
@@ -434,7 +441,8 @@ func getHello(port int) error {
 	return nil
 }
 
-// While the API server is away nothing is forwarded, and the state says so. Then the forward is back, with its port, and without another event.
+// While the API server is away nothing is forwarded, and the state says so. Then the forward is back, with its port,
+// and without another event.
 func TestForwardWhileTheAPIServerRestarts(t *testing.T) {
 	ns := namespace(t)
 	k := startKubelet(t, "node-restart")
@@ -473,8 +481,8 @@ func TestForwardWhileTheAPIServerRestarts(t *testing.T) {
 	}
 }
 
-// Whoever comes second gets another port: another program, another container, another watch. What is forwarded is the container's own port
-// all the same, and ports are given back at the end.
+// Whoever comes second gets another port: another program, another container, another watch. What is forwarded is the
+// container's own port all the same, and ports are given back at the end.
 func TestForwardToPortsThatAreTaken(t *testing.T) {
 	ns := namespace(t)
 	k := startKubelet(t, "node-taken")
@@ -484,7 +492,8 @@ func TestForwardToPortsThatAreTaken(t *testing.T) {
 	}
 	defer l.Close()
 	taken, free := l.Addr().(*net.TCPAddr).Port, freePort(t)
-	k.createAnnotated(t, ns, "p", fmt.Sprintf(`{"web":{"ports":{"dlv":%d,"jdwp":%d}},"db":{"ports":{"dap":%[2]d}}}`, taken, free), "web", "db")
+	k.createAnnotated(t, ns, "p",
+		fmt.Sprintf(`{"web":{"ports":{"dlv":%d,"jdwp":%d}},"db":{"ports":{"dap":%[2]d}}}`, taken, free), "web", "db")
 	k.lead("p", taken, hello(t))
 	k.lead("p", free, hello(t))
 	setStatus(t, ns, "p", running("web", "a", 0), running("db", "b", 0))
@@ -507,7 +516,8 @@ func TestForwardToPortsThatAreTaken(t *testing.T) {
 			if p.LocalPort == free {
 				same++
 			}
-			if want := map[string]int{"web/dlv": taken, "web/jdwp": free, "db/dap": free}[p.ContainerName+"/"+p.PortName]; p.RemotePort != want {
+			if want := map[string]int{"web/dlv": taken, "web/jdwp": free, "db/dap": free}[p.ContainerName+"/"+
+				p.PortName]; p.RemotePort != want {
 				t.Errorf("%s of %s leads to %d, want %d", p.PortName, p.ContainerName, p.RemotePort, want)
 			}
 			if want := fmt.Sprintf("Forwarding container %s to local port %d", p.ContainerName, p.LocalPort); e.Entry != want {
@@ -552,7 +562,8 @@ func TestForwardTwoProtocolsOnOnePort(t *testing.T) {
 		p := parse(t, s.next()).Result.Event.PortEvent
 		locals[p.PortName] = p.LocalPort
 	}
-	if locals["dlv"] == locals["dap"] || locals["dlv"] == 0 || locals["dap"] == 0 || locals["dlv"] != port && locals["dap"] != port {
+	if locals["dlv"] == locals["dap"] || locals["dlv"] == 0 || locals["dap"] == 0 || locals["dlv"] != port &&
+		locals["dap"] != port {
 		t.Errorf("local ports %v", locals)
 	}
 	s.stop()
@@ -567,7 +578,8 @@ func TestForwardOverSPDY(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	role.Rules = append(role.Rules, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods/portforward"}, Verbs: []string{"create"}})
+	role.Rules = append(role.Rules,
+		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods/portforward"}, Verbs: []string{"create"}})
 	if _, err := admin.RbacV1().Roles(ns).Update(t.Context(), role, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}

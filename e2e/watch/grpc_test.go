@@ -15,7 +15,8 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// Skaffold's own generated clients, of both versions, read what stdout says: the history, what happens then, and the state.
+// Skaffold's own generated clients, of both versions, read what stdout says: the history, what happens then, and the
+// state.
 func TestSkaffoldClients(t *testing.T) {
 	ns := namespace(t)
 	for _, name := range []string{"one", "two"} {

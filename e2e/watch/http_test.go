@@ -15,7 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Events over HTTP are those of stdout, to the letter: history first, then live. The stream ends whole when the program does.
+// Events over HTTP are those of stdout, to the letter: history first, then live. The stream ends whole when the program
+// does.
 func TestEventsAndStateOverHTTP(t *testing.T) {
 	ns := namespace(t)
 	for _, name := range []string{"one", "two"} {
@@ -55,7 +56,8 @@ func TestEventsAndStateOverHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	// An entry of the state is what the event said.
-	if len(got.DebuggingContainers) != 1 || !strings.Contains(s.all[1], string(got.DebuggingContainers[0])) || string(got.ForwardedPorts) != "{}" {
+	if len(got.DebuggingContainers) != 1 || !strings.Contains(s.all[1], string(got.DebuggingContainers[0])) ||
+		string(got.ForwardedPorts) != "{}" {
 		t.Errorf("state %s, %s", got.DebuggingContainers, got.ForwardedPorts)
 	}
 	s.stop()
@@ -81,7 +83,8 @@ func TestEndsWhileDisconnected(t *testing.T) {
 	s.stop()
 }
 
-// A program that starts the watch for its HTTP side alone, and never reads its stdout and stderr, gets all of it over HTTP.
+// A program that starts the watch for its HTTP side alone, and never reads its stdout and stderr, gets all of it over
+// HTTP.
 func TestOutputsThatNobodyReads(t *testing.T) {
 	ns, name := namespace(t), strings.Repeat("p", 60)
 	kubeconfig, err := plane.Kubeconfig(ns, "admin", "system:masters")
@@ -104,11 +107,14 @@ func TestOutputsThatNobodyReads(t *testing.T) {
 	for i := range changes { // each is a warning on stderr and, once mended, an event on stdout: more than pipes hold
 		annotation := fmt.Sprintf(`{"web":{"artifact":"%d"}}`, i)
 		for _, value := range []string{strings.TrimSuffix(annotation, "}"), annotation} {
-			patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{"debug.cloud.google.com/config": value}}})
+			patch, err := json.Marshal(
+				map[string]any{
+					"metadata": map[string]any{"annotations": map[string]string{"debug.cloud.google.com/config": value}}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := admin.CoreV1().Pods(ns).Patch(t.Context(), name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+			if _, err := admin.CoreV1().Pods(ns).Patch(t.Context(), name, types.MergePatchType, patch,
+				metav1.PatchOptions{}); err != nil {
 				t.Fatal(err)
 			}
 		}

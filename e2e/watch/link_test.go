@@ -14,7 +14,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// link is the network between the program and the API server. It can be cut: connections break, and new ones are refused.
+// link is the network between the program and the API server. It can be cut: connections break, and new ones are
+// refused.
 type link struct {
 	target  string
 	address string
@@ -103,7 +104,8 @@ func (l *link) cut() {
 	clear(l.conns)
 }
 
-// setUseless makes the link take new connections and close them right away, as a load balancer does that has no server; or ends that.
+// setUseless makes the link take new connections and close them right away, as a load balancer does that has no server;
+// or ends that.
 func (l *link) setUseless(useless bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package watch tests "debuggable watch", the real program, against a real kube-apiserver and etcd. There is no node: the tests
-// write the statuses that a kubelet would.
+// Package watch tests "debuggable watch", the real program, against a real kube-apiserver and etcd. There is no node:
+// the tests write the statuses that a kubelet would.
 package watch
 
 import (
@@ -54,7 +54,8 @@ func runTests(m *testing.M) (int, error) {
 		return 1, err
 	}
 	// There is no controller manager that would make service accounts.
-	plane, err = cluster.Start(ctx, cluster.Options{Dir: dir, APIServerArgs: []string{"--disable-admission-plugins=ServiceAccount"}})
+	plane, err = cluster.Start(ctx,
+		cluster.Options{Dir: dir, APIServerArgs: []string{"--disable-admission-plugins=ServiceAccount"}})
 	if err != nil {
 		return 1, err
 	}
@@ -77,7 +78,8 @@ func namespace(t *testing.T, labels ...string) string {
 	if len(labels) > 0 {
 		name += "-" + labels[0]
 	}
-	_, err := admin.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+	_, err := admin.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}},
+		metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +87,8 @@ func namespace(t *testing.T, labels ...string) string {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		zero := int64(0)
-		if err := admin.CoreV1().Pods(name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &zero}, metav1.ListOptions{}); err != nil {
+		if err := admin.CoreV1().Pods(name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &zero},
+			metav1.ListOptions{}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -102,7 +105,8 @@ func createPod(t testing.TB, namespace, name, annotation string, containers ...s
 }
 
 func newPod(namespace, name, annotation string, containers ...string) *corev1.Pod {
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: map[string]string{"app": name}}}
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: map[string]string{"app": name}}}
 	if annotation != "" {
 		pod.Annotations = map[string]string{"debug.cloud.google.com/config": annotation}
 	}
@@ -115,7 +119,8 @@ func newPod(namespace, name, annotation string, containers ...string) *corev1.Po
 func deletePod(t testing.TB, namespace, name string) {
 	t.Helper()
 	zero := int64(0)
-	if err := admin.CoreV1().Pods(namespace).Delete(t.Context(), name, metav1.DeleteOptions{GracePeriodSeconds: &zero}); err != nil {
+	if err := admin.CoreV1().Pods(namespace).Delete(t.Context(), name,
+		metav1.DeleteOptions{GracePeriodSeconds: &zero}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -202,7 +207,8 @@ func watchAs(t testing.TB, kubeconfig string, args ...string) *session {
 	t.Helper()
 	s := &session{t: t, lines: make(chan line, 100_000), done: make(chan struct{})}
 	s.cmd = exec.Command(program, append([]string{"watch"}, args...)...)
-	s.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "KUBE") }), "KUBECONFIG="+kubeconfig, "HOME="+t.TempDir())
+	s.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "KUBE") }),
+		"KUBECONFIG="+kubeconfig, "HOME="+t.TempDir())
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -15,8 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// A namespace with 5,000 pods, 200 of them debuggable, that are created, restarted and deleted: each event comes exactly once, and in order for
-// each container. What it took is logged; docs/watch.md has the numbers.
+// A namespace with 5,000 pods, 200 of them debuggable, that are created, restarted and deleted: each event comes
+// exactly once, and in order for each container. What it took is logged; docs/watch.md has the numbers.
 func TestManyPods(t *testing.T) {
 	const pods, debuggable = 5000, 200
 	ns := namespace(t)
@@ -44,10 +44,13 @@ func TestManyPods(t *testing.T) {
 	parallel(t, pods, func(i int) error {
 		pod := &corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Name: name(i), Namespace: ns, Labels: map[string]string{"app": "shop", "tier": "web"}},
-			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "example.com/web"}, {Name: "proxy", Image: "example.com/proxy"}}},
+			Spec: corev1.PodSpec{
+				Containers: []corev1.Container{{Name: "web", Image: "example.com/web"},
+					{Name: "proxy", Image: "example.com/proxy"}}},
 		}
 		for v := range 20 {
-			pod.Spec.Containers[0].Env = append(pod.Spec.Containers[0].Env, corev1.EnvVar{Name: fmt.Sprint("SETTING_", v), Value: "some value of a usual length"})
+			pod.Spec.Containers[0].Env = append(pod.Spec.Containers[0].Env,
+				corev1.EnvVar{Name: fmt.Sprint("SETTING_", v), Value: "some value of a usual length"})
 		}
 		if isDebuggable(i) {
 			pod.Annotations = map[string]string{"debug.cloud.google.com/config": goInfo}
@@ -69,7 +72,8 @@ func TestManyPods(t *testing.T) {
 			late.want("+" + name(i) + ":web=" + id(i, 0))
 		}
 	}
-	t.Logf("a watch of %d pods that are there says what runs after %s; memory %s", pods, time.Since(begin).Round(10*time.Millisecond), memory(t, late))
+	t.Logf("a watch of %d pods that are there says what runs after %s; memory %s", pods,
+		time.Since(begin).Round(10*time.Millisecond), memory(t, late))
 
 	const restarts = 5
 	for r := 1; r <= restarts; r++ {
@@ -120,7 +124,8 @@ func TestManyPods(t *testing.T) {
 		}
 		slices.Sort(delays)
 		ms := func(p int) time.Duration { return delays[(len(delays)-1)*p/100].Round(100 * time.Microsecond) }
-		t.Logf("%s watch: %d events, from the request that changes a status to the line: half within %s, 99 %% within %s, all within %s; memory %s",
+		t.Logf("%s watch: %d events, from the request that changes a status to the line: half within %s, 99 %% within %s, "+
+			"all within %s; memory %s",
 			which, n, ms(50), ms(99), ms(100), memory(t, session))
 		session.stop()
 	}

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 )
 
-// Replace writes a file such that whoever reads it finds the old text or the new one, never a half. A link stays a link, and
-// the file keeps its mode.
+// Replace writes a file such that whoever reads it finds the old text or the new one, never a half. A link stays a
+// link, and the file keeps its mode.
 func Replace(file string, data []byte) (err error) {
 	mode := fs.FileMode(0o644)
 	if target, err := filepath.EvalSymlinks(file); err == nil {

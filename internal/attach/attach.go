@@ -1,7 +1,9 @@
-// Package attach lets an editor attach to a container of a cluster by its workload's name, over the Debug Adapter Protocol: it
-// finds the container, waits for it, and keeps the editor's session when another one takes its place (package dap).
+// Package attach lets an editor attach to a container of a cluster by its workload's name, over the Debug Adapter
+// Protocol: it finds the container, waits for it, and keeps the editor's session when another one takes its place
+// (package dap).
 //
-// How the cluster is watched and ports are forwarded is handed in ([Attachment.Follow]): this package knows no Kubernetes client.
+// How the cluster is watched and ports are forwarded is handed in ([Attachment.Follow]): this package knows no
+// Kubernetes client.
 package attach
 
 import (
@@ -72,8 +74,8 @@ func (t Target) Fits(r debuginfo.Running) bool {
 // Attachment attaches.
 type Attachment struct {
 	Target Target
-	// Follow follows the cluster until ctx ends: it forwards the ports of containers that forward wants, and calls look with all
-	// that run at each change.
+	// Follow follows the cluster until ctx ends: it forwards the ports of containers that forward wants, and calls look
+	// with all that run at each change.
 	Follow func(ctx context.Context, forward func(debuginfo.Running) bool, look func([]debuginfo.Running) error) error
 	// Locate finds a container's sources.
 	Locate func(ctx context.Context, c ide.Container) (sources.Found, error)
@@ -123,7 +125,8 @@ func (a *Attachment) start(ctx context.Context) (stop func()) {
 	}
 }
 
-// wait waits for a container that fits, with a port if it has one that speaks the protocol; of several it is the one that started last.
+// wait waits for a container that fits, with a port if it has one that speaks the protocol; of several it is the one
+// that started last.
 func (a *Attachment) wait(ctx context.Context, fits func(debuginfo.Running) bool) (debuginfo.Running, error) {
 	for {
 		a.mu.Lock()
@@ -176,7 +179,8 @@ func (a *Attachment) choose(found []debuginfo.Running, last debuginfo.Running) e
 func (a *Attachment) first(ctx context.Context) (ide.Container, map[string]json.RawMessage, error) {
 	if a.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, a.Timeout, fmt.Errorf("%s: %w after %s", a.Target, errNotThere, a.Timeout))
+		ctx, cancel = context.WithTimeoutCause(ctx, a.Timeout,
+			fmt.Errorf("%s: %w after %s", a.Target, errNotThere, a.Timeout))
 		defer cancel()
 	}
 	waiting := time.AfterFunc(2*time.Second, func() { a.Say("waiting for %s", a.Target) })
@@ -188,7 +192,8 @@ func (a *Attachment) first(ctx context.Context) (ide.Container, map[string]json.
 	c := ide.FromRunning(r)
 	protocol, speaks := c.Adapter()
 	if !speaks {
-		return c, nil, fmt.Errorf("container %s of pod %s is %s, whose debugger does not speak the Debug Adapter Protocol: %s",
+		return c, nil, fmt.Errorf("container %s of pod %s is %s, whose debugger does not speak the Debug Adapter "+
+			"Protocol: %s",
 			r.Name, r.Pod, cmp.Or(r.Info.Runtime, "of no runtime that is known"), instead(r))
 	}
 	if c.Sources, err = a.Locate(ctx, c); err != nil {
@@ -203,7 +208,8 @@ func instead(r debuginfo.Running) string {
 	if len(r.Info.Ports) == 0 {
 		return "write the editor's own entry with debuggable ide, which starts the debugger in the container"
 	}
-	return fmt.Sprintf("run debuggable watch -n %s --port-forward, and attach with the entry that debuggable ide writes", r.Namespace)
+	return fmt.Sprintf("run debuggable watch -n %s --port-forward, and attach with the entry that debuggable ide writes",
+		r.Namespace)
 }
 
 // connector hands out connections to the container's debugger, one after the other.
@@ -265,8 +271,8 @@ func (a *Attachment) Serve(ctx context.Context, in io.Reader, out io.Writer) err
 	return session.Serve(ctx, in, out)
 }
 
-// Listen serves editors that connect to a port of the loopback interface: one, and for each process that the debugged one starts another one. It
-// ends when all of them have left.
+// Listen serves editors that connect to a port of the loopback interface: one, and for each process that the debugged
+// one starts another one. It ends when all of them have left.
 func (a *Attachment) Listen(ctx context.Context, port int) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
@@ -317,8 +323,8 @@ func (a *Attachment) Listen(ctx context.Context, port int) error {
 	}
 }
 
-// merge returns what changes an editor's arguments: ours come behind those that it has in lists, and do not replace others. How the editor was to
-// reach the debugger means nothing to that.
+// merge returns what changes an editor's arguments: ours come behind those that it has in lists, and do not replace
+// others. How the editor was to reach the debugger means nothing to that.
 func merge(ours map[string]json.RawMessage) func(map[string]json.RawMessage) {
 	return func(arguments map[string]json.RawMessage) {
 		for _, key := range []string{"connect", "listen", "host", "port", "processId"} {
@@ -361,7 +367,8 @@ func (a *Attachment) Check(ctx context.Context, at string) (Checked, error) {
 	defer a.start(ctx)()
 	if a.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, a.Timeout, fmt.Errorf("%s: %w after %s", a.Target, errNotThere, a.Timeout))
+		ctx, cancel = context.WithTimeoutCause(ctx, a.Timeout,
+			fmt.Errorf("%s: %w after %s", a.Target, errNotThere, a.Timeout))
 		defer cancel()
 	}
 	c, arguments, err := a.first(ctx)

@@ -30,7 +30,8 @@ func TestParseTarget(t *testing.T) {
 
 func TestFits(t *testing.T) {
 	r := debuginfo.Running{Pod: "web-5f-x", Workload: "web", Name: "app"}
-	for text, want := range map[string]bool{"web": true, "web-5f-x": true, "web:app": true, "web:other": false, "we": false} {
+	for text, want := range map[string]bool{"web": true, "web-5f-x": true, "web:app": true, "web:other": false,
+		"we": false} {
 		target, err := ParseTarget(text)
 		if err != nil {
 			t.Fatal(err)
@@ -42,12 +43,16 @@ func TestFits(t *testing.T) {
 }
 
 func TestMerge(t *testing.T) {
-	ours := map[string]json.RawMessage{"pathMappings": json.RawMessage(`[{"localRoot":"/a"}]`), "justMyCode": json.RawMessage("false")}
+	ours := map[string]json.RawMessage{"pathMappings": json.RawMessage(`[{"localRoot":"/a"}]`),
+		"justMyCode": json.RawMessage("false")}
 	for theirs, want := range map[string]string{
 		`{}`: `{"justMyCode":false,"pathMappings":[{"localRoot":"/a"}]}`,
-		`{"connect":{"port":1},"host":"x","port":1,"name":"n"}`:      `{"justMyCode":false,"name":"n","pathMappings":[{"localRoot":"/a"}]}`,
-		`{"justMyCode":true,"pathMappings":[{"localRoot":"/mine"}]}`: `{"justMyCode":true,"pathMappings":[{"localRoot":"/mine"},{"localRoot":"/a"}]}`,
-		`{"justMyCode":true,"pathMappings":[{"localRoot":"/a"}]}`:    `{"justMyCode":true,"pathMappings":[{"localRoot":"/a"}]}`,
+		`{"connect":{"port":1},"host":"x","port":1,"name":"n"}`: `{"justMyCode":false,"name":"n",` +
+			`"pathMappings":[{"localRoot":"/a"}]}`,
+		`{"justMyCode":true,"pathMappings":[{"localRoot":"/mine"}]}`: `{"justMyCode":true,` +
+			`"pathMappings":[{"localRoot":"/mine"},{"localRoot":"/a"}]}`,
+		`{"justMyCode":true,"pathMappings":[{"localRoot":"/a"}]}`: `{"justMyCode":true,` +
+			`"pathMappings":[{"localRoot":"/a"}]}`,
 	} {
 		var arguments map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(theirs), &arguments); err != nil {
@@ -69,10 +74,14 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	for want, running := range map[string][]debuginfo.Running{
-		"does not speak the Debug Adapter Protocol: run debuggable watch -n shop --port-forward": {container("a", "jvm", "jdwp")},
-		"say which, as in web:a (it has a, b)":                                                   {container("a", "go", "dlv"), container("b", "go", "dlv")},
-		"web: no such container runs under a debugger after 50ms":                                {{Pod: "other", Workload: "other"}},
-		"container a of pod web-1 is python, whose debugger does not speak the":                  {container("a", "python", "pydevd")},
+		"does not speak the Debug Adapter Protocol: run debuggable watch -n shop " +
+			"--port-forward": {container("a", "jvm", "jdwp")},
+		"say which, as in web:a (it has a, b)": {
+			container("a", "go", "dlv"), container("b", "go", "dlv")},
+		"web: no such container runs under a debugger after " +
+			"50ms": {{Pod: "other", Workload: "other"}},
+		"container a of pod web-1 is python, whose debugger does not speak " +
+			"the": {container("a", "python", "pydevd")},
 	} {
 		a := &Attachment{
 			Target: Target{Name: "web"}, Say: t.Logf, Timeout: 50 * time.Millisecond,
@@ -98,7 +107,8 @@ func TestParsePlace(t *testing.T) {
 			t.Errorf("%q: %s, %d", at, file, line)
 		}
 	}
-	if file, line, err := parsePlace("attach_test.go:7"); err != nil || line != 7 || !strings.HasSuffix(file, "/internal/attach/attach_test.go") {
+	if file, line, err := parsePlace("attach_test.go:7"); err != nil || line != 7 ||
+		!strings.HasSuffix(file, "/internal/attach/attach_test.go") {
 		t.Errorf("%s, %d, %v", file, line, err)
 	}
 }

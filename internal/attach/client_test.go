@@ -93,7 +93,9 @@ func (e *editor) said() string {
 
 func (e *editor) response(seq int, body any) {
 	e.t.Helper()
-	m := e.wait(fmt.Sprintf("the response to %d", seq), func(m wire) bool { return m.Type == "response" && m.RequestSeq == seq })
+	m := e.wait(fmt.Sprintf("the response to %d", seq), func(m wire) bool {
+		return m.Type == "response" && m.RequestSeq == seq
+	})
 	if !m.Success {
 		e.t.Fatalf("%s: %s %s", m.Command, m.Message, m.Body)
 	}
@@ -137,7 +139,8 @@ func (e *editor) stopped(file string, line int) {
 	}
 	var trace dap.StackTraceResponseBody
 	e.response(e.send("stackTrace", dap.StackTraceArguments{ThreadId: stop.ThreadId, Levels: 1}), &trace)
-	if len(trace.StackFrames) == 0 || trace.StackFrames[0].Source == nil || trace.StackFrames[0].Source.Path != file || trace.StackFrames[0].Line != line {
+	if len(trace.StackFrames) == 0 || trace.StackFrames[0].Source == nil || trace.StackFrames[0].Source.Path != file ||
+		trace.StackFrames[0].Line != line {
 		e.t.Fatalf("stopped at %+v, want %s:%d", trace.StackFrames, file, line)
 	}
 	e.response(e.send("continue", dap.ContinueArguments{ThreadId: stop.ThreadId}), nil)

@@ -87,14 +87,17 @@ if __name__ == "__main__":
 func goLayout(name, dir, pkg string, flags ...string) layout {
 	return layout{
 		name: name, runtime: "go", port: "dlv", file: filepath.Join(dir, pkg, "main.go"),
-		sources: map[string]string{filepath.Join(dir, "go.mod"): "module example.com/acme/app\n\ngo 1.26\n", filepath.Join(dir, pkg, "main.go"): goProgram},
+		sources: map[string]string{filepath.Join(dir, "go.mod"): "module example.com/acme/app\n\ngo 1.26\n",
+			filepath.Join(dir, pkg, "main.go"): goProgram},
 		build: func(t *testing.T, tree, root string) {
-			args := append([]string{"build", "-buildvcs=false", "-gcflags=all=-N -l", "-o", filepath.Join(root, "app")}, flags...)
+			args := append([]string{"build", "-buildvcs=false", "-gcflags=all=-N -l", "-o", filepath.Join(root, "app")},
+				flags...)
 			run(t, filepath.Join(tree, dir), "go", append(args, "./"+pkg)...)
 		},
 		start: func(t *testing.T, root string) []string {
 			return []string{
-				delve(t), "exec", "--headless", "--continue", "--accept-multiclient", "--api-version=2", "--listen=ADDRESS", "--check-go-version=false",
+				delve(t), "exec", "--headless", "--continue", "--accept-multiclient", "--api-version=2", "--listen=ADDRESS",
+				"--check-go-version=false",
 				filepath.Join(root, "app"), "--",
 			}
 		},
@@ -133,8 +136,8 @@ func layouts() []layout {
 	}
 }
 
-// TestLocal gives what is generated to the real debuggers: to each as an editor would give it the entry of launch.json, and through Serve, whose
-// session outlives the process. The sources are somewhere else than where they were built.
+// TestLocal gives what is generated to the real debuggers: to each as an editor would give it the entry of launch.json,
+// and through Serve, whose session outlives the process. The sources are somewhere else than where they were built.
 func TestLocal(t *testing.T) {
 	for _, l := range layouts() {
 		t.Run(l.runtime+"/"+l.name, func(t *testing.T) {
@@ -209,7 +212,8 @@ func TestLocal(t *testing.T) {
 						t.Fatal(err)
 					}
 					// debugpy takes any line of a file that is there.
-					if checked.Bound != bound && l.port == "dlv" || !strings.Contains(checked.Text, c.Sources.Mappings[0].Remote) && bound {
+					if checked.Bound != bound && l.port == "dlv" || !strings.Contains(checked.Text, c.Sources.Mappings[0].Remote) &&
+						bound {
 						t.Errorf("line %d: %+v", at, checked)
 					}
 				}
@@ -245,7 +249,8 @@ func (l layout) container(t *testing.T, tree, root string) found {
 		t.Fatal(err)
 	}
 	trees := []*sources.Tree{read}
-	img, err := sources.ReadImage(t.Context(), imageOf(t, root), trees, sources.Wanted{Extensions: c.Extensions(), Program: c.Built()})
+	img, err := sources.ReadImage(t.Context(), imageOf(t, root), trees,
+		sources.Wanted{Extensions: c.Extensions(), Program: c.Built()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +280,8 @@ func entry(t *testing.T, c found) any {
 		t.Fatal(err)
 	}
 	var launch struct{ Configurations []map[string]any }
-	if err := json.Unmarshal(bytes.ReplaceAll(text, []byte("${workspaceFolder}"), []byte(c.trees[0].Root)), &launch); err != nil {
+	if err := json.Unmarshal(bytes.ReplaceAll(text, []byte("${workspaceFolder}"), []byte(c.trees[0].Root)),
+		&launch); err != nil {
 		t.Fatal(err)
 	}
 	return launch.Configurations[0]
@@ -389,7 +395,8 @@ func listens(port int) bool {
 	}
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if words := strings.Fields(lines.Text()); len(words) > 3 && words[1] == fmt.Sprintf("0100007F:%04X", port) && words[3] == "0A" {
+		if words := strings.Fields(lines.Text()); len(words) > 3 && words[1] == fmt.Sprintf("0100007F:%04X", port) &&
+			words[3] == "0A" {
 			return true
 		}
 	}
@@ -405,7 +412,8 @@ func (p *process) count() int {
 // runs wants the program to go on.
 func (p *process) runs() {
 	p.t.Helper()
-	for before, deadline := p.count(), time.Now().Add(20*time.Second); p.count() <= before+2; time.Sleep(50 * time.Millisecond) {
+	for before, deadline := p.count(),
+		time.Now().Add(20*time.Second); p.count() <= before+2; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.t.Fatal("the program stands still")
 		}
@@ -429,7 +437,9 @@ func imageOf(t *testing.T, root string) v1.Image {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil })
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(b.Bytes())), nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,8 +32,8 @@ func files(ctx context.Context, p v1.Platform) (ociimage.Tree, error) {
 	return ociimage.Tree{program: {Mode: 0o755, Data: binary}, certificates: {Mode: 0o644, Data: roots()}}, nil
 }
 
-// compile builds the program: static, without a Kubernetes client, and without anything of the machine that builds it, or of its
-// settings: the program runs on every processor of its architecture.
+// compile builds the program: static, without a Kubernetes client, and without anything of the machine that builds it,
+// or of its settings: the program runs on every processor of its architecture.
 func compile(ctx context.Context, p v1.Platform) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "buildimage")
 	if err != nil {
@@ -41,7 +41,8 @@ func compile(ctx context.Context, p v1.Platform) ([]byte, error) {
 	}
 	defer os.RemoveAll(dir)
 	target := filepath.Join(dir, program)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "nowatch", "-ldflags", "-s -w", "-o", target, "debuggable.dev/debuggable")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "nowatch", "-ldflags", "-s -w", "-o", target,
+		"debuggable.dev/debuggable")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+p.OS, "GOARCH="+p.Architecture,
 		"GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off")
 	if v := strings.TrimPrefix(p.Variant, "v"); v != "" && p.Architecture == "arm" {
@@ -53,8 +54,8 @@ func compile(ctx context.Context, p v1.Platform) ([]byte, error) {
 	return os.ReadFile(target)
 }
 
-// roots are the certificates of Mozilla's list that a PEM file can hold: those to which Mozilla attaches further conditions
-// are left out, since a file cannot carry the conditions.
+// roots are the certificates of Mozilla's list that a PEM file can hold: those to which Mozilla attaches further
+// conditions are left out, since a file cannot carry the conditions.
 func roots() []byte {
 	var b bytes.Buffer
 	for root := range bundle.Roots() {

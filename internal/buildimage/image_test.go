@@ -1,8 +1,6 @@
 package main
 
 import (
-	"debuggable.dev/debuggable/internal/ociimage"
-
 	"bytes"
 	"crypto/x509"
 	"debug/elf"
@@ -20,6 +18,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"debuggable.dev/debuggable/internal/ociimage"
 )
 
 const resourceList = `apiVersion: config.kubernetes.io/v1
@@ -44,8 +44,8 @@ functionConfig:
       Env: [JAVA_VERSION=21]
 `
 
-// TestImage builds the image for this machine's architecture, reads it back from its layout, and runs its entry point as its
-// user, in a root folder that holds what the image holds and nothing else.
+// TestImage builds the image for this machine's architecture, reads it back from its layout, and runs its entry point
+// as its user, in a root folder that holds what the image holds and nothing else.
 func TestImage(t *testing.T) {
 	platform := v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
 	contents, err := files(t.Context(), platform)

@@ -1,18 +1,16 @@
-// Command buildimage makes the image of the function without a container engine: a static binary and the certificates of
-// the public certification authorities, on scratch, run as a user without rights.
+// Command buildimage makes the image of the function without a container engine: a static binary and the certificates
+// of the public certification authorities, on scratch, run as a user without rights.
 //
 //	go run ./internal/buildimage -o dist/image           an OCI layout in dist/image, for linux/amd64 and linux/arm64
 //	go run ./internal/buildimage -o dist/image -push REF and pushes it to REF
 //	go run ./internal/buildimage -rootfs DIR -platform linux/arm64
 //	                                                     only the files of one platform's image, for the Dockerfile
 //
-// The same sources and the same Go toolchain give the same bytes. The binary is built with the tag nowatch: a function has no
-// use for a Kubernetes client.
+// The same sources and the same Go toolchain give the same bytes. The binary is built with the tag nowatch: a function
+// has no use for a Kubernetes client.
 package main
 
 import (
-	"debuggable.dev/debuggable/internal/ociimage"
-
 	"context"
 	"flag"
 	"fmt"
@@ -25,6 +23,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"debuggable.dev/debuggable/internal/ociimage"
 )
 
 func main() {
@@ -86,7 +86,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("-push: %w", err)
 	}
-	if err := remote.WriteIndex(ref, index, remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithContext(ctx)); err != nil {
+	if err := remote.WriteIndex(ref, index, remote.WithAuthFromKeychain(authn.DefaultKeychain),
+		remote.WithContext(ctx)); err != nil {
 		return fmt.Errorf("pushing %s: %w", ref, err)
 	}
 	fmt.Fprintf(out, "pushed %s\n", ref)

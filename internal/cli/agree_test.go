@@ -12,8 +12,8 @@ import (
 	"debuggable.dev/debuggable/transform"
 )
 
-// scriptAgree compares, for each image of a lock file, what inspect says with what becomes of a pod that says nothing but the image: the
-// runtime, the command line, the ports and the reasons.
+// scriptAgree compares, for each image of a lock file, what inspect says with what becomes of a pod that says nothing
+// but the image: the runtime, the command line, the ports and the reasons.
 func scriptAgree(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: agree LOCKFILE FLAG…")
@@ -29,9 +29,11 @@ func scriptAgree(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has no images", args[0])
 	}
 	for _, i := range lock.Images {
-		pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: pod}\nspec:\n  containers: [{name: container, image: '" + i.Image + "'}]\n"
+		pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: pod}\nspec:\n  containers: [{name: container, image: '" +
+			i.Image + "'}]\n"
 		out, results := runBoth(ts, ts.MkAbs("."), append([]string{"debuggable", "--report=json"}, args[1:]...), pod)
-		said, _ := runBoth(ts, ts.MkAbs("."), slices.Concat([]string{"debuggable", "inspect", i.Image, "-o=json"}, args[1:]), "")
+		said, _ := runBoth(ts, ts.MkAbs("."), slices.Concat([]string{"debuggable", "inspect", i.Image, "-o=json"}, args[1:]),
+			"")
 		var e transform.Explanation
 		ts.Check(json.Unmarshal([]byte(said), &e))
 		inspected := answer{Runtime: e.Runtime, Line: e.After, Reasons: []string{e.Reason}, Ports: e.Ports}
@@ -44,7 +46,8 @@ func scriptAgree(ts *testscript.TestScript, neg bool, args []string) {
 		for _, n := range e.Notes {
 			inspected.Reasons = append(inspected.Reasons, n.Reason)
 		}
-		if done := transformedTo(ts, out, results, i.Config.Entrypoint, i.Config.Cmd, e.Debuggable); !reflect.DeepEqual(inspected, done) {
+		if done := transformedTo(ts, out, results, i.Config.Entrypoint, i.Config.Cmd,
+			e.Debuggable); !reflect.DeepEqual(inspected, done) {
 			ts.Fatalf("%s: inspect says %+v, and this is done: %+v", i.Image, inspected, done)
 		}
 	}
@@ -59,7 +62,9 @@ type answer struct {
 }
 
 // transformedTo reads what became of a pod, and what was said about it.
-func transformedTo(ts *testscript.TestScript, out, results string, entrypoint, cmd []string, debuggable bool) (a answer) {
+func transformedTo(
+	ts *testscript.TestScript, out, results string, entrypoint, cmd []string, debuggable bool,
+) (a answer) {
 	for line := range strings.Lines(results) {
 		var r struct{ Tags map[string]string }
 		ts.Check(json.Unmarshal([]byte(line), &r))

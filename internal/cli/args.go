@@ -53,9 +53,11 @@ func flagError(cmd *cobra.Command, err error) error {
 			return usage.Errorf("%w, did you mean --%s?", err, meant)
 		}
 	case errors.As(err, &value) && errors.As(err, &number) && value.GetFlag().Value.Type() == "bool":
-		return usage.Errorf("invalid argument %q for \"--%s\" flag: want true or false", value.GetValue(), value.GetFlag().Name)
+		return usage.Errorf("invalid argument %q for \"--%s\" flag: want true or false", value.GetValue(),
+			value.GetFlag().Name)
 	case errors.As(err, &value) && errors.As(err, &number):
-		return usage.Errorf("invalid argument %q for \"--%s\" flag: it is not a number", value.GetValue(), value.GetFlag().Name)
+		return usage.Errorf("invalid argument %q for \"--%s\" flag: it is not a number", value.GetValue(),
+			value.GetFlag().Name)
 	}
 	return usage.Errorf("%w", err)
 }

@@ -32,13 +32,15 @@ func newAttach(in io.Reader, out, errw io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "attach [NAMESPACE/]POD|WORKLOAD[:CONTAINER]",
 		Short: "Be a debug adapter that attaches to a container, and attaches again when it restarts",
-		Long: `attach speaks the Debug Adapter Protocol on standard input and output, or on a port. It finds the container by its annotation, waits until
-it runs, forwards its debug port, tells the debugger where the sources are, and when the container restarts or the workload is rolled
-over, it attaches to the new one and sets all breakpoints again. The editor's session goes on.
+		Long: `attach speaks the Debug Adapter Protocol on standard input and output, or on a port. It finds the
+container by its annotation, waits until it runs, forwards its debug port, tells the debugger where
+the sources are, and when the container restarts or the workload is rolled over, it attaches to the
+new one and sets all breakpoints again. The editor's session goes on.
 
 It does so for languages whose debuggers speak that protocol. For others it says what to use.
 
-With --check FILE:LINE it sets one breakpoint, says whether it binds and to which file, and takes it out again: exit status 0 if it binds, else 1.`,
+With --check FILE:LINE it sets one breakpoint, says whether it binds and to which file, and takes it
+out again: exit status 0 if it binds, else 1.`,
 		Example: `  # For an editor that starts its debug adapter
   debuggable attach shop/web
 
@@ -57,9 +59,11 @@ With --check FILE:LINE it sets one breakpoint, says whether it binds and to whic
 	f := cmd.Flags()
 	f.IntVar(&port, "port", 0, "listen on this `port` of the loopback interface instead of standard input and output")
 	f.StringVar(&check, "check", "", "set one breakpoint at `FILE:LINE`, say whether it binds, and end")
-	f.DurationVar(&timeout, "timeout", 0, "give up when the container is not there after this `time` (default: never; with --check 2m)")
+	f.DurationVar(&timeout, "timeout", 0, "give up when the container is not there after this `time` (default: never; "+
+		"with --check 2m)")
 	f.StringVar(&o.Context, "context", "", "use this `context` of the kubeconfig")
-	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "read this kubeconfig `file` (default: $KUBECONFIG, ~/.kube/config, or the pod's own account)")
+	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "read this kubeconfig `file` (default: $KUBECONFIG, ~/.kube/config, or "+
+		"the pod's own account)")
 	places.addFlags(f)
 	settings := imageFlags(f)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -143,7 +147,9 @@ type editorFiles struct {
 	said   map[string]bool
 }
 
-func newEditorFiles(ctx context.Context, kind string, places workspace, settings *functionconfig.Flags, errw io.Writer) (*editorFiles, error) {
+func newEditorFiles(
+	ctx context.Context, kind string, places workspace, settings *functionconfig.Flags, errw io.Writer,
+) (*editorFiles, error) {
 	k, err := ide.ParseKind(kind)
 	if err != nil {
 		return nil, usage.Errorf("--ide: %w", err)
@@ -159,7 +165,8 @@ func newEditorFiles(ctx context.Context, kind string, places workspace, settings
 	return &editorFiles{ctx: ctx, kind: k, finder: finder, errw: errw, said: map[string]bool{}}, nil
 }
 
-// write brings the files up to date. Of several containers that are the same of a workload, the one that started last counts.
+// write brings the files up to date. Of several containers that are the same of a workload, the one that started last
+// counts.
 func (e *editorFiles) write(running []debuginfo.Running) error {
 	var containers []ide.Container
 	at := map[string]int{}

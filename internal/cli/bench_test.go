@@ -44,7 +44,8 @@ func BenchmarkFilter(b *testing.B) {
 		}
 		filter := func() {
 			var out, errw bytes.Buffer
-			args := []string{"debuggable", "--offline", "--image-configs", "../../testdata/realworld/online-boutique-images.yaml"}
+			args := []string{"debuggable", "--offline", "--image-configs",
+				"../../testdata/realworld/online-boutique-images.yaml"}
 			if status := run(context.Background(), args, bytes.NewReader(input), &out, &errw); status != statusDone {
 				b.Fatalf("exit status %d: %s", status, errw.String())
 			}

@@ -63,7 +63,8 @@ func checkedMain() {
 // transforms says whether the program is called without a subcommand.
 func transforms(args []string) bool {
 	return !slices.ContainsFunc(args, func(a string) bool {
-		return slices.Contains([]string{"lock", "ide", "attach", "inspect", "explain", "version", "completion", "watch", "help", "--version", "--help", "-h", "--diff"}, a)
+		return slices.Contains([]string{"lock", "ide", "attach", "inspect", "explain", "version", "completion", "watch",
+			"help", "--version", "--help", "-h", "--diff"}, a)
 	})
 }
 
@@ -83,7 +84,8 @@ func splitFiles(args []string) (flags, files []string) {
 // checkAgain runs the program over its own output.
 func checkAgain(flags []string, once []byte) error {
 	var twice, errw bytes.Buffer
-	if status := run(context.Background(), append([]string{"debuggable"}, flags...), bytes.NewReader(once), &twice, &errw); status != statusDone {
+	if status := run(context.Background(), append([]string{"debuggable"}, flags...), bytes.NewReader(once), &twice,
+		&errw); status != statusDone {
 		return fmt.Errorf("a second run ended with status %d\n%s", status, &errw)
 	}
 	set, err := manifest.Read(manifest.Input{Name: "output", Data: once})

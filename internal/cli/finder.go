@@ -139,13 +139,15 @@ func (f *finder) image(ctx context.Context, c ide.Container) (sources.Image, err
 	for _, source := range f.written {
 		config, err := source.Config(ctx, ref, want)
 		if err == nil && c.Built() {
-			return sources.Image{Program: lockedProgram(config, append(c.Words[:len(c.Words):len(c.Words)], processOf(config.Config)...))}, nil
+			return sources.Image{
+				Program: lockedProgram(config, append(c.Words[:len(c.Words):len(c.Words)], processOf(config.Config)...))}, nil
 		}
 	}
 	return sources.Image{}, nil
 }
 
-// lockedProgram is what was written down of the program that a container starts: of the one that its command line mentions or, if there is just one, that.
+// lockedProgram is what was written down of the program that a container starts: of the one that its command line
+// mentions or, if there is just one, that.
 func lockedProgram(config image.Config, words []string) sources.Program {
 	var programs []files.File
 	for _, file := range config.Files.List() {

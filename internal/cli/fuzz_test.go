@@ -9,8 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"debuggable.dev/debuggable/internal/image"
 	"golang.org/x/tools/txtar"
+
+	"debuggable.dev/debuggable/internal/image"
 )
 
 // FuzzRun gives the program whatever bytes as manifests, with images that it knows and without any: no panic, nothing
@@ -28,7 +29,8 @@ func FuzzRun(f *testing.F) {
 		}
 		for _, file := range archive.Files {
 			entries, err := image.ParseImageConfigs(file.Data, file.Name)
-			if err != nil && bytes.Contains(file.Data, []byte("apiVersion")) && !strings.HasPrefix(file.Name, "want") && len(file.Data) < 800 {
+			if err != nil && bytes.Contains(file.Data, []byte("apiVersion")) && !strings.HasPrefix(file.Name, "want") &&
+				len(file.Data) < 800 {
 				f.Add(file.Data)
 			}
 			if err == nil {
@@ -42,12 +44,16 @@ func FuzzRun(f *testing.F) {
 	}
 	for _, odd := range []string{
 		"kind: List\nitems: [[a], 3, null, {}]\n",
-		"apiVersion: v1\nkind: List\nmetadata: [a]\nitems:\n- apiVersion: apps/v1\n  kind: Deployment\n  metadata: [a]\n  spec: [a]\n",
-		"apiVersion: v1\nkind: Pod\nmetadata: {annotations: [a], labels: [a]}\nspec: {containers: [[a], {image: [a], env: [[a]], ports: [a], command: [[a]]}]}\n",
+		"apiVersion: v1\nkind: List\nmetadata: [a]\nitems:\n- apiVersion: apps/v1\n  kind: Deployment\n  metadata: [a]\n" +
+			"  spec: [a]\n",
+		"apiVersion: v1\nkind: Pod\nmetadata: {annotations: [a], labels: [a]}\nspec: {containers: [[a], {image: [a], env: " +
+			"[[a]], ports: [a], command: [[a]]}]}\n",
 		"apiVersion: debuggable.dev/v1alpha1\nkind: ImageConfigs\nmetadata: [a]\nimages: [a]\n",
 		"apiVersion: debuggable.dev/v1alpha1\nkind: Debuggable\nmetadata: [a]\n",
-		"apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nfunctionConfig: [a]\nitems: [{metadata: [a]}]\nresults: [a]\n",
-		"apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nfunctionConfig: {apiVersion: v1, kind: ConfigMap, metadata: [a], data: [a]}\n",
+		"apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nfunctionConfig: [a]\nitems: [{metadata: [a]}]\n" +
+			"results: [a]\n",
+		"apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nfunctionConfig: {apiVersion: v1, kind: ConfigMap, " +
+			"metadata: [a], data: [a]}\n",
 	} {
 		f.Add([]byte(odd))
 	}
@@ -77,8 +83,10 @@ func FuzzRun(f *testing.F) {
 				continue
 			}
 			var again bytes.Buffer
-			if status := run(context.Background(), args, bytes.NewReader(out.Bytes()), &again, &errw); status != statusDone || again.String() != out.String() {
-				t.Fatalf("a second run, with exit status %d, changed\n%s\nto\n%s\n%s", status, out.String(), again.String(), errw.String())
+			if status := run(context.Background(), args, bytes.NewReader(out.Bytes()), &again, &errw); status != statusDone ||
+				again.String() != out.String() {
+				t.Fatalf("a second run, with exit status %d, changed\n%s\nto\n%s\n%s", status, out.String(), again.String(),
+					errw.String())
 			}
 		}
 	})

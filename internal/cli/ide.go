@@ -25,15 +25,18 @@ func newIDE(in io.Reader, out, errw io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ide KIND",
 		Short: "Write what editors need to attach, with where the sources are",
-		Long: `ide reads rewritten manifests and prints what an editor needs to attach to each debuggable container: vscode (launch.json, which
-nvim-dap and Zed read too), jetbrains (.run/*.run.xml) or cloudcode (launch.json, for Cloud Code).
+		Long: `ide reads rewritten manifests and prints what an editor needs to attach to each debuggable
+container: vscode (launch.json, which nvim-dap and Zed read too), jetbrains (.run/*.run.xml) or
+cloudcode (launch.json, for Cloud Code).
 
-Where a container's sources are is found out from the image, as far as it is at hand (--layout, --archive), and what is in the
-directories that --source names: by the module that a program was built from, or by the contents of files. Where nothing is found, the
-entry maps the workspace to the container's working directory, and says that this is guessed.
+Where a container's sources are is found out from the image, as far as it is at hand (--layout,
+--archive), and what is in the directories that --source names: by the module that a program was
+built from, or by the contents of files. Where nothing is found, the entry maps the workspace to the
+container's working directory, and says that this is guessed.
 
-With --write, the workspace's own files are brought up to date. Entries whose names start with "debuggable: " are changed, added and
-removed as the manifests say; everything else, comments and formatting included, stays as it is.`,
+With --write, the workspace's own files are brought up to date. Entries whose names start with
+"debuggable: " are changed, added and removed as the manifests say; everything else, comments and
+formatting included, stays as it is.`,
 		Example: `  debuggable -f k8s/ > debug.yaml
   debuggable ide vscode -f debug.yaml --write
   kubectl apply -f debug.yaml
@@ -122,8 +125,10 @@ type workspace struct {
 }
 
 func (w *workspace) addFlags(f *pflag.FlagSet) {
-	f.StringArrayVar(&w.sources, "source", nil, "`DIR` with sources; repeatable (default: the git work tree around the current directory)")
-	f.StringVar(&w.dir, "workspace", "", "`DIR` that the editor has open (default: the git work tree around the current directory)")
+	f.StringArrayVar(&w.sources, "source", nil, "`DIR` with sources; repeatable (default: the git work tree around the "+
+		"current directory)")
+	f.StringVar(&w.dir, "workspace", "", "`DIR` that the editor has open (default: the git work tree around the current "+
+		"directory)")
 }
 
 // describeEntries says how each container was dealt with.
@@ -151,7 +156,9 @@ func describeEntries(w io.Writer, kind ide.Kind, workspace string, containers []
 // describeSources says where a container's sources are, in lines that are given its name.
 func describeSources(workspace string, c ide.Container) (lines []func(name string) string) {
 	say := func(word, format string, args ...any) {
-		lines = append(lines, func(name string) string { return fmt.Sprintf("%-8s %s: %s", word, name, fmt.Sprintf(format, args...)) })
+		lines = append(lines, func(name string) string {
+			return fmt.Sprintf("%-8s %s: %s", word, name, fmt.Sprintf(format, args...))
+		})
 	}
 	if !c.NeedsMapping() {
 		say("ok", "needs no mapping of paths")

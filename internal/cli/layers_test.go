@@ -19,7 +19,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// layersOf makes the layers that LOCKFILE.layers describes, the lowest first, by image; "" is for all that are not named. A line is
+// layersOf makes the layers that LOCKFILE.layers describes, the lowest first, by image; "" is for all that are not
+// named. A line is
 //
 //	image NAME                    what follows is for this one
 //	layer [plain|gzip|zstd|cut]   the next layer; cut: compressed by gzip, and half of it is missing
@@ -199,7 +200,8 @@ func scriptTimeless(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	text := ts.ReadFile(args[0])
 	for pattern, instead := range map[string]string{
-		`sha256:[0-9a-f]{64}`: "sha256:DIGEST", `go1\.\d+(\.\d+)?([a-z]+\d+)?`: "go1.N", `debugInfo("?): [1-9]\d*`: "debugInfo$1: SIZE", `\d+ KiB of debug`: "N KiB of debug",
+		`sha256:[0-9a-f]{64}`: "sha256:DIGEST", `go1\.\d+(\.\d+)?([a-z]+\d+)?`: "go1.N",
+		`debugInfo("?): [1-9]\d*`: "debugInfo$1: SIZE", `\d+ KiB of debug`: "N KiB of debug",
 	} {
 		text = regexp.MustCompile(pattern).ReplaceAllString(text, instead)
 	}

@@ -23,7 +23,9 @@ const patience = 2 * time.Second
 
 // resolveAll resolves images. Where that takes more than a moment, a terminal shows how far it is, on a line that goes
 // away.
-func resolveAll(ctx context.Context, errw io.Writer, source image.Source, wants []image.Want) map[image.Want]image.Result {
+func resolveAll(
+	ctx context.Context, errw io.Writer, source image.Source, wants []image.Want,
+) map[image.Want]image.Result {
 	if terminal.Width(errw) == 0 {
 		return image.ResolveAll(ctx, source, wants)
 	}
@@ -32,8 +34,8 @@ func resolveAll(ctx context.Context, errw io.Writer, source image.Source, wants 
 	return image.ResolveAll(ctx, p, wants)
 }
 
-// show shows on a terminal what is being done, where that takes more than a moment, until the function that it returns is
-// called.
+// show shows on a terminal what is being done, where that takes more than a moment, until the function that it returns
+// is called.
 func show(errw io.Writer, text func(now time.Time, slow time.Duration) string) (stop func()) {
 	width := terminal.Width(errw)
 	if width == 0 {

@@ -37,13 +37,15 @@ func TestProgress(t *testing.T) {
 	image.ResolveAll(t.Context(), p, wants)
 	stop()
 	lines := strings.Split(out.String(), "\r")
-	if want := "resolving images: 1 of 4; slow: slow.example, b.example"; len(lines) < 4 || strings.TrimSpace(lines[1]) != want {
+	if want := "resolving images: 1 of 4; slow: slow.example, b.example"; len(lines) < 4 ||
+		strings.TrimSpace(lines[1]) != want {
 		t.Errorf("got %q, want %q first", lines, want)
 	}
 	if want := "resolving images: 2 of 4; slow: slow.example"; strings.TrimSpace(lines[len(lines)-3]) != want {
 		t.Errorf("got %q, want %q at last", lines, want)
 	}
-	if last := lines[len(lines)-2]; strings.TrimSpace(last) != "" || len(last) < len(lines[1]) || lines[len(lines)-1] != "" {
+	if last := lines[len(lines)-2]; strings.TrimSpace(last) != "" || len(last) < len(lines[1]) ||
+		lines[len(lines)-1] != "" {
 		t.Errorf("something is left: %q", lines)
 	}
 	for _, line := range lines {

@@ -30,7 +30,8 @@ func TestEveryReasonHasAGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`(?:"severity":"(\w+)".*)?"reason":"(\w+)"|\n +reason: (\w+)\n`).FindAllStringSubmatch(string(text), -1) {
+		for _, m := range regexp.MustCompile(`(?:"severity":"(\w+)".*)?"reason":"(\w+)"|\n +reason: `+
+			`(\w+)\n`).FindAllStringSubmatch(string(text), -1) {
 			shown[m[2]+m[3]] += " " + m[1]
 		}
 	}

@@ -53,8 +53,8 @@ func newRoot(name string, in io.Reader, out, errw io.Writer) *cobra.Command {
 	return root
 }
 
-// addVersionFlag lets --version print what the command prints. Cobra's own wants a template for these words, and with text/template the linker
-// keeps each method of each type, 4 MB.
+// addVersionFlag lets --version print what the command prints. Cobra's own wants a template for these words, and with
+// text/template the linker keeps each method of each type, 4 MB.
 func addVersionFlag(root *cobra.Command, out io.Writer) {
 	wanted := root.Flags().BoolP("version", "v", false, "print the version")
 	run := root.RunE

@@ -44,7 +44,8 @@ func TestWatchFirstSignal(t *testing.T) {
 func stopWatch(t *testing.T, kubeconfig string, asked chan struct{}, after time.Duration, stall bool) time.Duration {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Args = []string{"kubectl-debuggable", "watch", "--kubeconfig", kubeconfig, "--listen", "127.0.0.1:0", "--port-forward"}
+	cmd.Args = []string{"kubectl-debuggable", "watch", "--kubeconfig", kubeconfig, "--listen", "127.0.0.1:0",
+		"--port-forward"}
 	if stall {
 		reader, writer := fullPipe(t)
 		defer reader.Close()
@@ -97,11 +98,13 @@ func fakeCluster(t *testing.T) (kubeconfig string, asked chan struct{}) {
 	t.Helper()
 	var pods []string
 	for i := range 20 {
-		pods = append(pods, fmt.Sprintf(`{"kind":"Pod","apiVersion":"v1","metadata":{"name":"p%d","namespace":"shop","uid":"u%d",`+
-			`"resourceVersion":"1","annotations":{"debug.cloud.google.com/config":"{\"web\":{\"ports\":{\"dlv\":56268}}}"}},`+
-			`"status":{"containerStatuses":[{"name":"web","containerID":"containerd://%d","state":{"running":{}}}]}}`, i, i, i))
+		pods = append(pods,
+			fmt.Sprintf(`{"kind":"Pod","apiVersion":"v1","metadata":{"name":"p%d","namespace":"shop","uid":"u%d",`+
+				`"resourceVersion":"1","annotations":{"debug.cloud.google.com/config":"{\"web\":{\"ports\":{\"dlv\":56268}}}"}},`+
+				`"status":{"containerStatuses":[{"name":"web","containerID":"containerd://%d","state":{"running":{}}}]}}`, i, i, i))
 	}
-	list := `{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[` + strings.Join(pods, ",") + `]}`
+	list := `{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[` +
+		strings.Join(pods, ",") + `]}`
 	asked = make(chan struct{}, 1)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
@@ -124,7 +127,8 @@ func fakeCluster(t *testing.T) (kubeconfig string, asked chan struct{}) {
 	}))
 	t.Cleanup(s.CloseClientConnections)
 	kubeconfig = filepath.Join(t.TempDir(), "config")
-	text := `{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, namespace: shop}}],
+	text := `{apiVersion: v1, kind: Config, current-context: c,
+		contexts: [{name: c, context: {cluster: c, namespace: shop}}],
 clusters: [{name: c, cluster: {server: "` + s.URL + `"}}]}`
 	if err := os.WriteFile(kubeconfig, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -14,14 +14,17 @@ import (
 // Bound is what became of a breakpoint.
 type Bound struct {
 	Verified bool
-	// Line is where it really is, Path the file as the debugger tells it, "" where it does not. Message is why it did not bind.
+	// Line is where it really is, Path the file as the debugger tells it, "" where it does not. Message is why it did not
+	// bind.
 	Line    int
 	Path    string
 	Message string
 }
 
 // Check attaches to a debugger, sets one breakpoint, takes it out again and leaves. The process goes on.
-func Check(ctx context.Context, conn io.ReadWriteCloser, arguments map[string]json.RawMessage, file string, line int) (Bound, error) {
+func Check(
+	ctx context.Context, conn io.ReadWriteCloser, arguments map[string]json.RawMessage, file string, line int,
+) (Bound, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	c := &checker{conn: conn, r: bufio.NewReader(conn)}
@@ -41,7 +44,8 @@ type checker struct {
 
 func (c *checker) check(arguments map[string]json.RawMessage, file string, line int) (Bound, error) {
 	if _, err := c.call(request("initialize", dap.InitializeRequestArguments{
-		ClientID: "debuggable", ClientName: "debuggable", AdapterID: "debuggable", PathFormat: "path", LinesStartAt1: true, ColumnsStartAt1: true,
+		ClientID: "debuggable", ClientName: "debuggable", AdapterID: "debuggable", PathFormat: "path", LinesStartAt1: true,
+		ColumnsStartAt1: true,
 	})); err != nil {
 		return Bound{}, err
 	}
@@ -76,7 +80,8 @@ func (c *checker) check(arguments map[string]json.RawMessage, file string, line 
 	if _, err := c.call(request("configurationDone", map[string]any{})); err != nil {
 		return Bound{}, err
 	}
-	_, _ = c.call(request("disconnect", dap.DisconnectArguments{})) // there is nothing to be done about one that does not answer
+	// there is nothing to be done about one that does not answer
+	_, _ = c.call(request("disconnect", dap.DisconnectArguments{}))
 	return bound, nil
 }
 

@@ -45,7 +45,8 @@ func read(r *bufio.Reader) (*message, error) {
 		return nil, fmt.Errorf("reading a message: %w", err)
 	}
 	for key, to := range map[string]any{
-		"type": &m.kind, "seq": &m.seq, "command": &m.command, "event": &m.event, "request_seq": &m.requestSeq, "success": &m.success,
+		"type": &m.kind, "seq": &m.seq, "command": &m.command, "event": &m.event, "request_seq": &m.requestSeq,
+		"success": &m.success,
 	} {
 		if raw, ok := m.fields[key]; ok {
 			if err := json.Unmarshal(raw, to); err != nil {
@@ -123,13 +124,15 @@ func request(command string, arguments any) *message {
 }
 
 func event(name string, body any) *message {
-	return &message{kind: "event", event: name, fields: object{"type": encode("event"), "event": encode(name), "body": encode(body)}}
+	return &message{kind: "event", event: name,
+		fields: object{"type": encode("event"), "event": encode(name), "body": encode(body)}}
 }
 
 // response answers a request. A text makes it an error.
 func response(to *message, body any, problem string) *message {
 	m := &message{kind: "response", command: to.command, requestSeq: to.seq, success: problem == "", fields: object{
-		"type": encode("response"), "command": encode(to.command), "request_seq": encode(to.seq), "success": encode(problem == ""),
+		"type": encode("response"), "command": encode(to.command), "request_seq": encode(to.seq),
+		"success": encode(problem == ""),
 	}}
 	if problem != "" {
 		m.set("message", problem)

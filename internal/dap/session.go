@@ -15,13 +15,13 @@ import (
 
 // Session is one editor's session.
 type Session struct {
-	// Connect connects to the debugger, waiting until there is one. replaced says that the process of the last connection has ended, so that
-	// it is another one that is wanted. An error ends the session.
+	// Connect connects to the debugger, waiting until there is one. replaced says that the process of the last connection
+	// has ended, so that it is another one that is wanted. An error ends the session.
 	Connect func(ctx context.Context, replaced bool) (io.ReadWriteCloser, error)
 	// Attach changes the arguments of a request to attach.
 	Attach func(arguments map[string]json.RawMessage)
-	// Address is where the session's editor connects for a process that the debugged one starts, in place of the address in the
-	// container; nil: that stays as it is.
+	// Address is where the session's editor connects for a process that the debugged one starts, in place of the address
+	// in the container; nil: that stays as it is.
 	Address func() (host string, port int)
 	// Say tells a person what goes on.
 	Say func(format string, args ...any)
@@ -318,7 +318,8 @@ func (s *Session) lose(ctx context.Context, l *link, ended bool) {
 	go s.connect(ctx, ended, wait)
 }
 
-// leave ends the session: the debugger is left as it would be without it. m is the editor's request to disconnect, nil where it is gone.
+// leave ends the session: the debugger is left as it would be without it. m is the editor's request to disconnect, nil
+// where it is gone.
 func (s *Session) leave(m *message) {
 	if s.leaving != nil {
 		s.done = s.done || m == nil // it waited for the answer, and does not any more

@@ -89,7 +89,9 @@ func (p *peer) event(name string) *message {
 
 func (p *peer) response(seq int) *message {
 	p.t.Helper()
-	return p.want(fmt.Sprintf("the response to %d", seq), func(m *message) bool { return m.kind == "response" && m.requestSeq == seq })
+	return p.want(fmt.Sprintf("the response to %d", seq), func(m *message) bool {
+		return m.kind == "response" && m.requestSeq == seq
+	})
 }
 
 func (p *peer) call(command string, arguments any) *message {
@@ -235,12 +237,15 @@ func (st *stage) end() {
 	}
 }
 
-// TestRestart: the process is replaced while it is stopped at a breakpoint. The editor's session goes on, and the breakpoint is set again.
+// TestRestart: the process is replaced while it is stopped at a breakpoint. The editor's session goes on, and the
+// breakpoint is set again.
 func TestRestart(t *testing.T) {
 	for _, how := range []string{"the connection is lost", "the debugger says that it is over"} {
 		t.Run(how, func(t *testing.T) {
 			mapping := json.RawMessage(`[{"from":"/local","to":"/remote"}]`)
-			st := newStage(t, &Session{Attach: func(arguments map[string]json.RawMessage) { arguments["substitutePath"] = mapping }})
+			st := newStage(t, &Session{Attach: func(arguments map[string]json.RawMessage) {
+				arguments["substitutePath"] = mapping
+			}})
 			d, e := st.attach(), st.editor
 			d.send(event("stopped", map[string]any{"reason": "breakpoint", "threadId": 5, "hitBreakpointIds": []int{7}}))
 			if got := string(e.event("stopped").part("body")["hitBreakpointIds"]); got != "[1]" {
@@ -266,7 +271,8 @@ func TestRestart(t *testing.T) {
 			}
 			// What is set in between counts.
 			e.call("setBreakpoints", map[string]any{
-				"source": map[string]any{"path": "/local/a.go"}, "breakpoints": []any{map[string]any{"line": 3}, map[string]any{"line": 9}},
+				"source":      map[string]any{"path": "/local/a.go"},
+				"breakpoints": []any{map[string]any{"line": 3}, map[string]any{"line": 9}},
 			})
 			again := <-st.debuggers
 			if replaced := <-st.replaced; replaced == (how == "the connection is lost") {
@@ -336,7 +342,9 @@ func TestNotThereYet(t *testing.T) {
 func TestPassedThrough(t *testing.T) {
 	st := newStage(t, &Session{Address: func() (string, int) { return "127.0.0.1", 4711 }})
 	d, e := st.attach(), st.editor
-	d.send(event("debugpyAttach", map[string]any{"name": "Subprocess 12", "connect": map[string]any{"host": "127.0.0.1", "port": 5678}, "subProcessId": 12}))
+	d.send(event("debugpyAttach",
+		map[string]any{"name": "Subprocess 12", "connect": map[string]any{"host": "127.0.0.1", "port": 5678},
+			"subProcessId": 12}))
 	if got := string(e.event("debugpyAttach").part("body")["connect"]); got != `{"host":"127.0.0.1","port":4711}` {
 		t.Errorf("the editor is to connect to %s", got)
 	}
@@ -391,7 +399,8 @@ func TestLaunch(t *testing.T) {
 }
 
 func TestReadErrors(t *testing.T) {
-	for _, text := range []string{"", "X: y\r\n\r\n", "Content-Length: -1\r\n\r\n", "Content-Length: 99999999999\r\n\r\n", "Content-Length: 2\r\n\r\n[]",
+	for _, text := range []string{"", "X: y\r\n\r\n", "Content-Length: -1\r\n\r\n", "Content-Length: 99999999999\r\n\r\n",
+		"Content-Length: 2\r\n\r\n[]",
 		"Content-Length: 11\r\n\r\n{\"seq\":\"x\"}", "Content-Length: 5\r\n\r\n{}"} {
 		if m, err := read(bufio.NewReader(strings.NewReader(text))); err == nil {
 			t.Errorf("%q: %s", text, m)

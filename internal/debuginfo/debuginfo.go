@@ -85,7 +85,8 @@ func Decode(value string) ([]Entry, error) {
 		}
 		for protocol, port := range c.Ports {
 			if port < 1 || port > 65535 {
-				return nil, fmt.Errorf("reading %s of container %q: port %d of %q is not between 1 and 65535", Annotation, name, port, protocol)
+				return nil, fmt.Errorf("reading %s of container %q: port %d of %q is not between 1 and 65535", Annotation, name,
+					port, protocol)
 			}
 		}
 		if i, seen := at[name]; seen {
@@ -109,7 +110,8 @@ func plainly(err error) error {
 	var other *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &other):
-		want := map[reflect.Kind]string{reflect.String: "a string", reflect.Int32: "a whole number", reflect.Map: "an object of ports"}[other.Type.Kind()]
+		want := map[reflect.Kind]string{reflect.String: "a string", reflect.Int32: "a whole number",
+			reflect.Map: "an object of ports"}[other.Type.Kind()]
 		if other.Field == "" {
 			return fmt.Errorf("want an object, got: %s", other.Value)
 		}

@@ -8,17 +8,21 @@ import (
 )
 
 // The documentation of "skaffold debug" gives this value as its example.
-const documented = `{"web":{"artifact":"gcr.io/random/image","runtime":"go","workingDir":"/some/path","ports":{"dlv":56268}}}`
+const documented = `{"web":{"artifact":"gcr.io/random/image","runtime":"go","workingDir":"/some/path",` +
+	`"ports":{"dlv":56268}}}`
 
 func TestEncode(t *testing.T) {
 	entries := []Entry{
-		{"web", Container{Artifact: "gcr.io/random/image", Runtime: "go", WorkingDir: "/some/path", Ports: map[string]int32{"dlv": 56268}}},
+		{"web", Container{Artifact: "gcr.io/random/image", Runtime: "go", WorkingDir: "/some/path",
+			Ports: map[string]int32{"dlv": 56268}}},
 	}
 	if diff := cmp.Diff(documented, Encode(entries)); diff != "" {
 		t.Error(diff)
 	}
-	entries = []Entry{{"z", Container{Runtime: "netcore"}}, {"a<b>", Container{Ports: map[string]int32{"jdwp": 5005, "dap": 5678}}}}
-	if diff := cmp.Diff(`{"z":{"runtime":"netcore"},"a<b>":{"ports":{"dap":5678,"jdwp":5005}}}`, Encode(entries)); diff != "" {
+	entries = []Entry{{"z", Container{Runtime: "netcore"}},
+		{"a<b>", Container{Ports: map[string]int32{"jdwp": 5005, "dap": 5678}}}}
+	if diff := cmp.Diff(`{"z":{"runtime":"netcore"},"a<b>":{"ports":{"dap":5678,"jdwp":5005}}}`,
+		Encode(entries)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -25,7 +25,8 @@ type tally struct {
 	containers, launches, broken, debuggable, idle, hidden int
 	legit, unexpected                                      int
 	reasons                                                map[string]map[string]int // reason, class
-	classes                                                map[string][3]int         // class: containers, debuggable, left alone without need
+	// class: containers, debuggable, left alone without need
+	classes map[string][3]int
 }
 
 func TestLaunchEquivalence(t *testing.T) {
@@ -87,7 +88,8 @@ func equivalence(t *testing.T, n int, inside bool) tally {
 					if show {
 						small := tc.shrink(boxes, i, kindOf(v.broken))
 						t.Errorf("seed %d, container %s: %s\n%s\nrun again: go test ./internal/equivalence -run %s -%s 1 -seed %d",
-							s, tc.Units[i].Container.Name, v.broken, small.describe(boxes), t.Name(), map[bool]string{false: "cases", true: "inside"}[inside], s)
+							s, tc.Units[i].Container.Name, v.broken, small.describe(boxes), t.Name(),
+							map[bool]string{false: "cases", true: "inside"}[inside], s)
 					} else {
 						t.Errorf("seed %d: %s", s, v.broken)
 					}
@@ -100,7 +102,8 @@ func equivalence(t *testing.T, n int, inside bool) tally {
 						tr, _ := tc.transform()
 						_, _, results := tr.result(tc.Units[i].Container.Name)
 						c, img := tc.Units[i].Container, tc.Units[i].Image
-						t.Logf("LEFT %d %s\n      %q %q %q %q", s, strings.Join(results, "; "), img.Entrypoint, img.Cmd, c.Command, c.Args)
+						t.Logf("LEFT %d %s\n      %q %q %q %q", s, strings.Join(results, "; "), img.Entrypoint, img.Cmd,
+							c.Command, c.Args)
 					}
 				}
 			}
@@ -111,7 +114,8 @@ func equivalence(t *testing.T, n int, inside bool) tally {
 	}
 	close(jobs)
 	wg.Wait()
-	t.Logf("%d pods, %d containers, %d launches, %v\n%s", n, total.containers, total.launches, time.Since(started).Round(time.Millisecond), total)
+	t.Logf("%d pods, %d containers, %d launches, %v\n%s", n, total.containers, total.launches,
+		time.Since(started).Round(time.Millisecond), total)
 	for kind, n := range failures {
 		t.Logf("%5d × %s", n, kind)
 	}
@@ -200,9 +204,11 @@ func (t tally) share() float64 {
 func (t tally) String() string {
 	var b strings.Builder
 	n := float64(t.containers)
-	fmt.Fprintf(&b, "broken %d; debuggable %d (%.1f %%); left alone: %d expected, %d (%.1f %%) that a person would expect to be debuggable\n", t.broken, t.debuggable,
+	fmt.Fprintf(&b, "broken %d; debuggable %d (%.1f %%); left alone: %d expected, %d (%.1f %%) that a person would "+
+		"expect to be debuggable\n", t.broken, t.debuggable,
 		100*float64(t.debuggable)/n, t.legit, t.unexpected, 100*float64(t.unexpected)/n)
-	fmt.Fprintf(&b, "of those that a person would expect: %.2f %% debuggable; the application was never reached in %d; %d with a warning that a variable is hidden\n",
+	fmt.Fprintf(&b, "of those that a person would expect: %.2f %% debuggable; the application was never reached in %d; "+
+		"%d with a warning that a variable is hidden\n",
 		t.share(), t.idle, t.hidden)
 	var names []string
 	for r := range t.reasons {
@@ -237,7 +243,8 @@ func (tc testCase) describe(boxes map[string]*sandbox) string {
 	for _, u := range tc.Units {
 		img, _ := json.Marshal(u.Image)
 		c, _ := json.Marshal(u.Container)
-		fmt.Fprintf(&b, "  image     %s\n  container %s\n  class %v, %s, application %s, sh is %s\n", img, c, u.Class, u.Runtime, u.App, tc.Shell)
+		fmt.Fprintf(&b, "  image     %s\n  container %s\n  class %v, %s, application %s, sh is %s\n", img, c, u.Class,
+			u.Runtime, u.App, tc.Shell)
 		if u.CNB != "" {
 			fmt.Fprintf(&b, "  cnb %s\n", u.CNB)
 		}

@@ -11,8 +11,9 @@ import (
 
 var insideCases = flag.Int("inside", 200, "how many made-up pods TestInsideEquivalence starts")
 
-// TestInsideEquivalence starts containers of images that are looked into, each behind an entry point that is a script of the image: what is
-// followed starts the same programs with the same words, variables, directory and $0, in dash, bash and busybox.
+// TestInsideEquivalence starts containers of images that are looked into, each behind an entry point that is a script
+// of the image: what is followed starts the same programs with the same words, variables, directory and $0, in dash,
+// bash and busybox.
 func TestInsideEquivalence(t *testing.T) {
 	total := equivalence(t, *insideCases, true)
 	if share := 100 * total.debuggable / max(1, total.containers); *insideCases >= 200 && share < 40 {
@@ -45,7 +46,8 @@ func (u unit) known() *files.Set {
 		}
 	}
 	if u.Runtime == "go" && path.IsAbs(u.App) {
-		list = append(list, files.File{Path: u.App, Go: &files.Go{Version: "go1.26.1", Module: "example.com/web", DebugInfo: 1 << 20}})
+		list = append(list,
+			files.File{Path: u.App, Go: &files.Go{Version: "go1.26.1", Module: "example.com/web", DebugInfo: 1 << 20}})
 	}
 	return files.NewSet(list)
 }
@@ -55,25 +57,31 @@ func (g *generator) entryPoint(argv []string) []string {
 	g.class("inside")
 	g.u.Known = true
 	const file = "/app/entry.sh"
-	lines := []string{g.one("#!/bin/sh", "#!/bin/sh", "#!/bin/sh -e", "#!/bin/bash", "#!/bin/bash -eu", "#!/usr/bin/env bash", "#!/usr/bin/env sh")}
+	lines := []string{
+		g.one("#!/bin/sh", "#!/bin/sh", "#!/bin/sh -e", "#!/bin/bash", "#!/bin/bash -eu", "#!/usr/bin/env bash",
+			"#!/usr/bin/env sh")}
 	bash := strings.Contains(lines[0], "bash")
 	plain := []string{
-		"set -e", "setup", `setup "$0"`, "setup $#", "export ENTRY=1", "umask 022", `cd "$(dirname "$0")"`, `echo "starting $1" >/dev/null`,
+		"set -e", "setup", `setup "$0"`, "setup $#", "export ENTRY=1", "umask 022", `cd "$(dirname "$0")"`,
+		`echo "starting $1" >/dev/null`,
 		`if [ -n "$NOPE" ]; then setup nope; fi`, ": \"${ENTRY_DEFAULT:=x}\"",
 	}
 	odd := []string{
 		// The official images of node, redis, postgres and others.
-		"if [ \"${1#-}\" != \"$1\" ] || [ -z \"$(command -v \"$1\")\" ] || { [ -f \"$1\" ] && ! [ -x \"$1\" ]; }; then\n  set -- node \"$@\"\nfi",
+		"if [ \"${1#-}\" != \"$1\" ] || [ -z \"$(command -v \"$1\")\" ] || { [ -f \"$1\" ] && ! [ -x \"$1\" ]; }; then\n" +
+			"  set -- node \"$@\"\nfi",
 		`if [ "${1#-}" != "$1" ] || [ "${1%.conf}" != "$1" ]; then set -- setup "$@"; fi`,
 		"if [ \"$1\" = setup ] && [ \"$(id -u)\" = 0 ]; then\n  chmod 700 /tmp/in\n  exec gosu app \"$0\" \"$@\"\nfi",
 		"case \"$1\" in\n  -*) set -- migrate \"$@\" ;;\n  setup|migrate) exec \"$@\" ;;\nesac",
 		"for f in /docker-entrypoint.d/*; do\n  [ -f \"$f\" ] && setup \"$f\"\ndone",
 		"while [ \"$1\" = wait ]; do shift; done", `if [ "$1" = serve ]; then shift; set -- node server.js "$@"; fi`,
-		`if [ $# -eq 0 ]; then set -- setup nothing; fi`, "setup &", "trap 'setup end' EXIT", `. /app/env.sh`, `run() { setup "$1"; }`, `setup "$@"`,
+		`if [ $# -eq 0 ]; then set -- setup nothing; fi`, "setup &", "trap 'setup end' EXIT", `. /app/env.sh`,
+		`run() { setup "$1"; }`, `setup "$@"`,
 		`if [ "$(id -u)" = 12345 ]; then exec migrate "$@"; fi`, `set -- "$@" last`,
 	}
 	if bash {
-		odd = append(odd, `if [[ $1 == -* ]]; then set -- node "$@"; fi`, `cd "$(dirname "${BASH_SOURCE[0]}")"`, `[[ -z ${1:-} ]] && set -- setup`, "set -o pipefail")
+		odd = append(odd, `if [[ $1 == -* ]]; then set -- node "$@"; fi`, `cd "$(dirname "${BASH_SOURCE[0]}")"`,
+			`[[ -z ${1:-} ]] && set -- setup`, "set -o pipefail")
 	}
 	for range g.IntN(4) {
 		if g.chance(60) {

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// The part of Kubernetes that decides what a container starts, written from its documentation ("Define a Command and Arguments",
-// "Define Dependent Environment Variables") and from what the kubelet's makeEnvironmentVariables and expansion package are
-// known to do.
+// The part of Kubernetes that decides what a container starts, written from its documentation ("Define a Command and
+// Arguments", "Define Dependent Environment Variables") and from what the kubelet's makeEnvironmentVariables and
+// expansion package are known to do.
 
 type keyRef struct {
 	Name     string `json:"name"`
@@ -81,8 +81,8 @@ type imageConfig struct {
 	Labels               map[string]string
 }
 
-// expand resolves $(NAME), and $$ to $; what is not resolved stays. A dollar sign in front of a byte that is not ASCII turns
-// that byte into the character of the same number, since the kubelet takes bytes for runes there.
+// expand resolves $(NAME), and $$ to $; what is not resolved stays. A dollar sign in front of a byte that is not ASCII
+// turns that byte into the character of the same number, since the kubelet takes bytes for runes there.
 func expand(s string, env map[string]string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -119,7 +119,8 @@ func expand(s string, env map[string]string) string {
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-var serviceEnv = map[string]string{"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443", "DB_SERVICE_HOST": "10.96.0.7"}
+var serviceEnv = map[string]string{"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443",
+	"DB_SERVICE_HOST": "10.96.0.7"}
 
 // starts works out what the node starts. ok is false for a pod that does not get that far: a Secret is missing.
 func starts(c container, img imageConfig, stores []store) (s start, ok bool) {

@@ -8,9 +8,12 @@ import (
 
 // unknownLaunchers run the words behind theirs; how many of them are their own. Some of the tables know, others do not.
 var unknownLaunchers = [][]string{
-	{"op", "run", "--"}, {"dotenvx", "run", "--"}, {"cross-env", "A=B"}, {"dapr", "run", "--app-id", "x", "--"}, {"dbus-run-session", "--"},
-	{"setarch", "x86_64"}, {"faketime", "2020-01-01"}, {"my_init", "--"}, {"pdm", "run"}, {"conda", "run", "-n", "x"}, {"ddtrace-run"},
-	{"newrelic-admin", "run-program"}, {"dotenv", "run"}, {"chrt", "-o", "0"}, {"aa-exec", "-p", "x", "--"}, {"/app/bin/with-secrets", "--"},
+	{"op", "run", "--"}, {"dotenvx", "run", "--"}, {"cross-env", "A=B"}, {"dapr", "run", "--app-id", "x", "--"},
+	{"dbus-run-session", "--"},
+	{"setarch", "x86_64"}, {"faketime", "2020-01-01"}, {"my_init", "--"}, {"pdm", "run"}, {"conda", "run", "-n", "x"},
+	{"ddtrace-run"},
+	{"newrelic-admin", "run-program"}, {"dotenv", "run"}, {"chrt", "-o", "0"}, {"aa-exec", "-p", "x", "--"},
+	{"/app/bin/with-secrets", "--"},
 	{"hatch", "run"}, {"rye", "run"}, {"teller", "run", "--"}, {"sops-exec", "x"},
 }
 
@@ -38,18 +41,28 @@ func (g *generator) unknown() []string {
 func (g *generator) sudo() []string {
 	g.class("launcher:sudo")
 	g.legit("sudo")
-	return slices.Clone([][]string{{"sudo"}, {"sudo", "-E"}, {"sudo", "-u", "app"}, {"sudo", "-n", "--"}, {"/usr/bin/sudo", "-E", "-u", "app", "--"}, {"sudo", "A=B"}}[g.IntN(6)])
+	return slices.Clone([][]string{{"sudo"}, {"sudo", "-E"}, {"sudo", "-u", "app"}, {"sudo", "-n", "--"},
+		{"/usr/bin/sudo", "-E", "-u", "app", "--"}, {"sudo", "A=B"}}[g.IntN(6)])
 }
 
 const secondAgent = "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:"
 
-// switchFiles are start scripts with a debug switch of their own, as Tomcat's, Liberty's, WildFly's, Kafka's and Karaf's have it.
+// switchFiles are start scripts with a debug switch of their own, as Tomcat's, Liberty's, WildFly's, Kafka's and
+// Karaf's have it.
 var switchFiles = map[string]string{
-	"/usr/local/tomcat/bin/catalina.sh":    "#!/bin/sh\nif [ \"$1\" = jpda ]; then shift; JAVA_OPTS=\"$JAVA_OPTS ${JPDA_OPTS:-" + secondAgent + "${JPDA_ADDRESS:-8000}}\"; fi\nexec java $JAVA_OPTS -cp bootstrap.jar Bootstrap \"$@\"\n",
-	"/opt/ol/wlp/bin/server":               "#!/bin/sh\nif [ \"$1\" = debug ]; then JAVA_OPTS=\"$JAVA_OPTS " + secondAgent + "${WLP_DEBUG_ADDRESS:-7777}\"; fi\nexec java $JAVA_OPTS -jar ws-server.jar\n",
-	"/opt/jboss/bin/standalone.sh":         "#!/bin/bash\nD=${DEBUG:-false} P=8787\nwhile [ $# -gt 0 ]; do case $1 in --debug) D=true; case $2 in [0-9]*) P=$2; shift;; esac;; esac; shift; done\nif [ \"$D\" = true ]; then JAVA_OPTS=\"$JAVA_OPTS " + secondAgent + "$P\"; fi\nexec java $JAVA_OPTS -jar jboss-modules.jar\n",
-	"/opt/kafka/bin/kafka-server-start.sh": "#!/bin/bash\nif [ \"$KAFKA_DEBUG\" ]; then JAVA_OPTS=\"$JAVA_OPTS " + secondAgent + "${JAVA_DEBUG_PORT:-5005}\"; fi\nexec java $JAVA_OPTS -cp kafka.jar kafka.Kafka \"$@\"\n",
-	"/opt/karaf/bin/karaf":                 "#!/bin/sh\nif [ \"$1\" = debug ]; then JAVA_OPTS=\"$JAVA_OPTS " + secondAgent + "5005\"; fi\nexec java $JAVA_OPTS -jar karaf.jar\n",
+	"/usr/local/tomcat/bin/catalina.sh": "#!/bin/sh\nif [ \"$1\" = jpda ]; then shift; JAVA_OPTS=\"$JAVA_OPTS " +
+		"${JPDA_OPTS:-" + secondAgent + "${JPDA_ADDRESS:-8000}}\"; fi\nexec java $JAVA_OPTS -cp bootstrap.jar Bootstrap " +
+		"\"$@\"\n",
+	"/opt/ol/wlp/bin/server": "#!/bin/sh\nif [ \"$1\" = debug ]; then JAVA_OPTS=\"$JAVA_OPTS " +
+		secondAgent + "${WLP_DEBUG_ADDRESS:-7777}\"; fi\nexec java $JAVA_OPTS -jar ws-server.jar\n",
+	"/opt/jboss/bin/standalone.sh": "#!/bin/bash\nD=${DEBUG:-false} P=8787\nwhile [ $# -gt 0 ]; do case $1 in " +
+		"--debug) D=true; case $2 in [0-9]*) P=$2; shift;; esac;; esac; shift; done\n" +
+		"if [ \"$D\" = true ]; then JAVA_OPTS=\"$JAVA_OPTS " + secondAgent +
+		"$P\"; fi\nexec java $JAVA_OPTS -jar jboss-modules.jar\n",
+	"/opt/kafka/bin/kafka-server-start.sh": "#!/bin/bash\nif [ \"$KAFKA_DEBUG\" ]; then JAVA_OPTS=\"$JAVA_OPTS " +
+		secondAgent + "${JAVA_DEBUG_PORT:-5005}\"; fi\nexec java $JAVA_OPTS -cp kafka.jar kafka.Kafka \"$@\"\n",
+	"/opt/karaf/bin/karaf": "#!/bin/sh\nif [ \"$1\" = debug ]; then JAVA_OPTS=\"$JAVA_OPTS " +
+		secondAgent + "5005\"; fi\nexec java $JAVA_OPTS -jar karaf.jar\n",
 }
 
 // switches makes the container one of a start script with a debug switch of its own, switched on or not.
@@ -83,11 +96,14 @@ func (g *generator) switches() []string {
 				g.class("switch:unused")
 			}
 		}
-		return word([]string{"/usr/local/tomcat/bin/catalina.sh", "jpda", "run"}, []string{"/usr/local/tomcat/bin/catalina.sh", "run"})
+		return word([]string{"/usr/local/tomcat/bin/catalina.sh", "jpda", "run"},
+			[]string{"/usr/local/tomcat/bin/catalina.sh", "run"})
 	case 1:
-		return word([]string{"/opt/ol/wlp/bin/server", "debug", "defaultServer"}, []string{"/opt/ol/wlp/bin/server", "run", "defaultServer"})
+		return word([]string{"/opt/ol/wlp/bin/server", "debug", "defaultServer"},
+			[]string{"/opt/ol/wlp/bin/server", "run", "defaultServer"})
 	case 2:
-		return word([]string{"/opt/jboss/bin/standalone.sh", "-b", "0.0.0.0", "--debug"}, []string{"/opt/jboss/bin/standalone.sh", "-b", "0.0.0.0"})
+		return word([]string{"/opt/jboss/bin/standalone.sh", "-b", "0.0.0.0", "--debug"},
+			[]string{"/opt/jboss/bin/standalone.sh", "-b", "0.0.0.0"})
 	case 3:
 		if on && g.chance(50) {
 			set("DEBUG", "true")
@@ -104,7 +120,8 @@ func (g *generator) switches() []string {
 }
 
 // caseFile is an entry point script whose words are cases of it.
-const caseFile = "#!/bin/sh\ncase $1 in\nweb) exec gunicorn app:app;;\nserve) exec /app/server;;\nstart) exec node server.js;;\n*) echo \"unknown command $1\" >&2; exit 64;;\nesac\n"
+const caseFile = "#!/bin/sh\ncase $1 in\nweb) exec gunicorn app:app;;\nserve) exec /app/server;;\n" +
+	"start) exec node server.js;;\n*) echo \"unknown command $1\" >&2; exit 64;;\nesac\n"
 
 // cases makes the container one of such a script.
 func (g *generator) cases() []string {

@@ -52,12 +52,12 @@ type Reader struct {
 	repeated int                 // values read again
 }
 
-// maxRepeated bounds what one Reader reads more than once, which only aliases can make it do: a few lines of them can stand for
-// more than fits into memory. What a file holds itself is as much as its bytes.
+// maxRepeated bounds what one Reader reads more than once, which only aliases can make it do: a few lines of them can
+// stand for more than fits into memory. What a file holds itself is as much as its bytes.
 const maxRepeated = 1_000_000
 
-// tooMany counts the values of a mapping or a list that was read before, and records a problem, once, when there are more than
-// maxRepeated of them.
+// tooMany counts the values of a mapping or a list that was read before, and records a problem, once, when there are
+// more than maxRepeated of them.
 func (r *Reader) tooMany(n *yaml.Node, path string) bool {
 	if !r.visited[n] {
 		if r.visited == nil {

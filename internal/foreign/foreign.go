@@ -14,16 +14,17 @@ import (
 // Most is how many bytes of one foreign text a message shows: enough for what a registry has to say.
 const Most = 400
 
-// Text escapes what a terminal would act on rather than show, as Go does in a string literal: control characters of either
-// set, marks that turn the direction of the text, characters without a width. Line breaks stay. Bytes that are not UTF-8
-// are replaced: some terminals act on those as well.
+// Text escapes what a terminal would act on rather than show, as Go does in a string literal: control characters of
+// either set, marks that turn the direction of the text, characters without a width. Line breaks stay. Bytes that are
+// not UTF-8 are replaced: some terminals act on those as well.
 func Text(s string) string { return escape(s, func(r rune) bool { return r != '\n' && hidden(r) }) }
 
 // Line is Text in one line: line breaks are escaped, too.
 func Line(s string) string { return escape(s, hidden) }
 
-// Message makes what somebody else has to say part of a message: without its secrets, in one line, and cut in the middle
-// where it has more than Most bytes. URLs lose what is secret in them, as far as one can know: user, password, query.
+// Message makes what somebody else has to say part of a message: without its secrets, in one line, and cut in the
+// middle where it has more than Most bytes. URLs lose what is secret in them, as far as one can know: user, password,
+// query.
 func Message(s string, secrets *Secrets) string {
 	// Of a very long text the end is dropped: with it goes a secret that was cut in two.
 	const long = 8 << 10
@@ -69,8 +70,8 @@ func start(s string, most int) int {
 	return most
 }
 
-// JSON escapes in a JSON text what Text would escape. Outside of strings JSON has no such characters, so that every one of
-// them may be written as \u….
+// JSON escapes in a JSON text what Text would escape. Outside of strings JSON has no such characters, so that every one
+// of them may be written as \u….
 func JSON(b []byte) []byte {
 	s := string(b)
 	if !strings.ContainsFunc(s, hiddenInJSON) {
@@ -124,8 +125,8 @@ var (
 	user  = regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://)[^\s"'<>/?#]*@`)
 )
 
-// withoutQueries takes queries, users and passwords out of the URLs in a text: a redirect to storage is often signed, and whoever
-// has the signature may read.
+// withoutQueries takes queries, users and passwords out of the URLs in a text: a redirect to storage is often signed,
+// and whoever has the signature may read.
 func withoutQueries(s string) string {
 	return user.ReplaceAllString(query.ReplaceAllString(s, "$1?…"), "$1")
 }

@@ -39,7 +39,8 @@ func TestJSON(t *testing.T) {
 			t.Errorf("%q: %q holds what nobody sees", s, got)
 		}
 		var back map[string]string
-		if err := json.Unmarshal(got, &back); err != nil || back[strings.ToValidUTF8(s, "\ufffd")] != strings.ToValidUTF8(s, "\ufffd") {
+		if err := json.Unmarshal(got, &back); err != nil ||
+			back[strings.ToValidUTF8(s, "\ufffd")] != strings.ToValidUTF8(s, "\ufffd") {
 			t.Errorf("%q: %q reads back as %q, %v", s, got, back, err)
 		}
 	}
@@ -50,7 +51,8 @@ func TestJSON(t *testing.T) {
 }
 
 func TestCut(t *testing.T) {
-	for _, s := range []string{"", "short", strings.Repeat("x", 2<<20), strings.Repeat("世", 1<<20), strings.Repeat("\x80", 1000), "a" + strings.Repeat("𝒳", 1000)} {
+	for _, s := range []string{"", "short", strings.Repeat("x", 2<<20), strings.Repeat("世", 1<<20),
+		strings.Repeat("\x80", 1000), "a" + strings.Repeat("𝒳", 1000)} {
 		for _, most := range []int{0, 1, 2, 3, 10, 160} {
 			got := Cut(s, most)
 			if len(got) > most+len("…") || len(s) <= most && got != s || utf8.ValidString(s) && !utf8.ValidString(got) {
@@ -96,7 +98,8 @@ func TestMessage(t *testing.T) {
 		t.Errorf("got %d bytes", len(got))
 	}
 	// What is cut is cut after the secrets are gone: half a secret is one, too.
-	if got := Message(strings.Repeat("x", Most*2/3-3)+"tok.en-1"+strings.Repeat("y", Most), secrets); strings.Contains(got, "tok") {
+	if got := Message(strings.Repeat("x", Most*2/3-3)+"tok.en-1"+strings.Repeat("y", Most),
+		secrets); strings.Contains(got, "tok") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -107,7 +110,8 @@ func TestMessageIsCheap(t *testing.T) {
 	token := strings.Repeat("s3cr3t", 600)
 	secrets.Add(token)
 	for before := 16<<10 - len(token); before <= 16<<10; before += 50 {
-		if got := Message(strings.Repeat("x", before)+token+strings.Repeat("y", 1<<20), secrets); strings.Contains(got, "s3cr3t") {
+		if got := Message(strings.Repeat("x", before)+token+strings.Repeat("y", 1<<20), secrets); strings.Contains(got,
+			"s3cr3t") {
 			t.Fatalf("%d: got %q", before, got)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// Secrets is what must not come back in a text: what was sent to prove who we are. The zero value is empty; a nil one stays so.
-// It is for concurrent use.
+// Secrets is what must not come back in a text: what was sent to prove who we are. The zero value is empty; a nil one
+// stays so. It is for concurrent use.
 type Secrets struct {
 	mu   sync.Mutex
 	seen map[string]bool

@@ -1,4 +1,5 @@
-// Package generated keeps what is generated in hand-written documents up to date, in tests: a section between two comments.
+// Package generated keeps what is generated in hand-written documents up to date, in tests: a section between two
+// comments.
 package generated
 
 import (

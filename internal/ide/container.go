@@ -67,7 +67,8 @@ func (c Container) NeedsMapping() bool {
 // Remote is the directory in the container that holds the sources if nothing else is known.
 func (c Container) Remote() string { return cmp.Or(c.Info.RemoteRoot, c.Info.WorkingDir) }
 
-// port returns the debugger's protocol and its port in the container; of several the first by name, which is dap ahead of pydevd.
+// port returns the debugger's protocol and its port in the container; of several the first by name, which is dap ahead
+// of pydevd.
 func (c Container) port() (protocol string, port int) {
 	for _, protocol := range slices.Sorted(maps.Keys(c.Info.Ports)) {
 		return protocol, int(c.Info.Ports[protocol])
@@ -75,8 +76,8 @@ func (c Container) port() (protocol string, port int) {
 	return "", 0
 }
 
-// Assign gives each container the local port that forwarding it gives: the same number or, where another container has that, the next
-// one that none wants.
+// Assign gives each container the local port that forwarding it gives: the same number or, where another container has
+// that, the next one that none wants.
 func Assign(containers []Container) {
 	wanted, taken := map[int]bool{}, map[int]bool{}
 	for _, c := range containers {
@@ -97,8 +98,8 @@ func Assign(containers []Container) {
 	}
 }
 
-// Containers finds the debuggable containers of a rewritten object: of each pod template in it that has the annotation, whatever the
-// object's kind.
+// Containers finds the debuggable containers of a rewritten object: of each pod template in it that has the annotation,
+// whatever the object's kind.
 func Containers(object *yaml.Node) ([]Container, error) {
 	object = yamlnode.Resolve(object)
 	if items := yamlnode.Items(object, "items"); items != nil && strings.HasSuffix(yamlnode.Text(object, "kind"), "List") {
@@ -112,7 +113,8 @@ func Containers(object *yaml.Node) ([]Container, error) {
 		}
 		return all, nil
 	}
-	owner := Container{Namespace: yamlnode.Namespace(object), Kind: yamlnode.Text(object, "kind"), Workload: yamlnode.Name(object)}
+	owner := Container{Namespace: yamlnode.Namespace(object), Kind: yamlnode.Text(object, "kind"),
+		Workload: yamlnode.Name(object)}
 	var all []Container
 	err := eachTemplate(object, 0, func(template *yaml.Node, annotation string) error {
 		entries, err := debuginfo.Decode(annotation)
@@ -155,7 +157,8 @@ func eachTemplate(n *yaml.Node, depth int, f func(template *yaml.Node, annotatio
 		return nil
 	}
 	n = yamlnode.Resolve(n)
-	if annotation, ok := yamlnode.Annotation(n, debuginfo.Annotation); ok && yamlnode.Items(n, "spec", "containers") != nil {
+	if annotation, ok := yamlnode.Annotation(n, debuginfo.Annotation); ok &&
+		yamlnode.Items(n, "spec", "containers") != nil {
 		return f(n, annotation)
 	}
 	for _, below := range n.Content {
@@ -169,11 +172,13 @@ func eachTemplate(n *yaml.Node, depth int, f func(template *yaml.Node, annotatio
 // FromRunning describes a container that runs in a cluster.
 func FromRunning(r debuginfo.Running) Container {
 	return Container{
-		Namespace: r.Namespace, Kind: r.Kind, Workload: r.Workload, Name: r.Name, Labels: r.Labels, Image: r.Image, Arch: r.Arch, Info: r.Info,
+		Namespace: r.Namespace, Kind: r.Kind, Workload: r.Workload, Name: r.Name, Labels: r.Labels, Image: r.Image,
+		Arch: r.Arch, Info: r.Info,
 	}
 }
 
-// Adapter returns the protocol of the container's debugger under which it speaks the Debug Adapter Protocol; false where it does not.
+// Adapter returns the protocol of the container's debugger under which it speaks the Debug Adapter Protocol; false
+// where it does not.
 func (c Container) Adapter() (protocol string, ok bool) {
 	l, _ := c.language()
 	_, has := c.Info.Ports[l.Adapter]

@@ -15,8 +15,8 @@ const prefix = "debuggable: "
 
 const loopback = "127.0.0.1"
 
-// names gives each container the name of its entry: that of the workload and the container, with the namespace and the kind where
-// only these tell two apart.
+// names gives each container the name of its entry: that of the workload and the container, with the namespace and the
+// kind where only these tell two apart.
 func names(containers []Container) []string {
 	forms := []func(Container) string{
 		func(c Container) string { return c.Workload + ":" + c.Name },
@@ -130,7 +130,8 @@ func cloudCodeEntries(workspace string, containers []Container) []entry {
 		o = append(o, editor.Field{Key: "podSelector", Value: selector})
 		if mappings := c.target(placeIn(workspace, "${workspaceFolder}")).Mappings; len(mappings) > 0 {
 			widest := mappings[len(mappings)-1]
-			o = append(o, editor.Field{Key: "localRoot", Value: widest.Local}, editor.Field{Key: "remoteRoot", Value: widest.Remote})
+			o = append(o, editor.Field{Key: "localRoot", Value: widest.Local},
+				editor.Field{Key: "remoteRoot", Value: widest.Remote})
 		}
 		entries = append(entries, entry{name + " (Cloud Code)", o})
 	}
@@ -140,7 +141,8 @@ func cloudCodeEntries(workspace string, containers []Container) []entry {
 // Sort brings containers of a cluster into an order that does not depend on when they started.
 func Sort(containers []Container) {
 	slices.SortStableFunc(containers, func(a, b Container) int {
-		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Workload, b.Workload), strings.Compare(a.Kind, b.Kind),
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Workload, b.Workload),
+			strings.Compare(a.Kind, b.Kind),
 			strings.Compare(a.Name, b.Name))
 	})
 }

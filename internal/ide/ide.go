@@ -58,8 +58,8 @@ func (k Kind) Has(c Container) bool {
 	return l.Launch != nil
 }
 
-// Print returns what would be written where there is nothing yet: the file for VS Code and Cloud Code, and one behind the other for JetBrains,
-// each behind a line that names it.
+// Print returns what would be written where there is nothing yet: the file for VS Code and Cloud Code, and one behind
+// the other for JetBrains, each behind a line that names it.
 func Print(k Kind, workspace string, containers []Container) ([]byte, error) {
 	if k == JetBrains {
 		var b bytes.Buffer
@@ -72,7 +72,8 @@ func Print(k Kind, workspace string, containers []Container) ([]byte, error) {
 	return mergeLaunch(nil, own, wanted, k == VSCode)
 }
 
-// Write brings an editor's files in a workspace up to date, and returns those that changed. Of what others wrote nothing changes.
+// Write brings an editor's files in a workspace up to date, and returns those that changed. Of what others wrote
+// nothing changes.
 func Write(k Kind, workspace string, containers []Container) (changed []string, err error) {
 	if k == JetBrains {
 		return writeRuns(workspace, jetbrainsFiles(workspace, containers))
@@ -112,8 +113,8 @@ func replace(file string, data []byte) (bool, error) {
 	return true, atomicfile.Replace(file, data)
 }
 
-// AttachArguments are the arguments with which a container's debugger is attached to over the Debug Adapter Protocol; none for a language
-// whose debugger does not speak it. Local directories are absolute.
+// AttachArguments are the arguments with which a container's debugger is attached to over the Debug Adapter Protocol;
+// none for a language whose debugger does not speak it. Local directories are absolute.
 func (c Container) AttachArguments() map[string]json.RawMessage {
 	arguments := map[string]json.RawMessage{}
 	l, ok := c.language()

@@ -78,7 +78,8 @@ func runXML(name string, run editor.Run) []byte {
 	return b.Bytes()
 }
 
-// oursIn lists the files of a directory that hold our configurations: they are named like ours, and the configuration is.
+// oursIn lists the files of a directory that hold our configurations: they are named like ours, and the configuration
+// is.
 func oursIn(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if os.IsNotExist(err) {

@@ -19,8 +19,9 @@ const everything = prefix + "all"
 // emptyLaunch is what a new launch.json starts from.
 const emptyLaunch = "{\n  \"version\": \"0.2.0\",\n  \"configurations\": []\n}\n"
 
-// mergeLaunch puts entries into a launch.json, which may be empty. Entries that own takes for ours and that are not wanted any more are taken out; ours
-// that already say what they have to stay as they are, and whatever is not ours stays byte for byte.
+// mergeLaunch puts entries into a launch.json, which may be empty. Entries that own takes for ours and that are not
+// wanted any more are taken out; ours that already say what they have to stay as they are, and whatever is not ours
+// stays byte for byte.
 func mergeLaunch(old []byte, own func(name, kind string) bool, wanted []entry, compound bool) ([]byte, error) {
 	bom := []byte("\ufeff")
 	if len(bytes.TrimSpace(bytes.TrimPrefix(old, bom))) == 0 {
@@ -208,8 +209,9 @@ func unescape(s string) string {
 
 func commented(e hujson.Extra) bool { return bytes.ContainsAny(e, "/") }
 
-// insert puts an element at a place. A comma in front of what follows is all that changes elsewhere. (Package hujson has what stands
-// in front of a closing bracket in the AfterExtra of the array, and a comma there where that of the last element is not nil.)
+// insert puts an element at a place. A comma in front of what follows is all that changes elsewhere. (Package hujson
+// has what stands in front of a closing bracket in the AfterExtra of the array, and a comma there where that of the
+// last element is not nil.)
 func (d document) insert(a *hujson.Array, at int, v hujson.Value, indent string) {
 	v.BeforeExtra = hujson.Extra(d.newline + indent)
 	switch {
@@ -245,7 +247,8 @@ func (d document) splitLine(extra, next hujson.Extra) (joined, rest hujson.Extra
 	if end > 0 && extra[end-1] == '\r' {
 		end--
 	}
-	if end <= 0 || !commented(extra[:end]) || bytes.Count(extra[:end], []byte("/*")) != bytes.Count(extra[:end], []byte("*/")) {
+	if end <= 0 || !commented(extra[:end]) ||
+		bytes.Count(extra[:end], []byte("/*")) != bytes.Count(extra[:end], []byte("*/")) {
 		return next, extra
 	}
 	return append(bytes.Clone(extra[:end]), next...), extra[end:]
@@ -298,7 +301,8 @@ func follow(a, b hujson.Extra) hujson.Extra {
 	return append(joined, b...)
 }
 
-// addArray adds a member with an empty array: in front of the configurations, where there is a comma already, or of everything.
+// addArray adds a member with an empty array: in front of the configurations, where there is a comma already, or of
+// everything.
 func (d document) addArray(key string) *hujson.Array {
 	a := &hujson.Array{}
 	m := hujson.ObjectMember{

@@ -41,14 +41,19 @@ func TestMergeLaunch(t *testing.T) {
 }
 `},
 		"comments and formatting of others": {
-			"// mine\n{\n\t// Use IntelliSense\n\t\"version\": \"0.2.0\", \"inputs\": [ ],\n\t\"configurations\": [ // here\n\t\t/* first */ {\"name\": \"mine\", \"x\": [1,2,],}, // why\n\t], // end\n}\n",
+			"// mine\n{\n\t// Use IntelliSense\n\t\"version\": \"0.2.0\", \"inputs\": [ ],\n\t\"configurations\": [ // here\n" +
+				"\t\t/* first */ {\"name\": \"mine\", \"x\": [1,2,],}, // why\n\t], // end\n}\n",
 			one("a"),
-			"// mine\n{\n\t// Use IntelliSense\n\t\"version\": \"0.2.0\", \"inputs\": [ ],\n\t\"configurations\": [ // here\n\t\t{\n\t\t\t\"name\": \"debuggable: a\",\n\t\t\t\"port\": 1\n\t\t},\n\t\t/* first */ {\"name\": \"mine\", \"x\": [1,2,],}, // why\n\t], // end\n}\n",
+			"// mine\n{\n\t// Use IntelliSense\n\t\"version\": \"0.2.0\", \"inputs\": [ ],\n\t\"configurations\": [ // here\n" +
+				"\t\t{\n\t\t\t\"name\": \"debuggable: a\",\n\t\t\t\"port\": 1\n\t\t},\n\t\t/* first */ {\"name\": \"mine\", " +
+				"\"x\": [1,2,],}, // why\n\t], // end\n}\n",
 		},
 		"what is gone, and what is changed": {
-			"{\"configurations\": [\n  {\"name\": \"debuggable: gone\"}, // of mine\n  {\"name\": \"mine\"},\n  {\"name\": \"debuggable: a\", \"port\": 7}\n]}",
+			"{\"configurations\": [\n  {\"name\": \"debuggable: gone\"}, // of mine\n  {\"name\": \"mine\"},\n" +
+				"  {\"name\": \"debuggable: a\", \"port\": 7}\n]}",
 			one("a"),
-			"{\"configurations\": [ // of mine\n  {\"name\": \"mine\"},\n  {\n    \"name\": \"debuggable: a\",\n    \"port\": 1\n  }\n]}",
+			"{\"configurations\": [ // of mine\n  {\"name\": \"mine\"},\n  {\n    \"name\": \"debuggable: a\",\n" +
+				"    \"port\": 1\n  }\n]}",
 		},
 		"what says the same already": {
 			"{\"configurations\": [{ \"port\":1, /* fine */ \"name\": \"debuggable: a\" }]}", one("a"),
@@ -60,9 +65,11 @@ func TestMergeLaunch(t *testing.T) {
 		},
 		"without configurations": {
 			"{\r\n    \"version\": \"0.2.0\" // v\r\n}", one("a"),
-			"{\r\n    \"configurations\": [\r\n        {\r\n            \"name\": \"debuggable: a\",\r\n            \"port\": 1\r\n        }\r\n    ],\r\n    \"version\": \"0.2.0\" // v\r\n}",
+			"{\r\n    \"configurations\": [\r\n        {\r\n            \"name\": \"debuggable: a\",\r\n" +
+				"            \"port\": 1\r\n        }\r\n    ],\r\n    \"version\": \"0.2.0\" // v\r\n}",
 		},
-		"an empty object": {"{}", one("a"), "{\n  \"configurations\": [\n    {\n      \"name\": \"debuggable: a\",\n      \"port\": 1\n    }\n  ]\n}"},
+		"an empty object": {"{}", one("a"), "{\n  \"configurations\": [\n    {\n      \"name\": \"debuggable: a\",\n" +
+			"      \"port\": 1\n    }\n  ]\n}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := mergeLaunch([]byte(test.old), ours, test.wanted, true)
@@ -79,10 +86,11 @@ func TestMergeLaunch(t *testing.T) {
 func TestMergeLaunchErrors(t *testing.T) {
 	for old, want := range map[string]string{
 		"{\n \"version\": \"0.2.0\",\n \"configurations\": [\n  {\"name\": }\n ]\n}": "line 4",
-		"{\n \"configurations\": {}\n}":                                              "line 2: configurations is not an array",
-		"\n[]":                                                                       "line 2: want an object",
-		"{\"configurations\": [],\n\"configurations\": []}":                          "line 2: configurations is there twice",
-		"{\n \"configurations\": [":                                                  "line 2",
+		"{\n \"configurations\": {}\n}": "line 2: configurations is not " +
+			"an array",
+		"\n[]": "line 2: want an object",
+		"{\"configurations\": [],\n\"configurations\": []}": "line 2: configurations is there twice",
+		"{\n \"configurations\": [":                         "line 2",
 	} {
 		if got, err := mergeLaunch([]byte(old), ours, one("a"), true); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %q, %v; want an error with %s", old, got, err, want)
@@ -90,8 +98,8 @@ func TestMergeLaunchErrors(t *testing.T) {
 	}
 }
 
-// TestMergeLaunchProperties makes files of all sorts, and checks: what is not ours stays, with its comments; merging twice is merging once; taking
-// ours out again leaves what JSON takes for the file as it was.
+// TestMergeLaunchProperties makes files of all sorts, and checks: what is not ours stays, with its comments; merging
+// twice is merging once; taking ours out again leaves what JSON takes for the file as it was.
 func TestMergeLaunchProperties(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	pick := func(of ...string) string { return of[r.IntN(len(of))] }
@@ -114,14 +122,16 @@ func TestMergeLaunchProperties(t *testing.T) {
 		}
 		var elements []string
 		for i := range r.IntN(5) {
-			elements = append(elements, space()+pick(fmt.Sprintf(`{"name":%s"other %d"%s}`, space(), i, space()), `{"name": "debuggable: a"}`,
-				`{"name": "debuggable: b", "port": 2}`, `{"name": "debuggable: gone"}`)+space())
+			elements = append(elements,
+				space()+pick(fmt.Sprintf(`{"name":%s"other %d"%s}`, space(), i, space()), `{"name": "debuggable: a"}`,
+					`{"name": "debuggable: b", "port": 2}`, `{"name": "debuggable: gone"}`)+space())
 		}
 		comma := ""
 		if len(elements) > 0 {
 			comma = pick("", ","+space())
 		}
-		old := fmt.Sprintf(`%s{%s"version": "0.2.0"%s,%s"configurations":%s[%s%s%s]%s}%s`, space(), space(), space(), space(), space(),
+		old := fmt.Sprintf(`%s{%s"version": "0.2.0"%s,%s"configurations":%s[%s%s%s]%s}%s`, space(), space(), space(),
+			space(), space(),
 			strings.Join(elements, ","), comma, space(), space(), space())
 		if _, err := hujson.Parse([]byte(old)); err != nil {
 			t.Fatalf("%s: %v", old, err)
@@ -146,7 +156,8 @@ func TestMergeLaunchProperties(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := others(t, removed), others(t, []byte(old)); !cmp.Equal(got, want) || bytes.Contains(removed, []byte(prefix)) {
+		if got, want := others(t, removed), others(t, []byte(old)); !cmp.Equal(got, want) ||
+			bytes.Contains(removed, []byte(prefix)) {
 			t.Fatalf("ours taken out of\n%s\nleaves\n%s", merged, removed)
 		}
 	}

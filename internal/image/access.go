@@ -19,12 +19,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// access is how one image's documents are asked for. It sends the requests itself, with the library's transports, because the
-// library's own fetchers read and decode as much as a registry sends.
+// access is how one image's documents are asked for. It sends the requests itself, with the library's transports,
+// because the library's own fetchers read and decode as much as a registry sends.
 //
-// A request goes out without credentials. When it is refused, for whatever reason, it is sent with a token for anybody, if the
-// registry says where to get one, and then with the user's credentials, if there are any. What other images of the host have met
-// does not count, so that the outcome never depends on which was first; that costs a private image one more request.
+// A request goes out without credentials. When it is refused, for whatever reason, it is sent with a token for anybody,
+// if the registry says where to get one, and then with the user's credentials, if there are any. What other images of
+// the host have met does not count, so that the outcome never depends on which was first; that costs a private image
+// one more request.
 type access struct {
 	host *host
 	repo name.Repository
@@ -76,7 +77,9 @@ func (a *access) ask(ctx context.Context, method string, kind kind, id string, u
 }
 
 // inAnyWay sends a request in the way that did for the image before, and where that is refused in those that are left.
-func (a *access) inAnyWay(ctx context.Context, method string, kind kind, id string, use func(*http.Response) error) error {
+func (a *access) inAnyWay(
+	ctx context.Context, method string, kind kind, id string, use func(*http.Response) error,
+) error {
 	url := a.host.url(fmt.Sprintf("/v2/%s/%s/%s", a.repo.RepositoryStr(), kind, id))
 	var refusal error
 	for w := a.way; w < noWay; w++ {
@@ -148,7 +151,8 @@ func (a *access) take(ctx context.Context, w way, refusal error) (http.RoundTrip
 	} else if w == anybody {
 		return nil, errNoWay
 	}
-	// A token that is refused is no reason to get another one, as the library's own transport for tokens has it: it was got for this.
+	// A token that is refused is no reason to get another one, as the library's own transport for tokens has it: it was
+	// got for this.
 	return transport.FromToken(a.host.reg, auth, a.host.client, &transport.Challenge{Scheme: "basic"}, nil)
 }
 
@@ -171,12 +175,14 @@ func (a *access) login(ctx context.Context, auth authn.Authenticator, challenge 
 	if config.RegistryToken != "" {
 		return config.RegistryToken, nil
 	}
-	token, err := transport.Exchange(ctx, a.host.reg, auth, a.host.client, []string{a.repo.Scope(transport.PullScope)}, challenge)
+	token, err := transport.Exchange(ctx, a.host.reg, auth, a.host.client, []string{a.repo.Scope(transport.PullScope)},
+		challenge)
 	if token != nil {
 		a.host.secrets.Add(token.Token, token.AccessToken, token.RefreshToken)
 	}
 	if err != nil {
-		if strings.Contains(err.Error(), "no token in bearer response") { // and then what there is, which may be one all the same
+		// and then what there is, which may be one all the same
+		if strings.Contains(err.Error(), "no token in bearer response") {
 			err = errors.New("the token server answers without a token")
 		}
 		return "", err
@@ -184,12 +190,15 @@ func (a *access) login(ctx context.Context, auth authn.Authenticator, challenge 
 	return cmp.Or(token.AccessToken, token.Token), nil
 }
 
-// accepted are the media types of manifests and indexes. Docker's schema 1 is among them for the sake of what is said about it.
+// accepted are the media types of manifests and indexes. Docker's schema 1 is among them for the sake of what is said
+// about it.
 const accepted = types.DockerManifestSchema2 + "," + types.OCIManifestSchema1 + "," + types.DockerManifestList + "," +
 	types.OCIImageIndex + "," + types.DockerManifestSchema1 + "," + types.DockerManifestSchema1Signed
 
 // send sends one request.
-func (a *access) send(ctx context.Context, t http.RoundTripper, method, url string, use func(*http.Response) error) error {
+func (a *access) send(
+	ctx context.Context, t http.RoundTripper, method, url string, use func(*http.Response) error,
+) error {
 	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
 		return err

@@ -15,8 +15,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// BenchmarkInside looks for the programs of 20 images of a registry on loopback, without a cache and with everything cached: a base of
-// 16 MiB of which nothing is wanted, and on it a Go program (this test), or a script. KiB/image is what is read of the layers, as stored.
+// BenchmarkInside looks for the programs of 20 images of a registry on loopback, without a cache and with everything
+// cached: a base of 16 MiB of which nothing is wanted, and on it a Go program (this test), or a script. KiB/image is
+// what is read of the layers, as stored.
 func BenchmarkInside(b *testing.B) {
 	self, err := os.Executable()
 	if err != nil {
@@ -39,7 +40,8 @@ func BenchmarkInside(b *testing.B) {
 		if i%2 == 1 {
 			name, content = "app/start.sh", []byte("#!/bin/sh\nexec \"$@\"\n")
 		}
-		img, err := mutate.AppendLayers(newImage(b, "linux/amd64"), base, benchLayer(b, name, content), benchLayer(b, "etc/motd", fmt.Appendln(nil, i)))
+		img, err := mutate.AppendLayers(newImage(b, "linux/amd64"), base, benchLayer(b, name, content),
+			benchLayer(b, "etc/motd", fmt.Appendln(nil, i)))
 		if err != nil {
 			b.Fatal(err)
 		}

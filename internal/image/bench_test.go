@@ -32,7 +32,9 @@ func BenchmarkEntries(b *testing.B) {
 			for i := range entries {
 				entries[i] = entry(fmt.Sprintf("gcr.io/acme/app-%d:v1", i), "linux/amd64", "/app")
 			}
-			benchmark(b, n, func(i int) string { return entries[i].Image }, func() Source { return Chain(NewEntries("images.lock.yaml", "debuggable lock", entries)) })
+			benchmark(b, n, func(i int) string { return entries[i].Image }, func() Source {
+				return Chain(NewEntries("images.lock.yaml", "debuggable lock", entries))
+			})
 		})
 	}
 }
@@ -42,10 +44,13 @@ func BenchmarkLayout(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			var elements []element
 			for i := range n {
-				elements = append(elements, element{add: newImage(b, "linux/amd64"), annotations: refName(fmt.Sprintf("gcr.io/acme/app-%d:v1", i))})
+				elements = append(elements,
+					element{add: newImage(b, "linux/amd64"), annotations: refName(fmt.Sprintf("gcr.io/acme/app-%d:v1", i))})
 			}
 			dir := writeLayout(b, elements...)
-			benchmark(b, n, func(i int) string { return elements[i].annotations["org.opencontainers.image.ref.name"] }, func() Source { return NewLayout(dir) })
+			benchmark(b, n, func(i int) string {
+				return elements[i].annotations["org.opencontainers.image.ref.name"]
+			}, func() Source { return NewLayout(dir) })
 		})
 	}
 }
@@ -76,7 +81,8 @@ func BenchmarkRegistry(b *testing.B) {
 	}
 }
 
-// BenchmarkRegistryFarAway asks a registry that takes 50 milliseconds for each answer for 500 images, with nothing cached.
+// BenchmarkRegistryFarAway asks a registry that takes 50 milliseconds for each answer for 500 images, with nothing
+// cached.
 func BenchmarkRegistryFarAway(b *testing.B) {
 	hub := newHub(b, false)
 	img := newImage(b, "linux/amd64")

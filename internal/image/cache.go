@@ -31,9 +31,9 @@ func DefaultCacheDir() string {
 
 // cache keeps indexes, manifests and configurations by digest, in the form of an OCI layout's blobs folder. Since they
 // are what their digest says, they never grow stale; a chain of them leads from an index's digest to the configuration
-// without a question to the registry. It remembers of which tags it has read the manifest. Nothing about it is ever an error: what
-// cannot be read is asked for again, what cannot be written is not kept. What nobody has asked for in keptFor, and what is beyond
-// maxCached, is removed by a process that adds something. The zero cache keeps nothing.
+// without a question to the registry. It remembers of which tags it has read the manifest. Nothing about it is ever an
+// error: what cannot be read is asked for again, what cannot be written is not kept. What nobody has asked for in
+// keptFor, and what is beyond maxCached, is removed by a process that adds something. The zero cache keeps nothing.
 type cache struct {
 	dir string
 
@@ -145,9 +145,9 @@ func (c *cache) write(folder, name string, b []byte) {
 	}
 }
 
-// removeUnused removes what is older than keptFor, entries and what was left of writing them, and the oldest of what is beyond
-// maxCached. It removes nothing but files with the cache's own names, and nothing that is reached through a link below the user's
-// cache folder: what is there may be somebody's.
+// removeUnused removes what is older than keptFor, entries and what was left of writing them, and the oldest of what is
+// beyond maxCached. It removes nothing but files with the cache's own names, and nothing that is reached through a link
+// below the user's cache folder: what is there may be somebody's.
 func (c *cache) removeUnused() {
 	type file struct {
 		name string

@@ -39,10 +39,15 @@ func TestChainNotFound(t *testing.T) {
 	}{
 		{Chain(), "no source has nginx:1.25 for linux/arm64 (no source is set)"},
 		{Chain(Offline("")), "no source has nginx:1.25 for linux/arm64 (no source is set; offline)"},
-		{Chain(NewEntries("images.lock.yaml", "debuggable lock", nil), Offline("")), "no source has nginx:1.25 for linux/arm64 (asked: images.lock.yaml; offline)"},
-		{Chain(NewEntries("images.lock.yaml", "debuggable lock", nil), NewLayout(dir), Offline("")), "no source has nginx:1.25 for linux/arm64 (asked: images.lock.yaml, layout " + dir +
-			"; offline): layout " + dir + ": it is there only for linux/s390x, linux/ppc64le"},
-		{Chain(NewEntries("1", "debuggable lock", nil), NewEntries("2", "debuggable lock", nil), NewEntries("3", "debuggable lock", nil), NewEntries("4", "debuggable lock", nil), NewEntries("5", "debuggable lock", nil), NewEntries("6", "debuggable lock", nil), NewEntries("7", "debuggable lock", nil), NewEntries("8", "debuggable lock", nil)),
+		{Chain(NewEntries("images.lock.yaml", "debuggable lock", nil), Offline("")),
+			"no source has nginx:1.25 for linux/arm64 (asked: images.lock.yaml; offline)"},
+		{Chain(NewEntries("images.lock.yaml", "debuggable lock", nil), NewLayout(dir), Offline("")),
+			"no source has nginx:1.25 for linux/arm64 (asked: images.lock.yaml, layout " + dir +
+				"; offline): layout " + dir + ": it is there only for linux/s390x, linux/ppc64le"},
+		{Chain(NewEntries("1", "debuggable lock", nil), NewEntries("2", "debuggable lock", nil),
+			NewEntries("3", "debuggable lock", nil), NewEntries("4", "debuggable lock", nil),
+			NewEntries("5", "debuggable lock", nil), NewEntries("6", "debuggable lock", nil),
+			NewEntries("7", "debuggable lock", nil), NewEntries("8", "debuggable lock", nil)),
 			"no source has nginx:1.25 for linux/arm64 (asked: 1, 2, 3, 4, 5, 6, 2 more)"},
 	} {
 		_, err := ask(t, c.chain, "nginx:1.25", "linux/arm64/v8")
@@ -65,19 +70,22 @@ func TestChainStopsAtErrors(t *testing.T) {
 	broken := sourceFunc(func(context.Context, name.Reference, v1.Platform) (Config, error) {
 		return Config{}, errors.New("broken")
 	})
-	if _, err := ask(t, Chain(broken, never), "web", "linux/amd64"); err == nil || !strings.Contains(err.Error(), "asking image.sourceFunc: broken") {
+	if _, err := ask(t, Chain(broken, never), "web", "linux/amd64"); err == nil ||
+		!strings.Contains(err.Error(), "asking image.sourceFunc: broken") {
 		t.Errorf("got error %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Chain(never).Config(ctx, name.MustParseReference("web"), v1.Platform{}); !errors.Is(err, context.Canceled) {
+	if _, err := Chain(never).Config(ctx, name.MustParseReference("web"), v1.Platform{}); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("got error %v", err)
 	}
 }
 
 // Example shows how sources are put together and asked.
 func Example() {
-	lock := NewEntries("images.lock.yaml", "debuggable lock", []Entry{{Image: "gcr.io/acme/web:v1", Config: v1.Config{Entrypoint: []string{"/app"}}}})
+	lock := NewEntries("images.lock.yaml", "debuggable lock",
+		[]Entry{{Image: "gcr.io/acme/web:v1", Config: v1.Config{Entrypoint: []string{"/app"}}}})
 	source := Chain(lock, Offline(""))
 	results := ResolveAll(context.Background(), source, []Want{{Image: "gcr.io/acme/web:v1"}, {Image: "nginx"}})
 	for _, image := range []string{"gcr.io/acme/web:v1", "nginx"} {

@@ -23,8 +23,8 @@ const (
 	maxDocument = 4 << 20
 	// maxRead is the most bytes of all documents that are read for one image.
 	maxRead = 8 * maxDocument
-	// maxConfig is the most bytes that are kept of a configuration. Linux starts no process whose words and variables have more:
-	// execve(2), "Limits on size of arguments and environment".
+	// maxConfig is the most bytes that are kept of a configuration. Linux starts no process whose words and variables have
+	// more: execve(2), "Limits on size of arguments and environment".
 	maxConfig = 2 << 20
 	maxDepth  = 8    // indexes inside indexes
 	maxImages = 2048 // images in an index, nested ones included
@@ -49,7 +49,8 @@ func readDocument(r io.Reader, name string) ([]byte, error) {
 }
 
 func tooLarge(name string) error {
-	return fmt.Errorf("%s has more than %d MiB, which no image manifest or configuration has", foreign.Short(name), maxDocument>>20)
+	return fmt.Errorf("%s has more than %d MiB, which no image manifest or configuration has", foreign.Short(name),
+		maxDocument>>20)
 }
 
 // verify checks that b is the content that h names.
@@ -163,8 +164,8 @@ func (ds *descriptors) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// document is what counts of an image manifest or an index: the two are told apart by what is in them, since media types are
-// optional in one and wrong in others.
+// document is what counts of an image manifest or an index: the two are told apart by what is in them, since media
+// types are optional in one and wrong in others.
 type document struct {
 	SchemaVersion int             `json:"schemaVersion"`
 	MediaType     types.MediaType `json:"mediaType"`
@@ -183,13 +184,14 @@ func parseDocument(h v1.Hash, b []byte) (document, error) {
 		return document{}, fmt.Errorf("manifest %s: %w", h, err)
 	}
 	if d.SchemaVersion == 1 {
-		return document{}, fmt.Errorf("manifest %s has Docker's schema 1, which is no longer in use: push the image again with a current tool", h)
+		return document{}, fmt.Errorf("manifest %s has Docker's schema 1, which is no longer in use: push the image again "+
+			"with a current tool", h)
 	}
 	return d, nil
 }
 
-// labels keeps the labels that something here reads: what buildpacks tell of an image's processes, and what support images tell
-// of themselves.
+// labels keeps the labels that something here reads: what buildpacks tell of an image's processes, and what support
+// images tell of themselves.
 type labels map[string]string
 
 func (l *labels) UnmarshalJSON(b []byte) error {
@@ -233,10 +235,12 @@ func parseConfig(b []byte) (Config, error) {
 	}
 	c := file.Config
 	config := Config{Author: file.Author, Platform: file.platform.known(), Config: v1.Config{
-		Entrypoint: c.Entrypoint, Cmd: c.Cmd, Env: c.Env, WorkingDir: c.WorkingDir, User: c.User, Labels: c.Labels, Volumes: c.Volumes,
+		Entrypoint: c.Entrypoint, Cmd: c.Cmd, Env: c.Env, WorkingDir: c.WorkingDir, User: c.User, Labels: c.Labels,
+		Volumes: c.Volumes,
 	}}
 	if config.size() > maxConfig {
-		return Config{}, fmt.Errorf("its words, variables and labels take more than %d MiB, which no image has", maxConfig>>20)
+		return Config{}, fmt.Errorf("its words, variables and labels take more than %d MiB, which no image has",
+			maxConfig>>20)
 	}
 	return config, nil
 }

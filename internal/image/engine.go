@@ -42,14 +42,16 @@ type EngineOptions struct {
 	Getenv func(name string) string
 	// Sockets are where engines listen when nothing names one; nil for Docker's and Podman's.
 	Sockets []string
-	// Timeout bounds the time for one image; 10 seconds where it is 0. An engine that has taken all of it is not asked again.
+	// Timeout bounds the time for one image; 10 seconds where it is 0. An engine that has taken all of it is not asked
+	// again.
 	Timeout time.Duration
 }
 
 const engineTimeout = 10 * time.Second
 
-// Engine is a source of the images that a container engine on this machine has, Docker or Podman, so that images that were built
-// and never pushed are found. It asks by Docker's API (https://docs.docker.com/reference/api/engine/), which both answer.
+// Engine is a source of the images that a container engine on this machine has, Docker or Podman, so that images that
+// were built and never pushed are found. It asks by Docker's API (https://docs.docker.com/reference/api/engine/), which
+// both answer.
 //
 // Where nothing listens, nothing is said: most machines that render manifests have no engine.
 type Engine struct {
@@ -70,8 +72,8 @@ type endpoint struct {
 	dead bool // nothing answers there
 }
 
-// NewEngine returns a source that asks the container engine of this machine. It opens no connection and reads no file until it is
-// asked.
+// NewEngine returns a source that asks the container engine of this machine. It opens no connection and reads no file
+// until it is asked.
 func NewEngine(o EngineOptions) *Engine {
 	if o.Getenv == nil {
 		o.Getenv = os.Getenv
@@ -150,7 +152,8 @@ func (e *Engine) named() (string, error) {
 	var meta struct {
 		Endpoints map[string]struct{ Host string }
 	}
-	if err := readJSON(filepath.Join(dir, "contexts", "meta", hex.EncodeToString(sum[:]), "meta.json"), &meta); err != nil {
+	if err := readJSON(filepath.Join(dir, "contexts", "meta", hex.EncodeToString(sum[:]), "meta.json"),
+		&meta); err != nil {
 		return "", fmt.Errorf("the Docker context %s cannot be read: %w", foreign.Quote(current), err)
 	}
 	return meta.Endpoints["docker"].Host, nil
@@ -189,11 +192,13 @@ func (e *Engine) add(address string) {
 		host := net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "2375"))
 		p.address, p.base = "tcp://"+host, "http://"+host
 	default:
-		e.unusable = fmt.Sprintf("the container engine cannot be asked by %s: only unix:// and tcp:// are known here", foreign.Quote(scheme))
+		e.unusable = fmt.Sprintf("the container engine cannot be asked by %s: only unix:// and tcp:// are known here",
+			foreign.Quote(scheme))
 		return
 	}
 	p.client = &http.Client{
-		Transport:     &http.Transport{DialContext: dial, MaxResponseHeaderBytes: 64 << 10, MaxConnsPerHost: 8, IdleConnTimeout: 10 * time.Second},
+		Transport: &http.Transport{DialContext: dial, MaxResponseHeaderBytes: 64 << 10, MaxConnsPerHost: 8,
+			IdleConnTimeout: 10 * time.Second},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	e.endpoints = append(e.endpoints, p)
@@ -226,9 +231,10 @@ func (e *Engine) ask(ctx context.Context, p *endpoint, ref name.Reference, platf
 	limited, cancel := context.WithTimeout(ctx, e.opts.Timeout)
 	defer cancel()
 	path := "/images/" + engineName(ref) + "/json"
-	// Engines before API 1.49, and Podman, take no platform and ignore it; those that do have none but the one that is asked for, so
-	// that a sole image, which serves whatever the platform, has to be asked for without.
-	spec, err := json.Marshal(map[string]string{"os": platform.OS, "architecture": platform.Architecture, "variant": platform.Variant})
+	// Engines before API 1.49, and Podman, take no platform and ignore it; those that do have none but the one that is
+	// asked for, so that a sole image, which serves whatever the platform, has to be asked for without.
+	spec, err := json.Marshal(map[string]string{"os": platform.OS, "architecture": platform.Architecture,
+		"variant": platform.Variant})
 	if err != nil {
 		return Config{}, err
 	}
@@ -247,7 +253,8 @@ func (e *Engine) ask(ctx context.Context, p *endpoint, ref name.Reference, platf
 		return Config{}, &notFound{} // a socket that nobody listens to any more is as good as none
 	case errors.Is(err, fs.ErrPermission):
 		p.kill()
-		return Config{}, &notFound{fmt.Sprintf("the %s at %s may not be asked: permission denied", e, foreign.Short(p.address))}
+		return Config{}, &notFound{
+			fmt.Sprintf("the %s at %s may not be asked: permission denied", e, foreign.Short(p.address))}
 	case limited.Err() != nil:
 		p.kill()
 		return Config{}, fmt.Errorf("no answer within %s: %w", e.opts.Timeout, limited.Err())
@@ -321,9 +328,10 @@ func (p *endpoint) kill() {
 	p.dead = true
 }
 
-// OrEngine returns a source that asks a registry, and for what that does not hand out the engine. An image that was built and never
-// pushed is one that the registry does not have, or does not tell from one that nobody may see, or one of a registry that is not
-// there. What a registry may have and cannot tell just now is not looked for elsewhere: a tag may stand for another image there.
+// OrEngine returns a source that asks a registry, and for what that does not hand out the engine. An image that was
+// built and never pushed is one that the registry does not have, or does not tell from one that nobody may see, or one
+// of a registry that is not there. What a registry may have and cannot tell just now is not looked for elsewhere: a tag
+// may stand for another image there.
 func OrEngine(registry Source, engine *Engine) Source { return orEngine{registry, engine} }
 
 type orEngine struct {
@@ -346,7 +354,8 @@ func (o orEngine) Config(ctx context.Context, ref name.Reference, platform v1.Pl
 		detail = nf.detail
 	}
 	if nf := new(notFound); errors.As(err, &nf) {
-		return Config{}, &notFound{strings.Join(slices.DeleteFunc([]string{nf.detail, detail}, func(s string) bool { return s == "" }), "; ")}
+		return Config{}, &notFound{
+			strings.Join(slices.DeleteFunc([]string{nf.detail, detail}, func(s string) bool { return s == "" }), "; ")}
 	}
 	if detail != "" {
 		err = fmt.Errorf("%w; %s", err, detail)
@@ -365,10 +374,12 @@ func (o orEngine) String() string {
 // handsOutNothing reports whether an error of a registry means that it has no such image for anybody here.
 func handsOutNothing(err error) bool {
 	var dns *net.DNSError
-	return errors.Is(err, ErrNotFound) || denied(err) || errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) && dns.IsNotFound
+	return errors.Is(err, ErrNotFound) || denied(err) || errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) &&
+		dns.IsNotFound
 }
 
-// Pushed returns a source without the container engine of this machine: for images that a cluster will have to pull for certain.
+// Pushed returns a source without the container engine of this machine: for images that a cluster will have to pull for
+// certain.
 func Pushed(s Source) Source {
 	c, ok := s.(chain)
 	if !ok {

@@ -26,8 +26,10 @@ import (
 
 // described is what engines say of an image.
 const described = `{"Id":"sha256:1","RepoTags":["web:dev","gcr.io/acme/web:v1"],` +
-	`"RepoDigests":["gcr.io/acme/web@sha256:5d0f0c990a68caee0befa4eee5feeb57beb0d40b3e8307828002d45c17878bb3"],"Author":"me","Os":"linux",` +
-	`"Architecture":"amd64","Variant":"","Config":{"Entrypoint":["/app"],"Cmd":null,"Env":["GOTRACEBACK=all"],"WorkingDir":"/srv","User":"65532",` +
+	`"RepoDigests":["gcr.io/acme/web@sha256:5d0f0c990a68caee0befa4eee5feeb57beb0d40b3e8307828002d45c17878bb3"],` +
+	`"Author":"me","Os":"linux",` +
+	`"Architecture":"amd64","Variant":"","Config":{"Entrypoint":["/app"],"Cmd":null,"Env":["GOTRACEBACK=all"],` +
+	`"WorkingDir":"/srv","User":"65532",` +
 	`"Labels":{"dev.debuggable.support/x":"y"},"Volumes":{"/data":{}}},"Size":5}`
 
 // fakeEngine answers on a socket, and counts requests.
@@ -91,14 +93,17 @@ func askFor(t *testing.T, s Source, image string) (Config, error) {
 func TestEngine(t *testing.T) {
 	socket := fakeEngine(t, docker)
 	e := NewEngine(EngineOptions{Getenv: env(map[string]string{"DOCKER_HOST": "unix://" + socket})})
-	for _, image := range []string{"web:dev", "gcr.io/acme/web:v1", "gcr.io/acme/web:other@sha256:5d0f0c990a68caee0befa4eee5feeb57beb0d40b3e8307828002d45c17878bb3"} {
+	for _, image := range []string{"web:dev", "gcr.io/acme/web:v1",
+		"gcr.io/acme/web:other@sha256:5d0f0c990a68caee0befa4eee5feeb57beb0d40b3e8307828002d45c17878bb3"} {
 		c, err := askFor(t, e, image)
 		if err != nil {
 			t.Errorf("%s: %v", image, err)
 			continue
 		}
-		if c.Engine != "unix://"+socket || c.From != "container engine at unix://"+socket || c.Author != "me" || c.WorkingDir != "/srv" || c.User != "65532" ||
-			strings.Join(c.Entrypoint, " ") != "/app" || strings.Join(c.Env, " ") != "GOTRACEBACK=all" || c.Labels["dev.debuggable.support/x"] != "y" || len(c.Volumes) != 1 {
+		if c.Engine != "unix://"+socket || c.From != "container engine at unix://"+socket || c.Author != "me" ||
+			c.WorkingDir != "/srv" || c.User != "65532" ||
+			strings.Join(c.Entrypoint, " ") != "/app" || strings.Join(c.Env, " ") != "GOTRACEBACK=all" ||
+			c.Labels["dev.debuggable.support/x"] != "y" || len(c.Volumes) != 1 {
 			t.Errorf("%s: %+v", image, c)
 		}
 	}
@@ -123,7 +128,8 @@ func TestEngineHangs(t *testing.T) {
 		asked++
 		<-r.Context().Done()
 	})
-	e := NewEngine(EngineOptions{Getenv: env(map[string]string{"DOCKER_HOST": "unix://" + socket}), Timeout: 50 * time.Millisecond})
+	e := NewEngine(EngineOptions{Getenv: env(map[string]string{"DOCKER_HOST": "unix://" + socket}),
+		Timeout: 50 * time.Millisecond})
 	if _, err := askFor(t, e, "web"); err == nil || !strings.Contains(err.Error(), "no answer within 50ms") {
 		t.Error(err)
 	}
@@ -155,7 +161,8 @@ func TestEngineIsFound(t *testing.T) {
 	}
 	sum := sha256.Sum256([]byte("colima"))
 	write(".docker/config.json", `{"currentContext":"colima"}`)
-	write(".docker/contexts/meta/"+hex.EncodeToString(sum[:])+"/meta.json", `{"Name":"colima","Endpoints":{"docker":{"Host":"unix://`+socket+`"}}}`)
+	write(".docker/contexts/meta/"+hex.EncodeToString(sum[:])+"/meta.json",
+		`{"Name":"colima","Endpoints":{"docker":{"Host":"unix://`+socket+`"}}}`)
 	write("bare/config.json", `{}`)
 	write("gone/config.json", `{"currentContext":"gone"}`)
 	bare := filepath.Join(home, "bare")
@@ -170,16 +177,20 @@ func TestEngineIsFound(t *testing.T) {
 		"DOCKER_HOST, TCP":          {env: map[string]string{"DOCKER_HOST": "tcp" + address}, found: true},
 		"DOCKER_HOST, TCP, offline": {env: map[string]string{"DOCKER_HOST": "tcp" + address}, offline: true},
 		"DOCKER_HOST, offline":      {env: map[string]string{"DOCKER_HOST": "unix://" + socket}, offline: true, found: true},
-		"DOCKER_HOST, TLS":          {env: map[string]string{"DOCKER_HOST": "tcp" + address, "DOCKER_TLS_VERIFY": "1"}, says: "TLS"},
-		"DOCKER_HOST, SSH":          {env: map[string]string{"DOCKER_HOST": "ssh://me:secret@host"}, says: `by "ssh"`},
-		"DOCKER_HOST, no host":      {env: map[string]string{"DOCKER_HOST": "tcp://:secret@"}, says: "address is none"},
-		"DOCKER_HOST, nobody":       {env: map[string]string{"DOCKER_HOST": "unix://" + socket + "x"}},
-		"it counts alone":           {env: map[string]string{"DOCKER_HOST": "unix://" + socket + "x"}, sockets: []string{socket}},
+		"DOCKER_HOST, TLS": {env: map[string]string{"DOCKER_HOST": "tcp" + address, "DOCKER_TLS_VERIFY": "1"},
+			says: "TLS"},
+		"DOCKER_HOST, SSH":     {env: map[string]string{"DOCKER_HOST": "ssh://me:secret@host"}, says: `by "ssh"`},
+		"DOCKER_HOST, no host": {env: map[string]string{"DOCKER_HOST": "tcp://:secret@"}, says: "address is none"},
+		"DOCKER_HOST, nobody":  {env: map[string]string{"DOCKER_HOST": "unix://" + socket + "x"}},
+		"it counts alone": {env: map[string]string{"DOCKER_HOST": "unix://" + socket + "x"},
+			sockets: []string{socket}},
 		"context":                   {env: map[string]string{"HOME": home}, found: true},
 		"context by DOCKER_CONTEXT": {env: map[string]string{"HOME": home, "DOCKER_CONTEXT": "default"}},
-		"context that is gone":      {env: map[string]string{"DOCKER_CONFIG": filepath.Join(home, "gone")}, says: `context "gone" cannot be read`},
-		"sockets":                   {env: map[string]string{"DOCKER_CONFIG": bare}, sockets: []string{home, filepath.Join(home, "none"), socket}, found: true},
-		"nothing":                   {env: map[string]string{}, sockets: []string{filepath.Join(home, "none")}},
+		"context that is gone": {env: map[string]string{"DOCKER_CONFIG": filepath.Join(home, "gone")},
+			says: `context "gone" cannot be read`},
+		"sockets": {env: map[string]string{"DOCKER_CONFIG": bare},
+			sockets: []string{home, filepath.Join(home, "none"), socket}, found: true},
+		"nothing": {env: map[string]string{}, sockets: []string{filepath.Join(home, "none")}},
 	} {
 		sockets := test.sockets
 		if sockets == nil {
@@ -191,7 +202,8 @@ func TestEngineIsFound(t *testing.T) {
 		if err != nil {
 			said = strings.TrimPrefix(strings.TrimPrefix(err.Error(), "image not found"), ": ")
 		}
-		if (err == nil) != test.found || err != nil && !errors.Is(err, ErrNotFound) || !strings.Contains(said, test.says) || test.says == "" && said != "" || strings.Contains(said, "secret") {
+		if (err == nil) != test.found || err != nil && !errors.Is(err, ErrNotFound) || !strings.Contains(said, test.says) ||
+			test.says == "" && said != "" || strings.Contains(said, "secret") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -226,7 +238,9 @@ func TestOrEngine(t *testing.T) {
 		if c, err := status(code, "web:dev"); (err == nil) != found || found && c.Engine == "" {
 			t.Errorf("%d: %v, %v", code, c.Engine, err)
 		}
-		if c, err := status(code, "gcr.io/acme/web@sha256:5d0f0c990a68caee0befa4eee5feeb57beb0d40b3e8307828002d45c17878bb3"); err != nil || c.Engine == "" {
+		if c, err := status(code,
+			"gcr.io/acme/web@sha256:5d0f0c990a68caee0befa4eee5feeb57beb0d40b3e8307828002d45c17878bb3"); err != nil ||
+			c.Engine == "" {
 			t.Errorf("%d by digest: %v", code, err)
 		}
 		if _, err := status(code, "nowhere"); err == nil || strings.Contains(err.Error(), "engine") {
@@ -241,7 +255,8 @@ func TestOrEngine(t *testing.T) {
 		t.Errorf("the registry has it: %v, %v", c.From, err)
 	}
 	pushed := Pushed(Chain(engine, OrEngine(registryThat{ErrNotFound}, engine), engine))
-	if _, err := askFor(t, pushed, "web:dev"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "(asked: registry)") {
+	if _, err := askFor(t, pushed, "web:dev"); !errors.Is(err, ErrNotFound) ||
+		!strings.Contains(err.Error(), "(asked: registry)") {
 		t.Errorf("an image that has to be pushed: %v", err)
 	}
 	_, err := askFor(t, Chain(OrEngine(registryThat{ErrNotFound}, engine)), "nowhere")
@@ -282,7 +297,9 @@ func TestPodmanService(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	img, err := mutate.Config(empty.Image, v1.Config{Entrypoint: []string{"/app"}, Cmd: []string{"-v"}, Env: []string{"GOTRACEBACK=all"}, WorkingDir: "/srv", User: "65532"})
+	img, err := mutate.Config(empty.Image,
+		v1.Config{Entrypoint: []string{"/app"}, Cmd: []string{"-v"}, Env: []string{"GOTRACEBACK=all"}, WorkingDir: "/srv",
+			User: "65532"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,12 +320,15 @@ func TestPodmanService(t *testing.T) {
 	if err := tarball.WriteToFile(archive, tag, img); err != nil {
 		t.Fatal(err)
 	}
-	own := []string{"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"), "--storage-driver", "vfs"}
-	if out, err := exec.CommandContext(t.Context(), podman, append(own, "load", "-i", archive)...).CombinedOutput(); err != nil {
+	own := []string{"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"),
+		"--storage-driver", "vfs"}
+	if out, err := exec.CommandContext(t.Context(), podman,
+		append(own, "load", "-i", archive)...).CombinedOutput(); err != nil {
 		t.Skipf("podman cannot load an image here: %v\n%s", err, out)
 	}
 	socket := filepath.Join(dir, "podman.sock")
-	service := exec.CommandContext(t.Context(), podman, append(own, "system", "service", "--time", "0", "unix://"+socket)...)
+	service := exec.CommandContext(t.Context(), podman,
+		append(own, "system", "service", "--time", "0", "unix://"+socket)...)
 	if err := service.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -332,7 +352,8 @@ func TestPodmanService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `[["/app"],["-v"],"/srv","65532","github.com/google/ko",{"architecture":"amd64","os":"linux"}]`; string(got) != want {
+	if want := `[["/app"],["-v"],"/srv","65532","github.com/google/ko",{"architecture":"amd64","os":"linux"}]`; string(
+		got) != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if !strings.Contains(strings.Join(c.Env, " "), "GOTRACEBACK=all") {

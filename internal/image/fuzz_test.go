@@ -26,7 +26,8 @@ import (
 // little.
 func FuzzArchive(f *testing.F) {
 	// Small ones: what a change does to a large input takes longer to find out.
-	small, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: v1.Config{Cmd: []string{"/app"}}})
+	small, err := mutate.ConfigFile(empty.Image,
+		&v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: v1.Config{Cmd: []string{"/app"}}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -144,7 +145,9 @@ func FuzzLayoutIndex(f *testing.F) {
 		askEverything(t, layoutOf(m, "dir"))
 		askEverything(t, layoutOf(m, "tied=dir"))
 		h := m.add(b)
-		m["index.json"] = jsonOf(t, v1.IndexManifest{SchemaVersion: 2, Manifests: []v1.Descriptor{{Digest: h, Size: int64(len(b)), Annotations: refName("web:v1")}}})
+		m["index.json"] = jsonOf(t,
+			v1.IndexManifest{SchemaVersion: 2,
+				Manifests: []v1.Descriptor{{Digest: h, Size: int64(len(b)), Annotations: refName("web:v1")}}})
 		askEverything(t, layoutOf(m, "dir"))
 	})
 }
@@ -166,7 +169,8 @@ func FuzzRegistry(f *testing.F) {
 	}
 	f.Add(manifest, config, `Bearer realm="https://r.example/token",service="r",scope="repository:web:pull"`, 401)
 	f.Add(index, manifest, `Basic realm="r"`, 429)
-	f.Add([]byte(`{"token":"t","refresh_token":"r"}`), []byte(`{"errors":[{"code":"DENIED","message":"\u001b[31m","detail":[1]}]}`), "", 404)
+	f.Add([]byte(`{"token":"t","refresh_token":"r"}`),
+		[]byte(`{"errors":[{"code":"DENIED","message":"\u001b[31m","detail":[1]}]}`), "", 404)
 	f.Fuzz(func(t *testing.T, manifest, config []byte, challenge string, status int) {
 		if status < 200 || status > 599 {
 			status = 401
@@ -185,7 +189,8 @@ func FuzzRegistry(f *testing.F) {
 		o := RegistryOptions{Keychain: fixed{"me", "hunter22"}, Backoff: time.Nanosecond, Transport: roundTripper(answer)}
 		s := NewRegistry(o)
 		askEverything(t, s)
-		if _, err := ask(t, s, "r.example/web:v1", "linux/amd64"); err != nil && strings.Contains(foreign.Line(err.Error()), "hunter22") {
+		if _, err := ask(t, s, "r.example/web:v1", "linux/amd64"); err != nil &&
+			strings.Contains(foreign.Line(err.Error()), "hunter22") {
 			t.Fatalf("a password comes back: %v", err)
 		}
 	})

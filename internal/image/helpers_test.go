@@ -149,7 +149,8 @@ func tarOf(t testing.TB, dir string, zip bool, more map[string][]byte) string {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	add := func(name string, content []byte) {
-		if err := w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(content))}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644,
+			Size: int64(len(content))}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.Write(content); err != nil {
@@ -242,7 +243,8 @@ func chosen(t testing.TB, s Source, ref, platform string) string {
 	if err != nil {
 		t.Fatalf("%s for %s: %v", ref, platform, err)
 	}
-	if len(c.Entrypoint) != 2 || c.Entrypoint[0] != "/app" || c.WorkingDir != "/srv" || len(c.Env) != 1 || c.Author != "github.com/google/ko" {
+	if len(c.Entrypoint) != 2 || c.Entrypoint[0] != "/app" || c.WorkingDir != "/srv" || len(c.Env) != 1 ||
+		c.Author != "github.com/google/ko" {
 		t.Fatalf("%s for %s: got config %+v", ref, platform, c)
 	}
 	return c.Entrypoint[1]
@@ -251,7 +253,8 @@ func chosen(t testing.TB, s Source, ref, platform string) string {
 // helmChart is an artifact that is no container image.
 func helmChart(t testing.TB) v1.Image {
 	t.Helper()
-	return mutate.ConfigMediaType(mutate.MediaType(newImage(t, ""), types.OCIManifestSchema1), "application/vnd.cncf.helm.config.v1+json")
+	return mutate.ConfigMediaType(mutate.MediaType(newImage(t, ""), types.OCIManifestSchema1),
+		"application/vnd.cncf.helm.config.v1+json")
 }
 
 func mustRef(t testing.TB, s string) name.Reference {

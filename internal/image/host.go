@@ -20,8 +20,8 @@ import (
 	"debuggable.dev/debuggable/internal/foreign"
 )
 
-// host is a registry host: how it is reached, and what was learned of that. Nothing that one image meets changes what another
-// one gets, but for the time that a host is given which does not answer.
+// host is a registry host: how it is reached, and what was learned of that. Nothing that one image meets changes what
+// another one gets, but for the time that a host is given which does not answer.
 type host struct {
 	reg      name.Registry
 	plain    bool // plain http is allowed
@@ -57,9 +57,10 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// patience is how many images may wait for all the time that an image has. When they have, the host is still asked for others,
-// since it may hang for some images alone, but those have to be quick: a fifteenth of the time, 2 seconds, is far more than a
-// registry takes. What has not answered anything, as behind a firewall, is not asked again at all; the cache may know the image.
+// patience is how many images may wait for all the time that an image has. When they have, the host is still asked for
+// others, since it may hang for some images alone, but those have to be quick: a fifteenth of the time, 2 seconds, is
+// far more than a registry takes. What has not answered anything, as behind a firewall, is not asked again at all; the
+// cache may know the image.
 const patience = 3
 
 func (h *host) timeLimit() time.Duration {
@@ -97,8 +98,8 @@ func (g gate) leave() { <-g }
 // schemeTime is how long a host that may speak plain http has for an answer over TLS, before plain http is tried.
 const schemeTime = 3 * time.Second
 
-// speak sends a request to a host that may speak plain http, over the scheme that it speaks. Which that is shows the first request
-// that is answered, so that no other is needed to find it out.
+// speak sends a request to a host that may speak plain http, over the scheme that it speaks. Which that is shows the
+// first request that is answered, so that no other is needed to find it out.
 func (h *host) speak(req *http.Request) (*http.Response, error) {
 	if err := h.schemeGate.enter(req.Context()); err != nil {
 		return nil, err
@@ -166,9 +167,9 @@ func withScheme(req *http.Request, scheme string) *http.Request {
 	return c
 }
 
-// speaksPlain reports whether a TLS handshake failed because the answer was not TLS, and so plain http: the answer to what is no
-// request may be an error page without a status line. An http.Client tells it with http.ErrSchemeMismatch, a transport does
-// not.
+// speaksPlain reports whether a TLS handshake failed because the answer was not TLS, and so plain http: the answer to
+// what is no request may be an error page without a status line. An http.Client tells it with http.ErrSchemeMismatch, a
+// transport does not.
 func speaksPlain(err error) bool {
 	var record tls.RecordHeaderError
 	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record)
@@ -208,15 +209,16 @@ func (h *host) asked(ctx context.Context) (*transport.Challenge, error) {
 	return h.challenge, nil
 }
 
-// challengeOf reads the challenge in an answer; nil where there is none. The library reads challenges only in answers to its own
-// ping, so that it gets this one for an answer.
+// challengeOf reads the challenge in an answer; nil where there is none. The library reads challenges only in answers
+// to its own ping, so that it gets this one for an answer.
 func challengeOf(resp *http.Response, reg name.Registry) *transport.Challenge {
 	if resp.StatusCode != http.StatusUnauthorized || resp.Header.Get("WWW-Authenticate") == "" {
 		return nil
 	}
 	c, err := transport.Ping(context.Background(), reg, roundTripper(func(req *http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: resp.StatusCode, Header: http.Header{"Www-Authenticate": resp.Header.Values("WWW-Authenticate")},
-			Body: http.NoBody, Request: req}, nil
+		return &http.Response{StatusCode: resp.StatusCode,
+			Header: http.Header{"Www-Authenticate": resp.Header.Values("WWW-Authenticate")},
+			Body:   http.NoBody, Request: req}, nil
 	}))
 	if err != nil {
 		return nil
@@ -228,8 +230,8 @@ func challengeOf(resp *http.Response, reg name.Registry) *transport.Challenge {
 // errPlain is the error for a plain http request to a host that must be reached over https.
 var errPlain = errors.New("plain http is not allowed for this host")
 
-// send sends a request to the registry or to a host that it sends us to: a token server, blob storage. It notes what must not
-// come back in a text.
+// send sends a request to the registry or to a host that it sends us to: a token server, blob storage. It notes what
+// must not come back in a text.
 func (h *host) send(req *http.Request) (*http.Response, error) {
 	h.secrets.AddSent(req)
 	if req.URL.Host != h.name() {
@@ -259,8 +261,8 @@ func (h *host) roundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// checkRedirect follows redirects, but not for ever, not from https to plain http, and not from elsewhere into a network that
-// only this machine can reach.
+// checkRedirect follows redirects, but not for ever, not from https to plain http, and not from elsewhere into a
+// network that only this machine can reach.
 func (h *host) checkRedirect(req *http.Request, via []*http.Request) error {
 	const most = 10
 	if len(via) >= most {

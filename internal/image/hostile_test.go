@@ -36,8 +36,8 @@ import (
 
 // What is here misbehaves on purpose. Work is counted in bytes and requests, so that a slow machine changes nothing.
 
-// TestTimingDoesNotMatter: a host with a private image, public ones, and one for which it answers anonymous requests with 429, all of
-// them slow at random, comes to the same for each image in every run.
+// TestTimingDoesNotMatter: a host with a private image, public ones, and one for which it answers anonymous requests
+// with 429, all of them slow at random, comes to the same for each image in every run.
 func TestTimingDoesNotMatter(t *testing.T) {
 	hub := newHub(t, false)
 	refuse := map[string]int{}
@@ -82,11 +82,13 @@ func TestTimingDoesNotMatter(t *testing.T) {
 	}
 }
 
-// TestRegistryChallengesAtTheManifest: GET /v2/ is answered to everybody, and only the manifest asks for a token or a password.
+// TestRegistryChallengesAtTheManifest: GET /v2/ is answered to everybody, and only the manifest asks for a token or a
+// password.
 func TestRegistryChallengesAtTheManifest(t *testing.T) {
 	hub := newHub(t, false)
 	hub.push(t, newImage(t, "linux/amd64"), "web:v1")
-	for _, challenge := range []string{`Bearer realm="http://HOST/token",service="s",scope="repository:web:pull"`, `Basic realm="r"`, `Negotiate, Basic realm="r"`} {
+	for _, challenge := range []string{`Bearer realm="http://HOST/token",service="s",scope="repository:web:pull"`,
+		`Basic realm="r"`, `Negotiate, Basic realm="r"`} {
 		hub.behave(func(w http.ResponseWriter, r *http.Request) bool {
 			user, _, _ := r.BasicAuth()
 			switch {
@@ -120,7 +122,8 @@ func TestRegistryRetryAfterIsAbsurd(t *testing.T) {
 			return true
 		})
 		hub.seen()
-		if _, err := ask(t, NewRegistry(anonymous()), hub.host+"/web:v1", "linux/amd64"); err == nil || !strings.Contains(err.Error(), "wait, log in") {
+		if _, err := ask(t, NewRegistry(anonymous()), hub.host+"/web:v1", "linux/amd64"); err == nil ||
+			!strings.Contains(err.Error(), "wait, log in") {
 			t.Errorf("got error %v", err)
 		}
 		if got := hub.seen(); len(got) != 1 {
@@ -129,8 +132,9 @@ func TestRegistryRetryAfterIsAbsurd(t *testing.T) {
 	}
 }
 
-// TestRegistryThatHangsForSome: images for which the host hangs do not take all their time each, and the others are answered. The
-// registry is in this process and the clock is synctest's, so that how busy the machine is decides nothing.
+// TestRegistryThatHangsForSome: images for which the host hangs do not take all their time each, and the others are
+// answered. The registry is in this process and the clock is synctest's, so that how busy the machine is decides
+// nothing.
 func TestRegistryThatHangsForSome(t *testing.T) {
 	backend := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	o := anonymous()
@@ -149,14 +153,16 @@ func TestRegistryThatHangsForSome(t *testing.T) {
 		resp.Request = req
 		return resp, nil
 	})
-	if err := remote.Write(mustRef(t, "r.example/web:v1"), newImage(t, "linux/amd64"), remote.WithTransport(o.Transport)); err != nil {
+	if err := remote.Write(mustRef(t, "r.example/web:v1"), newImage(t, "linux/amd64"),
+		remote.WithTransport(o.Transport)); err != nil {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
 		s := NewRegistry(o)
 		took := func(ref string, fails error) time.Duration {
 			start := time.Now()
-			if _, err := s.Config(t.Context(), mustRef(t, ref), v1.Platform{OS: "linux", Architecture: "amd64"}); !errors.Is(err, fails) {
+			if _, err := s.Config(t.Context(), mustRef(t, ref), v1.Platform{OS: "linux", Architecture: "amd64"}); !errors.Is(err,
+				fails) {
 				t.Errorf("%s: got error %v, want %v", ref, err, fails)
 			}
 			return time.Since(start)
@@ -190,7 +196,8 @@ func TestRegistryTotal(t *testing.T) {
 	s := NewRegistry(o)
 	hub.seen()
 	for range 50 {
-		if _, err := ask(t, s, hub.host+"/web:v1", "linux/amd64"); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "for all images") {
+		if _, err := ask(t, s, hub.host+"/web:v1", "linux/amd64"); !errors.Is(err, context.DeadlineExceeded) ||
+			!strings.Contains(err.Error(), "for all images") {
 			t.Fatalf("got error %v", err)
 		}
 	}
@@ -209,7 +216,8 @@ func TestRegistryDigestIsOfTheBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, mediaType := range []types.MediaType{types.DockerManifestSchema1Signed, types.DockerManifestSchema1, types.OCIManifestSchema1, ""} {
+	for _, mediaType := range []types.MediaType{types.DockerManifestSchema1Signed, types.DockerManifestSchema1,
+		types.OCIManifestSchema1, ""} {
 		hub.behave(func(w http.ResponseWriter, r *http.Request) bool {
 			if !strings.Contains(r.URL.Path, "/manifests/") {
 				return false
@@ -226,7 +234,8 @@ func TestRegistryDigestIsOfTheBytes(t *testing.T) {
 		o := anonymous()
 		o.CacheDir = t.TempDir()
 		for range 2 {
-			if got, err := ask(t, NewRegistry(o), hub.host+"/web:v1", "linux/amd64"); err != nil || got.Digest != digestOf(t, img) {
+			if got, err := ask(t, NewRegistry(o), hub.host+"/web:v1", "linux/amd64"); err != nil ||
+				got.Digest != digestOf(t, img) {
 				t.Errorf("%s: got digest %s, error %v", mediaType, got.Digest, err)
 			}
 		}
@@ -250,7 +259,8 @@ func TestRegistryRedirectsToPlainHTTP(t *testing.T) {
 		o := anonymous()
 		o.Transport = hub.Client().Transport
 		plain.seen()
-		if _, err := ask(t, NewRegistry(o), hub.host+"/web:v1", "linux/amd64"); err == nil || !strings.Contains(err.Error(), "plain http is not allowed") {
+		if _, err := ask(t, NewRegistry(o), hub.host+"/web:v1", "linux/amd64"); err == nil ||
+			!strings.Contains(err.Error(), "plain http is not allowed") {
 			t.Errorf("%s: got error %v", part, err)
 		}
 		if got := plain.seen(); len(got) != 0 {
@@ -261,7 +271,8 @@ func TestRegistryRedirectsToPlainHTTP(t *testing.T) {
 	}
 }
 
-// TestRegistryGivesBackSecrets: what was sent does not come back in an error, and what comes back is shown, and not acted on.
+// TestRegistryGivesBackSecrets: what was sent does not come back in an error, and what comes back is shown, and not
+// acted on.
 func TestRegistryGivesBackSecrets(t *testing.T) {
 	hub := newHub(t, false)
 	long := strings.Repeat("x", 1<<16)
@@ -292,7 +303,8 @@ func TestRegistryGivesBackSecrets(t *testing.T) {
 			if err == nil {
 				t.Fatal("got no error")
 			}
-			for _, secret := range []string{password, "hunter", "tok-12345678", "ref-12345678", "bWU6", "\x1b", "\r", "\u009b", "\u202e", "\u200b", "\x7f"} {
+			for _, secret := range []string{password, "hunter", "tok-12345678", "ref-12345678", "bWU6", "\x1b", "\r", "\u009b",
+				"\u202e", "\u200b", "\x7f"} {
 				if strings.Contains(err.Error(), secret) {
 					t.Errorf("%d: %q comes back in %q", status, secret, err)
 				}
@@ -316,7 +328,8 @@ func TestRegistryRedirectsSigned(t *testing.T) {
 		fmt.Fprintf(w, "no object at %s://%s%s", "https", r.Host, r.RequestURI)
 	}))
 	defer storage.Close()
-	for _, to := range []string{storage.URL + "/hang-up?X-Amz-Signature=c0ffee", storage.URL + "/o?sig=c0ffee&digest=c0ffee", "http://127.0.0.1:1/o?sig=c0ffee", "https://me:c0ffee@127.0.0.1:1/o"} {
+	for _, to := range []string{storage.URL + "/hang-up?X-Amz-Signature=c0ffee",
+		storage.URL + "/o?sig=c0ffee&digest=c0ffee", "http://127.0.0.1:1/o?sig=c0ffee", "https://me:c0ffee@127.0.0.1:1/o"} {
 		hub.behave(func(w http.ResponseWriter, r *http.Request) bool {
 			if !strings.Contains(r.URL.Path, "/manifests/") {
 				return false
@@ -324,7 +337,8 @@ func TestRegistryRedirectsSigned(t *testing.T) {
 			http.Redirect(w, r, to, http.StatusTemporaryRedirect)
 			return true
 		})
-		if _, err := ask(t, NewRegistry(anonymous()), hub.host+"/web:v1", "linux/amd64"); err == nil || strings.Contains(err.Error(), "c0ffee") {
+		if _, err := ask(t, NewRegistry(anonymous()), hub.host+"/web:v1", "linux/amd64"); err == nil ||
+			strings.Contains(err.Error(), "c0ffee") {
 			t.Errorf("%s: got error %v", to, err)
 		}
 	}
@@ -346,7 +360,8 @@ func TestCredentialHelperThatFails(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", dir)
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	_, err := ask(t, NewRegistry(RegistryOptions{Backoff: time.Millisecond}), hub.host+"/web:v1", "linux/amd64")
-	if err == nil || strings.Contains(err.Error(), "half-of-a-secret") || !strings.Contains(err.Error(), "credentials could not be read") {
+	if err == nil || strings.Contains(err.Error(), "half-of-a-secret") ||
+		!strings.Contains(err.Error(), "credentials could not be read") {
 		t.Errorf("got error %v", err)
 	}
 }
@@ -360,7 +375,8 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// TestLargeDocuments: of what is larger than any document no more than that is read, and nothing is decoded that was not counted.
+// TestLargeDocuments: of what is larger than any document no more than that is read, and nothing is decoded that was
+// not counted.
 func TestLargeDocuments(t *testing.T) {
 	repeat := func(begin, what, end string, size int) []byte {
 		return []byte(begin + strings.TrimSuffix(strings.Repeat(what+",", size/(len(what)+1)), ",") + end)
@@ -369,12 +385,15 @@ func TestLargeDocuments(t *testing.T) {
 		manifest []byte
 		config   []byte
 	}{
-		"a manifest of 15 MB":             {manifest: repeat(`{"manifests":[`, "{}", "]}", 15<<20)},
-		"an index of 4 MB of nothing":     {manifest: repeat(`{"manifests":[`, "{}", "]}", 4<<20-64)},
-		"an index of 4 MB of annotations": {manifest: repeat(`{"config":{"annotations":{`, `"a":"b"`, "}},\"schemaVersion\":2}", 4<<20-64)},
-		"a configuration of 15 MB":        {config: repeat(`{"config":{"Cmd":[`, `"a"`, "]}}", 15<<20)},
-		"a configuration of 4 MB":         {config: repeat(`{"config":{"Cmd":[`, `"a"`, "]}}", 4<<20-64)},
-		"labels of 4 MB":                  {config: repeat(`{"config":{"Labels":{`, `"io.buildpacks.build.metadata":"`+strings.Repeat("x", 1000)+`"`, "}}}", 4<<20-2000)},
+		"a manifest of 15 MB":         {manifest: repeat(`{"manifests":[`, "{}", "]}", 15<<20)},
+		"an index of 4 MB of nothing": {manifest: repeat(`{"manifests":[`, "{}", "]}", 4<<20-64)},
+		"an index of 4 MB of " +
+			"annotations": {manifest: repeat(`{"config":{"annotations":{`, `"a":"b"`, "}},\"schemaVersion\":2}", 4<<20-64)},
+		"a configuration of 15 MB": {config: repeat(`{"config":{"Cmd":[`, `"a"`, "]}}", 15<<20)},
+		"a configuration of 4 MB":  {config: repeat(`{"config":{"Cmd":[`, `"a"`, "]}}", 4<<20-64)},
+		"labels of 4 MB": {
+			config: repeat(`{"config":{"Labels":{`, `"io.buildpacks.build.metadata":"`+strings.Repeat("x", 1000)+`"`, "}}}",
+				4<<20-2000)},
 	} {
 		manifest := c.manifest
 		if c.config != nil {
@@ -445,7 +464,8 @@ func TestManyLargeCandidates(t *testing.T) {
 	}
 	var list []map[string]any
 	for i := range 30 {
-		config := add(fmt.Appendf(nil, `{"os":"linux","architecture":"s390x","history":%q,"n":%d}`, strings.Repeat("x", 3<<20), i))
+		config := add(fmt.Appendf(nil, `{"os":"linux","architecture":"s390x","history":%q,"n":%d}`,
+			strings.Repeat("x", 3<<20), i))
 		m := add(jsonOf(t, map[string]any{"schemaVersion": 2, "config": map[string]any{"digest": config}}))
 		list = append(list, map[string]any{"digest": m, "mediaType": types.OCIManifestSchema1})
 	}
@@ -462,7 +482,8 @@ func TestManyLargeCandidates(t *testing.T) {
 	})
 	o := anonymous()
 	o.CacheDir = t.TempDir()
-	if _, err := ask(t, NewRegistry(o), hub.host+"/web:v1", "linux/amd64"); err == nil || !strings.Contains(err.Error(), "to choose an image takes more than") {
+	if _, err := ask(t, NewRegistry(o), hub.host+"/web:v1", "linux/amd64"); err == nil ||
+		!strings.Contains(err.Error(), "to choose an image takes more than") {
 		t.Errorf("got error %v", err)
 	}
 	if sent.Load() > maxRead+maxDocument {
@@ -480,7 +501,8 @@ func TestArchiveWithLongNames(t *testing.T) {
 		t.Errorf("%d members with %d bytes of names are kept", len(a.members), a.names)
 	}
 	// Nor is all of it read: two megabytes of an archive can stand for two gigabytes of names.
-	if _, err := archiveWithLongNames(t, maxHeaders/1000000); err == nil || !strings.Contains(err.Error(), "the headers of its members have more than 256 MiB") {
+	if _, err := archiveWithLongNames(t, maxHeaders/1000000); err == nil ||
+		!strings.Contains(err.Error(), "the headers of its members have more than 256 MiB") {
 		t.Errorf("got error %v", err)
 	}
 }
@@ -495,11 +517,13 @@ func archiveWithLongNames(t *testing.T, names int) (*archive, error) {
 	}
 	w := tar.NewWriter(z)
 	for i := range names {
-		if err := w.WriteHeader(&tar.Header{Name: fmt.Sprint(i) + strings.Repeat("x", 1000000), Format: tar.FormatPAX}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Name: fmt.Sprint(i) + strings.Repeat("x", 1000000),
+			Format: tar.FormatPAX}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(w.WriteHeader(&tar.Header{Name: "manifest.json", Size: 2}), writeAll(w, "[]"), w.Close(), z.Close()); err != nil {
+	if err := errors.Join(w.WriteHeader(&tar.Header{Name: "manifest.json", Size: 2}), writeAll(w, "[]"), w.Close(),
+		z.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return readArchive(t.Context(), func() (archiveFile, error) { return inMemory{bytes.NewReader(b.Bytes())}, nil })
@@ -528,7 +552,8 @@ func TestCacheCleansNothingElse(t *testing.T) {
 	}
 	entry := strings.Repeat("a", 64)
 	for _, linked := range []string{"", "blobs", "blobs/sha256", "tags", "."} {
-		for _, name := range []string{"thesis.doc", entry + ".txt", strings.ToUpper(entry), ".new-", ".new-1x", "notes/" + entry, entry} {
+		for _, name := range []string{"thesis.doc", entry + ".txt", strings.ToUpper(entry), ".new-", ".new-1x",
+			"notes/" + entry, entry} {
 			dir, elsewhere := filepath.Join(t.TempDir(), "debuggable"), t.TempDir()
 			file := filepath.Join(dir, blobsFolder, name)
 			if linked != "" {
@@ -563,7 +588,8 @@ func TestCacheSize(t *testing.T) {
 	c := &cache{dir: dir}
 	for i := range 5 {
 		file := filepath.Join(dir, blobsFolder, strings.Repeat(fmt.Sprint(i), 64))
-		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, nil, 0o600), os.Truncate(file, maxCached/4)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, nil, 0o600),
+			os.Truncate(file, maxCached/4)); err != nil {
 			t.Fatal(err)
 		}
 		when := time.Now().Add(-time.Duration(10-i) * time.Hour)
@@ -581,33 +607,42 @@ func TestCacheSize(t *testing.T) {
 // TestOneNameTwice: of two images that a layout or an archive gives the same name, none is taken without a word.
 func TestOneNameTwice(t *testing.T) {
 	named := func(command string) v1.Image {
-		img, err := mutate.ConfigFile(newImage(t, "linux/amd64"), &v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: v1.Config{Cmd: []string{command}}})
+		img, err := mutate.ConfigFile(newImage(t, "linux/amd64"),
+			&v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: v1.Config{Cmd: []string{command}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return img
 	}
 	index := func(img v1.Image) v1.ImageIndex {
-		return mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}})
+		return mutate.AppendManifests(empty.Index,
+			mutate.IndexAddendum{Add: img,
+				Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}})
 	}
 	a, b := named("a"), named("b")
 	for what, elements := range map[string][]element{
-		"images":              {{add: a, annotations: refName("web:v1")}, {add: b, annotations: refName("docker.io/library/web:v1")}},
-		"indexes":             {{add: index(a), annotations: refName("web:v1")}, {add: index(b), annotations: refName("web:v1")}},
-		"an image, an index":  {{add: a, annotations: refName("web:v1"), platform: "linux/amd64"}, {add: index(b), annotations: refName("web:v1")}},
-		"one with a platform": {{add: a, annotations: refName("web:v1"), platform: "linux/amd64"}, {add: b, annotations: refName("web:v1")}},
+		"images": {{add: a, annotations: refName("web:v1")},
+			{add: b, annotations: refName("docker.io/library/web:v1")}},
+		"indexes": {{add: index(a), annotations: refName("web:v1")},
+			{add: index(b), annotations: refName("web:v1")}},
+		"an image, an index": {{add: a, annotations: refName("web:v1"), platform: "linux/amd64"},
+			{add: index(b), annotations: refName("web:v1")}},
+		"one with a platform": {{add: a, annotations: refName("web:v1"), platform: "linux/amd64"},
+			{add: b, annotations: refName("web:v1")}},
 	} {
 		dir := writeLayout(t, elements...)
 		for _, s := range []Source{NewLayout(dir), NewArchive(tarOf(t, dir, false, nil)), NewLayout("web:v1=" + dir)} {
 			_, err := ask(t, s, "web:v1", "linux/amd64")
-			if err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), digestOf(t, a).String()) || !strings.Contains(err.Error(), digestOf(t, b).String()) {
+			if err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), digestOf(t, a).String()) ||
+				!strings.Contains(err.Error(), digestOf(t, b).String()) {
 				t.Errorf("%s in %s: got error %v, want one that names both", what, s, err)
 			}
 		}
 	}
 	// The same twice, and one for each platform, are fine.
 	arm := newImage(t, "linux/arm64")
-	dir := writeLayout(t, element{add: a, annotations: refName("web:v1")}, element{add: index(a), annotations: refName("web:v1")}, element{add: arm, annotations: refName("web:v1")})
+	dir := writeLayout(t, element{add: a, annotations: refName("web:v1")},
+		element{add: index(a), annotations: refName("web:v1")}, element{add: arm, annotations: refName("web:v1")})
 	if c, err := ask(t, NewLayout(dir), "web:v1", "linux/amd64"); err != nil || c.Cmd[0] != "a" {
 		t.Errorf("got %v, error %v", c, err)
 	}
@@ -618,8 +653,10 @@ func TestOneNameTwice(t *testing.T) {
 	for second, ok := range map[string]bool{"a.json": true, "copy.json": true, "b.json": false} {
 		s := NewArchive(tarOf(t, "", false, map[string][]byte{
 			"a.json": config("a"), "copy.json": config("a"), "b.json": config("b"),
-			"manifest.json": []byte(`[{"Config":"a.json","RepoTags":["web:v1"]},{"Config":"` + second + `","RepoTags":["web:v1"]}]`)}))
-		if _, err := ask(t, s, "web:v1", "linux/amd64"); ok != (err == nil) || !ok && (!strings.Contains(err.Error(), "a.json") || !strings.Contains(err.Error(), "b.json")) {
+			"manifest.json": []byte(`[{"Config":"a.json","RepoTags":["web:v1"]},{"Config":"` + second +
+				`","RepoTags":["web:v1"]}]`)}))
+		if _, err := ask(t, s, "web:v1", "linux/amd64"); ok != (err == nil) || !ok &&
+			(!strings.Contains(err.Error(), "a.json") || !strings.Contains(err.Error(), "b.json")) {
 			t.Errorf("%s: got error %v", second, err)
 		}
 	}

@@ -51,17 +51,20 @@ type inside struct {
 	cancel context.CancelFunc
 }
 
-// NewLooker returns a Looker that looks into the images that whose allows, and keeps what it finds in a directory, "" for none.
+// NewLooker returns a Looker that looks into the images that whose allows, and keeps what it finds in a directory, ""
+// for none.
 func NewLooker(whose, cacheDir string) *Looker {
 	return &Looker{whose: whose, cache: &cache{dir: cacheDir}, images: map[*files.Set]*inside{}}
 }
 
-// Prepare makes those of the results that can be looked into ready for answers, and reports whether there are any. It changes the map.
+// Prepare makes those of the results that can be looked into ready for answers, and reports whether there are any. It
+// changes the map.
 func (l *Looker) Prepare(results map[Want]Result) bool {
 	sets := map[string]*files.Set{}
 	for want, r := range results {
 		c := &r.Config
-		if r.Err != nil || c.Files != nil || len(c.Layers) == 0 || l.whose == InsideNever || l.whose == InsideLocal && !c.Local {
+		if r.Err != nil || c.Files != nil || len(c.Layers) == 0 || l.whose == InsideNever || l.whose == InsideLocal &&
+			!c.Local {
 			continue
 		}
 		key := c.Digest.String()
@@ -77,8 +80,8 @@ func (l *Looker) Prepare(results map[Want]Result) bool {
 	return len(sets) > 0
 }
 
-// Answer answers questions about prepared results that have no answer yet, and reports whether there were any. What cannot be read is
-// answered as unknown, whatever the reason.
+// Answer answers questions about prepared results that have no answer yet, and reports whether there were any. What
+// cannot be read is answered as unknown, whatever the reason.
 func (l *Looker) Answer(ctx context.Context, results map[Want]Result, questions []Question) bool {
 	type job struct {
 		config    Config

@@ -16,7 +16,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Image returns an image with its layers, which are read when they are asked for. Of archives that is what `docker save` writes.
+// Image returns an image with its layers, which are read when they are asked for. Of archives that is what `docker
+// save` writes.
 func (l *Local) Image(ctx context.Context, ref name.Reference, platform v1.Platform) (v1.Image, error) {
 	config, err := l.Config(ctx, ref, platform)
 	if err != nil {

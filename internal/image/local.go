@@ -21,8 +21,8 @@ import (
 	"debuggable.dev/debuggable/internal/lookup"
 )
 
-// Local is a source of the images in an OCI image layout or in an archive on this machine. It is opened when it is first
-// asked, once.
+// Local is a source of the images in an OCI image layout or in an archive on this machine. It is opened when it is
+// first asked, once.
 //
 // Images are found by the names in the annotations org.opencontainers.image.ref.name (a full reference) and
 // io.containerd.image.name of the layout's index, by the RepoTags of an archive's manifest.json, and by the digests of
@@ -97,7 +97,8 @@ func (l *Local) split() (file string, tie name.Reference, err error) {
 	return file, tie, err
 }
 
-// Open opens the layout or archive, so that a wrong path is known before an image is asked for. Config does it by itself.
+// Open opens the layout or archive, so that a wrong path is known before an image is asked for. Config does it by
+// itself.
 func (l *Local) Open(ctx context.Context) error {
 	if err := l.enter(ctx); err != nil {
 		return err
@@ -287,7 +288,8 @@ func (l *Local) find(ctx context.Context, ref name.Reference, platform v1.Platfo
 			return Config{}, l.ambiguous(len(l.saved))
 		}
 	}
-	if _, tag := ref.(name.Tag); tag && err == ErrNotFound && l.tie == nil && l.nameless() { //nolint:errorlint // one that is wrapped says more
+	if _, tag := ref.(name.Tag); tag && err == ErrNotFound && l.tie == nil &&
+		l.nameless() { //nolint:errorlint // one that is wrapped says more
 		return Config{}, &notFound{fmt.Sprintf("its images have no names; if one is meant, tie it: %s=%s", ref, l.path)}
 	}
 	return Config{}, err
@@ -358,7 +360,9 @@ func (l *Local) all() []descriptor {
 
 // byDigest searches ds and the indexes among them for the digest h. An index that cannot be read hides nothing that is
 // asked for elsewhere, so that it is an error only when h is not found.
-func (l *Local) byDigest(ctx context.Context, ds []descriptor, h v1.Hash, depth int, seen map[v1.Hash]bool) (*descriptor, error) {
+func (l *Local) byDigest(
+	ctx context.Context, ds []descriptor, h v1.Hash, depth int, seen map[v1.Hash]bool,
+) (*descriptor, error) {
 	for _, d := range ds {
 		if d.Digest == h {
 			return &d, nil
@@ -479,9 +483,10 @@ func (l *Local) loadSaved(ctx context.Context, saved []savedImage, platform v1.P
 			return Config{}, fmt.Errorf("image configuration %s: %w", member, err)
 		}
 		for _, layer := range s.Layers {
-			config.Layers = append(config.Layers, files.Layer{Name: layer, Open: func(ctx context.Context) (io.ReadCloser, error) {
-				return l.store.files.open(ctx, path.Clean("/" + layer)[1:])
-			}})
+			config.Layers = append(config.Layers,
+				files.Layer{Name: layer, Open: func(ctx context.Context) (io.ReadCloser, error) {
+					return l.store.files.open(ctx, path.Clean("/" + layer)[1:])
+				}})
 		}
 		cs = append(cs, &candidate{config: &config, platform: config.Platform})
 	}
@@ -490,8 +495,10 @@ func (l *Local) loadSaved(ctx context.Context, saved []savedImage, platform v1.P
 	}
 	if c := best(cs, platform); c != nil {
 		for i, other := range cs {
-			if other.platform != nil && rank(platform, *other.platform) == rank(platform, *c.platform) && !sameSettings(*c.config, *other.config) {
-				return Config{}, fmt.Errorf("manifest.json has two images of this name, %s and %s, which differ: remove one of them",
+			if other.platform != nil && rank(platform, *other.platform) == rank(platform, *c.platform) &&
+				!sameSettings(*c.config, *other.config) {
+				return Config{}, fmt.Errorf("manifest.json has two images of this name, %s and %s, which differ: remove "+
+					"one of them",
 					foreign.Short(saved[slices.Index(cs, c)].Config), foreign.Short(saved[i].Config))
 			}
 		}

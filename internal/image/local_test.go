@@ -41,35 +41,55 @@ func TestLayout(t *testing.T) {
 		platform string
 		want     string // the chosen platform; "-" not found; else an error's words
 	}{
-		{"full name", []element{{add: amd64, annotations: refName("gcr.io/acme/web:v1")}}, "", "gcr.io/acme/web:v1", "linux/amd64", "linux/amd64"},
-		{"short name", []element{{add: amd64, annotations: refName("web:v1")}}, "", "docker.io/library/web:v1", "linux/amd64", "linux/amd64"},
+		{"full name", []element{{add: amd64, annotations: refName("gcr.io/acme/web:v1")}}, "", "gcr.io/acme/web:v1",
+			"linux/amd64", "linux/amd64"},
+		{"short name", []element{{add: amd64, annotations: refName("web:v1")}}, "", "docker.io/library/web:v1", "linux/amd64",
+			"linux/amd64"},
 		{"containerd name", []element{{add: amd64, annotations: map[string]string{
-			"io.containerd.image.name": "docker.io/library/web:latest", "org.opencontainers.image.ref.name": "latest"}}}, "", "web", "linux/amd64", "linux/amd64"},
+			"io.containerd.image.name": "docker.io/library/web:latest", "org.opencontainers.image.ref.name": "latest"}}}, "",
+			"web", "linux/amd64", "linux/amd64"},
 		{"another tag", []element{{add: amd64, annotations: refName("web:v1")}}, "", "web:v2", "linux/amd64", "-"},
 		{"bare tag", []element{{add: amd64, annotations: refName("v1")}}, "", "v1", "linux/amd64", "-"},
-		{"bare tag, tied", []element{{add: amd64, annotations: refName("v1")}}, "gcr.io/acme/web:v1", "gcr.io/acme/web:v1", "linux/amd64", "linux/amd64"},
+		{"bare tag, tied", []element{{add: amd64, annotations: refName("v1")}}, "gcr.io/acme/web:v1", "gcr.io/acme/web:v1",
+			"linux/amd64", "linux/amd64"},
 		{"no name, tied", []element{{add: amd64}}, "web", "docker.io/library/web:latest", "linux/amd64", "linux/amd64"},
 		{"no name, not tied", []element{{add: amd64}}, "", "web", "linux/amd64", "-"},
 		{"tied to something else", []element{{add: amd64}}, "web", "other", "linux/amd64", "-"},
-		{"tied, several tags", []element{{add: amd64, annotations: refName("v1")}, {add: multi, annotations: refName("v2")}}, "web:v2", "web:v2", "linux/arm64", "linux/arm64"},
-		{"tied, ambiguous", []element{{add: amd64, annotations: refName("v1")}, {add: multi, annotations: refName("v2")}}, "web:v3", "web:v3", "linux/arm64", "does not say which one"},
-		{"tied, platforms at the top", []element{{add: amd64, platform: "linux/amd64"}, {add: newImage(t, "linux/arm64"), platform: "linux/arm64"}}, "web", "web", "linux/arm64", "linux/arm64"},
+		{"tied, several tags", []element{{add: amd64, annotations: refName("v1")}, {add: multi, annotations: refName("v2")}},
+			"web:v2", "web:v2", "linux/arm64", "linux/arm64"},
+		{"tied, ambiguous", []element{{add: amd64, annotations: refName("v1")}, {add: multi, annotations: refName("v2")}},
+			"web:v3", "web:v3", "linux/arm64", "does not say which one"},
+		{"tied, platforms at the top",
+			[]element{{add: amd64, platform: "linux/amd64"}, {add: newImage(t, "linux/arm64"), platform: "linux/arm64"}}, "web",
+			"web", "linux/arm64", "linux/arm64"},
 		{"same name for two platforms", []element{{add: amd64, annotations: refName("web:v1"), platform: "linux/amd64"},
-			{add: newImage(t, "linux/arm64"), annotations: refName("web:v1"), platform: "linux/arm64"}}, "", "web:v1", "linux/arm64", "linux/arm64"},
-		{"only image, other platform", []element{{add: amd64, annotations: refName("web:v1")}}, "", "web:v1", "linux/s390x", "linux/amd64"},
+			{add: newImage(t, "linux/arm64"), annotations: refName("web:v1"), platform: "linux/arm64"}}, "", "web:v1",
+			"linux/arm64", "linux/arm64"},
+		{"only image, other platform", []element{{add: amd64, annotations: refName("web:v1")}}, "", "web:v1", "linux/s390x",
+			"linux/amd64"},
 		{"index", []element{{add: multi, annotations: refName("web:v1")}}, "", "web:v1", "linux/arm64", "linux/arm64"},
-		{"index, lower variant first listed", []element{{add: multi, annotations: refName("web:v1")}}, "", "web:v1", "linux/arm/v7", "linux/arm/v7"},
-		{"index, v8 runs v7", []element{{add: multi, annotations: refName("web:v1")}}, "", "web:v1", "linux/arm/v8", "linux/arm/v7"},
-		{"index, no such platform", []element{{add: multi, annotations: refName("web:v1")}}, "", "web:v1", "linux/s390x", "-"},
-		{"nested index", []element{{add: nested, annotations: refName("web:v1")}}, "", "web:v1", "linux/s390x", "linux/s390x"},
-		{"nested index, second", []element{{add: nested, annotations: refName("web:v1")}}, "", "web:v1", "linux/arm64", "linux/arm64"},
-		{"attestation first", []element{{add: attested, annotations: refName("web:v1")}}, "", "web:v1", "linux/arm64", "linux/amd64"},
-		{"platforms only in configurations", []element{{add: unlabelled, annotations: refName("web:v1")}}, "", "web:v1", "linux/amd64", "linux/amd64"},
-		{"digest of an image", []element{{add: amd64}}, "", "any.io/where@" + digestOf(t, amd64).String(), "linux/amd64", "linux/amd64"},
-		{"digest of an index", []element{{add: multi}}, "", "web:tag@" + digestOf(t, multi).String(), "linux/arm/v7", "linux/arm/v7"},
+		{"index, lower variant first listed", []element{{add: multi, annotations: refName("web:v1")}}, "", "web:v1",
+			"linux/arm/v7", "linux/arm/v7"},
+		{"index, v8 runs v7", []element{{add: multi, annotations: refName("web:v1")}}, "", "web:v1", "linux/arm/v8",
+			"linux/arm/v7"},
+		{"index, no such platform", []element{{add: multi, annotations: refName("web:v1")}}, "", "web:v1",
+			"linux/s390x", "-"},
+		{"nested index", []element{{add: nested, annotations: refName("web:v1")}}, "", "web:v1", "linux/s390x",
+			"linux/s390x"},
+		{"nested index, second", []element{{add: nested, annotations: refName("web:v1")}}, "", "web:v1", "linux/arm64",
+			"linux/arm64"},
+		{"attestation first", []element{{add: attested, annotations: refName("web:v1")}}, "", "web:v1", "linux/arm64",
+			"linux/amd64"},
+		{"platforms only in configurations", []element{{add: unlabelled, annotations: refName("web:v1")}}, "", "web:v1",
+			"linux/amd64", "linux/amd64"},
+		{"digest of an image", []element{{add: amd64}}, "", "any.io/where@" + digestOf(t, amd64).String(), "linux/amd64",
+			"linux/amd64"},
+		{"digest of an index", []element{{add: multi}}, "", "web:tag@" + digestOf(t, multi).String(), "linux/arm/v7",
+			"linux/arm/v7"},
 		{"digest inside an index", []element{{add: multi}}, "", "web@" + inside, "linux/amd64", "linux/arm64"},
 		{"another digest", []element{{add: multi}, {add: nested}}, "", "web@" + digestA, "linux/amd64", "-"},
-		{"Helm chart", []element{{add: helmChart(t), annotations: refName("chart:v1")}}, "", "chart:v1", "linux/amd64", "not a container image"},
+		{"Helm chart", []element{{add: helmChart(t), annotations: refName("chart:v1")}}, "", "chart:v1", "linux/amd64",
+			"not a container image"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := writeLayout(t, c.elements...)
@@ -77,7 +97,8 @@ func TestLayout(t *testing.T) {
 			if c.tie != "" {
 				tie = c.tie + "="
 			}
-			for _, s := range []*Local{NewLayout(tie + dir), NewArchive(tie + tarOf(t, dir, false, nil)), NewArchive(tie + tarOf(t, dir, true, nil))} {
+			for _, s := range []*Local{NewLayout(tie + dir), NewArchive(tie + tarOf(t, dir, false, nil)),
+				NewArchive(tie + tarOf(t, dir, true, nil))} {
 				got, err := ask(t, s, c.ref, c.platform)
 				switch {
 				case c.want == "-":
@@ -119,7 +140,8 @@ func TestLayoutCorrupt(t *testing.T) {
 		{"manifest in an index", "multi:v1", m.Manifests[0].Digest},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := writeLayout(t, element{add: img, annotations: refName("one:v1")}, element{add: multi, annotations: refName("multi:v1")})
+			dir := writeLayout(t, element{add: img, annotations: refName("one:v1")},
+				element{add: multi, annotations: refName("multi:v1")})
 			file := blobFile(dir, c.which)
 			b, err := os.ReadFile(file)
 			if err != nil {
@@ -133,7 +155,8 @@ func TestLayoutCorrupt(t *testing.T) {
 					t.Fatal(err)
 				}
 				_, err := ask(t, NewLayout(dir), c.ref, "linux/amd64")
-				if err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), c.which.String()) || !strings.Contains(err.Error(), what) ||
+				if err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), c.which.String()) ||
+					!strings.Contains(err.Error(), what) ||
 					!strings.Contains(err.Error(), dir) {
 					t.Errorf("%s: got error %v", what, err)
 				}
@@ -174,7 +197,8 @@ func TestLocalPaths(t *testing.T) {
 		{NewArchive(badIndex), "index.json"},
 	} {
 		_, err := ask(t, c.source, "web", "linux/amd64")
-		if err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "reading "+c.source.kind) {
+		if err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), c.want) ||
+			!strings.HasPrefix(err.Error(), "reading "+c.source.kind) {
 			t.Errorf("%s %s: got error %v, want %q", c.source.kind, c.source.spec, err, c.want)
 		}
 		if openErr := c.source.Open(context.Background()); openErr == nil || !strings.Contains(openErr.Error(), c.want) {
@@ -224,7 +248,8 @@ func TestTieToOneOfSeveral(t *testing.T) {
 	config := []byte(`{"os":"linux","architecture":"amd64","config":{}}`)
 	s := NewArchive("web=" + tarOf(t, "", false, map[string][]byte{"a": config, "b": config,
 		"manifest.json": jsonOf(t, []savedImage{{"a", []string{"one:v1"}, nil}, {"b", []string{"two:v1"}, nil}})}))
-	if _, err := ask(t, s, "web", "linux/amd64"); err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "holds 2 images") {
+	if _, err := ask(t, s, "web", "linux/amd64"); err == nil || errors.Is(err, ErrNotFound) ||
+		!strings.Contains(err.Error(), "holds 2 images") {
 		t.Errorf("got error %v", err)
 	}
 	if _, err := ask(t, s, "two:v1", "linux/amd64"); err != nil {
@@ -234,7 +259,8 @@ func TestTieToOneOfSeveral(t *testing.T) {
 
 func TestNamelessImagesAreExplained(t *testing.T) {
 	dir := writeLayout(t, element{add: newImage(t, "linux/amd64"), annotations: refName("v1")})
-	if _, err := ask(t, NewLayout(dir), "web:v1", "linux/amd64"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "web:v1="+dir) {
+	if _, err := ask(t, NewLayout(dir), "web:v1", "linux/amd64"); !errors.Is(err, ErrNotFound) ||
+		!strings.Contains(err.Error(), "web:v1="+dir) {
 		t.Errorf("got error %v", err)
 	}
 }
@@ -267,14 +293,25 @@ func TestSavedForms(t *testing.T) {
 		members map[string][]byte
 		want    string
 	}{
-		{"legacy", map[string][]byte{legacy: amd64, "manifest.json": jsonOf(t, []saved{{legacy, []string{"web:v1"}, nil}})}, "linux/amd64"},
-		{"modern", map[string][]byte{modern: amd64, "manifest.json": jsonOf(t, []saved{{modern, []string{"web:v1"}, nil}})}, "linux/amd64"},
-		{"with ./", map[string][]byte{"./" + legacy: amd64, "./manifest.json": jsonOf(t, []saved{{legacy, []string{"web:v1"}, nil}})}, "linux/amd64"},
-		{"any name", map[string][]byte{"config": amd64, "manifest.json": jsonOf(t, []saved{{"config", []string{"web:v1"}, nil}})}, "linux/amd64"},
-		{"two platforms", map[string][]byte{"a": amd64, "b": arm64, "manifest.json": jsonOf(t, []saved{{"a", []string{"web:v1"}, nil}, {"b", []string{"web:v1"}, nil}})}, "linux/arm64"},
-		{"corrupt", map[string][]byte{legacy: append([]byte(" "), amd64...), "manifest.json": jsonOf(t, []saved{{legacy, []string{"web:v1"}, nil}})}, "corrupt"},
-		{"missing", map[string][]byte{"manifest.json": jsonOf(t, []saved{{legacy, []string{"web:v1"}, nil}})}, "blob sha256:" + hash(amd64).Hex + ": " + legacy + " is missing"},
-		{"no JSON", map[string][]byte{"a": []byte("text"), "manifest.json": jsonOf(t, []saved{{"a", []string{"web:v1"}, nil}})}, "no JSON object"},
+		{"legacy", map[string][]byte{legacy: amd64, "manifest.json": jsonOf(t, []saved{{legacy, []string{"web:v1"}, nil}})},
+			"linux/amd64"},
+		{"modern", map[string][]byte{modern: amd64, "manifest.json": jsonOf(t, []saved{{modern, []string{"web:v1"}, nil}})},
+			"linux/amd64"},
+		{"with ./", map[string][]byte{"./" + legacy: amd64,
+			"./manifest.json": jsonOf(t, []saved{{legacy, []string{"web:v1"}, nil}})}, "linux/amd64"},
+		{"any name",
+			map[string][]byte{"config": amd64, "manifest.json": jsonOf(t, []saved{{"config", []string{"web:v1"}, nil}})},
+			"linux/amd64"},
+		{"two platforms",
+			map[string][]byte{"a": amd64, "b": arm64,
+				"manifest.json": jsonOf(t, []saved{{"a", []string{"web:v1"}, nil}, {"b", []string{"web:v1"}, nil}})},
+			"linux/arm64"},
+		{"corrupt", map[string][]byte{legacy: append([]byte(" "), amd64...),
+			"manifest.json": jsonOf(t, []saved{{legacy, []string{"web:v1"}, nil}})}, "corrupt"},
+		{"missing", map[string][]byte{"manifest.json": jsonOf(t, []saved{{legacy, []string{"web:v1"}, nil}})},
+			"blob sha256:" + hash(amd64).Hex + ": " + legacy + " is missing"},
+		{"no JSON", map[string][]byte{"a": []byte("text"),
+			"manifest.json": jsonOf(t, []saved{{"a", []string{"web:v1"}, nil}})}, "no JSON object"},
 	} {
 		for _, zip := range []bool{false, true} {
 			s := NewArchive(tarOf(t, "", zip, c.members))
@@ -313,7 +350,8 @@ func TestHybrid(t *testing.T) {
 	}
 	config := "blobs/sha256/" + configDigest(t, arm64).Hex
 	for _, zip := range []bool{false, true} {
-		s := NewArchive(tarOf(t, dir, zip, map[string][]byte{"manifest.json": jsonOf(t, []savedImage{{config, []string{"web:v1"}, nil}})}))
+		s := NewArchive(
+			tarOf(t, dir, zip, map[string][]byte{"manifest.json": jsonOf(t, []savedImage{{config, []string{"web:v1"}, nil}})}))
 		for _, platform := range []string{"linux/arm64", "linux/amd64"} {
 			if got := chosen(t, s, "web:v1", platform); got != "linux/arm64" {
 				t.Errorf("got %s", got)
@@ -329,7 +367,8 @@ func TestHybrid(t *testing.T) {
 func TestLocalStopsWithContext(t *testing.T) {
 	dir := writeLayout(t, element{add: newImage(t, "linux/amd64"), annotations: refName("web:v1")})
 	ref := name.MustParseReference("web:v1")
-	for _, s := range []*Local{NewLayout(dir), NewArchive(tarOf(t, dir, false, nil)), NewArchive(tarOf(t, dir, true, nil))} {
+	for _, s := range []*Local{NewLayout(dir), NewArchive(tarOf(t, dir, false, nil)),
+		NewArchive(tarOf(t, dir, true, nil))} {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		if _, err := s.Config(ctx, ref, mustPlatform(t, "linux/amd64")); !errors.Is(err, context.Canceled) {

@@ -14,8 +14,8 @@ import (
 
 // store holds the documents of images by digest.
 type store interface {
-	// document calls use with the content of a document of at most maxDocument bytes, which is what the digest says; use must
-	// not keep it. Its error wraps errMissing where the document is not there.
+	// document calls use with the content of a document of at most maxDocument bytes, which is what the digest says; use
+	// must not keep it. Its error wraps errMissing where the document is not there.
 	document(ctx context.Context, kind kind, h v1.Hash, use func([]byte) error) error
 	// layer opens a layer.
 	layer(ctx context.Context, h v1.Hash) (io.ReadCloser, error)
@@ -40,7 +40,8 @@ type candidate struct {
 	layers   descriptors
 }
 
-// picker chooses an image among those that descriptors lead to. It is for one choice: what it reads for that is bounded.
+// picker chooses an image among those that descriptors lead to. It is for one choice: what it reads for that is
+// bounded.
 type picker struct {
 	store store
 	// sparse says that images that an index lists may be absent without anything being wrong, as in what
@@ -50,8 +51,9 @@ type picker struct {
 }
 
 // pick returns the configuration of the image for platform among those that roots lead to, through nested indexes.
-// Attestations and other artifacts are not considered. A sole image serves whatever the platform. Of equals in one index the first is
-// chosen, as container runtimes do it; equals that different roots lead to are an error, unless they are configured alike.
+// Attestations and other artifacts are not considered. A sole image serves whatever the platform. Of equals in one
+// index the first is chosen, as container runtimes do it; equals that different roots lead to are an error, unless they
+// are configured alike.
 func (p *picker) pick(ctx context.Context, roots []descriptor, platform v1.Platform) (Config, error) {
 	found, err := p.expand(ctx, roots)
 	if err != nil {
@@ -91,7 +93,9 @@ func (p *picker) pick(ctx context.Context, roots []descriptor, platform v1.Platf
 }
 
 // present returns the candidates that are there, and the error for one that is not: for platform if possible.
-func (p *picker) present(ctx context.Context, all []*candidate, platform v1.Platform) (found []*candidate, absent, err error) {
+func (p *picker) present(
+	ctx context.Context, all []*candidate, platform v1.Platform,
+) (found []*candidate, absent, err error) {
 	for _, c := range all {
 		err := p.readManifest(ctx, c)
 		if errors.Is(err, errMissing) {
@@ -109,13 +113,16 @@ func (p *picker) present(ctx context.Context, all []*candidate, platform v1.Plat
 }
 
 // unrivalled loads c, the best of found, unless another root leads to one that is as good and not the same.
-func (p *picker) unrivalled(ctx context.Context, c *candidate, found []*candidate, platform v1.Platform) (Config, error) {
+func (p *picker) unrivalled(
+	ctx context.Context, c *candidate, found []*candidate, platform v1.Platform,
+) (Config, error) {
 	config, err := p.load(ctx, c)
 	if err != nil {
 		return Config{}, err
 	}
 	for _, other := range found {
-		if other.root == c.root || other.digest == c.digest || other.platform == nil || rank(platform, *other.platform) != rank(platform, *c.platform) {
+		if other.root == c.root || other.digest == c.digest || other.platform == nil ||
+			rank(platform, *other.platform) != rank(platform, *c.platform) {
 			continue
 		}
 		rival, err := p.load(ctx, other)
@@ -123,7 +130,8 @@ func (p *picker) unrivalled(ctx context.Context, c *candidate, found []*candidat
 			return Config{}, err
 		}
 		if !sameSettings(config, rival) {
-			return Config{}, fmt.Errorf("there are two images of this name, %s and %s, which differ: remove one of them, or name the one that is meant by its digest",
+			return Config{}, fmt.Errorf("there are two images of this name, %s and %s, which differ: remove one of them, or "+
+				"name the one that is meant by its digest",
 				c.digest, other.digest)
 		}
 	}
@@ -306,7 +314,9 @@ func (p *picker) load(ctx context.Context, c *candidate) (Config, error) {
 	config.Digest = c.digest
 	for _, d := range c.layers {
 		config.Layers = append(config.Layers, files.Layer{
-			Name: d.Digest.String(), Open: func(ctx context.Context) (io.ReadCloser, error) { return p.store.layer(ctx, d.Digest) },
+			Name: d.Digest.String(), Open: func(ctx context.Context) (io.ReadCloser, error) {
+				return p.store.layer(ctx, d.Digest)
+			},
 		})
 	}
 	// An index tells the variant of arm more often than configurations do.

@@ -36,10 +36,12 @@ func ParsePlatform(s string) (v1.Platform, error) {
 	}
 	p = normalPlatform(p)
 	if !slices.Contains(knownOS, p.OS) {
-		return v1.Platform{}, fmt.Errorf("platform %q: unknown operating system %q, want one like linux or windows", s, parts[0])
+		return v1.Platform{}, fmt.Errorf("platform %q: unknown operating system %q, want one like linux or windows", s,
+			parts[0])
 	}
 	if !slices.Contains(knownArch, p.Architecture) {
-		return v1.Platform{}, fmt.Errorf("platform %q: unknown architecture %q, want one of %s", s, parts[1], strings.Join(knownArch, ", "))
+		return v1.Platform{}, fmt.Errorf("platform %q: unknown architecture %q, want one of %s", s, parts[1],
+			strings.Join(knownArch, ", "))
 	}
 	return p, nil
 }
@@ -77,7 +79,8 @@ func normalPlatform(p v1.Platform) v1.Platform {
 		p.Variant = "v" + p.Variant
 	}
 	switch {
-	case p.Architecture == "amd64" && p.Variant == "v1", p.Architecture == "arm64" && (p.Variant == "v8" || p.Variant == "v8.0"):
+	case p.Architecture == "amd64" && p.Variant == "v1", p.Architecture == "arm64" &&
+		(p.Variant == "v8" || p.Variant == "v8.0"):
 		p.Variant = ""
 	case p.Architecture == "arm" && p.Variant == "":
 		p.Variant = "v7"

@@ -49,7 +49,8 @@ func TestParsePlatform(t *testing.T) {
 
 // TestRank lists, for a node, images best first; none of the others serves it.
 func TestRank(t *testing.T) {
-	all := strings.Fields("linux/amd64 linux/amd64/v2 linux/amd64/v3 linux/386 linux/arm64 linux/arm64/v9 linux/arm64/v8.1 " +
+	all := strings.Fields("linux/amd64 linux/amd64/v2 linux/amd64/v3 linux/386 linux/arm64 linux/arm64/v9 " +
+		"linux/arm64/v8.1 " +
 		"linux/arm/v5 linux/arm/v6 linux/arm/v7 linux/arm/v8 linux/s390x windows/amd64 linux/riscv64")
 	for node, want := range map[string]string{
 		"linux/amd64":    "linux/amd64 linux/386",

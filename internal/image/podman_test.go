@@ -13,16 +13,17 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
-// TestPodman reads what a real Podman writes: archives and layouts of an image and of a manifest list, and the auth file of
-// a login.
+// TestPodman reads what a real Podman writes: archives and layouts of an image and of a manifest list, and the auth
+// file of a login.
 func TestPodman(t *testing.T) {
 	if _, err := exec.LookPath("podman"); err != nil {
 		t.Skip("podman is not on PATH, so that only archives and layouts written by Go libraries are tested")
 	}
 	dir := t.TempDir()
 	podman := func(args ...string) error {
-		cmd := exec.CommandContext(t.Context(), "podman", append([]string{"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"),
-			"--storage-driver", "vfs", "--events-backend", "none"}, args...)...)
+		cmd := exec.CommandContext(t.Context(), "podman",
+			append([]string{"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"),
+				"--storage-driver", "vfs", "--events-backend", "none"}, args...)...)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Logf("podman %q: %v\n%s", args, err, out)
@@ -43,7 +44,8 @@ func TestPodman(t *testing.T) {
 	}
 	const image = "example.com/acme/web:v1"
 	for _, p := range []string{"amd64", "arm64"} {
-		if err := podman("import", "--quiet", "--os", "linux", "--arch", p, "--change", `ENTRYPOINT ["/app","`+p+`"]`, "--change", "WORKDIR /srv", rootfs, image+"-"+p); err != nil {
+		if err := podman("import", "--quiet", "--os", "linux", "--arch", p, "--change", `ENTRYPOINT ["/app","`+p+`"]`,
+			"--change", "WORKDIR /srv", rootfs, image+"-"+p); err != nil {
 			t.Skip("podman cannot make images here: see the log")
 		}
 	}
@@ -65,7 +67,8 @@ func TestPodman(t *testing.T) {
 	must("save", "--quiet", "--format", "docker-archive", "-o", file("docker.tar"), image+"-amd64")
 	must("save", "--quiet", "--format", "oci-archive", "-o", file("oci.tar"), image+"-amd64")
 	must("save", "--quiet", "--format", "oci-dir", "-o", file("oci"), image+"-amd64")
-	must("save", "--quiet", "--multi-image-archive", "--format", "docker-archive", "-o", file("both.tar"), image+"-amd64", image+"-arm64")
+	must("save", "--quiet", "--multi-image-archive", "--format", "docker-archive", "-o", file("both.tar"), image+"-amd64",
+		image+"-arm64")
 	for _, s := range []*Local{NewArchive(file("docker.tar")), NewArchive(file("oci.tar")), NewLayout(file("oci"))} {
 		check(s, image+"-amd64", "linux/amd64", "amd64")
 	}
@@ -85,7 +88,8 @@ func TestPodman(t *testing.T) {
 	hub.behave(basicAuth("me", "secret", 0))
 	must("login", "--tls-verify=false", "--authfile", file("auth.json"), "-u", "me", "-p", "secret", hub.host)
 	must("push", "--quiet", "--tls-verify=false", "--authfile", file("auth.json"), image+"-amd64", hub.host+"/web:v1")
-	must("manifest", "push", "--quiet", "--all", "--tls-verify=false", "--authfile", file("auth.json"), image, "docker://"+hub.host+"/list:v1")
+	must("manifest", "push", "--quiet", "--all", "--tls-verify=false", "--authfile", file("auth.json"), image,
+		"docker://"+hub.host+"/list:v1")
 	noCredentials(t)
 	t.Setenv("REGISTRY_AUTH_FILE", file("auth.json"))
 	s := NewRegistry(RegistryOptions{Backoff: time.Millisecond})

@@ -13,8 +13,8 @@ import (
 	"debuggable.dev/debuggable/internal/fields"
 )
 
-// ParseReference reads an image reference in the way of Docker: nginx is docker.io/library/nginx:latest. Its error names s and
-// what is wrong with it.
+// ParseReference reads an image reference in the way of Docker: nginx is docker.io/library/nginx:latest. Its error
+// names s and what is wrong with it.
 func ParseReference(s string) (name.Reference, error) {
 	ref, err := name.ParseReference(s)
 	if err == nil {
@@ -29,8 +29,9 @@ func ParseReference(s string) (name.Reference, error) {
 	return nil, fmt.Errorf("%s is not an image reference: %s", fields.Quote(s), why)
 }
 
-// Jobs is how many images of one registry are resolved at a time: enough to hide latency, few enough for a registry's limits.
-// maxJobs is how many of all: a host that hangs must not hold up the others, and files that may be open are few.
+// Jobs is how many images of one registry are resolved at a time: enough to hide latency, few enough for a registry's
+// limits. maxJobs is how many of all: a host that hangs must not hold up the others, and files that may be open are
+// few.
 const (
 	Jobs    = 48
 	maxJobs = 256

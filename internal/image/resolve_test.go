@@ -89,17 +89,20 @@ func TestResolveAllCancelled(t *testing.T) {
 	}
 }
 
-// TestResolveAllIsDeterministic resolves the same images from all kinds of sources in random order, with random delays and
-// numbers of jobs: the results, errors included, are always the same.
+// TestResolveAllIsDeterministic resolves the same images from all kinds of sources in random order, with random delays
+// and numbers of jobs: the results, errors included, are always the same.
 func TestResolveAllIsDeterministic(t *testing.T) {
 	hub := newHub(t, false)
 	hub.push(t, newIndex(t, "linux/amd64", "linux/arm64"), "multi:v1")
-	dir := writeLayout(t, element{add: newIndex(t, "linux/amd64", "linux/arm/v6"), annotations: refName("gcr.io/acme/web:v1")},
+	dir := writeLayout(t,
+		element{add: newIndex(t, "linux/amd64", "linux/arm/v6"), annotations: refName("gcr.io/acme/web:v1")},
 		element{add: newImage(t, "linux/amd64"), annotations: refName("gcr.io/acme/broken:v1")})
-	archived := tarOf(t, writeLayout(t, element{add: newImage(t, "linux/s390x"), annotations: refName("gcr.io/acme/tar:v1")}), true, nil)
+	archived := tarOf(t,
+		writeLayout(t, element{add: newImage(t, "linux/s390x"), annotations: refName("gcr.io/acme/tar:v1")}), true, nil)
 	var wants []Want
 	for _, p := range []string{"", "linux/arm64", "linux/arm/v7"} {
-		for _, i := range []string{"nginx", "nginx:latest", hub.host + "/multi:v1", hub.host + "/none:v1", "gcr.io/acme/web:v1", "gcr.io/acme/tar:v1", "Bad Ref"} {
+		for _, i := range []string{"nginx", "nginx:latest", hub.host + "/multi:v1", hub.host + "/none:v1",
+			"gcr.io/acme/web:v1", "gcr.io/acme/tar:v1", "Bad Ref"} {
 			wants = append(wants, Want{i, p})
 		}
 	}
@@ -128,7 +131,9 @@ func TestResolveAllIsDeterministic(t *testing.T) {
 		if seed%2 == 1 {
 			o.CacheDir = t.TempDir()
 		}
-		src := Chain(slow(NewEntries("images", "debuggable lock", []Entry{entry("nginx", "linux/amd64", "nginx"), entry("nginx", "linux/arm64", "nginx")}), r),
+		src := Chain(
+			slow(NewEntries("images", "debuggable lock",
+				[]Entry{entry("nginx", "linux/amd64", "nginx"), entry("nginx", "linux/arm64", "nginx")}), r),
 			slow(NewLayout(dir), r), slow(NewArchive(archived), r), slow(NewRegistry(o), r))
 		r.Shuffle(len(wants), func(i, j int) { wants[i], wants[j] = wants[j], wants[i] })
 		var local []Want // without what would ask the real registries

@@ -108,7 +108,8 @@ func (h *host) unreached(err error) (cause, todo string) {
 		}
 	case untrusted(err):
 		cause = "its certificate is not trusted: " + certificate(err)
-		todo = "SSL_CERT_FILE names a file of further authorities; if this is intended, " + h.use("insecureRegistries", h.name())
+		todo = "SSL_CERT_FILE names a file of further authorities; if this is intended, " +
+			h.use("insecureRegistries", h.name())
 	case errors.Is(err, context.DeadlineExceeded), op.Err != nil && op.Timeout():
 		cause, todo = "no answer in time", elsewhere
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):

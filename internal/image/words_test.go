@@ -40,26 +40,34 @@ func TestFailuresInWords(t *testing.T) {
 			err:  dial(&net.DNSError{Err: "server misbehaving", Name: "ghcr.example"}),
 			flag: "no answer from the name server: server misbehaving; where it cannot be reached, use --image-configs FILE",
 		},
-		"refused": {err: dial(refused), flag: "connection refused; does it run there? where it cannot be reached, use --image-configs FILE"},
+		"refused": {err: dial(refused), flag: "connection refused; does it run there? where it cannot be reached, use " +
+			"--image-configs FILE"},
 		"proxy": {
 			err:  &net.OpError{Op: "proxyconnect", Net: "tcp", Err: dial(refused)},
 			flag: "the proxy cannot be reached: connection refused; look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
 		},
-		"no route": {err: dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), flag: "no route to it; where it cannot be reached, use --image-configs FILE"},
-		"slow":     {err: dial(os.ErrDeadlineExceeded), flag: "no answer in time; where it cannot be reached, use --image-configs FILE"},
-		"closed":   {err: io.EOF, flag: "the connection was closed: EOF; try again"},
+		"no route": {err: dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)),
+			flag: "no route to it; where it cannot be reached, use --image-configs FILE"},
+		"slow": {err: dial(os.ErrDeadlineExceeded),
+			flag: "no answer in time; where it cannot be reached, use --image-configs FILE"},
+		"closed": {err: io.EOF, flag: "the connection was closed: EOF; try again"},
 		"certificate": {
 			err: x509.UnknownAuthorityError{},
-			flag: "its certificate is not trusted: x509: certificate signed by unknown authority; SSL_CERT_FILE names a file of further authorities; " +
+			flag: "its certificate is not trusted: x509: certificate signed by unknown authority; SSL_CERT_FILE names a file " +
+				"of further authorities; " +
 				"if this is intended, use --insecure-registry ghcr.example",
-			fields: "its certificate is not trusted: x509: certificate signed by unknown authority; SSL_CERT_FILE names a file of further authorities; " +
+			fields: "its certificate is not trusted: x509: certificate signed by unknown authority; SSL_CERT_FILE names a " +
+				"file of further authorities; " +
 				"if this is intended, add ghcr.example to insecureRegistries",
 		},
-		"plain": {err: http.ErrSchemeMismatch, flag: "it speaks http, not https; if this is intended, use --insecure-registry ghcr.example"},
+		"plain": {err: http.ErrSchemeMismatch,
+			flag: "it speaks http, not https; if this is intended, use --insecure-registry ghcr.example"},
 		"other": {err: errors.New("something else"), flag: "something else"},
 		"500": {status: 500, body: `{"errors":[{"code":"UNKNOWN","message":"disk full"}]}`,
-			flag: "internal server error (500): UNKNOWN: disk full; try again later, or write a lock file once and use --image-configs FILE"},
-		"401": {status: 401, flag: "unauthorized (401); the image does not exist, or needs credentials: log in with `docker login ghcr.example`"},
+			flag: "internal server error (500): UNKNOWN: disk full; try again later, or write a lock file once and use " +
+				"--image-configs FILE"},
+		"401": {status: 401, flag: "unauthorized (401); the image does not exist, or needs credentials: log in with " +
+			"`docker login ghcr.example`"},
 		"418": {status: 418, flag: "i'm a teapot (418)"},
 	} {
 		for surface, want := range map[string]string{"flag": c.flag, "field": c.fields} {

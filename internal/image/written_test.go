@@ -76,7 +76,8 @@ func TestEntries(t *testing.T) {
 	if again, _ := ask(t, s, "gcr.io/acme/web:v1", "linux/amd64"); again.Entrypoint[0] != "web" {
 		t.Error("a caller's change to a configuration shows in the source")
 	}
-	if _, err := ask(t, s, "gcr.io/acme/two:v1", "linux/riscv64"); err == nil || !strings.Contains(err.Error(), "linux/amd64, linux/s390x") {
+	if _, err := ask(t, s, "gcr.io/acme/two:v1", "linux/riscv64"); err == nil ||
+		!strings.Contains(err.Error(), "linux/amd64, linux/s390x") {
 		t.Errorf("got error %v, want one that names the platforms", err)
 	}
 }
@@ -92,38 +93,48 @@ func TestEntriesThatDiffer(t *testing.T) {
 		ref  string
 		want string // how the error names the second; "" for none
 	}{
-		{entry("nginx", "", "a"), entry("docker.io/library/nginx:latest", "", "b"), "nginx", "entry 2 (docker.io/library/nginx:latest)"},
+		{entry("nginx", "", "a"), entry("docker.io/library/nginx:latest", "", "b"), "nginx",
+			"entry 2 (docker.io/library/nginx:latest)"},
 		{entry("nginx", "linux/amd64", "a"), entry("nginx", "linux/amd64", "b"), "nginx", "entry 2 (nginx)"},
 		{entry("nginx", "linux/arm64", "a"), entry("nginx", "linux/arm64/v8", "b"), "nginx", ""}, // for amd64 none serves
 		{entry("nginx", "linux/amd64", "a"), entry("nginx", "linux/arm64", "b"), "nginx", ""},
 		{entry("nginx", "linux/amd64", "a"), entry("nginx", "", "b"), "nginx", ""},
 		{entry("nginx", "", "a"), entry("nginx:latest", "", "a"), "nginx", ""},
 		{at(entry("nginx", "", "a"), digestA), entry("nginx:latest", "", "a"), "nginx", ""},
-		{at(entry("nginx", "", "a"), digestA), at(entry("nginx:latest", "", "a"), digestB), "nginx", "entry 2 (nginx:latest)"},
-		{at(entry("nginx@"+digestA, "", "a"), digestB), entry("nginx@"+digestB, "", "b"), "nginx@" + digestB, "entry 2 (nginx@" + digestB + ")"},
-		{at(entry("nginx:1", "", "a"), digestA), at(entry("nginx:2", "", "b"), digestA), "nginx@" + digestA, "entry 2 (nginx:2)"},
+		{at(entry("nginx", "", "a"), digestA), at(entry("nginx:latest", "", "a"), digestB), "nginx",
+			"entry 2 (nginx:latest)"},
+		{at(entry("nginx@"+digestA, "", "a"), digestB), entry("nginx@"+digestB, "", "b"), "nginx@" + digestB,
+			"entry 2 (nginx@" + digestB + ")"},
+		{at(entry("nginx:1", "", "a"), digestA), at(entry("nginx:2", "", "b"), digestA), "nginx@" + digestA,
+			"entry 2 (nginx:2)"},
 		{at(entry("nginx:1", "", "a"), digestA), at(entry("nginx:2", "", "b"), digestA), "nginx:1", ""},
 	} {
-		_, err := ask(t, Chain(NewEntries("lock.yaml", "debuggable lock", []Entry{c.a, c.b}), Offline("")), c.ref, "linux/amd64")
+		_, err := ask(t, Chain(NewEntries("lock.yaml", "debuggable lock", []Entry{c.a, c.b}), Offline("")), c.ref,
+			"linux/amd64")
 		switch {
 		case c.want == "" && err != nil && !errors.Is(err, ErrNotFound):
 			t.Errorf("%s: got error %v", c.ref, err)
-		case c.want != "" && (err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "entry 1 ("+c.a.Image+")") || !strings.Contains(err.Error(), c.want)):
+		case c.want != "" &&
+			(err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "entry 1 ("+c.a.Image+")") ||
+				!strings.Contains(err.Error(), c.want)):
 			t.Errorf("%s: got error %v, want one that names %s", c.ref, err, c.want)
 		}
 	}
 }
 
 func TestEntriesThatCannotMatchAreNamed(t *testing.T) {
-	for _, e := range []Entry{{Image: "Not A Reference"}, {Image: "web", Platform: "amd64"}, {Image: "web", Digest: "sha256:12"}} {
-		_, err := ask(t, NewEntries("images", "debuggable lock", []Entry{entry("nginx", "", "nginx"), e}), "web", "linux/amd64")
+	for _, e := range []Entry{{Image: "Not A Reference"}, {Image: "web", Platform: "amd64"},
+		{Image: "web", Digest: "sha256:12"}} {
+		_, err := ask(t, NewEntries("images", "debuggable lock", []Entry{entry("nginx", "", "nginx"), e}), "web",
+			"linux/amd64")
 		if !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "entry 2 of images") {
 			t.Errorf("%+v: got error %v", e, err)
 		}
 	}
 }
 
-// TestEntryWithTwoDigests: the digest that an image is named by may be an index's; where the configuration is from says so.
+// TestEntryWithTwoDigests: the digest that an image is named by may be an index's; where the configuration is from says
+// so.
 func TestEntryWithTwoDigests(t *testing.T) {
 	e := entry("web@"+digestA, "", "web")
 	e.Digest = digestB

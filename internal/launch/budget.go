@@ -9,12 +9,13 @@ import (
 )
 
 // Bounds of what one container's scripts may cost. The parser recurses for each level, and nothing recovers from a
-// stack overflow, so the text alone already says whether it is parsed: by how many brackets are open at once, and by how
-// many constructs open at all, since a text's quotes and comments may hide how deep it is. How deep it is for certain is
-// seen once it is parsed.
+// stack overflow, so the text alone already says whether it is parsed: by how many brackets are open at once, and by
+// how many constructs open at all, since a text's quotes and comments may hide how deep it is. How deep it is for
+// certain is seen once it is parsed.
 const (
-	maxCost    = 2 << 20 // words looked at, bytes that variables put into them, and steps whose cost grows with others
-	wordCost   = 16      // of a word that is made or moved, with its places, where the text may ask for it any number of times
+	maxCost = 2 << 20 // words looked at, bytes that variables put into them, and steps whose cost grows with others
+	// of a word that is made or moved, with its places, where the text may ask for it any number of times
+	wordCost   = 16
 	maxNesting = 256
 	maxOpen    = 2048    // brackets, of which quotes and comments may have any number
 	maxOpeners = 1 << 14 // a document of JSON within a script has thousands

@@ -38,7 +38,8 @@ func TestHonestScriptsAreFollowed(t *testing.T) {
 	for name, before := range map[string]string{
 		"levels":    strings.Repeat("if true; then\n", 30) + "echo\n" + strings.Repeat("fi\n", 30),
 		"functions": strings.Repeat("f() { case $1 in a) x=$(echo ${b:-c});; esac; }\n", 500),
-		"lines":     strings.Repeat("echo \"(starting: ${V1:-none}\" # a comment (open\n", 200) + strings.Repeat("export A=$V2\n", 1000),
+		"lines": strings.Repeat("echo \"(starting: ${V1:-none}\" # a comment (open\n",
+			200) + strings.Repeat("export A=$V2\n", 1000),
 		"list":      strings.Repeat("true && ", 1000) + "true\n",
 		"elif":      "if true; then echo; " + strings.Repeat("elif true; then echo; ", 500) + "fi\n",
 		"JSON":      "cat > /tmp/a.json <<'EOF'\n[" + strings.Repeat(`{"a": {"b": [1]}},`+"\n", 5000) + "{}]\nEOF\n",
@@ -69,8 +70,8 @@ func TestCostIsBounded(t *testing.T) {
 	}
 }
 
-// TestWorkGrowsWithTheLine: four times the command line is at most a bit more than four times the work, counted in bytes that are
-// allocated, once what the budget allows is taken away.
+// TestWorkGrowsWithTheLine: four times the command line is at most a bit more than four times the work, counted in
+// bytes that are allocated, once what the budget allows is taken away.
 func TestWorkGrowsWithTheLine(t *testing.T) {
 	script := func(before, each, after string) func(n int) []string {
 		return func(n int) []string { return []string{"bash", "-c", before + strings.Repeat(each, n) + after} }
@@ -86,7 +87,8 @@ func TestWorkGrowsWithTheLine(t *testing.T) {
 	}
 	parameters := func(each string) func(n int) []string {
 		return func(n int) []string {
-			return append([]string{"sh", "-c", "exec node " + strings.Repeat(each+" ", n), "sh"}, slices.Repeat([]string{"x"}, n)...)
+			return append([]string{"sh", "-c", "exec node " + strings.Repeat(each+" ", n), "sh"},
+				slices.Repeat([]string{"x"}, n)...)
 		}
 	}
 	for name, line := range map[string]func(n int) []string{

@@ -15,16 +15,17 @@ import (
 // The Cloud Native Buildpacks launcher, as the platform specification and the lifecycle's launch package have it
 // (github.com/buildpacks/spec platform.md, github.com/buildpacks/lifecycle launch/process.go, cmd/launcher):
 //
-//   - Platform API before 0.4: the launcher runs the process type that its only argument names; without arguments the one
-//     in CNB_PROCESS_TYPE, else "web"; with other arguments those. 0.4 and later: the name that it is called by
-//     (/cnb/process/web) chooses the type, whose process gets the arguments; called by its own name it runs its arguments.
-//   - Arguments that start with "--" are run directly. Others, and processes that are not "direct", are run by bash, after
-//     the profile scripts: a single word is a script, several words are each expanded as if within double quotes. Buildpacks
-//     before API 0.4 have scripts with arguments too.
-//   - A process's command may be a list (buildpack API 0.9): its arguments are kept, while user arguments replace "args". For
-//     older buildpacks, and before platform API 0.10, user arguments are appended.
-//   - The label does not have the buildpacks' APIs (GroupElement in the lifecycle's buildpack package); what it has may show
-//     them: a command of several words is of API 0.9 or later, a process that is not direct of an earlier one.
+//   - Platform API before 0.4: the launcher runs the process type that its only argument names; without arguments the
+//     one in CNB_PROCESS_TYPE, else "web"; with other arguments those. 0.4 and later: the name that it is called by
+//     (/cnb/process/web) chooses the type, whose process gets the arguments; called by its own name it runs its
+//     arguments.
+//   - Arguments that start with "--" are run directly. Others, and processes that are not "direct", are run by bash,
+//     after the profile scripts: a single word is a script, several words are each expanded as if within double quotes.
+//     Buildpacks before API 0.4 have scripts with arguments too.
+//   - A process's command may be a list (buildpack API 0.9): its arguments are kept, while user arguments replace
+//     "args". For older buildpacks, and before platform API 0.10, user arguments are appended.
+//   - The label does not have the buildpacks' APIs (GroupElement in the lifecycle's buildpack package); what it has may
+//     show them: a command of several words is of API 0.9 or later, a process that is not direct of an earlier one.
 const (
 	cnbLauncher    = "/cnb/lifecycle/launcher"
 	cnbProcessDir  = "/cnb/process"
@@ -94,8 +95,8 @@ func (l *stringList) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(l))
 }
 
-// buildpack follows the buildpacks launcher, when words start with it: to the words of a direct or a tokenised process, or
-// to a script for bash. ok is false when it is another program.
+// buildpack follows the buildpacks launcher, when words start with it: to the words of a direct or a tokenised process,
+// or to a script for bash. ok is false when it is another program.
 func (f *finder) buildpack(words []word) (rest []word, end place, script *invocation, ok bool, err error) {
 	called, isLauncher := f.cnbName(words[0].text)
 	if !isLauncher {
@@ -103,13 +104,15 @@ func (f *finder) buildpack(words []word) (rest []word, end place, script *invoca
 	}
 	for _, w := range words {
 		if !w.single {
-			return nil, end, nil, false, reason.Refuse(reason.BuildpackForm, "the arguments of the buildpacks launcher are only known when it runs")
+			return nil, end, nil, false, reason.Refuse(reason.BuildpackForm,
+				"the arguments of the buildpacks launcher are only known when it runs")
 		}
 	}
 	label := f.in.Labels[buildMetadata]
 	meta, err := f.in.Read.metadata(label)
 	if err != nil {
-		return nil, end, nil, false, reason.Refuse(reason.BuildpackMetadata, "the image's label %s cannot be read", buildMetadata)
+		return nil, end, nil, false, reason.Refuse(reason.BuildpackMetadata, "the image's label %s cannot be read",
+			buildMetadata)
 	}
 	api, err := f.cnbAPI(called)
 	if err != nil {
@@ -132,7 +135,8 @@ func (f *finder) buildpack(words []word) (rest []word, end place, script *invoca
 		return f.cnbUser(user)
 	}
 	if len(p.Command) == 0 || p.Command[0] == "" {
-		return nil, end, nil, false, reason.Refuse(reason.BuildpackMetadata, "the buildpack process %s has no command", p.Type)
+		return nil, end, nil, false, reason.Refuse(reason.BuildpackMetadata, "the buildpack process %s has no command",
+			p.Type)
 	}
 	args, unsure, err := f.cnbArgs(*p, meta, api, user)
 	if err != nil {
@@ -161,7 +165,8 @@ func (f *finder) cnbAPI(called string) (string, error) {
 	return api, nil
 }
 
-// cnbChosen is the process that the launcher starts, and what the user gives it; nil for a command that stands in the line itself.
+// cnbChosen is the process that the launcher starts, and what the user gives it; nil for a command that stands in the
+// line itself.
 func (f *finder) cnbChosen(meta cnbMetadata, called, api string, user []word) (*cnbProcess, []word, error) {
 	if !apiLess(api, "0.4") {
 		p := meta.process(called)
@@ -177,7 +182,8 @@ func (f *finder) cnbChosen(meta cnbMetadata, called, api string, user []word) (*
 			wanted = defaultProcess
 		}
 	case len(user) == 1 && !user[0].static:
-		return nil, nil, reason.Refuse(reason.BuildpackProcess, "which process the buildpacks launcher starts is only known when it runs")
+		return nil, nil, reason.Refuse(reason.BuildpackProcess,
+			"which process the buildpacks launcher starts is only known when it runs")
 	case len(user) == 1:
 		wanted = user[0].text
 	}
@@ -193,7 +199,9 @@ func (f *finder) cnbChosen(meta cnbMetadata, called, api string, user []word) (*
 }
 
 // cnbArgs are the arguments of a process. unsure says that its own may not be among them.
-func (f *finder) cnbArgs(p cnbProcess, meta cnbMetadata, api string, user []word) (args []string, unsure bool, err error) {
+func (f *finder) cnbArgs(
+	p cnbProcess, meta cnbMetadata, api string, user []word,
+) (args []string, unsure bool, err error) {
 	args = slices.Concat(p.Command[1:], p.Args)
 	if len(user) > 0 && !apiLess(api, "0.10") {
 		bp := meta.buildpackAPI(p.Buildpack)
@@ -251,14 +259,16 @@ func (f *finder) cnbUser(user []word) ([]word, place, *invocation, bool, error) 
 	case len(user) > 1 && user[0].static && user[0].text == "--":
 		return user[1:], end, nil, true, nil
 	case !user[0].static:
-		return nil, end, nil, false, reason.Refuse(reason.BuildpackProcess, "what the buildpacks launcher starts is only known when it runs")
+		return nil, end, nil, false, reason.Refuse(reason.BuildpackProcess,
+			"what the buildpacks launcher starts is only known when it runs")
 	case len(user) == 1:
 		return nil, end, f.cnbScript(user[0], nil, nil, end), true, nil
 	}
 	return f.tokens(user), end, nil, true, nil
 }
 
-// lastOf says of each of n words whether it is one of the last in the line, and which, since the user gave it; -1 for the others.
+// lastOf says of each of n words whether it is one of the last in the line, and which, since the user gave it; -1 for
+// the others.
 func lastOf(n, given, line int) []int {
 	from := make([]int, n)
 	for i := range from {
@@ -278,9 +288,11 @@ func markUnknown(words, user []word) {
 	}
 }
 
-// cnbKnown follows a process of the image, and writes it as a command line that the launcher understands. unsure says that its
-// arguments are not certain.
-func (f *finder) cnbKnown(p cnbProcess, meta cnbMetadata, appDir string, args []string, user []word, unsure bool) ([]word, place, *invocation, bool, error) {
+// cnbKnown follows a process of the image, and writes it as a command line that the launcher understands. unsure says
+// that its arguments are not certain.
+func (f *finder) cnbKnown(
+	p cnbProcess, meta cnbMetadata, appDir string, args []string, user []word, unsure bool,
+) ([]word, place, *invocation, bool, error) {
 	cmd := p.Command[0]
 	dir := appDir
 	if p.WorkingDir != "" {
@@ -290,7 +302,8 @@ func (f *finder) cnbKnown(p cnbProcess, meta cnbMetadata, appDir string, args []
 		}
 	}
 	if path.Clean(dir) != path.Clean(appDir) {
-		f.noInsert = reason.Refuse(reason.BuildpackForm, "the buildpack process %s has a working directory of its own, which another command line cannot give it", p.Type)
+		f.noInsert = reason.Refuse(reason.BuildpackForm, "the buildpack process %s has a working directory of its own, "+
+			"which another command line cannot give it", p.Type)
 	}
 	f.base = []string{cnbLauncher}
 	if p.Direct {
@@ -311,13 +324,17 @@ func (f *finder) cnbKnown(p cnbProcess, meta cnbMetadata, appDir string, args []
 		return nil, end, f.cnbScript(words[1], nil, nil, end), true, nil
 	}
 	if api := meta.buildpackAPI(p.Buildpack); p.Buildpack != "" && api != "" && apiLess(api, "0.4") {
-		f.noInsert = reason.Refuse(reason.BuildpackForm, "the buildpack process %s is a script with arguments, which another command line cannot say", p.Type)
+		f.noInsert = reason.Refuse(reason.BuildpackForm,
+			"the buildpack process %s is a script with arguments, which another command line cannot say", p.Type)
 		return nil, end, f.cnbScript(words[1], &words[2], words[3:], end), true, nil
-	} else if p.Buildpack != "" && api == "" && !plain(cmd) { // a single word would make no use of the arguments as a script
-		f.noInsert = reason.Refuse(reason.BuildpackMetadata, "the image's label does not say which API the buildpack of process %s has", p.Type)
+	} else if p.Buildpack != "" && api == "" &&
+		!plain(cmd) { // a single word would make no use of the arguments as a script
+		f.noInsert = reason.Refuse(reason.BuildpackMetadata,
+			"the image's label does not say which API the buildpack of process %s has", p.Type)
 	}
 	tokens := f.tokens(words[1:])
-	if script, ok := scriptOf(tokens); ok && len(tokens) <= maxTokens && len(tokens)+mostInserted > maxTokens && f.noInsert == nil {
+	if script, ok := scriptOf(tokens); ok && len(tokens) <= maxTokens && len(tokens)+mostInserted > maxTokens &&
+		f.noInsert == nil {
 		// A script with the same words may have as many as it likes.
 		f.base = []string{cnbLauncher, script}
 		f.line, f.baseFrom, f.maxWords = f.base, []int{-1, -1}, 0
@@ -330,12 +347,13 @@ func (f *finder) cnbKnown(p cnbProcess, meta cnbMetadata, appDir string, args []
 // mostInserted is more words than any debugger needs.
 const mostInserted = 9
 
-// scriptOf writes words that bash takes one by one as a script, if nothing changes them on the way: in "eval echo \"$1\"" the
-// shell splits $1 at blanks and expands wildcards in it.
+// scriptOf writes words that bash takes one by one as a script, if nothing changes them on the way: in "eval echo
+// \"$1\"" the shell splits $1 at blanks and expands wildcards in it.
 func scriptOf(tokens []word) (string, bool) {
 	var quoted []string
 	for i, t := range tokens {
-		if !t.static || i == 0 && !(plain(t.text) && commandWord(t.text)) || strings.ContainsAny(t.text, "\t\n*?[") || strings.Contains(t.text, "  ") {
+		if !t.static || i == 0 && !(plain(t.text) && commandWord(t.text)) || strings.ContainsAny(t.text, "\t\n*?[") ||
+			strings.Contains(t.text, "  ") {
 			return "", false
 		}
 		if text := t.text; plain(text) {
@@ -349,11 +367,12 @@ func scriptOf(tokens []word) (string, bool) {
 
 func (f *finder) cnbScript(script word, zero *word, params []word, end place) *invocation {
 	f.via = append(f.via, "bash -c")
-	return &invocation{langs: []syntax.LangVariant{syntax.LangBash}, script: script, zero: zero, params: params, end: end, via: "the buildpacks launcher"}
+	return &invocation{langs: []syntax.LangVariant{syntax.LangBash}, script: script, zero: zero, params: params, end: end,
+		via: "the buildpacks launcher"}
 }
 
-// maxTokens is how many words bash can be given one by one: the launcher writes "$10" for the eleventh, which bash reads as
-// "${1}0" (bashCommandWithTokens in the lifecycle's launch/bash.go).
+// maxTokens is how many words bash can be given one by one: the launcher writes "$10" for the eleventh, which bash
+// reads as "${1}0" (bashCommandWithTokens in the lifecycle's launch/bash.go).
 const maxTokens = 10
 
 // tokens marks the words that bash expands one by one, each as if by echo within double quotes.

@@ -171,7 +171,8 @@ func keptByEnv(args []*syntax.Word, keeps map[*syntax.ParamExp]bool) {
 	}
 }
 
-// harmless says whether a call of shopt, enable or hash changes neither what the words of the program are nor what they run.
+// harmless says whether a call of shopt, enable or hash changes neither what the words of the program are nor what they
+// run.
 func harmless(args []*syntax.Word) bool {
 	switch args[0].Lit() {
 	case "enable":
@@ -179,7 +180,8 @@ func harmless(args []*syntax.Word) bool {
 	case "hash":
 		return !slices.ContainsFunc(args[1:], func(w *syntax.Word) bool { return w.Lit() != "-r" })
 	}
-	options := []string{"-s", "-u", "-q", "-p", "nullglob", "failglob", "dotglob", "globstar", "nocaseglob", "inherit_errexit", "checkwinsize", "huponexit"}
+	options := []string{"-s", "-u", "-q", "-p", "nullglob", "failglob", "dotglob", "globstar", "nocaseglob",
+		"inherit_errexit", "checkwinsize", "huponexit"}
 	return !slices.ContainsFunc(args[1:], func(w *syntax.Word) bool { return !slices.Contains(options, w.Lit()) })
 }
 
@@ -258,7 +260,8 @@ func simpleParam(p *syntax.ParamExp) bool { return p.Exp == nil && noOperator(p)
 
 // noOperator says whether an expansion is $X, ${X} or ${X-word} with any operator that takes a word.
 func noOperator(p *syntax.ParamExp) bool {
-	return p.Param != nil && p.Flags == nil && !p.Excl && !p.Length && !p.Width && !p.IsSet && p.NestedParam == nil && p.Index == nil &&
+	return p.Param != nil && p.Flags == nil && !p.Excl && !p.Length && !p.Width && !p.IsSet && p.NestedParam == nil &&
+		p.Index == nil &&
 		len(p.Modifiers) == 0 && p.Slice == nil && p.Repl == nil && p.Names == 0 &&
 		p.Split == syntax.OptUnset && p.GlobSubst == syntax.OptUnset && p.RcExpand == syntax.OptUnset
 }

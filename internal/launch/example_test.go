@@ -36,7 +36,9 @@ func ExampleFind_refused() {
 }
 
 func BenchmarkFind(b *testing.B) {
-	in := launch.Input{Argv: []string{"tini", "--", "sh", "-c", `set -e; cd /srv && exec sh -c "exec node \"\$APP\" --port=${PORT:-8080}" 2>&1`}}
+	in := launch.Input{
+		Argv: []string{"tini", "--", "sh", "-c",
+			`set -e; cd /srv && exec sh -c "exec node \"\$APP\" --port=${PORT:-8080}" 2>&1`}}
 	for b.Loop() {
 		if _, err := launch.Find(in); err != nil {
 			b.Fatal(err)

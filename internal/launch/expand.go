@@ -41,7 +41,8 @@ func (s *script) expand(w *syntax.Word) []word {
 		d.unknown = 0
 	}
 	if d.unknown >= 0 {
-		r := word{text: s.src[from:to], at: at, end: end, single: !d.multi && !d.elastic, loose: !d.multi && d.elastic, keeps: keeps}
+		r := word{text: s.src[from:to], at: at, end: end, single: !d.multi && !d.elastic, loose: !d.multi && d.elastic,
+			keeps: keeps}
 		if !d.multi {
 			s.knownOf(&r, w, d)
 		}
@@ -65,7 +66,8 @@ func (s *script) expand(w *syntax.Word) []word {
 	return out
 }
 
-// knownOf notes what is known of a word that is put together when it runs: what comes before the unknown part is certain.
+// knownOf notes what is known of a word that is put together when it runs: what comes before the unknown part is
+// certain.
 func (s *script) knownOf(r *word, w *syntax.Word, d decoded) {
 	var b strings.Builder
 	for _, u := range d.units {
@@ -298,7 +300,8 @@ func (s *script) literal(d *decoded, from, to int, quoted, split, first bool) {
 		brace := strings.IndexByte(bare, '{')
 		switch {
 		case raw == "[" || raw == "[[":
-		case strings.ContainsAny(bare, "*?["), brace >= 0 && (strings.Contains(bare[brace:], ",") || strings.Contains(bare[brace:], "..")):
+		case strings.ContainsAny(bare, "*?["), brace >= 0 &&
+			(strings.Contains(bare[brace:], ",") || strings.Contains(bare[brace:], "..")):
 			d.multi = true
 			d.lose(len(d.units))
 		}
@@ -341,8 +344,10 @@ func withoutEscaped(raw string) string {
 
 // shellOwn are variables that the shell itself sets.
 func shellOwn(name string) bool {
-	return slices.Contains([]string{"PWD", "OLDPWD", "PPID", "SHLVL", "_", "RANDOM", "LINENO", "SECONDS", "OPTIND", "OPTARG", "IFS", "UID", "EUID",
-		"GROUPS", "HOSTNAME", "HOSTTYPE", "MACHTYPE", "OSTYPE", "PIPESTATUS", "REPLY", "DIRSTACK", "FUNCNAME", "SHELLOPTS", "COLUMNS", "LINES",
+	return slices.Contains([]string{"PWD", "OLDPWD", "PPID", "SHLVL", "_", "RANDOM", "LINENO", "SECONDS", "OPTIND",
+		"OPTARG", "IFS", "UID", "EUID",
+		"GROUPS", "HOSTNAME", "HOSTTYPE", "MACHTYPE", "OSTYPE", "PIPESTATUS", "REPLY", "DIRSTACK", "FUNCNAME", "SHELLOPTS",
+		"COLUMNS", "LINES",
 		"PS4", "TERM", "SHELL"}, name) || strings.HasPrefix(name, "BASH")
 }
 

@@ -30,8 +30,9 @@ const (
 	leadMost = 1 << 12
 )
 
-// lead is what goes in front of a word of the command line once something has to be put there: the interpreter that the kernel starts
-// for a script, or the shell with a copy of the script's text. Without words, only the directory of the program is added to its name.
+// lead is what goes in front of a word of the command line once something has to be put there: the interpreter that the
+// kernel starts for a script, or the shell with a copy of the script's text. Without words, only the directory of the
+// program is added to its name.
 type lead struct {
 	words  []string
 	at     place  // in front of the script's, or the program's, own word
@@ -40,7 +41,8 @@ type lead struct {
 	script string // the path of that script
 }
 
-// candidates lists where a program may be, as the container runtime and the shell look for it; nil where that is not known.
+// candidates lists where a program may be, as the container runtime and the shell look for it; nil where that is not
+// known.
 func (f *finder) candidates(program string) []string {
 	if strings.Contains(program, "/") {
 		return f.below(program)
@@ -99,7 +101,8 @@ func (f *finder) addLead(l lead) int {
 	return leadWord + (len(f.leads)-1)*leadMost
 }
 
-// interpreted is the command line that the kernel makes of a script for an interpreter (execve(2), "Interpreter scripts").
+// interpreted is the command line that the kernel makes of a script for an interpreter (execve(2), "Interpreter
+// scripts").
 func (f *finder) interpreted(words []word, file files.File) []word {
 	script := words[0]
 	from := f.addLead(lead{words: file.Interpreter, at: script.at, dir: dirOf(script.text, file), text: -1})
@@ -117,16 +120,18 @@ func (f *finder) interpreted(words []word, file files.File) []word {
 	return append(append(line, script), words[1:]...)
 }
 
-// scriptFile follows a shell script of the image. words are its name and its parameters, and shell is what runs it: the words in front of
-// its name. What it changes of f counts only when it is followed.
+// scriptFile follows a shell script of the image. words are its name and its parameters, and shell is what runs it: the
+// words in front of its name. What it changes of f counts only when it is followed.
 func (f *finder) scriptFile(words []word, end place, file files.File, shell []string, depth int) (Found, error) {
 	name := words[0]
 	langs := dialects(shellName(shell))
 	if langs == nil || !plainShellOptions(shell) {
-		return Found{}, reason.Refuse(reason.ScriptProgram, "the script %s is run in a way that is not known", quote(name.text))
+		return Found{}, reason.Refuse(reason.ScriptProgram, "the script %s is run in a way that is not known",
+			quote(name.text))
 	}
 	if strings.HasSuffix(file.Script, "\\") {
-		return Found{}, reason.Refuse(reason.ScriptProgram, "the script %s ends with a backslash, which shells read in different ways",
+		return Found{}, reason.Refuse(reason.ScriptProgram,
+			"the script %s ends with a backslash, which shells read in different ways",
 			quote(name.text))
 	}
 	c := f.clone()
@@ -142,8 +147,9 @@ func (f *finder) scriptFile(words []word, end place, file files.File, shell []st
 	c.shellIsThere = false
 	return c.script(invocation{
 		langs: langs, via: name.text, end: end, params: words[1:], file: true,
-		script: word{text: file.Script, known: len(file.Script), static: true, single: true, content: &content{arg: from + len(inserted) - 1}},
-		zero:   &word{text: text, known: len(text), static: true, single: true, at: own, end: own},
+		script: word{text: file.Script, known: len(file.Script), static: true, single: true,
+			content: &content{arg: from + len(inserted) - 1}},
+		zero: &word{text: text, known: len(text), static: true, single: true, at: own, end: own},
 	}, depth+1)
 }
 
@@ -166,14 +172,16 @@ func plainShellOptions(words []string) bool {
 	})
 }
 
-// asksItself reports whether a script asks who it is, or where in itself it is, other than by $0: a copy would get another answer.
+// asksItself reports whether a script asks who it is, or where in itself it is, other than by $0: a copy would get
+// another answer.
 func asksItself(text string) bool {
-	return slices.ContainsFunc([]string{"BASH_SOURCE", "BASH_LINENO", "BASH_ARGV", "BASH_EXECUTION_STRING", "LINENO", "FUNCNAME", "caller", "/proc/", "$-", "${-", "return"},
+	return slices.ContainsFunc([]string{"BASH_SOURCE", "BASH_LINENO", "BASH_ARGV", "BASH_EXECUTION_STRING", "LINENO",
+		"FUNCNAME", "caller", "/proc/", "$-", "${-", "return"},
 		func(s string) bool { return strings.Contains(text, s) })
 }
 
-// settle puts the words of leads where edits need them: those that touch a lead's own words, or the place in front of the word that an
-// interpreter gets. The first guards of edits are those in front of a launcher's command.
+// settle puts the words of leads where edits need them: those that touch a lead's own words, or the place in front of
+// the word that an interpreter gets. The first guards of edits are those in front of a launcher's command.
 func (f Found) settle(edits []Edit, guards int) ([]Edit, error) {
 	for k, l := range slices.Backward(f.leads) {
 		from := leadWord + k*leadMost
@@ -199,7 +207,8 @@ func (f Found) settle(edits []Edit, guards int) ([]Edit, error) {
 		case !plain("/" + l.dir):
 			return nil, reason.Refuse(reason.WordNeedsQuoting, "the directory %q cannot be inserted without quotes", l.dir)
 		case l.text >= 0 && asksItself(l.words[l.text]):
-			return nil, reason.Refuse(reason.ScriptProgram, "the script %s would have to change, and asks where it is itself", quote(l.script))
+			return nil, reason.Refuse(reason.ScriptProgram, "the script %s would have to change, and asks where it is itself",
+				quote(l.script))
 		}
 		if len(l.words) > 0 {
 			if l.text >= 0 {
@@ -223,8 +232,8 @@ func (f Found) settle(edits []Edit, guards int) ([]Edit, error) {
 	return edits, nil
 }
 
-// exit lets a copy of a script end as the file does. A shell starts the last command of a file as its child; under -c bash, and others
-// since, become that command, which then has another parent and another SHLVL.
+// exit lets a copy of a script end as the file does. A shell starts the last command of a file as its child; under -c
+// bash, and others since, become that command, which then has another parent and another SHLVL.
 func exit(word int, text string) Edit {
 	e := Edit{Word: word, Offset: len(text), Text: "exit\n"}
 	file, err := parse(text, syntax.LangBash)
@@ -253,7 +262,9 @@ func neverEnds(stmts []*syntax.Stmt) bool {
 
 // inOrder puts edits in the order of their places, and leaves those at the same place in theirs.
 func inOrder(edits []Edit) {
-	slices.SortStableFunc(edits, func(a, b Edit) int { return cmp.Or(cmp.Compare(a.Word, b.Word), cmp.Compare(a.Offset, b.Offset)) })
+	slices.SortStableFunc(edits, func(a, b Edit) int {
+		return cmp.Or(cmp.Compare(a.Word, b.Word), cmp.Compare(a.Offset, b.Offset))
+	})
 }
 
 // edit puts a lead's words in front of its word.

@@ -6,16 +6,19 @@ import (
 	"strings"
 	"testing"
 
-	"debuggable.dev/debuggable/runtimes"
 	"mvdan.cc/sh/v3/syntax"
+
+	"debuggable.dev/debuggable/runtimes"
 )
 
 func seeds() []string {
 	return []string{
-		"node app.js", "exec node \"$@\"", "cd d && exec node 'a b' 2>&1 >f", "set -e\nmigrate\nX=1 exec env A=b node\n", "sh -c \"exec sh -c 'node x'\"",
-		"{ a; (b && node | tee l); }", "if a; then b; fi; exec tini -- node $X ${Y:-z} $(c) `d` *.js", "node <<E\nb\nE\n", "a || b", "while :; do node; done",
-		"exec bash -ec \"cd \\\"\\$D\\\" && node\"", "export A=$A:b; unset C; . ./x; node \\\n  y", "node &> x; [[ a ]] && node", "env -S 'A=b node' x", "exec -a n node",
-		"f() { a; }; node $((1+2)) $'x' {a,b}", "\"$JAVA_HOME/bin/java\" $JAVA_OPTS", "node>log 10>x", "exec \"$0\" \"$@\"", "node \"\" ''", "node $(U) '$(U)'",
+		"node app.js", "exec node \"$@\"", "cd d && exec node 'a b' 2>&1 >f", "set -e\nmigrate\nX=1 exec env A=b node\n",
+		"sh -c \"exec sh -c 'node x'\"", "{ a; (b && node | tee l); }",
+		"if a; then b; fi; exec tini -- node $X ${Y:-z} $(c) `d` *.js", "node <<E\nb\nE\n", "a || b",
+		"while :; do node; done", "exec bash -ec \"cd \\\"\\$D\\\" && node\"", "export A=$A:b; unset C; . ./x; node \\\n  y",
+		"node &> x; [[ a ]] && node", "env -S 'A=b node' x", "exec -a n node", "f() { a; }; node $((1+2)) $'x' {a,b}",
+		"\"$JAVA_HOME/bin/java\" $JAVA_OPTS", "node>log 10>x", "exec \"$0\" \"$@\"", "node \"\" ''", "node $(U) '$(U)'",
 	}
 }
 
@@ -62,7 +65,8 @@ func checkLine(t *testing.T, in Input) {
 		line = f.Base
 	}
 	const mark = "/MARK"
-	// A launcher that leads nowhere is a program itself, but what stands among its words may be an option's value: nobody puts words there.
+	// A launcher that leads nowhere is a program itself, but what stands among its words may be an option's value: nobody
+	// puts words there.
 	_, launches := launcherNames().named(f.Argv[0])
 	for at := range len(f.Argv) + 1 {
 		if launches && at > 0 {
@@ -81,7 +85,8 @@ func checkLine(t *testing.T, in Input) {
 			continue
 		}
 		// The changed line leads to the same program, with the word at its place.
-		g, err := Find(Input{Argv: changed, UnknownFrom: unknownFrom(changed, in.Unknown), Env: in.Env, Unknown: in.Unknown, Labels: in.Labels})
+		g, err := Find(Input{Argv: changed, UnknownFrom: unknownFrom(changed, in.Unknown), Env: in.Env, Unknown: in.Unknown,
+			Labels: in.Labels})
 		if err != nil {
 			t.Fatalf("%q at %d: %q is not found any more: %v", line, at, changed, err)
 		}
@@ -99,8 +104,9 @@ func checkLine(t *testing.T, in Input) {
 	}
 }
 
-// splitByEnv tells whether a word is what env's -S splits, which is no shell script: "-S0" is an option and the program "0", and
-// "-S/MARK 0" is right, though a shell sees other words. Where the mark came to stand says everything there is to say about it.
+// splitByEnv tells whether a word is what env's -S splits, which is no shell script: "-S0" is an option and the program
+// "0", and "-S/MARK 0" is right, though a shell sees other words. Where the mark came to stand says everything there is
+// to say about it.
 func splitByEnv(line []string, i int) bool {
 	option := func(w string) bool {
 		return strings.HasPrefix(w, "--s") || strings.HasPrefix(w, "-") && strings.Contains(w, "S")
@@ -167,16 +173,23 @@ func FuzzScript(f *testing.F) {
 
 // FuzzArgv: any words, with and without a buildpack label.
 func FuzzArgv(f *testing.F) {
-	labels := label(f, []cnbProcess{{Type: "web", Command: []string{"node"}, Args: []string{"s.js"}, Direct: true}, {Type: "s", Command: []string{"exec node"}}}, nil)
-	for _, s := range []string{"tini\x00--\x00node\x00a", "env\x00-i\x00A=B\x00-S\x00node x", "/cnb/process/web\x00a", "/cnb/lifecycle/launcher\x00s", "nice\x00-5\x00bash\x00-ec\x00exec node",
-		"uv\x00run\x00-p\x003\x00python", "chpst\x00-u\x00a\x00x", "sh\x00-c\x00exec \"$@\"\x00--\x00node", "setpriv\x00--reuid=1\x00--\x00x", "catatonit\x00x\x00y",
-		"/cnb/lifecycle/launcher\x00--\x00sh\x00-c\x00node", "env\x00-S0", "runuser\x00-u", "dockerize\x00-wait\x00x\x00node", "newrelic-admin\x00run-python\x00x"} {
+	labels := label(f,
+		[]cnbProcess{{Type: "web", Command: []string{"node"}, Args: []string{"s.js"}, Direct: true},
+			{Type: "s", Command: []string{"exec node"}}}, nil)
+	for _, s := range []string{"tini\x00--\x00node\x00a", "env\x00-i\x00A=B\x00-S\x00node x", "/cnb/process/web\x00a",
+		"/cnb/lifecycle/launcher\x00s", "nice\x00-5\x00bash\x00-ec\x00exec node",
+		"uv\x00run\x00-p\x003\x00python", "chpst\x00-u\x00a\x00x", "sh\x00-c\x00exec \"$@\"\x00--\x00node",
+		"setpriv\x00--reuid=1\x00--\x00x", "catatonit\x00x\x00y",
+		"/cnb/lifecycle/launcher\x00--\x00sh\x00-c\x00node", "env\x00-S0", "runuser\x00-u", "dockerize\x00-wait\x00x\x00node",
+		"newrelic-admin\x00run-python\x00x"} {
 		f.Add(s, labels[buildMetadata])
 	}
 	f.Fuzz(func(t *testing.T, words, meta string) {
 		if strings.Contains(words, "MARK") || strings.Contains(meta, "MARK") {
 			return
 		}
-		checkLine(t, Input{Argv: strings.Split(words, "\x00"), Env: testEnv, Unknown: map[string]bool{"U": true}, Labels: map[string]string{buildMetadata: meta}})
+		checkLine(t,
+			Input{Argv: strings.Split(words, "\x00"), Env: testEnv, Unknown: map[string]bool{"U": true},
+				Labels: map[string]string{buildMetadata: meta}})
 	})
 }

@@ -93,7 +93,8 @@ func TestFind(t *testing.T) {
 		{"tini -h", "LauncherUnknownOption", ""},
 		{"tini --", "LauncherNoCommand", ""},
 		{"dumb-init -c -r 15:3 -v node", "node", "dumb-init -c -r 15:3 -v /d/dlv node"},
-		{"dumb-init --rewrite 15:3 --rewrite=2:3 --single-child -- node", "node", "dumb-init --rewrite 15:3 --rewrite=2:3 --single-child -- /d/dlv node"},
+		{"dumb-init --rewrite 15:3 --rewrite=2:3 --single-child -- node", "node",
+			"dumb-init --rewrite 15:3 --rewrite=2:3 --single-child -- /d/dlv node"},
 		{"docker-init -- /app", "/app", "docker-init -- /d/dlv /app"},
 		{"catatonit -- node -x", "node -x", "catatonit -- /d/dlv node -x"},
 		{"catatonit node", "node", "catatonit -- /d/dlv node"},
@@ -103,7 +104,8 @@ func TestFind(t *testing.T) {
 		{"env -i -u X --unset=Y A=B node", "node", "env -i -u X --unset=Y A=B /d/dlv node"},
 		{"env - A=B node", "node", "env - A=B /d/dlv node"},
 		{"env -uX -C /srv -- A=B node", "node", "env -uX -C /srv -- A=B /d/dlv node"},
-		{"env --chdir=/srv --ignore-signal=PIPE --block-signal node", "node", "env --chdir=/srv --ignore-signal=PIPE --block-signal /d/dlv node"},
+		{"env --chdir=/srv --ignore-signal=PIPE --block-signal node", "node",
+			"env --chdir=/srv --ignore-signal=PIPE --block-signal /d/dlv node"},
 		{"env -S ⟨A=B node --x⟩ app.js", "node --x app.js", "env -S ⟨A=B /d/dlv node --x⟩ app.js"},
 		{"env -vS ⟨node⟩ app.js", "node app.js", "env -vS ⟨/d/dlv node⟩ app.js"},
 		{"env ⟨-S node -r x⟩ app.js", "node -r x app.js", "env ⟨-S /d/dlv node -r x⟩ app.js"},
@@ -128,25 +130,32 @@ func TestFind(t *testing.T) {
 		{"gosu 1000 tini -- node", "node", "gosu 1000 tini -- /d/dlv node"},
 		{"gosu --version", "LauncherUnknownOption", ""},
 		{"gosu app", "LauncherNoCommand", ""},
-		{"setpriv --reuid=1000 --regid 1000 --clear-groups --inh-caps=-all -- node", "node", "setpriv --reuid=1000 --regid 1000 --clear-groups --inh-caps=-all -- /d/dlv node"},
+		{"setpriv --reuid=1000 --regid 1000 --clear-groups --inh-caps=-all -- node", "node",
+			"setpriv --reuid=1000 --regid 1000 --clear-groups --inh-caps=-all -- /d/dlv node"},
 		{"setpriv --dump", "LauncherUnknownOption", ""},
-		{"/usr/local/bin/docker-entrypoint.sh node a.js", "node a.js", "/usr/local/bin/docker-entrypoint.sh /d/dlv node a.js"},
+		{"/usr/local/bin/docker-entrypoint.sh node a.js", "node a.js",
+			"/usr/local/bin/docker-entrypoint.sh /d/dlv node a.js"},
 		{"docker-entrypoint.sh app.js", "docker-entrypoint.sh app.js", "ScriptProgram"},
 		{"docker-entrypoint.sh --inspect", "docker-entrypoint.sh --inspect", "ScriptProgram"},
 		{"docker-entrypoint.sh", "docker-entrypoint.sh", "ScriptProgram"},
-		{"opentelemetry-instrument --traces_exporter console --a=b python app.py", "python app.py", "opentelemetry-instrument --traces_exporter console --a=b /d/dlv python app.py"},
+		{"opentelemetry-instrument --traces_exporter console --a=b python app.py", "python app.py",
+			"opentelemetry-instrument --traces_exporter console --a=b /d/dlv python app.py"},
 		{"ddtrace-run -d --profiling python app.py", "python app.py", "ddtrace-run -d --profiling /d/dlv python app.py"},
 		{"newrelic-admin run-program python app.py", "python app.py", "newrelic-admin run-program /d/dlv python app.py"},
-		{"dotenv -f .env run --no-override -- python app.py", "python app.py", "dotenv -f .env run --no-override -- /d/dlv python app.py"},
+		{"dotenv -f .env run --no-override -- python app.py", "python app.py",
+			"dotenv -f .env run --no-override -- /d/dlv python app.py"},
 		{"poetry run python app.py", "python app.py", "poetry run /d/dlv python app.py"},
-		{"poetry -C /srv --no-ansi run -- gunicorn app", "gunicorn app", "poetry -C /srv --no-ansi run -- /d/dlv gunicorn app"},
+		{"poetry -C /srv --no-ansi run -- gunicorn app", "gunicorn app",
+			"poetry -C /srv --no-ansi run -- /d/dlv gunicorn app"},
 		{"poetry -P /srv run -- gunicorn app", "gunicorn app", "poetry -P /srv run -- /d/dlv gunicorn app"},
 		{"poetry install", string(reason.LauncherNotFollowed), ""},
 		{"poetry -C run python app.py", string(reason.LauncherNotFollowed), ""}, // run is the directory
 		{"poetry -P run run python app.py", "python app.py", "poetry -P run run /d/dlv python app.py"},
-		{"poetry run serve", string(reason.LauncherImplicit), ""}, // a script of pyproject.toml's, which poetry runs by itself
-		{"pipenv run web", string(reason.LauncherImplicit), ""},   // one of the Pipfile's
-		{"pipenv --python 3.11 --site-packages run gunicorn app", "gunicorn app", "pipenv --python 3.11 --site-packages run /d/dlv gunicorn app"},
+		// a script of pyproject.toml's, which poetry runs by itself
+		{"poetry run serve", string(reason.LauncherImplicit), ""},
+		{"pipenv run web", string(reason.LauncherImplicit), ""}, // one of the Pipfile's
+		{"pipenv --python 3.11 --site-packages run gunicorn app", "gunicorn app",
+			"pipenv --python 3.11 --site-packages run /d/dlv gunicorn app"},
 		{"pipenv --python run python app.py", string(reason.LauncherNotFollowed), ""},
 		{"pdm run serve", string(reason.LauncherImplicit), ""},
 		{"pdm run python app.py", "python app.py", "pdm run /d/dlv python app.py"},
@@ -173,7 +182,8 @@ func TestFind(t *testing.T) {
 		{"op run --env-file run -- python app.py", "python app.py", "op run --env-file run -- /d/dlv python app.py"},
 		{"op run python app.py", string(reason.LauncherNotFollowed), ""},
 		{"pipenv run flask run", "flask run", "pipenv run /d/dlv flask run"},
-		{"uv run --frozen --extra web -p 3.12 -- python app.py", "python app.py", "uv run --frozen --extra web -p 3.12 -- /d/dlv python app.py"},
+		{"uv run --frozen --extra web -p 3.12 -- python app.py", "python app.py",
+			"uv run --frozen --extra web -p 3.12 -- /d/dlv python app.py"},
 		{"uv --directory /srv run gunicorn app", "gunicorn app", "uv --directory /srv run /d/dlv gunicorn app"},
 		{"uv run app.py", "LauncherImplicit", ""},
 		{"uv run -m app", "LauncherUnknownOption", ""},
@@ -184,13 +194,16 @@ func TestFind(t *testing.T) {
 		{"taskset -p 0x1 77", "LauncherUnknownOption", ""},
 		{"s6-setuidgid app node", "node", "s6-setuidgid app /d/dlv node"},
 		{"wait-for-it db:5432 -t 30 -- node a", "node a", "wait-for-it db:5432 -t 30 -- /d/dlv node a"},
-		{"./wait-for-it.sh db:5432 -- tini -- node -- a", "node -- a", "./wait-for-it.sh db:5432 -- tini -- /d/dlv node -- a"},
+		{"./wait-for-it.sh db:5432 -- tini -- node -- a", "node -- a",
+			"./wait-for-it.sh db:5432 -- tini -- /d/dlv node -- a"},
 		{"wait-for.sh db:5432", "wait-for.sh db:5432", "ScriptProgram"},
 		{"sh -c ⟨wait-for \"$DB\" -- node⟩", "node", "sh -c ⟨wait-for \"$DB\" -- /d/dlv node⟩"},
 		{"wait-for db:5432 --", "NoCommand", ""},
-		{"dockerize -wait tcp://db:1 -timeout 5s -- node a", "node a", "dockerize -wait tcp://db:1 -timeout 5s -- /d/dlv node a"},
+		{"dockerize -wait tcp://db:1 -timeout 5s -- node a", "node a",
+			"dockerize -wait tcp://db:1 -timeout 5s -- /d/dlv node a"},
 		{"doppler run --project x -- node a", "node a", "doppler run --project x -- /d/dlv node a"},
-		{"dockerize -wait tcp://db:1 --timeout=5s -no-overwrite node -wait", "node -wait", "dockerize -wait tcp://db:1 --timeout=5s -no-overwrite /d/dlv node -wait"},
+		{"dockerize -wait tcp://db:1 --timeout=5s -no-overwrite node -wait", "node -wait",
+			"dockerize -wait tcp://db:1 --timeout=5s -no-overwrite /d/dlv node -wait"},
 		{"dockerize -wait", string(reason.LauncherUnknownOption), ""},
 		{"dockerize -version", string(reason.LauncherNoCommand), ""},
 		{"dockerize -w node", string(reason.LauncherUnknownOption), ""},
@@ -221,11 +234,13 @@ func TestFind(t *testing.T) {
 		{"busybox env A=B node", "node", "busybox env A=B /d/dlv node"},
 		{"busybox sh -c ⟨exec node⟩", "node", "busybox sh -c ⟨exec /d/dlv node⟩"},
 		{"busybox httpd -f", "busybox httpd -f", "/d/dlv busybox httpd -f"},
-		{"tini -- docker-entrypoint.sh env A=B sh -c ⟨exec nice node⟩", "node", "tini -- docker-entrypoint.sh env A=B sh -c ⟨exec nice /d/dlv node⟩"},
+		{"tini -- docker-entrypoint.sh env A=B sh -c ⟨exec nice node⟩", "node",
+			"tini -- docker-entrypoint.sh env A=B sh -c ⟨exec nice /d/dlv node⟩"},
 
 		// Shells: invocation.
 		{"sh -c ⟨node; rc=$?; echo $rc; exit $rc⟩", "node", "sh -c ⟨/d/dlv node; rc=$?; echo $rc; exit $rc⟩"},
-		{"sh -c ⟨node; if [ $? -ne 0 ]; then echo failed; exit 1; elif test x; then :; else exit 2; fi⟩", "node", "sh -c ⟨/d/dlv node; if [ $? -ne 0 ]; then echo failed; exit 1; elif test x; then :; else exit 2; fi⟩"},
+		{"sh -c ⟨node; if [ $? -ne 0 ]; then echo failed; exit 1; elif test x; then :; else exit 2; fi⟩", "node",
+			"sh -c ⟨/d/dlv node; if [ $? -ne 0 ]; then echo failed; exit 1; elif test x; then :; else exit 2; fi⟩"},
 		{"bash -c ⟨node; [[ $? = 0 ]] || exit 1⟩", "node", "bash -c ⟨/d/dlv node; [[ $? = 0 ]] || exit 1⟩"},
 		{"sh -c ⟨node; if [ -f x ]; then cleanup; fi⟩", "ShellConditional", ""},
 		{"sh -c ⟨node; rc=$(date)⟩", "ShellNoProgram", ""},
@@ -271,7 +286,8 @@ func TestFind(t *testing.T) {
 		{"sh -c ⟨node 2>&1 | tee log⟩", "node", "sh -c ⟨/d/dlv node 2>&1 | tee log⟩"},
 		{"sh -c ⟨cat x | node - | tee log | cat⟩", "node -", "sh -c ⟨cat x | /d/dlv node - | tee log | cat⟩"},
 		{"sh -c ⟨cat x | tee y⟩", "ShellPipe", ""},
-		{"sh -c ⟨until nc -z db 1; do sleep 1; done; exec node⟩", "node", "sh -c ⟨until nc -z db 1; do sleep 1; done; exec /d/dlv node⟩"},
+		{"sh -c ⟨until nc -z db 1; do sleep 1; done; exec node⟩", "node",
+			"sh -c ⟨until nc -z db 1; do sleep 1; done; exec /d/dlv node⟩"},
 		{"sh -c ⟨if [ -f x ]; then . ./x; fi; exec node⟩", "node", "sh -c ⟨if [ -f x ]; then . ./x; fi; exec /d/dlv node⟩"},
 		{"sh -c ⟨exec 2>&1; trap : TERM; node⟩", "node", "sh -c ⟨exec 2>&1; trap : TERM; /d/dlv node⟩"},
 		{"sh -c ⟨worker & exec node⟩", "node", "sh -c ⟨worker & exec /d/dlv node⟩"},
@@ -314,15 +330,20 @@ func TestFind(t *testing.T) {
 
 		// Shells: words.
 		{"sh -c ⟨'no'de a\\ b \"c d\"⟩", "node ⟨a b⟩ ⟨c d⟩", "sh -c ⟨/d/dlv 'no'de a\\ b \"c d\"⟩"},
-		{"sh -c ⟨node $PORT \"$PORT\" ${VAR:-x} $(c) *.js⟩", "node $PORT $PORT ${VAR:-x} $(c) *.js", "sh -c ⟨/d/dlv node $PORT \"$PORT\" ${VAR:-x} $(c) *.js⟩"},
-		{"sh -c ⟨exec $JAVA_HOME/bin/java $OPTS -jar $GLOB \"$GLOB\" $EMPTY \"$EMPTY\"⟩", "/opt/java/bin/java -Xmx1g -Da=b -jar $GLOB *.jar ⟨⟩", "sh -c ⟨exec /d/dlv $JAVA_HOME/bin/java $OPTS -jar $GLOB \"$GLOB\" $EMPTY \"$EMPTY\"⟩"},
-		{"sh -c ⟨exec \"${JDK}/bin/java\" -jar x⟩", "${JDK}/bin/java -jar x", "sh -c ⟨exec /d/dlv \"${JDK}/bin/java\" -jar x⟩"},
+		{"sh -c ⟨node $PORT \"$PORT\" ${VAR:-x} $(c) *.js⟩", "node $PORT $PORT ${VAR:-x} $(c) *.js",
+			"sh -c ⟨/d/dlv node $PORT \"$PORT\" ${VAR:-x} $(c) *.js⟩"},
+		{"sh -c ⟨exec $JAVA_HOME/bin/java $OPTS -jar $GLOB \"$GLOB\" $EMPTY \"$EMPTY\"⟩",
+			"/opt/java/bin/java -Xmx1g -Da=b -jar $GLOB *.jar ⟨⟩",
+			"sh -c ⟨exec /d/dlv $JAVA_HOME/bin/java $OPTS -jar $GLOB \"$GLOB\" $EMPTY \"$EMPTY\"⟩"},
+		{"sh -c ⟨exec \"${JDK}/bin/java\" -jar x⟩", "${JDK}/bin/java -jar x",
+			"sh -c ⟨exec /d/dlv \"${JDK}/bin/java\" -jar x⟩"},
 		{"sh -c ⟨JDK=/j; exec ${JDK}/bin/java⟩", "/j/bin/java", "sh -c ⟨JDK=/j; exec /d/dlv ${JDK}/bin/java⟩"},
 		{"sh -c ⟨exec ${JDK}/bin/java⟩", "${JDK}/bin/java", "ProgramDynamic"},
 		{"sh -c ⟨exec ${JDK}/bin/*⟩", "ProgramDynamic", ""},
 		{"sh -c ⟨exec \"$DIR\"/start.sh⟩", "$DIR/start.sh", "ScriptProgram"},
 		{"sh -c ⟨exec \"$DIR/\"⟩", "ProgramDynamic", ""},
-		{"sh -c ⟨node ${EMPTY:-a b} ${JAVA_HOME:+set}⟩", "node a b set", "sh -c ⟨/d/dlv node ${EMPTY:-a b} ${JAVA_HOME:+set}⟩"},
+		{"sh -c ⟨node ${EMPTY:-a b} ${JAVA_HOME:+set}⟩", "node a b set",
+			"sh -c ⟨/d/dlv node ${EMPTY:-a b} ${JAVA_HOME:+set}⟩"},
 
 		{"sh -c ⟨exec env A=$B \"C=$D\" node⟩", "node", "sh -c ⟨exec env A=$B \"C=$D\" /d/dlv node⟩"},
 		{"sh -c ⟨exec env $B node⟩", "LauncherUnknownOption", ""},
@@ -336,7 +357,8 @@ func TestFind(t *testing.T) {
 		{"sh -c ⟨exec \"$0\" \"$@\"⟩ node app.js", "node app.js", "sh -c ⟨exec /d/dlv \"$0\" \"$@\"⟩ node app.js"},
 		{"sh -c ⟨exec $0 $@⟩ node app.js", "node app.js", "sh -c ⟨exec /d/dlv $0 $@⟩ node app.js"},
 		{"sh -c ⟨exec $@⟩ -- node app.js", "node app.js", "sh -c ⟨exec /d/dlv $@⟩ -- node app.js"},
-		{"sh -c ⟨exec tini -- \"$@\"⟩ -- env A=B node app.js", "node app.js", "sh -c ⟨exec tini -- \"$@\"⟩ -- env A=B /d/dlv node app.js"},
+		{"sh -c ⟨exec tini -- \"$@\"⟩ -- env A=B node app.js", "node app.js",
+			"sh -c ⟨exec tini -- \"$@\"⟩ -- env A=B /d/dlv node app.js"},
 		{"sh -c ⟨a \"$@\"; exec tini -- \"$@\"⟩ -- env A=B node", "node", "ShellQuoting"},
 		{"sh -c ⟨for a; do b; done; exec tini -- \"$@\"⟩ -- env A=B node", "node", "ShellQuoting"},
 		{"sh -c ⟨. ./x; exec tini -- \"$@\"⟩ -- env A=B node", "node", "ShellQuoting"},
@@ -346,13 +368,15 @@ func TestFind(t *testing.T) {
 		// Scripts in scripts.
 		{"sh -c ⟨exec sh -c \"node app.js\"⟩", "node app.js", "sh -c ⟨exec sh -c \"/d/dlv node app.js\"⟩"},
 		{"sh -c ⟨exec sh -c 'exec node \"a b\"' x⟩", "node ⟨a b⟩", "sh -c ⟨exec sh -c 'exec /d/dlv node \"a b\"' x⟩"},
-		{"sh -c ⟨sh -c \"echo \\\"hi\\\"; exec node \\\"\\$X\\\"\"⟩", "node $X", "sh -c ⟨sh -c \"echo \\\"hi\\\"; exec /d/dlv node \\\"\\$X\\\"\"⟩"},
+		{"sh -c ⟨sh -c \"echo \\\"hi\\\"; exec node \\\"\\$X\\\"\"⟩", "node $X",
+			"sh -c ⟨sh -c \"echo \\\"hi\\\"; exec /d/dlv node \\\"\\$X\\\"\"⟩"},
 		{"sh -c ⟨sh -c exec\\ node⟩", "node", "ShellQuoting"},
 		{"sh -c ⟨sh -c node⟩", "node", "ShellQuoting"},
 		{"sh -c ⟨sh -c \"node --port=$PORT\"⟩", "node --port=$PORT", "sh -c ⟨sh -c \"/d/dlv node --port=$PORT\"⟩"},
 		{"sh -c ⟨sh -c \"cd $DIR && node\"⟩", "UnknownText", ""},
 		{"sh -c ⟨sh -c \"$SCRIPT\"⟩", "ShellOption", ""},
-		{"sh -c ⟨su-exec app sh -c 'nice bash -c \"exec node\"'⟩", "node", "sh -c ⟨su-exec app sh -c 'nice bash -c \"exec /d/dlv node\"'⟩"},
+		{"sh -c ⟨su-exec app sh -c 'nice bash -c \"exec node\"'⟩", "node",
+			"sh -c ⟨su-exec app sh -c 'nice bash -c \"exec /d/dlv node\"'⟩"},
 
 		// Kubernetes' $(SECRET) of an unknown value.
 		{"node $(SECRET)", "node $(SECRET)", "/d/dlv node $(SECRET)"},
@@ -457,7 +481,8 @@ func TestInsert(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	edits, err := f.Insert([]runtimes.Insertion{{Before: 2, Words: []string{"z"}}, {Before: 0, Words: []string{"/d/dlv", "exec"}}, {Before: 1, Words: []string{"--"}}})
+	edits, err := f.Insert([]runtimes.Insertion{{Before: 2, Words: []string{"z"}},
+		{Before: 0, Words: []string{"/d/dlv", "exec"}}, {Before: 1, Words: []string{"--"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -539,27 +564,43 @@ func TestSurroundings(t *testing.T) {
 		in   string
 		want Found
 	}{
-		{"tini -- sh -c ⟨cd sub && PATH=/x:$PATH NODE_OPTIONS=--a exec node⟩", Found{Dir: "/srv/sub", DirKnown: true, Via: []string{"tini", "sh -c"},
-			Assigned: vars{"PATH": {Keeps: true, Text: "/x:$PATH"}, "NODE_OPTIONS": {Value: "--a", Known: true}}, Rest: []Command{{Argv: []string{"cd", "sub"}}}}},
-		{"sh -c ⟨cd \"$D\"; cd x; node⟩", Found{References: map[string]bool{"D": true}, Rest: []Command{{Argv: []string{"cd", `"$D"`}}, {Argv: []string{"cd", "x"}}}}},
-		{"sh -c ⟨cd /a; cd ../b; node⟩", Found{Dir: "/b", DirKnown: true, Rest: []Command{{Argv: []string{"cd", "/a"}}, {Argv: []string{"cd", "../b"}}}}},
+		{"tini -- sh -c ⟨cd sub && PATH=/x:$PATH NODE_OPTIONS=--a exec node⟩",
+			Found{Dir: "/srv/sub", DirKnown: true, Via: []string{"tini", "sh -c"},
+				Assigned: vars{"PATH": {Keeps: true, Text: "/x:$PATH"}, "NODE_OPTIONS": {Value: "--a", Known: true}},
+				Rest:     []Command{{Argv: []string{"cd", "sub"}}}}},
+		{"sh -c ⟨cd \"$D\"; cd x; node⟩",
+			Found{References: map[string]bool{"D": true},
+				Rest: []Command{{Argv: []string{"cd", `"$D"`}}, {Argv: []string{"cd", "x"}}}}},
+		{"sh -c ⟨cd /a; cd ../b; node⟩",
+			Found{Dir: "/b", DirKnown: true, Rest: []Command{{Argv: []string{"cd", "/a"}}, {Argv: []string{"cd", "../b"}}}}},
 		{"env -i A=B -u C node", Found{}},
-		{"env -u C -i A=B node", Found{DirKnown: true, Cleared: true, Assigned: vars{"A": {Value: "B", Known: true}}, Via: []string{"env"}}},
+		{"env -u C -i A=B node",
+			Found{DirKnown: true, Cleared: true, Assigned: vars{"A": {Value: "B", Known: true}}, Via: []string{"env"}}},
 		{"env -u C node", Found{DirKnown: true, Assigned: vars{"C": {Known: true, Unset: true}}, Via: []string{"env"}}},
-		{"sh -c ⟨export J=\"${J:+$J }-x\"; K=$K-y; unset L; exec java $M⟩", Found{DirKnown: true, References: map[string]bool{"M": true},
-			Assigned: vars{"J": {Keeps: true, Text: "${J:+$J }-x"}, "K": {Keeps: true, Text: "$K-y"}, "L": {Known: true, Unset: true}}}},
-		{"bash -c ⟨export J=${J:-d}; K+=y; if a; then X=1; fi; java⟩", Found{DirKnown: true, References: map[string]bool{"J": true},
-			Assigned: vars{"J": {Text: "${J:-d}"}, "K": {Keeps: true, Text: "y"}, "X": {Text: "1"}}}},
-		{"sh -c ⟨exec env \"PATH=/x:$PATH\" A=\"$A b\" B=\"$C\" node⟩", Found{DirKnown: true, Assigned: vars{"PATH": {Keeps: true, Text: "/x:$PATH"}, "A": {Keeps: true, Text: "$A b"}, "B": {Text: "$C"}},
-			References: map[string]bool{"C": true}, Via: []string{"sh -c", "env"}}},
+		{"sh -c ⟨export J=\"${J:+$J }-x\"; K=$K-y; unset L; exec java $M⟩",
+			Found{DirKnown: true, References: map[string]bool{"M": true},
+				Assigned: vars{"J": {Keeps: true, Text: "${J:+$J }-x"}, "K": {Keeps: true, Text: "$K-y"},
+					"L": {Known: true, Unset: true}}}},
+		{"bash -c ⟨export J=${J:-d}; K+=y; if a; then X=1; fi; java⟩",
+			Found{DirKnown: true, References: map[string]bool{"J": true},
+				Assigned: vars{"J": {Text: "${J:-d}"}, "K": {Keeps: true, Text: "y"}, "X": {Text: "1"}}}},
+		{"sh -c ⟨exec env \"PATH=/x:$PATH\" A=\"$A b\" B=\"$C\" node⟩",
+			Found{DirKnown: true,
+				Assigned:   vars{"PATH": {Keeps: true, Text: "/x:$PATH"}, "A": {Keeps: true, Text: "$A b"}, "B": {Text: "$C"}},
+				References: map[string]bool{"C": true}, Via: []string{"sh -c", "env"}}},
 		{"sh -c ⟨X=1 other; (Y=1); Z=1 & node⟩", Found{DirKnown: true, Assigned: vars{}}},
-		{"sh -c ⟨A=1; [ -n \"$D\" ] && A=2; A=\"$A $B\"; env A=\"$A c\" node⟩", Found{DirKnown: true, References: map[string]bool{"D": true, "B": true},
-			Assigned: vars{"A": {Text: "1 2 $A $B $A c"}}}},
-		{"sh -c ⟨A=1; B=$A; . ./env; node⟩", Found{DirKnown: true, Opaque: true, References: map[string]bool{"A": true}, Assigned: vars{"A": {Text: "1"}, "B": {Text: "1"}}}},
+		{"sh -c ⟨A=1; [ -n \"$D\" ] && A=2; A=\"$A $B\"; env A=\"$A c\" node⟩",
+			Found{DirKnown: true, References: map[string]bool{"D": true, "B": true},
+				Assigned: vars{"A": {Text: "1 2 $A $B $A c"}}}},
+		{"sh -c ⟨A=1; B=$A; . ./env; node⟩",
+			Found{DirKnown: true, Opaque: true, References: map[string]bool{"A": true},
+				Assigned: vars{"A": {Text: "1"}, "B": {Text: "1"}}}},
 		{"sh -c ⟨. ./env; node⟩", Found{DirKnown: true, Opaque: true}},
 		{"bash -lc node", Found{DirKnown: true, Opaque: true, Assigned: vars{"PATH": {}}}},
-		{"sh -c ⟨node w.js & x=$(node -p 1) && node s.js | tee l⟩", Found{DirKnown: true, Assigned: vars{"x": {Text: "$(node -p 1)"}},
-			Rest: []Command{{Argv: []string{"node", "w.js"}, Background: true}, {Argv: []string{"node", "-p", "1"}}, {Argv: []string{"tee", "l"}, Background: true}}}},
+		{"sh -c ⟨node w.js & x=$(node -p 1) && node s.js | tee l⟩",
+			Found{DirKnown: true, Assigned: vars{"x": {Text: "$(node -p 1)"}},
+				Rest: []Command{{Argv: []string{"node", "w.js"}, Background: true}, {Argv: []string{"node", "-p", "1"}},
+					{Argv: []string{"tee", "l"}, Background: true}}}},
 	} {
 		f, err := Find(Input{Argv: argv(c.in), WorkingDir: "/srv"})
 		if err != nil {
@@ -610,8 +651,10 @@ func TestBashEnv(t *testing.T) {
 }
 
 func TestIsScript(t *testing.T) {
-	for name, want := range map[string]bool{"/entrypoint.sh": true, "start.sh": true, "bin/foo.bash": true, "/entrypoint": true, "/docker-entrypoint": true,
-		"/start": true, "run": true, "node": false, "/app/server": false, "java": false, "/ko-app/web": false, "startup": false} {
+	for name, want := range map[string]bool{"/entrypoint.sh": true, "start.sh": true, "bin/foo.bash": true,
+		"/entrypoint": true, "/docker-entrypoint": true,
+		"/start": true, "run": true, "node": false, "/app/server": false, "java": false, "/ko-app/web": false,
+		"startup": false} {
 		if IsScript(name) != want {
 			t.Errorf("IsScript(%q) is %v", name, !want)
 		}
@@ -630,7 +673,8 @@ func TestBounds(t *testing.T) {
 			t.Errorf("%d words: %v", len(a), err)
 		}
 	}
-	if _, err := Find(Input{Argv: []string{"sh", "-c", strings.Repeat("a;", maxScript)}}); err == nil || reasonOf(t, err) != "ShellSyntax" {
+	if _, err := Find(Input{Argv: []string{"sh", "-c", strings.Repeat("a;", maxScript)}}); err == nil ||
+		reasonOf(t, err) != "ShellSyntax" {
 		t.Errorf("a long script: %v", err)
 	}
 	if _, err := Find(Input{}); err == nil || reasonOf(t, err) != "NoCommand" {
@@ -645,7 +689,8 @@ func label(t testing.TB, processes []cnbProcess, apis map[string]string) map[str
 	m := map[string]any{}
 	var ps []map[string]any
 	for _, p := range processes {
-		q := map[string]any{"type": p.Type, "args": p.Args, "direct": p.Direct, "buildpackID": p.Buildpack, "working-dir": p.WorkingDir}
+		q := map[string]any{"type": p.Type, "args": p.Args, "direct": p.Direct, "buildpackID": p.Buildpack,
+			"working-dir": p.WorkingDir}
 		if len(p.Command) == 1 {
 			q["command"] = p.Command[0] // as before platform API 0.10
 		} else {
@@ -741,16 +786,19 @@ func TestBuildpacks(t *testing.T) {
 		labels        map[string]string
 	}{
 		{L, "node --always server.js", "/workspace", map[string]string{"CNB_PROCESS_TYPE": "list"}, "", labels},
-		{"/cnb/process/web", "node server.js", "/workspace", map[string]string{"CNB_PROCESS_TYPE": "list", "CNB_PLATFORM_API": "0.4"}, "", labels},
+		{"/cnb/process/web", "node server.js", "/workspace",
+			map[string]string{"CNB_PROCESS_TYPE": "list", "CNB_PLATFORM_API": "0.4"}, "", labels},
 		{"/cnb/process/web", "node server.js", "/app", map[string]string{"CNB_APP_DIR": "/app"}, "", labels},
-		{"web", "node server.js", "/workspace", map[string]string{"PATH": "/cnb/process:/cnb/lifecycle:/usr/bin"}, "", labels},
+		{"web", "node server.js", "/workspace", map[string]string{"PATH": "/cnb/process:/cnb/lifecycle:/usr/bin"},
+			"", labels},
 		{"web", "web", "", map[string]string{"PATH": "/usr/bin:/cnb/process"}, "", labels},
 		{L, "BuildpackMetadata", "", nil, "CNB_PROCESS_TYPE", labels},
 		{L, "BuildpackMetadata", "", nil, "", nil},
 		{L, "BuildpackMetadata", "", nil, "", map[string]string{buildMetadata: "{"}},
 		{L + " -- node", "node", "/workspace", nil, "", nil},
 	} {
-		f, err := Find(Input{Argv: argv(c.in), Env: c.env, Labels: c.labels, Unknown: map[string]bool{c.unknown: c.unknown != ""}})
+		f, err := Find(Input{Argv: argv(c.in), Env: c.env, Labels: c.labels,
+			Unknown: map[string]bool{c.unknown: c.unknown != ""}})
 		got := show(f.Argv)
 		if err != nil {
 			got = reasonOf(t, err)
@@ -762,9 +810,11 @@ func TestBuildpacks(t *testing.T) {
 
 	// Labels as the lifecycle writes them, without the APIs of the buildpacks.
 	bare := label(t, []cnbProcess{
-		{Type: "web", Command: []string{"java"}, Args: []string{"-jar", "app.jar"}, Direct: true, Buildpack: "paketo-buildpacks/executable-jar"},
+		{Type: "web", Command: []string{"java"}, Args: []string{"-jar", "app.jar"}, Direct: true,
+			Buildpack: "paketo-buildpacks/executable-jar"},
 		{Type: "go", Command: []string{"/layers/x/bin/web"}, Direct: true, Buildpack: "paketo-buildpacks/go-build"},
-		{Type: "list", Command: []string{"node", "--always"}, Args: []string{"server.js"}, Direct: true, Buildpack: "heroku/nodejs"},
+		{Type: "list", Command: []string{"node", "--always"}, Args: []string{"server.js"}, Direct: true,
+			Buildpack: "heroku/nodejs"},
 		{Type: "tokens", Command: []string{"gunicorn"}, Args: []string{"app:app"}, Buildpack: "heroku/python"},
 		{Type: "script", Command: []string{"bundle exec puma"}, Args: []string{"-p", "$PORT"}, Buildpack: "heroku/ruby"},
 		{Type: "shell", Command: []string{"sh"}, Args: []string{"-c", "node x"}, Direct: true, Buildpack: "x"},
@@ -796,7 +846,8 @@ func TestBuildpacks(t *testing.T) {
 
 	// The user's words keep their meaning in the new line.
 	secret := Input{Argv: argv("/cnb/process/web $(SECRET) b"), Labels: labels, UnknownFrom: []int{-1, 0, -1}}
-	if f, err := Find(secret); err != nil || !slices.Equal(f.BaseFrom, []int{-1, -1, -1, -1, 1, 2}) || !slices.Equal(f.Static, []bool{true, true, false, true}) {
+	if f, err := Find(secret); err != nil || !slices.Equal(f.BaseFrom, []int{-1, -1, -1, -1, 1, 2}) ||
+		!slices.Equal(f.Static, []bool{true, true, false, true}) {
 		t.Errorf("%q: %v %v %v", secret.Argv, f.BaseFrom, f.Static, err)
 	}
 
@@ -816,7 +867,8 @@ func TestBuildpacks(t *testing.T) {
 
 // TestUnknownOptionsKeepTheirValues: what an option is given may be a secret, and results may be committed.
 func TestUnknownOptionsKeepTheirValues(t *testing.T) {
-	for _, words := range []string{"tini --token=hunter2 app", "tini -qhunter2 app", "tini -sxhunter2 app", "gosu --x=hunter2 app", "env --y=hunter2 app", "sh -c ⟨exec --z=hunter2 app⟩", "sh -c ⟨tini -$A=hunter2 app⟩"} {
+	for _, words := range []string{"tini --token=hunter2 app", "tini -qhunter2 app", "tini -sxhunter2 app",
+		"gosu --x=hunter2 app", "env --y=hunter2 app", "sh -c ⟨exec --z=hunter2 app⟩", "sh -c ⟨tini -$A=hunter2 app⟩"} {
 		_, err := Find(Input{Argv: argv(words)})
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: got error %v", words, err)

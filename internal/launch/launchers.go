@@ -24,19 +24,19 @@ type launcher struct {
 	operands int
 	// subcommand is the word that makes it run a command: poetry run. Options may stand on both sides of it.
 	subcommand string
-	// itself says that with another subcommand it is a program of a language, which can be debugged like any (newrelic-admin run-python):
-	// others do something of their own then, which is no application.
+	// itself says that with another subcommand it is a program of a language, which can be debugged like any
+	// (newrelic-admin run-python): others do something of their own then, which is no application.
 	itself bool
 	// option is told of each option, to record what it does to the program.
 	option func(f *finder, name string, val *word) error
 	// rest turns what follows the options and operands into the command; nil when it is the command as it is. A nil
 	// result without an error says that the launcher itself is the program.
 	rest func(f *finder, words []word) ([]word, error)
-	// permutes says that it looks for options behind the first word that is none, unless there is a "--": words with dashes
-	// can only be put behind one.
+	// permutes says that it looks for options behind the first word that is none, unless there is a "--": words with
+	// dashes can only be put behind one.
 	permutes bool
-	// stops says that one that permutes does so only where it is linked with glibc, so that a command line with a word that is known when
-	// it runs was written for one that stops.
+	// stops says that one that permutes does so only where it is linked with glibc, so that a command line with a word
+	// that is known when it runs was written for one that stops.
 	stops bool
 	// script says that it is one that images bring along: where its text is known, that counts.
 	script bool
@@ -48,93 +48,117 @@ type launcher struct {
 	numeric bool
 	// anyLong takes every other long option to have a value (opentelemetry-instrument makes them from its plugins).
 	anyLong bool
-	// goFlags says that it reads its options as Go's flag package does: -name and --name are one, and no letters stand together.
+	// goFlags says that it reads its options as Go's flag package does: -name and --name are one, and no letters stand
+	// together.
 	goFlags bool
 }
 
-// launchers returns the table. Sources: each tool's own manual page or usage text; for tini, dumb-init and catatonit the
-// getopt strings in their main file.
+// launchers returns the table. Sources: each tool's own manual page or usage text; for tini, dumb-init and catatonit
+// the getopt strings in their main file.
 func launchers() []launcher {
 	return []launcher{
 		// tini's option string has no "+": where it is linked with glibc (Debian's package), it permutes.
 		{names: []string{"tini", "tini-static", "docker-init"}, short: "svwgp:e:", permutes: true, stops: true},
 		{names: []string{"dumb-init"}, short: "cvr:", long: "single-child verbose rewrite="},
 		{names: []string{"catatonit"}, short: "g", permutes: true},
-		{names: []string{"env"}, system: true, short: "iu:C:S:va:", long: "ignore-environment unset= chdir= split-string= debug argv0= " +
-			"block-signal=? default-signal=? ignore-signal=? list-signal-handling", option: envOption, rest: envRest},
+		{names: []string{"env"}, system: true, short: "iu:C:S:va:",
+			long: "ignore-environment unset= chdir= split-string= debug argv0= " +
+				"block-signal=? default-signal=? ignore-signal=? list-signal-handling", option: envOption, rest: envRest},
 		{names: []string{"nice"}, system: true, short: "n:", long: "adjustment=", numeric: true},
 		{names: []string{"nohup", "exec"}, system: true},
 		{names: []string{"setsid"}, system: true, short: "cfw", long: "ctty fork wait"},
-		{names: []string{"timeout"}, system: true, short: "fk:ps:v", long: "foreground kill-after= preserve-status signal= verbose", operands: 1},
+		{names: []string{"timeout"}, system: true, short: "fk:ps:v",
+			long: "foreground kill-after= preserve-status signal= verbose", operands: 1},
 		{names: []string{"ionice"}, system: true, short: "c:n:t", long: "class= classdata= ignore"},
 		{names: []string{"taskset"}, system: true, short: "ac", long: "all-tasks cpu-list", operands: 1},
-		{names: []string{"stdbuf"}, system: true, short: "i:o:e:", long: "input= output= error=", option: func(f *finder, _ string, _ *word) error {
-			// stdbuf works through LD_PRELOAD and its own variables.
-			f.assign("LD_PRELOAD", Assignment{})
-			return nil
-		}},
+		{names: []string{"stdbuf"}, system: true, short: "i:o:e:", long: "input= output= error=",
+			option: func(f *finder, _ string, _ *word) error {
+				// stdbuf works through LD_PRELOAD and its own variables.
+				f.assign("LD_PRELOAD", Assignment{})
+				return nil
+			}},
 		{names: []string{"chpst"}, system: true, short: "u:U:b:e:/:C:n:l:L:m:d:o:p:f:c:r:t:s:a:vP012", option: chpstOption},
 		{names: []string{"su-exec"}, operands: 1, rest: userEnv},
 		{names: []string{"setuidgid", "s6-setuidgid"}, operands: 1},
 		{names: []string{"gosu"}, operands: 1, rest: userEnv},
-		{names: []string{"setpriv"}, system: true, long: "ambient-caps= apparmor-profile= bounding-set= clear-groups egid= euid= groups= inh-caps= " +
+		{names: []string{"setpriv"}, system: true, long: "ambient-caps= apparmor-profile= bounding-set= clear-groups egid= " +
+			"euid= groups= inh-caps= " +
 			"init-groups keep-groups nnp no-new-privs pdeathsig= ptracer= regid= reset-env reuid= rgid= ruid= securebits= " +
-			"selinux-label= seccomp-filter= landlock-access= landlock-rule=", option: func(f *finder, name string, _ *word) error {
-			if name == "reset-env" {
-				f.clear()
-				for _, n := range []string{"HOME", "SHELL", "USER", "LOGNAME", "PATH", "TERM"} {
-					f.assign(n, Assignment{})
+			"selinux-label= seccomp-filter= landlock-access= landlock-rule=",
+			option: func(f *finder, name string, _ *word) error {
+				if name == "reset-env" {
+					f.clear()
+					for _, n := range []string{"HOME", "SHELL", "USER", "LOGNAME", "PATH", "TERM"} {
+						f.assign(n, Assignment{})
+					}
 				}
-			}
-			return nil
-		}},
+				return nil
+			}},
 		{names: []string{"docker-entrypoint.sh"}, script: true, noOptions: true, rest: entrypointRest},
 		{names: []string{"wait-for-it", "wait-for-it.sh", "wait-for", "wait-for.sh"}, noOptions: true, rest: behindDashes},
-		{names: []string{"dockerize"}, goFlags: true, long: "version poll no-overwrite template= stdout= stderr= delims= wait= timeout= " +
+		{names: []string{"dockerize"}, goFlags: true, long: "version poll no-overwrite template= stdout= stderr= delims= " +
+			"wait= timeout= " +
 			"wait-http-header= wait-retry-interval="},
 		{names: []string{"opentelemetry-instrument"}, anyLong: true, rest: pythonPath},
 		{names: []string{"ddtrace-run"}, short: "dp", long: "debug profiling colorless", rest: pythonPath},
 		{names: []string{"newrelic-admin"}, subcommand: "run-program", itself: true, rest: pythonPath},
-		{names: []string{"dotenv"}, subcommand: "run", short: "f:q:e:", long: "file= quote= export= override no-override", permutes: true,
+		{names: []string{"dotenv"}, subcommand: "run", short: "f:q:e:", long: "file= quote= export= override no-override",
+			permutes: true,
 			rest: func(f *finder, words []word) ([]word, error) {
 				f.forget() // it brings variables
 				return words, nil
 			}},
-		{names: []string{"poetry"}, subcommand: "run", short: "qvnC:P:", long: "quiet verbose no-interaction ansi no-ansi no-plugins no-cache " +
-			"directory= project=", option: dirOption("C", "directory"), rest: projectScript},
-		{names: []string{"pipenv"}, subcommand: "run", short: "qv", long: "quiet verbose bare clear site-packages no-site-packages python= " +
-			"pypi-mirror=", rest: projectScript},
+		{names: []string{"poetry"}, subcommand: "run", short: "qvnC:P:",
+			long: "quiet verbose no-interaction ansi no-ansi no-plugins no-cache " +
+				"directory= project=", option: dirOption("C", "directory"), rest: projectScript},
+		{names: []string{"pipenv"}, subcommand: "run", short: "qv",
+			long: "quiet verbose bare clear site-packages no-site-packages python= " +
+				"pypi-mirror=", rest: projectScript},
 		{names: []string{"runuser"}, system: true, noOptions: true, rest: runuser},
 		{names: []string{"uv"}, subcommand: "run", short: "qvnp:i:f:C:P:U", long: "" +
-			"active all-extras all-groups all-packages allow-insecure-host= allow-python-downloads cache-dir= color= compile-bytecode " +
-			"config-file= config-setting= default-index= dev directory= env-file= exact exclude-newer= exclude-newer-package= extra= " +
-			"extra-index-url= find-links= fork-strategy= frozen group= index= index-strategy= index-url= inexact isolated keyring-provider= " +
+			"active all-extras all-groups all-packages allow-insecure-host= allow-python-downloads cache-dir= color= " +
+			"compile-bytecode " +
+			"config-file= config-setting= default-index= dev directory= env-file= exact exclude-newer= exclude-newer-package= " +
+			"extra= " +
+			"extra-index-url= find-links= fork-strategy= frozen group= index= index-strategy= index-url= inexact isolated " +
+			"keyring-provider= " +
 			"link-mode= locked managed-python native-tls no-active no-binary no-binary-package= no-build no-build-isolation " +
-			"no-build-isolation-package= no-build-package= no-cache no-config no-default-groups no-dev no-editable no-env-file no-extra= " +
-			"no-group= no-index no-managed-python no-progress no-project no-python-downloads no-sources no-sync no-workspace offline " +
-			"only-dev only-group= package= preview preview-features= prerelease= project= python= python-platform= quiet refresh " +
-			"refresh-package= reinstall reinstall-package= resolution= system-certs trusted-host= upgrade upgrade-package= verbose " +
+			"no-build-isolation-package= no-build-package= no-cache no-config no-default-groups no-dev no-editable " +
+			"no-env-file no-extra= " +
+			"no-group= no-index no-managed-python no-progress no-project no-python-downloads no-sources no-sync no-workspace " +
+			"offline " +
+			"only-dev only-group= package= preview preview-features= prerelease= project= python= python-platform= quiet " +
+			"refresh " +
+			"refresh-package= reinstall reinstall-package= resolution= system-certs trusted-host= upgrade upgrade-package= " +
+			"verbose " +
 			"with= with-editable= with-requirements=", option: dirOption("directory"), rest: uvRest},
-		{names: []string{"numactl"}, system: true, short: "abi:p:P:C:c:N:m:l", long: "all balancing interleave= preferred= preferred-many= physcpubind= cpubind= " +
-			"cpunodebind= membind= localalloc"},
-		{names: []string{"chrt"}, system: true, short: "bdfiorRT:P:D:v", long: "batch deadline fifo idle other rr reset-on-fork sched-runtime= " +
-			"sched-period= sched-deadline= verbose", operands: 1},
-		{names: []string{"prlimit"}, system: true, long: "core=? data=? nice=? fsize=? sigpending=? memlock=? rss=? nofile=? msgqueue=? rtprio=? stack=? " +
+		{names: []string{"numactl"}, system: true, short: "abi:p:P:C:c:N:m:l",
+			long: "all balancing interleave= preferred= preferred-many= physcpubind= cpubind= " +
+				"cpunodebind= membind= localalloc"},
+		{names: []string{"chrt"}, system: true, short: "bdfiorRT:P:D:v",
+			long: "batch deadline fifo idle other rr reset-on-fork sched-runtime= " +
+				"sched-period= sched-deadline= verbose", operands: 1},
+		{names: []string{"prlimit"}, system: true, long: "core=? data=? nice=? fsize=? sigpending=? memlock=? rss=? " +
+			"nofile=? msgqueue=? rtprio=? stack=? " +
 			"cpu=? nproc=? as=? locks=? rttime=? verbose"},
-		{names: []string{"flock"}, system: true, short: "sxenw:E:oFv", long: "shared exclusive nonblock nb timeout= wait= conflict-exit-code= close " +
-			"no-fork verbose", operands: 1, rest: noOption},
-		{names: []string{"dbus-run-session"}, system: true, long: "dbus-daemon= config-file=", rest: sets("DBUS_SESSION_BUS_ADDRESS")},
+		{names: []string{"flock"}, system: true, short: "sxenw:E:oFv",
+			long: "shared exclusive nonblock nb timeout= wait= conflict-exit-code= close " +
+				"no-fork verbose", operands: 1, rest: noOption},
+		{names: []string{"dbus-run-session"}, system: true, long: "dbus-daemon= config-file=",
+			rest: sets("DBUS_SESSION_BUS_ADDRESS")},
 		{names: []string{"faketime"}, system: true, short: "mf", operands: 1, rest: sets("LD_PRELOAD")},
 		{names: []string{"authbind"}, system: true, long: "deep depth=", rest: sets("LD_PRELOAD")},
-		{names: []string{"xvfb-run"}, system: true, short: "ae:f:n:lp:s:w:", long: "auto-servernum error-file= auth-file= server-num= listen-tcp " +
-			"xauth-protocol= server-args= wait=", rest: sets("DISPLAY", "XAUTHORITY")},
+		{names: []string{"xvfb-run"}, system: true, short: "ae:f:n:lp:s:w:",
+			long: "auto-servernum error-file= auth-file= server-num= listen-tcp " +
+				"xauth-protocol= server-args= wait=", rest: sets("DISPLAY", "XAUTHORITY")},
 		{names: []string{"fixuid"}, short: "q", rest: userEnv},
 		{names: []string{"direnv"}, subcommand: "exec", operands: 1, rest: func(f *finder, words []word) ([]word, error) {
 			f.forget()
 			return words, nil
 		}},
 		{names: []string{"cross-env"}, noOptions: true, rest: crossEnv},
-		{names: []string{"op", "teller", "secrethub", "dapr", "doppler", "infisical", "chamber", "aws-vault"}, noOptions: true, rest: secretsBehindDashes},
+		{names: []string{"op", "teller", "secrethub", "dapr", "doppler", "infisical", "chamber", "aws-vault"},
+			noOptions: true, rest: secretsBehindDashes},
 		{names: []string{"dotenvx"}, noOptions: true, rest: dotenvx},
 		{names: []string{"pdm"}, subcommand: "run", rest: pdmRest},
 		{names: []string{"rye"}, subcommand: "run", rest: projectScript},
@@ -145,8 +169,8 @@ func launchers() []launcher {
 // launcherTable holds launchers by name.
 type launcherTable map[string]launcher
 
-// launcherNames is the table of them all. It is made once and only read: making it costs more than most command lines do, of which
-// a pod may have any number.
+// launcherNames is the table of them all. It is made once and only read: making it costs more than most command lines
+// do, of which a pod may have any number.
 var launcherNames = sync.OnceValue(func() launcherTable {
 	t := launcherTable{}
 	for _, l := range launchers() {
@@ -174,8 +198,10 @@ func (l launcher) via(name string) string {
 
 // startsApplet reports whether words are "busybox NAME …" that is followed: a shell or a launcher that busybox brings.
 func startsApplet(words []word) bool {
-	applets := []string{"sh", "ash", "env", "nice", "nohup", "setsid", "chpst", "timeout", "ionice", "taskset", "setuidgid"}
-	return path.Base(words[0].text) == "busybox" && len(words) > 1 && words[1].static && slices.Contains(applets, words[1].text)
+	applets := []string{"sh", "ash", "env", "nice", "nohup", "setsid", "chpst", "timeout", "ionice", "taskset",
+		"setuidgid"}
+	return path.Base(words[0].text) == "busybox" && len(words) > 1 && words[1].static &&
+		slices.Contains(applets, words[1].text)
 }
 
 // unwrap returns the command that words, which start with the launcher, run.
@@ -193,7 +219,8 @@ func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 			if l.itself {
 				return nil, nil
 			}
-			return nil, reason.Refuse(reason.LauncherNotFollowed, "%s is followed only where %s stands behind its own options", name, l.subcommand)
+			return nil, reason.Refuse(reason.LauncherNotFollowed, "%s is followed only where %s stands behind its own options",
+				name, l.subcommand)
 		}
 		if rest, err = l.options(f, name, rest[1:]); err != nil {
 			return nil, err
@@ -201,7 +228,8 @@ func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 	}
 	for range l.operands {
 		if len(rest) == 0 || !rest[0].one() || strings.HasPrefix(rest[0].text, "-") {
-			return nil, reason.Refuse(reason.LauncherUnknownOption, "%s is not followed by what it needs before its command", name)
+			return nil, reason.Refuse(reason.LauncherUnknownOption, "%s is not followed by what it needs before its command",
+				name)
 		}
 		rest = rest[1:]
 	}
@@ -219,7 +247,8 @@ func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 	return rest, nil
 }
 
-// guard keeps a launcher that looks for options among all of its words from taking those of its command, rest, for its own.
+// guard keeps a launcher that looks for options among all of its words from taking those of its command, rest, for its
+// own.
 func (l launcher) guard(f *finder, name string, rest []word) {
 	// A mere "-" is no option.
 	late := slices.IndexFunc(rest, func(w word) bool { return !w.static && w.known == 0 })
@@ -231,7 +260,8 @@ func (l launcher) guard(f *finder, name string, rest []word) {
 		f.guards = append(f.guards, rest[0].at)
 	case rest[i].text == "--", strings.Trim(rest[i].text[1:], l.short) == "":
 		// It eats that one, and would leave it to the command behind one more "--".
-		f.noInsert = reason.Refuse(reason.LauncherUnknownOption, "%s takes the %s of its command for its own", name, rest[i].text)
+		f.noInsert = reason.Refuse(reason.LauncherUnknownOption, "%s takes the %s of its command for its own", name,
+			rest[i].text)
 	default:
 		// With other options there, the launcher is one that stops at the first word that is no option (musl's getopt), or
 		// it fails, and goes on failing.
@@ -265,7 +295,8 @@ func envRest(f *finder, words []word) ([]word, error) {
 		w := words[0]
 		name, val, ok := strings.Cut(w.text[:w.known], "=")
 		if !w.one() || !ok && !w.static {
-			return nil, reason.Refuse(reason.LauncherUnknownOption, "whether %s is the command that env runs is only known when it runs", quote(w.text))
+			return nil, reason.Refuse(reason.LauncherUnknownOption,
+				"whether %s is the command that env runs is only known when it runs", quote(w.text))
 		}
 		if !ok {
 			break
@@ -311,8 +342,8 @@ func userEnv(f *finder, words []word) ([]word, error) {
 	return words, nil
 }
 
-// runuser -u USER runs the command, which keeps its environment but for these variables; without -u it is like su, and starts the
-// user's shell.
+// runuser -u USER runs the command, which keeps its environment but for these variables; without -u it is like su, and
+// starts the user's shell.
 func runuser(f *finder, words []word) ([]word, error) {
 	named := false
 	l := launcher{
@@ -364,9 +395,10 @@ func uvRest(f *finder, words []word) ([]word, error) {
 	return venv(f, words)
 }
 
-// entrypointRest: what follows runs, unless the image's script puts its own program in front, as the official images do for options,
-// for nothing at all, and (node) for what is no command, or takes the word for one of its cases (web). So only a path is taken for
-// what runs, and a program that is known to be one, with arguments. Then the script is the program.
+// entrypointRest: what follows runs, unless the image's script puts its own program in front, as the official images do
+// for options, for nothing at all, and (node) for what is no command, or takes the word for one of its cases (web). So
+// only a path is taken for what runs, and a program that is known to be one, with arguments. Then the script is the
+// program.
 func entrypointRest(f *finder, words []word) ([]word, error) {
 	if len(words) == 0 || !words[0].static || words[0].text == "" || strings.HasPrefix(words[0].text, "-") {
 		return nil, nil
@@ -380,12 +412,14 @@ func entrypointRest(f *finder, words []word) ([]word, error) {
 	if strings.Contains(first, "/") {
 		return words, nil
 	}
-	if !f.launchers.knownProgram(first) || len(words) == 1 && !runtimes.KnownOther(first) || runtimes.PlainWord(textsOf(words)) {
+	if !f.launchers.knownProgram(first) || len(words) == 1 && !runtimes.KnownOther(first) ||
+		runtimes.PlainWord(textsOf(words)) {
 		return nil, nil
 	}
 	if strings.HasPrefix(first, "python") {
 		// Scripts test whether they are to run python, before they exec "$@".
-		f.noFront = reason.Refuse(reason.ScriptProgram, "docker-entrypoint.sh may test whether its first argument is %s: give the path of %s, or the program in command", first, first)
+		f.noFront = reason.Refuse(reason.ScriptProgram, "docker-entrypoint.sh may test whether its first argument is %s: "+
+			"give the path of %s, or the program in command", first, first)
 	}
 	return words, nil
 }
@@ -442,7 +476,8 @@ func dotenvx(f *finder, words []word) ([]word, error) {
 // inNode: a launcher that is a Node program gets the container's NODE_OPTIONS, and the port of an inspector in it.
 func inNode(f *finder, name string) error {
 	if strings.Contains(f.in.Env["NODE_OPTIONS"], "--inspect") {
-		return reason.Refuse(reason.LauncherImplicit, "%s is a Node program itself, which takes the port of the inspector in NODE_OPTIONS", name)
+		return reason.Refuse(reason.LauncherImplicit, "%s is a Node program itself, which takes the port of the inspector "+
+			"in NODE_OPTIONS", name)
 	}
 	f.assign("NODE_OPTIONS", Assignment{})
 	return nil
@@ -464,17 +499,18 @@ func secretsBehindDashes(f *finder, words []word) ([]word, error) {
 	return rest, err
 }
 
-// projectScript: the word may be a script of the project's (pyproject.toml, Pipfile), which need not be there as a program, unless it is a
-// known program.
+// projectScript: the word may be a script of the project's (pyproject.toml, Pipfile), which need not be there as a
+// program, unless it is a known program.
 func projectScript(f *finder, words []word) ([]word, error) {
-	if len(words) == 0 || !words[0].static || !strings.Contains(words[0].text, "/") && !f.launchers.knownProgram(words[0].text) {
+	if len(words) == 0 || !words[0].static || !strings.Contains(words[0].text, "/") &&
+		!f.launchers.knownProgram(words[0].text) {
 		return nil, reason.Refuse(reason.LauncherImplicit, "what follows run may be a script of the project's")
 	}
 	return venv(f, words)
 }
 
-// pdmRest: pdm runs python itself for a file, which then needs neither be executable nor say that it is Python's. Source:
-// pdm/cli/commands/run.py of PDM 2.29.4.
+// pdmRest: pdm runs python itself for a file, which then needs neither be executable nor say that it is Python's.
+// Source: pdm/cli/commands/run.py of PDM 2.29.4.
 func pdmRest(f *finder, words []word) ([]word, error) {
 	if len(words) > 0 && strings.HasSuffix(words[0].text, ".py") {
 		return nil, reason.Refuse(reason.LauncherImplicit, "pdm run picks the Python for %s itself", quote(words[0].text))
@@ -482,8 +518,8 @@ func pdmRest(f *finder, words []word) ([]word, error) {
 	return projectScript(f, words)
 }
 
-// behindDashes: these run what follows "--", once what they wait for is there, or with variables of their own. Without it they are
-// the program.
+// behindDashes: these run what follows "--", once what they wait for is there, or with variables of their own. Without
+// it they are the program.
 func behindDashes(_ *finder, words []word) ([]word, error) {
 	for i, w := range words {
 		switch {

@@ -12,7 +12,8 @@ import (
 // What cannot be inserted because of what reads the line before the program does.
 func TestInsertLimits(t *testing.T) {
 	label := func(command string) map[string]string {
-		return map[string]string{buildMetadata: `{"processes":[{"type":"web","command":` + command + `,"args":null,"direct":false,"buildpackID":"x"}],"buildpacks":[{"id":"x","api":"0.10"}]}`}
+		return map[string]string{buildMetadata: `{"processes":[{"type":"web","command":` + command +
+			`,"args":null,"direct":false,"buildpackID":"x"}],"buildpacks":[{"id":"x","api":"0.10"}]}`}
 	}
 	quoted := func(words string) string { return `["` + strings.ReplaceAll(words, " ", `","`) + `"]` }
 	insert := []runtimes.Insertion{{Before: 0, Words: []string{"/dbg/launcher", "--port", "1", "--"}}}
@@ -22,9 +23,11 @@ func TestInsertLimits(t *testing.T) {
 		reason string // "" for none
 		want   string // the line after the insertion
 	}{
-		"ten words one by one":     {"/cnb/lifecycle/launcher python a.py b c d e", nil, "", "/cnb/lifecycle/launcher|/dbg/launcher|--port|1|--|python|a.py|b|c|d|e"},
-		"eleven words one by one":  {"/cnb/lifecycle/launcher python a.py b c d e f", nil, "BuildpackForm", ""},
-		"words of the image":       {"/cnb/process/web", label(quoted("python a.py it's & c")), "", "/cnb/lifecycle/launcher|/dbg/launcher --port 1 -- python a.py 'it'\\''s' '&' c"},
+		"ten words one by one": {"/cnb/lifecycle/launcher python a.py b c d e", nil, "",
+			"/cnb/lifecycle/launcher|/dbg/launcher|--port|1|--|python|a.py|b|c|d|e"},
+		"eleven words one by one": {"/cnb/lifecycle/launcher python a.py b c d e f", nil, "BuildpackForm", ""},
+		"words of the image": {"/cnb/process/web", label(quoted("python a.py it's & c")), "",
+			"/cnb/lifecycle/launcher|/dbg/launcher --port 1 -- python a.py 'it'\\''s' '&' c"},
 		"a word that bash reads":   {"/cnb/process/web", label(quoted("python a.py $HOME b c d e")), "BuildpackForm", ""},
 		"catatonit and no option":  {"catatonit python -", nil, "", "catatonit|--|/dbg/launcher|--port|1|--|python|-"},
 		"catatonit eats the first": {"catatonit python a.py -- b", nil, "LauncherUnknownOption", ""},
@@ -38,7 +41,8 @@ func TestInsertLimits(t *testing.T) {
 			}
 			edits, err := found.Insert(insert)
 			var refusal *reason.Refusal
-			if errors.As(err, &refusal); (refusal == nil) != (c.reason == "") || refusal != nil && string(refusal.Code) != c.reason {
+			if errors.As(err, &refusal); (refusal == nil) != (c.reason == "") || refusal != nil &&
+				string(refusal.Code) != c.reason {
 				t.Fatalf("got %v, want %q", err, c.reason)
 			}
 			if err != nil {
@@ -58,7 +62,8 @@ func TestInsertLimits(t *testing.T) {
 	} else if edits, err := found.Insert(insert); err == nil {
 		t.Errorf("catatonit may take what stands for $@ for its own, but got %v", edits)
 	}
-	if _, err := Find(Input{Argv: []string{"/cnb/process/web"}, Labels: label(`["bash","-c","exec python \"$X\""]`)}); err == nil || !strings.Contains(err.Error(), "once before") {
+	if _, err := Find(Input{Argv: []string{"/cnb/process/web"},
+		Labels: label(`["bash","-c","exec python \"$X\""]`)}); err == nil || !strings.Contains(err.Error(), "once before") {
 		t.Errorf("a script that bash reads twice: got %v", err)
 	}
 }

@@ -16,7 +16,8 @@ func (l launcher) options(f *finder, name string, words []word) ([]word, error) 
 			if w.one() && (w.known > 0 && w.text[0] != '-' || l.short == "" && l.long == "" && l.operands > 0) {
 				return words, nil
 			}
-			return nil, reason.Refuse(reason.LauncherUnknownOption, "whether %s is an option of %s is only known when it runs", quote(w.option()), name)
+			return nil, reason.Refuse(reason.LauncherUnknownOption, "whether %s is an option of %s is only known when it runs",
+				quote(w.option()), name)
 		}
 		var err error
 		switch {
@@ -85,7 +86,8 @@ func (l launcher) shortOptions(f *finder, name string, words []word) ([]word, er
 // separate consumes the word that is the value of an option.
 func (l launcher) separate(f *finder, name, opt string, option word, words []word) ([]word, error) {
 	if len(words) == 0 || !words[0].one() {
-		return nil, reason.Refuse(reason.LauncherUnknownOption, "%s: the option %s has no value that is known to be one word", name, option.text)
+		return nil, reason.Refuse(reason.LauncherUnknownOption, "%s: the option %s has no value that is known to be one word",
+			name, option.text)
 	}
 	return l.valued(f, opt, &words[0], words[1:])
 }

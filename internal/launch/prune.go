@@ -11,8 +11,8 @@ import (
 	"debuggable.dev/debuggable/runtimes"
 )
 
-// prune leaves out of a script what is certain not to run, going by its parameters and by the files of the image, and carries out what
-// changes the parameters: what official images' entry points do before they exec "$@".
+// prune leaves out of a script what is certain not to run, going by its parameters and by the files of the image, and
+// carries out what changes the parameters: what official images' entry points do before they exec "$@".
 func (s *script) prune() {
 	scratch := *s
 	scratch.finder = s.clone()
@@ -111,7 +111,8 @@ func (p *pruner) decide(what string, which int) {
 	p.made = append(p.made, what+decimal(which))
 }
 
-// changesParameters reports whether a statement may change the positional parameters: one that has not been carried out.
+// changesParameters reports whether a statement may change the positional parameters: one that has not been carried
+// out.
 func changesParameters(st *syntax.Stmt) bool {
 	found := false
 	syntax.Walk(st, func(n syntax.Node) bool {
@@ -321,7 +322,8 @@ func onlyTests(st *syntax.Stmt) bool {
 			if len(n.Args) > 0 {
 				name = n.Args[0].Lit()
 			}
-			ok = ok && slices.Contains([]string{"[", "test", "true", "false", ":", "id", "command", "whoami"}, name) && len(n.Assigns) == 0
+			ok = ok && slices.Contains([]string{"[", "test", "true", "false", ":", "id", "command", "whoami"}, name) &&
+				len(n.Assigns) == 0
 		case *syntax.ParamExp:
 			ok = ok && (n.Exp == nil || n.Exp.Op != syntax.AssignUnset && n.Exp.Op != syntax.AssignUnsetOrNull)
 		case *syntax.ArithmExp, *syntax.ProcSubst:
@@ -363,7 +365,9 @@ func (p *pruner) test(c *syntax.CallExpr) (truth, known bool) {
 	}
 	for i, w := range args { // -a and -o bind weaker than anything else that is read here
 		for _, op := range []string{"-o", "-a"} {
-			if w.Lit() == op && i > 0 && !slices.ContainsFunc(args, func(w *syntax.Word) bool { return w.Lit() == "-o" && op == "-a" || w.Lit() == "(" }) {
+			if w.Lit() == op && i > 0 && !slices.ContainsFunc(args, func(w *syntax.Word) bool {
+				return w.Lit() == "-o" && op == "-a" || w.Lit() == "("
+			}) {
 				left, leftKnown := p.tests(args[:i])
 				right, rightKnown := p.tests(args[i+1:])
 				return either(op == "-o", left, leftKnown, right, rightKnown)
@@ -507,7 +511,8 @@ type tested struct {
 	filled bool // not known, but not empty
 }
 
-// value finds the value of a word that a condition tests: text, variables, parameters and what a command says where a program is.
+// value finds the value of a word that a condition tests: text, variables, parameters and what a command says where a
+// program is.
 func (p *pruner) value(w *syntax.Word) tested {
 	var all tested
 	all.known = true
@@ -627,13 +632,14 @@ func (p *pruner) onPath(c *syntax.CallExpr) (found, known bool) {
 	return p.in.Files.Exists(paths)
 }
 
-// holds reports whether the edited command line still starts the same, with what was inserted: where a branch of a script was left out
-// because of what the command line says, it may say something else now.
+// holds reports whether the edited command line still starts the same, with what was inserted: where a branch of a
+// script was left out because of what the command line says, it may say something else now.
 func (f Found) holds(at []runtimes.Insertion, edits []Edit) error {
 	if len(f.decisions) == 0 {
 		return nil
 	}
-	changed := reason.Refuse(reason.ShellConditional, "a script on the way to %s would take another way with other words", quote(f.Argv[0]))
+	changed := reason.Refuse(reason.ShellConditional, "a script on the way to %s would take another way with other words",
+		quote(f.Argv[0]))
 	if f.Base != nil || slices.ContainsFunc(f.unknownFrom, func(from int) bool { return from >= 0 }) {
 		return changed
 	}

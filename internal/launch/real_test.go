@@ -33,7 +33,8 @@ type rig struct {
 
 const stub = `#!/bin/dash
 { for a in "${0##*/}" "$@"; do printf '%s\037' "$a"; done
-  printf '\036X=%s\037Y=%s\037Z=%s\037W=%s\037\036%s\035' "${X-unset}" "${Y-unset}" "${Z-unset}" "${W-unset}" "$(pwd)"; } >>"$LAUNCH_LOG"
+  printf '\036X=%s\037Y=%s\037Z=%s\037W=%s\037\036%s\035' "${X-unset}" "${Y-unset}" "${Z-unset}" "${W-unset}" \
+    "$(pwd)"; } >>"$LAUNCH_LOG"
 `
 
 func newRig(t testing.TB) *rig {
@@ -55,16 +56,21 @@ func newRig(t testing.TB) *rig {
 	write("fails", stub+"exit 1\n")
 	write("says", stub+"echo said twice\n")
 	// The launchers that are not installed do their job and nothing else.
-	write("tini", stub[:strings.Index(stub, "\n")+1]+`while getopts svwgp:e: o; do :; done; shift $((OPTIND-1)); exec "$@"`+"\n")
+	write("tini", stub[:strings.Index(stub, "\n")+1]+`while getopts svwgp:e: o; do :; done; shift $((OPTIND-1)); exec `+
+		`"$@"`+"\n")
 	write("dumb-init", "#!/bin/dash\n"+`while getopts cvr: o; do :; done; shift $((OPTIND-1)); exec "$@"`+"\n")
-	write("catatonit", "#!/bin/dash\n"+`while getopts g o; do :; done; for a in "$@"; do case $a in -) ;; -*) [ "$OPTIND" -gt 1 ] || exit 9; esac; done
+	write("catatonit",
+		"#!/bin/dash\n"+
+			`while getopts g o; do :; done; for a in "$@"; do case $a in -) ;; -*) [ "$OPTIND" -gt 1 ] || exit 9; esac; done
 shift $((OPTIND-1)); exec "$@"`+"\n")
 	write("gosu", "#!/bin/dash\nshift\nexec \"$@\"\n")
 	write("su-exec", "#!/bin/dash\nshift\nexec \"$@\"\n")
 	write("docker-entrypoint.sh", "#!/bin/dash\nexec \"$@\"\n")
-	write("opentelemetry-instrument", "#!/bin/dash\n"+`while :; do case $1 in --*=*) shift;; --*) shift 2;; *) break; esac; done; exec "$@"`+"\n")
+	write("opentelemetry-instrument", "#!/bin/dash\n"+`while :; do case $1 in --*=*) shift;; --*) shift 2;; *) break; `+
+		`esac; done; exec "$@"`+"\n")
 	// The debugger in front of the program: it starts what stands behind "--".
-	write("dlv", "#!/bin/dash\n"+`while [ "$1" != -- ]; do shift; done; shift; printf 'dlv\037\035' >>"$LAUNCH_LOG"; exec "$@"`+"\n")
+	write("dlv", "#!/bin/dash\n"+`while [ "$1" != -- ]; do shift; done; shift; printf 'dlv\037\035' >>"$LAUNCH_LOG"; `+
+		`exec "$@"`+"\n")
 	for _, s := range []string{"dash", "bash", "busybox"} {
 		if _, err := exec.LookPath(s); err == nil {
 			r.shells = append(r.shells, s)
@@ -96,8 +102,10 @@ func (r *rig) start(t testing.TB, argv, env []string) []string {
 	t.Helper()
 	os.RemoveAll(r.work)
 	os.Remove(r.log)
-	for name, text := range map[string]string{"sub dir/sub/sub/sub dir/x": "", "sub/sub/sub dir/x": "", "sub/sub dir/sub/sub/x": "", "sub/sub/sub/sub/x": "",
-		"sub dir/sub dir/sub/x": "", "sub/sub dir/sub dir/x": "", "sub dir/sub/sub dir/x": "", "in.txt": "in\n", "env.sh": "Y=sourced\nexport Y\n"} {
+	for name, text := range map[string]string{"sub dir/sub/sub/sub dir/x": "", "sub/sub/sub dir/x": "",
+		"sub/sub dir/sub/sub/x": "", "sub/sub/sub/sub/x": "",
+		"sub dir/sub dir/sub/x": "", "sub/sub dir/sub dir/x": "", "sub dir/sub/sub dir/x": "", "in.txt": "in\n",
+		"env.sh": "Y=sourced\nexport Y\n"} {
 		p := filepath.Join(r.work, name)
 		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
 			t.Fatal(err)
@@ -162,7 +170,8 @@ func (r *rig) check(t testing.TB, in Input, env []string, rnd *rand.Rand) (code 
 	}
 	fail := func(format string, args ...any) {
 		t.Helper()
-		t.Fatalf("%s\nargv  %q\nfound %q %v\nend   %+v", fmt.Sprintf(format, args...), in.Argv, found.Argv, found.Static, found.end)
+		t.Fatalf("%s\nargv  %q\nfound %q %v\nend   %+v", fmt.Sprintf(format, args...), in.Argv, found.Argv, found.Static,
+			found.end)
 	}
 	before := r.start(t, in.Argv, env)
 	clean := func(entries []string) []string {
@@ -274,8 +283,10 @@ func (g *gen) pick(s ...string) string { return s[g.IntN(len(s))] }
 
 // text is the value of an awkward word.
 func (g *gen) text() string {
-	return g.pick("app.js", "--port=8080", "two words", "", "it's", `say "hi"`, "$HOME", "a&b", "c;d", `back\slash`, "ünïcödé", "*", "#no", "~",
-		"tab\there", "$(U)", "new\nline", "{a,b}", "!", "`tick`", "$(uname)", "-", "--", "a=b", "|", "<x>", "%s", "\\", "'", "$$", "[a]", "(x)")
+	return g.pick("app.js", "--port=8080", "two words", "", "it's", `say "hi"`, "$HOME", "a&b", "c;d", `back\slash`,
+		"ünïcödé", "*", "#no", "~",
+		"tab\there", "$(U)", "new\nline", "{a,b}", "!", "`tick`", "$(uname)", "-", "--", "a=b", "|", "<x>", "%s", "\\", "'",
+		"$$", "[a]", "(x)")
 }
 
 // quoted writes a value as a shell word in one of many ways.
@@ -309,9 +320,11 @@ func (g *gen) quoted(v string) string {
 func (g *gen) arg() string {
 	switch g.IntN(12) {
 	case 0:
-		return g.pick("$X", `"$X"`, "${Y}", `"${Y:-d e}"`, "${Z:-x}", "$NOPE", `"$NOPE"`, "pre$X", "--y=${Y}", `"a $U b"`, "$U", "${Z-}", "${Z:+set}", "${Y#a}")
+		return g.pick("$X", `"$X"`, "${Y}", `"${Y:-d e}"`, "${Z:-x}", "$NOPE", `"$NOPE"`, "pre$X", "--y=${Y}", `"a $U b"`,
+			"$U", "${Z-}", "${Z:+set}", "${Y#a}")
 	case 1:
-		return g.pick("$(says)", `"$(says)"`, "`says`", "*.txt", "$(U)", "--u=$(U)", "$((1+2))", "~", "{a,b}", "su*", `"$@"`, "$@", "$1", `"$1"`, `"$0"`, "$#", `"$*"`, "$*")
+		return g.pick("$(says)", `"$(says)"`, "`says`", "*.txt", "$(U)", "--u=$(U)", "$((1+2))", "~", "{a,b}", "su*", `"$@"`,
+			"$@", "$1", `"$1"`, `"$0"`, "$#", `"$*"`, "$*")
 	case 2:
 		if g.bash {
 			return g.pick("$'q'", "$'a\\tb'", "${X/a/b}", `$"loc"`)
@@ -379,7 +392,8 @@ func (g *gen) inner(depth int) string {
 	case g.IntN(2) == 0 && !strings.Contains(s, "'"):
 		return "'" + s + "'"
 	case g.IntN(8) == 0:
-		return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`, "`", "\\`").Replace(s) + `"` // its variables are the outer script's
+		// its variables are the outer script's
+		return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`, "`", "\\`").Replace(s) + `"`
 	case g.IntN(8) == 0:
 		return g.quoted(s)
 	}
@@ -387,10 +401,14 @@ func (g *gen) inner(depth int) string {
 }
 
 func (g *gen) launcher(q func(string) string) string {
-	l := [][]string{{"tini", "--"}, {"tini", "-g", "-v", "--"}, {"tini", "-p", "SIGTERM"}, {"dumb-init"}, {"dumb-init", "-c", "-r", "15:3", "--"}, {"env"},
-		{"env", "X=new"}, {"env", "-u", "Y", "Z=a b"}, {"env", "--", "W=1"}, {"nice"}, {"nice", "-n", "1"}, {"nice", "-2"}, {"nohup"}, {"stdbuf", "-oL"},
-		{"stdbuf", "-o", "L", "-e0"}, {"setsid", "-w"}, {"gosu", "app:app"}, {"su-exec", "1000"}, {"docker-entrypoint.sh"}, {"catatonit", "--"}, {"catatonit"},
-		{"opentelemetry-instrument", "--traces_exporter", "console"}, {"opentelemetry-instrument", "--a=b"}, {"env", "-C", "sub"}, {"setpriv", "--nnp"},
+	l := [][]string{{"tini", "--"}, {"tini", "-g", "-v", "--"}, {"tini", "-p", "SIGTERM"}, {"dumb-init"},
+		{"dumb-init", "-c", "-r", "15:3", "--"}, {"env"},
+		{"env", "X=new"}, {"env", "-u", "Y", "Z=a b"}, {"env", "--", "W=1"}, {"nice"}, {"nice", "-n", "1"}, {"nice", "-2"},
+		{"nohup"}, {"stdbuf", "-oL"},
+		{"stdbuf", "-o", "L", "-e0"}, {"setsid", "-w"}, {"gosu", "app:app"}, {"su-exec", "1000"}, {"docker-entrypoint.sh"},
+		{"catatonit", "--"}, {"catatonit"},
+		{"opentelemetry-instrument", "--traces_exporter", "console"}, {"opentelemetry-instrument", "--a=b"},
+		{"env", "-C", "sub"}, {"setpriv", "--nnp"},
 		{"setpriv", "--no-new-privs", "--"}, {"env", "-uX"}, {"/usr/bin/env"}}[g.IntN(28)]
 	out := make([]string, len(l))
 	for i, w := range l {
@@ -446,13 +464,18 @@ func (g *gen) final(depth int) string {
 func (g *gen) script(depth int) string {
 	var b strings.Builder
 	for range g.IntN(3) {
-		b.WriteString(g.pick("set -e", "set -eu", "X=script", "export Y=\"$Y:more\"", "export X='e x'", "migrate --all", "migrate \"$@\"", "cd sub", "# a comment", "",
-			"if [ -f in.txt ]; then migrate $X; fi", "for i in 1 2; do migrate $i; done", ". ./env.sh", "trap 'echo bye' TERM", "unset X", "exec 3>fd3",
-			"W=$(says)", "f() { migrate from-f; }", "until true; do sleep 1; done", "[ -n \"$NOPE\" ] && export X=cond", "Z=${Z:-dflt}", ": \"${Y:=q}\"", "umask 022",
-			"export W=1 Z=\"$X $Y\"", "case $X in a*) X=case;; esac", "read -r W <in.txt", "true && X=and", "fails || X=or", "(X=sub; cd /)", "migrate | cat",
-			"cat <<E\ntext\nE", "X=\"$X\" migrate", "set -a", "set -- shifted args", "shift", "for a; do migrate \"$a\"; done", "while getopts ab o; do migrate $o; done") + g.pick("\n", "\n", "; ", " &&\n"))
+		b.WriteString(g.pick("set -e", "set -eu", "X=script", "export Y=\"$Y:more\"", "export X='e x'", "migrate --all",
+			"migrate \"$@\"", "cd sub", "# a comment", "",
+			"if [ -f in.txt ]; then migrate $X; fi", "for i in 1 2; do migrate $i; done", ". ./env.sh", "trap 'echo bye' TERM",
+			"unset X", "exec 3>fd3", "W=$(says)", "f() { migrate from-f; }", "until true; do sleep 1; done",
+			"[ -n \"$NOPE\" ] && export X=cond", "Z=${Z:-dflt}", ": \"${Y:=q}\"", "umask 022", "export W=1 Z=\"$X $Y\"",
+			"case $X in a*) X=case;; esac", "read -r W <in.txt", "true && X=and", "fails || X=or", "(X=sub; cd /)",
+			"migrate | cat",
+			"cat <<E\ntext\nE", "X=\"$X\" migrate", "set -a", "set -- shifted args", "shift", "for a; do migrate \"$a\"; done",
+			"while getopts ab o; do migrate $o; done") + g.pick("\n", "\n", "; ", " &&\n"))
 	}
-	s := strings.NewReplacer("\n; ", "\n", "# a comment; ", "# a comment\n", "# a comment &&\n", "# a comment\n", "E; ", "E\n", "E &&\n", "E\n").Replace(b.String())
+	s := strings.NewReplacer("\n; ", "\n", "# a comment; ", "# a comment\n", "# a comment &&\n", "# a comment\n", "E; ",
+		"E\n", "E &&\n", "E\n").Replace(b.String())
 	for strings.HasPrefix(s, "; ") || strings.HasPrefix(s, " &&") {
 		s = strings.TrimPrefix(strings.TrimPrefix(s, "; "), " &&\n")
 	}
@@ -478,7 +501,8 @@ func (g *gen) input() Input {
 	shell := g.pick("sh", "sh", "bash", "dash", "/bin/bash")
 	g.bash = strings.Contains(shell, "bash")
 	in.Argv = append(in.Argv, shell)
-	in.Argv = append(in.Argv, strings.Fields(g.pick("-c", "-c", "-ec", "-euc", "-e -c", "-c -e", "-c --", "+x -c", "-ce"))...)
+	in.Argv = append(in.Argv,
+		strings.Fields(g.pick("-c", "-c", "-ec", "-euc", "-e -c", "-c -e", "-c --", "+x -c", "-ce"))...)
 	in.Argv = append(in.Argv, g.script(2))
 	for i := range g.IntN(5) {
 		if i < 2 && g.IntN(2) == 0 {

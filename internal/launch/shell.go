@@ -7,13 +7,14 @@ import (
 	"slices"
 	"strings"
 
-	"debuggable.dev/debuggable/internal/reason"
 	"mvdan.cc/sh/v3/syntax"
+
+	"debuggable.dev/debuggable/internal/reason"
 )
 
 // dialects returns the languages that a shell of this name may read its script in; nil when it is no shell that is
-// known here. sh is dash, BusyBox or bash, depending on the image, and BusyBox knows parts of bash's language: a script for
-// them counts only when it reads the same in both.
+// known here. sh is dash, BusyBox or bash, depending on the image, and BusyBox knows parts of bash's language: a script
+// for them counts only when it reads the same in both.
 func dialects(name string) []syntax.LangVariant {
 	switch name {
 	case "bash":
@@ -55,7 +56,8 @@ func (o *shellOptions) read(rest []word) ([]word, error) {
 			if w.single && w.known > 0 && w.text[0] != '-' && w.text[0] != '+' {
 				return rest, nil
 			}
-			return nil, reason.Refuse(reason.ShellOption, "whether %s is an option of %s is only known when it runs", quote(w.text), o.name)
+			return nil, reason.Refuse(reason.ShellOption, "whether %s is an option of %s is only known when it runs",
+				quote(w.text), o.name)
 		case w.text == "--" || w.text == "-":
 			return rest[1:], nil
 		case w.text == "+":
@@ -97,7 +99,8 @@ func (o *shellOptions) long(rest []word) ([]word, error) {
 // short consumes options of one letter, and the values of those that have one.
 func (o *shellOptions) short(rest []word) ([]word, error) {
 	option := rest[0].text
-	refusal := reason.Refuse(reason.ShellOption, "the option %s of %s changes what it runs, or is not known", quote(option), o.name)
+	refusal := reason.Refuse(reason.ShellOption, "the option %s of %s changes what it runs, or is not known",
+		quote(option), o.name)
 	rest = rest[1:]
 	values := 0
 	for _, c := range option[1:] {
@@ -196,7 +199,8 @@ func (f *finder) script(inv invocation, depth int) (Found, error) {
 			errs = append(errs, reason.Refuse(reason.ShellSyntax, "the script for %s cannot be parsed: %v", inv.via, err))
 			continue
 		}
-		s := &script{finder: f.clone(), inv: inv, src: text, file: file, lang: lang, depth: depth, unknown: len(text), plainParams: plainWords(inv.params)}
+		s := &script{finder: f.clone(), inv: inv, src: text, file: file, lang: lang, depth: depth, unknown: len(text),
+			plainParams: plainWords(inv.params)}
 		if !inv.script.static {
 			s.unknown = inv.script.known
 		}
@@ -222,7 +226,8 @@ func (f *finder) script(inv invocation, depth int) (Found, error) {
 	}
 	for _, r := range found[1:] {
 		if !same(found[0], r) {
-			return Found{}, reason.Refuse(reason.ShellDialect, "dash and bash read the script differently, and either may be %s", inv.via)
+			return Found{}, reason.Refuse(reason.ShellDialect, "dash and bash read the script differently, and either may be %s",
+				inv.via)
 		}
 		found[0] = merge(found[0], r)
 	}
@@ -257,7 +262,8 @@ func same(a, b Found) bool {
 			return false
 		}
 	}
-	return reflect.DeepEqual(a.Via, b.Via) && reflect.DeepEqual(a.assign.at, b.assign.at) && a.argv0 == b.argv0 && a.Cleared == b.Cleared
+	return reflect.DeepEqual(a.Via, b.Via) && reflect.DeepEqual(a.assign.at, b.assign.at) && a.argv0 == b.argv0 &&
+		a.Cleared == b.Cleared
 }
 
 // merge keeps of two readings what is certain in both.
@@ -270,7 +276,8 @@ func merge(a, b Found) Found {
 	for _, pair := range [][2]map[string]Assignment{{a.Assigned, b.Assigned}, {b.Assigned, a.Assigned}} {
 		for name, x := range pair[0] {
 			if y, ok := pair[1][name]; !ok || x != y {
-				a.Assigned[name] = Assignment{Keeps: ok && x.Keeps && y.Keeps, Text: strings.TrimSpace(x.Value + x.Text + " " + y.Value + y.Text)}
+				a.Assigned[name] = Assignment{Keeps: ok && x.Keeps && y.Keeps,
+					Text: strings.TrimSpace(x.Value + x.Text + " " + y.Value + y.Text)}
 			}
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"debuggable.dev/debuggable/internal/reason"
 )
 
-// unfollowed refuses launchers that are known, but not followed: a debugger in front of them would not debug the application, and
-// variables may not get past them.
+// unfollowed refuses launchers that are known, but not followed: a debugger in front of them would not debug the
+// application, and variables may not get past them.
 func unfollowed(words []word) error {
 	name := path.Base(words[0].text)
 	why, known := "", false
@@ -33,8 +33,8 @@ func unfollowed(words []word) error {
 	return reason.Refuse(reason.LauncherNotFollowed, "%s %s: start the program without it", name, why)
 }
 
-// loginOption reports whether a word asks su for a login shell: -, -l, -lc, --login and what is short for it. Letters behind one that takes
-// a value are the value.
+// loginOption reports whether a word asks su for a login shell: -, -l, -lc, --login and what is short for it. Letters
+// behind one that takes a value are the value.
 func loginOption(w word) bool {
 	text, short := strings.CutPrefix(w.text, "-")
 	if long, ok := strings.CutPrefix(text, "-"); ok {
@@ -55,13 +55,18 @@ type unfollowedLauncher struct {
 func unfollowedLaunchers() []unfollowedLauncher {
 	return []unfollowedLauncher{
 		{[]string{"sudo", "doas"}, "drops variables, and may allow certain command lines only"},
-		{[]string{"chroot", "nsenter", "unshare", "bwrap", "firejail", "proot", "fakechroot"}, "gives its program other surroundings"},
+		{[]string{"chroot", "nsenter", "unshare", "bwrap", "firejail", "proot", "fakechroot"},
+			"gives its program other surroundings"},
 		{[]string{"systemd-run"}, "has its program started by another process"},
-		{[]string{"strace", "ltrace", "valgrind", "heaptrack", "gdb", "rr", "perf", "catchsegv"}, "watches its program itself"},
-		{[]string{"script", "unbuffer", "capsh", "setarch", "linux32", "linux64", "i386", "pid1", "cross-env-shell"}, "has options that are not read here"},
+		{[]string{"strace", "ltrace", "valgrind", "heaptrack", "gdb", "rr", "perf", "catchsegv"},
+			"watches its program itself"},
+		{[]string{"script", "unbuffer", "capsh", "setarch", "linux32", "linux64", "i386", "pid1", "cross-env-shell"},
+			"has options that are not read here"},
 		{[]string{
-			"s6-envdir", "s6-softlimit", "s6-applyuidgid", "s6-env", "s6-sudo", "s6-setlock", "s6-fghack", "s6-log", "execlineb", "importas", "exec-helper",
+			"s6-envdir", "s6-softlimit", "s6-applyuidgid", "s6-env", "s6-sudo", "s6-setlock", "s6-fghack", "s6-log", "execlineb",
+			"importas", "exec-helper",
 		}, "has options that are not read here"},
-		{[]string{"sops", "summon", "consul-template", "envconsul", "vault-env", "conda", "mamba", "micromamba", "pixi", "hatch"}, "finds its program in its own way"},
+		{[]string{"sops", "summon", "consul-template", "envconsul", "vault-env", "conda", "mamba", "micromamba", "pixi",
+			"hatch"}, "finds its program in its own way"},
 	}
 }

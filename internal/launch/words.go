@@ -29,8 +29,8 @@ type word struct {
 	content *content
 }
 
-// one says whether a word can be taken for one word where a launcher wants a value: the command line would not work if a
-// variable without quotes made it several.
+// one says whether a word can be taken for one word where a launcher wants a value: the command line would not work if
+// a variable without quotes made it several.
 func (w word) one() bool { return w.single || w.loose }
 
 // place is where words can be inserted: in front of line[arg] as whole words when off is negative, else at a byte of
@@ -91,7 +91,8 @@ func plain(w string) bool {
 	return w != ""
 }
 
-// commandWord says whether a plain word is taken for a program's name where a command starts: no assignment, no keyword.
+// commandWord says whether a plain word is taken for a program's name where a command starts: no assignment, no
+// keyword.
 func commandWord(w string) bool {
 	return !isAssignment(w) && !syntax.IsKeyword(w) && w[0] != '-' && w[0] != '+'
 }

@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"fmt"
 
-	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
 // maxAliased bounds how many nodes the aliases of all documents together may add. A node takes some 200 bytes.
@@ -14,9 +15,9 @@ const maxAliased = 500_000
 // aliasBudget counts down from maxAliased.
 type aliasBudget struct{ left int }
 
-// expandAliases returns a copy of root without anchors, aliases and merge keys. Every alias becomes a copy of its own. Merge keys
-// follow https://yaml.org/type/merge.html: a mapping's own keys win, then the earlier of several merged mappings; what is
-// merged takes the place of the merge key. text is what root was read from, from line first.
+// expandAliases returns a copy of root without anchors, aliases and merge keys. Every alias becomes a copy of its own.
+// Merge keys follow https://yaml.org/type/merge.html: a mapping's own keys win, then the earlier of several merged
+// mappings; what is merged takes the place of the merge key. text is what root was read from, from line first.
 func expandAliases(root *yaml.Node, budget *aliasBudget, text []byte, first int) (*yaml.Node, *problem) {
 	e := expander{budget: budget, open: map[*yaml.Node]bool{}, lines: bytes.Split(text, []byte("\n")), first: first}
 	return e.copy(root, 0, false)
@@ -36,7 +37,9 @@ func (e *expander) copy(n *yaml.Node, depth int, aliased bool) (*yaml.Node, *pro
 	}
 	if aliased {
 		if e.budget.left--; e.budget.left < 0 {
-			return nil, &problem{n.Line, fmt.Sprintf("the aliases (*name) stand for more than %d nodes: write out what they stand for, or split the input", maxAliased)}
+			return nil, &problem{n.Line,
+				fmt.Sprintf("the aliases (*name) stand for more than %d nodes: write out what they stand for, or split the input",
+					maxAliased)}
 		}
 	}
 	if n.Kind == yaml.AliasNode {
@@ -81,13 +84,14 @@ func (e *expander) copy(n *yaml.Node, depth int, aliased bool) (*yaml.Node, *pro
 	return &c, nil
 }
 
-// isBlock reports whether n is a block collection. The library does not write a comment that is in the line where one starts, but behind a key
-// it does, and above an item.
+// isBlock reports whether n is a block collection. The library does not write a comment that is in the line where one
+// starts, but behind a key it does, and above an item.
 func isBlock(n *yaml.Node) bool {
 	return (n.Kind == yaml.MappingNode || n.Kind == yaml.SequenceNode) && n.Style&yaml.FlowStyle == 0 && len(n.Content) > 0
 }
 
-// takeComment gives block collection n the comment behind its anchor, for which the library takes it to be behind the first scalar inside.
+// takeComment gives block collection n the comment behind its anchor, for which the library takes it to be behind the
+// first scalar inside.
 func (e *expander) takeComment(n *yaml.Node) {
 	if !isBlock(n) || n.LineComment != "" {
 		return
@@ -143,7 +147,9 @@ func (e *expander) merge(c, value *yaml.Node, taken map[string]bool, depth int) 
 	}
 	for _, source := range sources {
 		if yamlnode.Resolve(source).Kind != yaml.MappingNode {
-			return &problem{source.Line, fmt.Sprintf("the merge key << is given %s: it takes a mapping, or a sequence of mappings", kindName(yamlnode.Resolve(source)))}
+			return &problem{source.Line,
+				fmt.Sprintf("the merge key << is given %s: it takes a mapping, or a sequence of mappings",
+					kindName(yamlnode.Resolve(source)))}
 		}
 		m, p := e.copy(source, depth+1, true)
 		if p != nil {
@@ -161,6 +167,7 @@ func (e *expander) merge(c, value *yaml.Node, taken map[string]bool, depth int) 
 
 // isMerge recognises a merge key: a plain << (a quoted one is an ordinary key).
 func isMerge(key *yaml.Node) bool {
-	return key.Kind == yaml.ScalarNode && key.Value == "<<" && (key.Tag == "" || key.Tag == "!" || key.ShortTag() == yaml.MergeTag) &&
+	return key.Kind == yaml.ScalarNode && key.Value == "<<" &&
+		(key.Tag == "" || key.Tag == "!" || key.ShortTag() == yaml.MergeTag) &&
 		key.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) == 0
 }

@@ -57,16 +57,18 @@ spec:
               memory: 64Mi
 `, i)
 		case 1:
-			fmt.Fprintf(&b, "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: web-%[1]d\nspec:\n  selector:\n    app: web-%[1]d\n  ports:\n  - port: 80\n    targetPort: 8080\n", i)
+			fmt.Fprintf(&b, "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: web-%[1]d\nspec:\n  selector:\n"+
+				"    app: web-%[1]d\n  ports:\n  - port: 80\n    targetPort: 8080\n", i)
 		case 2:
-			fmt.Fprintf(&b, "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: web-%[1]d\ndata:\n  config.yaml: |\n    log:\n      level: info\n    # generated\n    id: %[1]d\n", i)
+			fmt.Fprintf(&b, "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: web-%[1]d\ndata:\n  config.yaml: |\n"+
+				"    log:\n      level: info\n    # generated\n    id: %[1]d\n", i)
 		}
 	}
 	return []byte(b.String())
 }
 
-// BenchmarkReadWrite compares reading and writing 1000 documents, none and all Deployments edited, with what kyaml's own reader and
-// writer take for the same input.
+// BenchmarkReadWrite compares reading and writing 1000 documents, none and all Deployments edited, with what kyaml's
+// own reader and writer take for the same input.
 func BenchmarkReadWrite(b *testing.B) {
 	data := generated(1000)
 	ours := func(b *testing.B, edit bool) {

@@ -6,10 +6,11 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// blockText changes a literal or folded scalar where one piece within one of its lines differs. So a folded text keeps its line breaks,
-// of which its value knows nothing.
+// blockText changes a literal or folded scalar where one piece within one of its lines differs. So a folded text keeps
+// its line breaks, of which its value knows nothing.
 func (s *splicer) blockText(o, n *yaml.Node) bool {
-	if o.Style != n.Style || o.Style != yaml.LiteralStyle && o.Style != yaml.FoldedStyle || o.Anchor != "" || !keepsComments(o, n) || tagOf(o) != tagOf(n) {
+	if o.Style != n.Style || o.Style != yaml.LiteralStyle && o.Style != yaml.FoldedStyle || o.Anchor != "" ||
+		!keepsComments(o, n) || tagOf(o) != tagOf(n) {
 		return false
 	}
 	was, is := o.Value, n.Value
@@ -35,7 +36,8 @@ func (s *splicer) blockText(o, n *yaml.Node) bool {
 	return true
 }
 
-// blockPositions finds where bytes from and to of the value of block scalar o stand, and how far its lines are indented.
+// blockPositions finds where bytes from and to of the value of block scalar o stand, and how far its lines are
+// indented.
 func (s *splicer) blockPositions(o *yaml.Node, from, to int) (start, end position, indent int, ok bool) {
 	indent = -1
 	at := 0 // in the value
@@ -70,7 +72,8 @@ func (s *splicer) blockPositions(o *yaml.Node, from, to int) (start, end positio
 	return start, end, 0, false
 }
 
-// unfolded makes n a literal scalar where it is a folded one: the library would fold a new text nowhere, and set its lines apart.
+// unfolded makes n a literal scalar where it is a folded one: the library would fold a new text nowhere, and set its
+// lines apart.
 func unfolded(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.ScalarNode && n.Style == yaml.FoldedStyle {
 		n.Style = yaml.LiteralStyle

@@ -7,14 +7,15 @@ import (
 	"os"
 )
 
-// What is read of one file at most. A device may go on for ever, as /dev/zero does; a terminal does not, nor does /dev/null.
+// What is read of one file at most. A device may go on for ever, as /dev/zero does; a terminal does not, nor does
+// /dev/null.
 const (
 	maxFile   = 256 << 20
 	maxDevice = 1 << 20
 )
 
-// ReadFile reads a file that people name: one of the usual kind, a pipe, /dev/stdin or a terminal. It refuses what is larger than 256 MiB, or
-// for a device 1 MiB.
+// ReadFile reads a file that people name: one of the usual kind, a pipe, /dev/stdin or a terminal. It refuses what is
+// larger than 256 MiB, or for a device 1 MiB.
 func ReadFile(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// flow changes what differs between flow collections o and n in place: scalars are replaced, new entries and items are put next
-// to the old. Where it returns false, it may have made changes, which the caller takes back.
+// flow changes what differs between flow collections o and n in place: scalars are replaced, new entries and items are
+// put next to the old. Where it returns false, it may have made changes, which the caller takes back.
 func (s *splicer) flow(o, n *yaml.Node, st style) bool {
 	if !bothFlow(o, n) {
 		return false
@@ -125,8 +125,8 @@ func (s *splicer) beforeFlow(o, there *yaml.Node, comma string, fresh []string) 
 	return true
 }
 
-// endOfFlow puts new entries or items at the end of flow collection o: on lines of their own where the last one has such a line and
-// the closing bracket too.
+// endOfFlow puts new entries or items at the end of flow collection o: on lines of their own where the last one has
+// such a line and the closing bracket too.
 func (s *splicer) endOfFlow(o *yaml.Node, step int, fresh []string) bool {
 	last, comma, closing, ok := s.flowEnd(o)
 	if !ok {
@@ -175,8 +175,8 @@ func (s *splicer) comma(o *yaml.Node, step int) string {
 // position is a byte in a line; both count from 0.
 type position struct{ line, at int }
 
-// flowEnd finds the closing bracket of flow collection o, the position behind what stands before it, and whether that is followed by
-// a comma. It knows just enough of YAML to skip quoted texts and comments.
+// flowEnd finds the closing bracket of flow collection o, the position behind what stands before it, and whether that
+// is followed by a comma. It knows just enough of YAML to skip quoted texts and comments.
 func (s *splicer) flowEnd(o *yaml.Node) (last position, comma bool, closing position, ok bool) {
 	var f flowScan
 	for l := o.Line - 1; l >= 0 && l < len(s.lines); l++ {

@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
 // TestGrowth edits large documents, of one line or of very many, in which what is linear takes a second or two.
@@ -25,11 +26,12 @@ func TestGrowth(t *testing.T) {
 	}
 	for name, in := range map[string]string{
 		"flow list on one line": pods("{kind: List, items: [", "{kind: Pod, é: ü, containers: [{name: c}]}, ", "]}\n"),
-		"JSON list on one line": pods(`{"kind": "List", "items": [`, `{"kind": "Pod", "containers": [{"name": "c"}]}, `, "]}\n"),
-		"JSON keys":             `{"containers": [{"name": "c"}]` + keys.String() + "}\n",
-		"flow keys":             `{containers: [{name: c}]` + keys.String() + "}\n",
-		"block list":            "containers:\n- name: c\nvolumes:\n" + volumes.String(),
-		"aliases":               "containers:\n- name: c\nvolumes:\n- &a v\n" + strings.Repeat("- *a\n", many),
+		"JSON list on one line": pods(`{"kind": "List", "items": [`, `{"kind": "Pod", "containers": [{"name": "c"}]}, `,
+			"]}\n"),
+		"JSON keys":  `{"containers": [{"name": "c"}]` + keys.String() + "}\n",
+		"flow keys":  `{containers: [{name: c}]` + keys.String() + "}\n",
+		"block list": "containers:\n- name: c\nvolumes:\n" + volumes.String(),
+		"aliases":    "containers:\n- name: c\nvolumes:\n- &a v\n" + strings.Repeat("- *a\n", many),
 	} {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()

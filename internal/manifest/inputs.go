@@ -24,8 +24,8 @@ type Input struct {
 
 // Expand reads what paths name: files, whatever their extension; folders, recursively, with the files in them that end
 // in .yaml, .yml or .json, in lexical order, without hidden files and folders; and "-", which is stdin and can be named
-// once. A path that does not exist, or a folder without manifests, is an error that names it. It stops waiting for stdin when ctx
-// is done.
+// once. A path that does not exist, or a folder without manifests, is an error that names it. It stops waiting for
+// stdin when ctx is done.
 func Expand(ctx context.Context, paths []string, stdin io.Reader) ([]Input, error) {
 	var inputs []Input
 	stdinRead := false
@@ -93,30 +93,31 @@ func manifestFiles(path string) ([]string, error) {
 	}
 	var files []string
 	// A trailing separator makes WalkDir follow path itself where it is a symbolic link to a folder.
-	err = filepath.WalkDir(filepath.Clean(path)+string(filepath.Separator), func(file string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		hidden := strings.HasPrefix(d.Name(), ".") && d.Name() != "." && d.Name() != ".."
-		isRoot := filepath.Clean(file) == filepath.Clean(path)
-		if d.IsDir() {
-			if hidden && !isRoot {
-				return filepath.SkipDir
+	err = filepath.WalkDir(filepath.Clean(path)+string(filepath.Separator),
+		func(file string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
 			}
+			hidden := strings.HasPrefix(d.Name(), ".") && d.Name() != "." && d.Name() != ".."
+			isRoot := filepath.Clean(file) == filepath.Clean(path)
+			if d.IsDir() {
+				if hidden && !isRoot {
+					return filepath.SkipDir
+				}
+				return nil
+			}
+			if hidden || !IsManifest(file) {
+				return nil
+			}
+			// A symbolic link to a file counts as the file; a link to a folder is not followed, so that there are no cycles.
+			if target, err := os.Stat(file); err != nil {
+				return err
+			} else if !target.Mode().IsRegular() {
+				return nil
+			}
+			files = append(files, filepath.Clean(file))
 			return nil
-		}
-		if hidden || !IsManifest(file) {
-			return nil
-		}
-		// A symbolic link to a file counts as the file; a link to a folder is not followed, so that there are no cycles.
-		if target, err := os.Stat(file); err != nil {
-			return err
-		} else if !target.Mode().IsRegular() {
-			return nil
-		}
-		files = append(files, filepath.Clean(file))
-		return nil
-	})
+		})
 	if err != nil {
 		return nil, fmt.Errorf("reading manifests in folder %q: %w", path, err)
 	}

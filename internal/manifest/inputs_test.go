@@ -14,7 +14,8 @@ import (
 func TestExpand(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	for _, name := range []string{"k8s/b.yaml", "k8s/a.yml", "k8s/sub/c.json", "k8s/sub.yaml/d.yaml", "k8s/README.md", "k8s/.hidden.yaml", "k8s/.git/e.yaml",
+	for _, name := range []string{"k8s/b.yaml", "k8s/a.yml", "k8s/sub/c.json", "k8s/sub.yaml/d.yaml", "k8s/README.md",
+		"k8s/.hidden.yaml", "k8s/.git/e.yaml",
 		"other/values.txt", "single.txt", ".dot/f.yaml"} {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			t.Fatal(err)
@@ -23,7 +24,8 @@ func TestExpand(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for link, target := range map[string]string{"k8s/z.yaml": "../single.txt", "k8s/loop": "..", "k8s/folder.yaml": "../other", "link": "k8s/sub"} {
+	for link, target := range map[string]string{"k8s/z.yaml": "../single.txt", "k8s/loop": "..",
+		"k8s/folder.yaml": "../other", "link": "k8s/sub"} {
 		if err := os.Symlink(target, link); err != nil {
 			t.Fatal(err)
 		}
@@ -58,21 +60,24 @@ func TestExpand(t *testing.T) {
 			var names []string
 			for _, in := range inputs {
 				names = append(names, in.Name)
-				if want := strings.ReplaceAll(strings.ReplaceAll(in.Name, "z.yaml", "x"), "link/", "k8s/sub/"); string(in.Data) != want && string(in.Data) != "single.txt" {
+				if want := strings.ReplaceAll(strings.ReplaceAll(in.Name, "z.yaml", "x"), "link/",
+					"k8s/sub/"); string(in.Data) != want && string(in.Data) != "single.txt" {
 					t.Errorf("%s holds %q", in.Name, in.Data)
 				}
 			}
 			wantText(t, strings.Join(names, " "), test.want)
 		})
 	}
-	if _, err := Expand(t.Context(), []string{"-"}, iotest.ErrReader(os.ErrClosed)); err == nil || !strings.Contains(err.Error(), "standard input") {
+	if _, err := Expand(t.Context(), []string{"-"}, iotest.ErrReader(os.ErrClosed)); err == nil ||
+		!strings.Contains(err.Error(), "standard input") {
 		t.Errorf("a reader that fails: %v", err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	silent, w := io.Pipe()
 	defer w.Close()
 	cancel(errors.New("enough"))
-	if _, err := Expand(ctx, []string{"-"}, silent); err == nil || err.Error() != "reading manifests from standard input: enough" {
+	if _, err := Expand(ctx, []string{"-"}, silent); err == nil ||
+		err.Error() != "reading manifests from standard input: enough" {
 		t.Errorf("a reader that never answers: %v", err)
 	}
 }
@@ -81,7 +86,8 @@ func TestExpand(t *testing.T) {
 func TestEndless(t *testing.T) {
 	if _, err := os.Stat("/dev/zero"); err == nil {
 		_, err := Expand(t.Context(), []string{"/dev/zero"}, nil)
-		if want := "reading manifests: read /dev/zero: there is more than 1 MiB of it: split it, or name another file"; err == nil || err.Error() != want {
+		if want := "reading manifests: read /dev/zero: there is more than 1 MiB of it: split it, or name another " +
+			"file"; err == nil || err.Error() != want {
 			t.Errorf("got error %v, want %s", err, want)
 		}
 	}

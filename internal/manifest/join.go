@@ -10,8 +10,8 @@ type joiner struct {
 	keep    bool   // blank lines behind last would become part of its value
 }
 
-// join prepares the output for the first chunk of another input and returns what to write as its head. It adds a line break and a
-// separator where needed: separators that the inputs have are not doubled.
+// join prepares the output for the first chunk of another input and returns what to write as its head. It adds a line
+// break and a separator where needed: separators that the inputs have are not doubled.
 func (j *joiner) join(c *chunk) []byte {
 	if len(j.out) == 0 {
 		return c.head
@@ -26,7 +26,8 @@ func (j *joiner) join(c *chunk) []byte {
 		j.out = append(j.out, newline...)
 	}
 	// Behind some documents, blank lines and comments would change what these say: then only a separator helps.
-	apart := j.keep || bytes.HasPrefix(head, []byte("\t")) || bytes.Contains(head, []byte("\n\t")) || bytes.Contains(head, []byte("\r\t"))
+	apart := j.keep || bytes.HasPrefix(head, []byte("\t")) || bytes.Contains(head, []byte("\n\t")) ||
+		bytes.Contains(head, []byte("\r\t"))
 	starts := c.explicit && (!apart || isMarker(head, "---") || c.whole)
 	switch {
 	case j.last == nil || j.allJSON:

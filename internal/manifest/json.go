@@ -18,7 +18,8 @@ import (
 // span is a range of bytes, [start, end).
 type span struct{ start, end int }
 
-// jsonValues finds the JSON values that text consists of. The error's line counts from 1; all values before it are good.
+// jsonValues finds the JSON values that text consists of. The error's line counts from 1; all values before it are
+// good.
 func jsonValues(text []byte) ([]span, *problem) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	var values []span
@@ -48,8 +49,8 @@ func jsonValues(text []byte) ([]span, *problem) {
 	}
 }
 
-// parseJSON parses one valid JSON value into YAML nodes, with numbers' texts and the order of keys kept. Into spans, where it is
-// not nil, goes where in text each node is. Lines count from 1. The problem it can find is nesting.
+// parseJSON parses one valid JSON value into YAML nodes, with numbers' texts and the order of keys kept. Into spans,
+// where it is not nil, goes where in text each node is. Lines count from 1. The problem it can find is nesting.
 func parseJSON(text []byte, spans map[*yaml.Node]span) (*yaml.Node, *problem) {
 	p := jsonParser{text: text, line: 1, spans: spans}
 	return p.value(0)
@@ -170,8 +171,8 @@ func bareTag(value string) string {
 	return yaml.NodeTagInt
 }
 
-// emitJSON writes the edited tree root the way text, the document as read, is written: unchanged values and what is between them
-// as their bytes, changed ones with text's indentation, key order and spacing.
+// emitJSON writes the edited tree root the way text, the document as read, is written: unchanged values and what is
+// between them as their bytes, changed ones with text's indentation, key order and spacing.
 func emitJSON(text []byte, root *yaml.Node) ([]byte, error) {
 	spans := map[*yaml.Node]span{}
 	orig, p := parseJSON(text, spans)
@@ -322,7 +323,8 @@ type jsonGaps struct {
 	inside               jsonPlace // for new ones
 }
 
-// gaps finds out what to write between the values of a mapping or sequence: what orig has there or, where that is nil, what suits its place.
+// gaps finds out what to write between the values of a mapping or sequence: what orig has there or, where that is nil,
+// what suits its place.
 func (e *jsonEmitter) gaps(orig *yaml.Node, step int, at jsonPlace) jsonGaps {
 	if orig == nil {
 		if !at.multiline {
@@ -384,8 +386,8 @@ func jsonNumber(s string) (string, error) {
 	return strconv.FormatFloat(f, 'g', -1, 64), nil
 }
 
-// jsonString quotes s without escaping <, > and &, which JSON does not ask for. JSON is YAML, too: what no reader of YAML accepts as it is, or
-// what is not to be seen, is escaped.
+// jsonString quotes s without escaping <, > and &, which JSON does not ask for. JSON is YAML, too: what no reader of
+// YAML accepts as it is, or what is not to be seen, is escaped.
 func jsonString(s string) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -406,7 +408,8 @@ func jsonString(s string) []byte {
 	return out
 }
 
-// isHidden reports whether r is a control character, a byte order mark or one of the two that end the basic plane, which are none.
+// isHidden reports whether r is a control character, a byte order mark or one of the two that end the basic plane,
+// which are none.
 func isHidden(r rune) bool {
 	return r >= 0x7f && r <= 0x9f || r == 0xfeff || r == 0xfffe || r == 0xffff
 }

@@ -6,10 +6,10 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// plainLines returns the lines that style.marshal would write of n, a block mapping or sequence of nothing but ordinary scalars and
-// more such collections, without the detour over the library's emitter, which takes longer to set up than to run. It gives up
-// (false) on anything out of the ordinary: comments, anchors, tags, flow collections, texts of several lines, texts that are not
-// obviously fine as they are.
+// plainLines returns the lines that style.marshal would write of n, a block mapping or sequence of nothing but ordinary
+// scalars and more such collections, without the detour over the library's emitter, which takes longer to set up than
+// to run. It gives up (false) on anything out of the ordinary: comments, anchors, tags, flow collections, texts of
+// several lines, texts that are not obviously fine as they are.
 func (st style) plainLines(n *yaml.Node) ([]string, bool) {
 	if len(n.Content) == 0 {
 		return nil, false
@@ -110,7 +110,8 @@ func isBare(n *yaml.Node) bool {
 	return n.HeadComment == "" && n.LineComment == "" && n.FootComment == "" && n.Anchor == ""
 }
 
-// scalarText returns what the library would write of a scalar in block style. It gives up (false) on all that is not obvious.
+// scalarText returns what the library would write of a scalar in block style. It gives up (false) on all that is not
+// obvious.
 func scalarText(n *yaml.Node) (string, bool) {
 	if n.Kind != yaml.ScalarNode || !isBare(n) {
 		return "", false
@@ -144,11 +145,14 @@ func scalarText(n *yaml.Node) (string, bool) {
 	return n.Value, isPlain(n.Value)
 }
 
-// isPlain tells whether a text of printable ASCII characters is obviously fine without quotes outside of flow collections.
+// isPlain tells whether a text of printable ASCII characters is obviously fine without quotes outside of flow
+// collections.
 func isPlain(text string) bool {
-	if text == "" || strings.HasPrefix(text, "---") || strings.HasPrefix(text, "...") || strings.HasPrefix(text, "- ") || text == "-" {
+	if text == "" || strings.HasPrefix(text, "---") || strings.HasPrefix(text, "...") || strings.HasPrefix(text, "- ") ||
+		text == "-" {
 		return false
 	}
-	return !strings.ContainsRune(" #,[]{}&*!|>'\"%@`?:", rune(text[0])) && !strings.HasSuffix(text, " ") && !strings.HasSuffix(text, ":") &&
+	return !strings.ContainsRune(" #,[]{}&*!|>'\"%@`?:", rune(text[0])) && !strings.HasSuffix(text, " ") &&
+		!strings.HasSuffix(text, ":") &&
 		!strings.Contains(text, ": ") && !strings.Contains(text, " #")
 }

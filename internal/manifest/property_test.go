@@ -9,9 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"debuggable.dev/debuggable/internal/yamlnode"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
 // seed adds everything that the table tests read, and real manifests.
@@ -20,12 +21,14 @@ func seed(f *testing.F) {
 		f.Add([]byte(test.in))
 	}
 	for _, in := range []string{
-		"apiVersion: apps/v1\nkind: Deployment\nspec:\n  template:\n    spec:\n      containers:\n      - name: a\n        args: [\"x\"]\n      # c\n      - name: b\n        command:\n          - sh\n",
+		"apiVersion: apps/v1\nkind: Deployment\nspec:\n  template:\n    spec:\n      containers:\n      - name: a\n" +
+			"        args: [\"x\"]\n      # c\n      - name: b\n        command:\n          - sh\n",
 		"a: &x\n  b: &y [1]\n  c: *y\nd:\n- <<: *x\n  e: |2-\n     f\n  # g\n\n...\n# h\n",
 		"? a\n: - b\n  -\n  - - c\n    # d\n    - e:   # f\n        g\n",
 		"\"a\\\n  b\": 'c''d\n\n  e' # f\nx: !!str 1\ny: !z {}\n",
 		"metadata:\n  annotations: {}\n---\n{\"metadata\": {\"annotations\": null}}\n",
-		"apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n- a: &x [1]\n  # b\n- b: *x\n- {c: d}\nresults:\n  - message: |\n      e\n    # f\n",
+		"apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n- a: &x [1]\n  # b\n- b: *x\n- {c: d}\nresults:\n" +
+			"  - message: |\n      e\n    # f\n",
 		"{0}", // a null that the library cannot write
 		aliasBomb(3), mergeBomb(3),
 	} {
@@ -148,7 +151,8 @@ func checkEdit(t *testing.T, data []byte, i int) {
 		return
 	}
 	to.Content = append(to.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "marker"},
-		&yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: "5"}}})
+		&yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq",
+			Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: "5"}}})
 	o.MarkEdited()
 	var out bytes.Buffer
 	if err := s.Write(&out, nil); err != nil {
@@ -191,7 +195,8 @@ func checkEdit(t *testing.T, data []byte, i int) {
 func checkEditedItems(t *testing.T, s *Set) {
 	for _, o := range s.objects {
 		root := o.node.YNode()
-		root.Content = slices.Insert(root.Content, 0, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "marker of an item"},
+		root.Content = slices.Insert(root.Content, 0,
+			&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "marker of an item"},
 			&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "5"})
 		o.MarkEdited()
 	}
@@ -345,8 +350,10 @@ func TestSpliceFlow(t *testing.T) {
 func TestPlainLines(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	const alphabet = "ab05-+._:/ #,[]{}&*!|>'\"%@`?=<~$\\\té\n"
-	words := []string{"", "x", "true", "null", "~", "no", "5", "0x1F", "1e3", "1_000", "<<", "---", "...", "--- x", "--a=b", "-", "- x", "2020-01-02",
-		".5", ".inf", "a: b", "a:", "a #b", "a#b", "# a", "key", "docker.io/a/b:c@sha256:0", "$(VAR)", " a", "a ", "=", "::", "\u0085", "\u2028"}
+	words := []string{"", "x", "true", "null", "~", "no", "5", "0x1F", "1e3", "1_000", "<<", "---", "...", "--- x",
+		"--a=b", "-", "- x", "2020-01-02",
+		".5", ".inf", "a: b", "a:", "a #b", "a#b", "# a", "key", "docker.io/a/b:c@sha256:0", "$(VAR)", " a", "a ", "=", "::",
+		"\u0085", "\u2028"}
 	text := func() string {
 		if rng.IntN(2) == 0 {
 			return words[rng.IntN(len(words))]
@@ -360,8 +367,10 @@ func TestPlainLines(t *testing.T) {
 	}
 	scalar := func() *yaml.Node {
 		n := &yaml.Node{Kind: yaml.ScalarNode, Value: text()}
-		n.Tag = []string{"", "!!str", "!!str", "!!str", "!!int", "!!bool", "!!null", "!!float", "!!timestamp", "!x"}[rng.IntN(10)]
-		n.Style = []yaml.Style{0, 0, 0, yaml.DoubleQuotedStyle, yaml.SingleQuotedStyle, yaml.LiteralStyle, yaml.FoldedStyle}[rng.IntN(7)]
+		n.Tag = []string{"", "!!str", "!!str", "!!str", "!!int", "!!bool", "!!null", "!!float", "!!timestamp",
+			"!x"}[rng.IntN(10)]
+		n.Style = []yaml.Style{0, 0, 0, yaml.DoubleQuotedStyle, yaml.SingleQuotedStyle, yaml.LiteralStyle,
+			yaml.FoldedStyle}[rng.IntN(7)]
 		return n
 	}
 	var node func(depth int) *yaml.Node
@@ -384,7 +393,8 @@ func TestPlainLines(t *testing.T) {
 		}
 		for range rng.IntN(4) {
 			if n.Kind == yaml.MappingNode {
-				n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: fmt.Sprintf("k%d", rng.IntN(1000))})
+				n.Content = append(n.Content,
+					&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: fmt.Sprintf("k%d", rng.IntN(1000))})
 			}
 			n.Content = append(n.Content, node(depth-1))
 		}
@@ -464,7 +474,8 @@ func randomEdit(rng *rand.Rand, root *yaml.Node) string {
 		}
 	}
 	scalar := func() *yaml.Node {
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: []string{"x", "it's: #", "", "a\nb\n", "5", "- x"}[rng.IntN(6)]}
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str",
+			Value: []string{"x", "it's: #", "", "a\nb\n", "5", "- x"}[rng.IntN(6)]}
 	}
 	fresh := scalar()
 	switch rng.IntN(4) {

@@ -8,12 +8,12 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// splice replaces in text only the lines of what differs between orig, the tree that text was parsed to, and edited. So a
-// document that mixes styles of indentation, or breaks long strings over lines, stays as it is everywhere else. It gives up
-// (false) where lines cannot be told apart, and where the outcome is not read as exactly the edited tree.
+// splice replaces in text only the lines of what differs between orig, the tree that text was parsed to, and edited. So
+// a document that mixes styles of indentation, or breaks long strings over lines, stays as it is everywhere else. It
+// gives up (false) where lines cannot be told apart, and where the outcome is not read as exactly the edited tree.
 //
-// It walks both trees at once. In block mappings and sequences, each entry has lines of its own, which are replaced; in flow
-// collections, entries share lines, so only scalars are replaced and new entries added.
+// It walks both trees at once. In block mappings and sequences, each entry has lines of its own, which are replaced; in
+// flow collections, entries share lines, so only scalars are replaced and new entries added.
 func splice(text []byte, orig, edited *yaml.Node) ([]byte, bool) {
 	s := splicer{eol: "\n", lines: make([]string, 0, countLines(text)+1)}
 	if usesCRLF(text) {
@@ -302,16 +302,16 @@ func (s *splicer) dashes(o *yaml.Node) (dashes []int, ok bool) {
 	return dashes, true
 }
 
-// keepsComments tells whether the comments at o in the text may stay for n. A node that comes without any is a new one, put in
-// the place of the old; then what people wrote there still holds.
+// keepsComments tells whether the comments at o in the text may stay for n. A node that comes without any is a new one,
+// put in the place of the old; then what people wrote there still holds.
 func keepsComments(o, n *yaml.Node) bool {
 	return (n.HeadComment == "" || n.HeadComment == o.HeadComment) &&
 		(n.LineComment == "" || n.LineComment == o.LineComment) &&
 		(n.FootComment == "" || n.FootComment == o.FootComment)
 }
 
-// takesComment tells whether key has nothing but the comment that was behind the value: of a collection, which goes on below the key's
-// line, the comment in that line is the key's.
+// takesComment tells whether key has nothing but the comment that was behind the value: of a collection, which goes on
+// below the key's line, the comment in that line is the key's.
 func takesComment(key, oldKey, old *yaml.Node) bool {
 	k := *key
 	k.LineComment = ""
@@ -419,8 +419,8 @@ func quotedLen(text string, quote byte) int {
 	return 0
 }
 
-// part is where an entry of a mapping or an item of a sequence stands: lines [start, end), from column col. Up to bound follow
-// only comments and blank lines.
+// part is where an entry of a mapping or an item of a sequence stands: lines [start, end), from column col. Up to bound
+// follow only comments and blank lines.
 type part struct {
 	start, end, bound int
 	col               int
@@ -442,8 +442,9 @@ func (s *splicer) part(start, col, bound int, value *yaml.Node) (part, bool) {
 	return part{start, end, bound, col}, true
 }
 
-// blockScalarEnd returns the line behind the content of a block scalar. In it, lines that look like comments are content, as long
-// as they are indented like its first line. So are the blank lines at the end where its header keeps them (|+).
+// blockScalarEnd returns the line behind the content of a block scalar. In it, lines that look like comments are
+// content, as long as they are indented like its first line. So are the blank lines at the end where its header keeps
+// them (|+).
 func (s *splicer) blockScalarEnd(n *yaml.Node, bound int) int {
 	indent := -1
 	end := n.Line
@@ -510,7 +511,8 @@ func (s *splicer) insert(parts []part, prev int, lines []string) bool {
 	if prev >= 0 {
 		p := parts[prev]
 		at = p.end
-		// A comment that is indented further belongs to what is inside of prev; behind a new block scalar it would become content.
+		// A comment that is indented further belongs to what is inside of prev; behind a new block scalar it would become
+		// content.
 		for i := p.end; i < p.bound; i++ {
 			if line := s.lines[i]; isComment([]byte(line)) {
 				if len(line)-len(strings.TrimLeft(line, " \t")) <= p.col {
@@ -582,7 +584,8 @@ func (st style) linesOf(n *yaml.Node) ([]string, bool) {
 	return lines, lines[0] != ""
 }
 
-// withoutLastFoot returns n without the comments that stand below its last line: these are not among the lines replaced.
+// withoutLastFoot returns n without the comments that stand below its last line: these are not among the lines
+// replaced.
 func withoutLastFoot(n *yaml.Node) *yaml.Node {
 	c := *n
 	c.FootComment = ""
@@ -600,8 +603,8 @@ func withoutLastFoot(n *yaml.Node) *yaml.Node {
 	return &c
 }
 
-// offset turns a column of line l, which counts characters from 0, into an offset in bytes. Many nodes may stand in one long line, so where
-// characters and bytes differ it keeps where each stretch of characters starts.
+// offset turns a column of line l, which counts characters from 0, into an offset in bytes. Many nodes may stand in one
+// long line, so where characters and bytes differ it keeps where each stretch of characters starts.
 func (s *splicer) offset(l, col int) (int, bool) {
 	const short, stretch = 256, 64
 	line := s.lines[l]

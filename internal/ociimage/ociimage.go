@@ -65,8 +65,8 @@ func Make(t Tree, s Spec) (v1.Image, error) {
 	return mutate.ConfigFile(img, config)
 }
 
-// archive returns a tree as a compressed tar archive: folders before what is in them, in the order of their names. It is
-// compressed here, and once, since a layer would do it anew for each of its readers.
+// archive returns a tree as a compressed tar archive: folders before what is in them, in the order of their names. It
+// is compressed here, and once, since a layer would do it anew for each of its readers.
 func archive(t Tree, when time.Time) ([]byte, error) {
 	names := make([]string, 0, len(t))
 	folders := map[string]bool{}
@@ -84,7 +84,8 @@ func archive(t Tree, when time.Time) ([]byte, error) {
 	z := gzip.NewWriter(&buf)
 	w := tar.NewWriter(z)
 	for _, name := range names {
-		h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: t[name].Mode, Size: int64(len(t[name].Data)), ModTime: when, Format: tar.FormatPAX}
+		h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: t[name].Mode, Size: int64(len(t[name].Data)), ModTime: when,
+			Format: tar.FormatPAX}
 		if folders[name] {
 			h.Typeflag, h.Name, h.Mode = tar.TypeDir, name+"/", 0o755
 		}
@@ -108,13 +109,14 @@ func archive(t Tree, when time.Time) ([]byte, error) {
 func Index(platforms []v1.Platform, images []v1.Image) v1.ImageIndex {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for i, img := range images {
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &platforms[i]}})
+		index = mutate.AppendManifests(index,
+			mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &platforms[i]}})
 	}
 	return index
 }
 
-// WriteLayout writes an OCI layout that holds nothing but the index, under the name given, which `crane push` takes as it is.
-// It replaces an older layout, but no other folder.
+// WriteLayout writes an OCI layout that holds nothing but the index, under the name given, which `crane push` takes as
+// it is. It replaces an older layout, but no other folder.
 func WriteLayout(dir string, index v1.ImageIndex, name string) error {
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		if _, err := layout.FromPath(dir); err != nil {
@@ -128,7 +130,8 @@ func WriteLayout(dir string, index v1.ImageIndex, name string) error {
 	if err != nil {
 		return fmt.Errorf("writing layout %s: %w", dir, err)
 	}
-	if err := l.AppendIndex(index, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": name})); err != nil {
+	if err := l.AppendIndex(index,
+		layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": name})); err != nil {
 		return fmt.Errorf("writing layout %s: %w", dir, err)
 	}
 	return nil

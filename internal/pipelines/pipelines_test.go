@@ -1,5 +1,5 @@
-// Package pipelines_test runs debuggable inside the tools that people call it from: kustomize, kpt, Helm and kubectl, on the
-// manifests of Online Boutique, with image configurations from each kind of source.
+// Package pipelines_test runs debuggable inside the tools that people call it from: kustomize, kpt, Helm and kubectl,
+// on the manifests of Online Boutique, with image configurations from each kind of source.
 package pipelines_test
 
 import (
@@ -17,7 +17,6 @@ import (
 	"strings"
 	"testing"
 
-	"debuggable.dev/debuggable/internal/image"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -30,6 +29,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"sigs.k8s.io/kustomize/kyaml/kio"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/image"
 )
 
 const (
@@ -39,9 +40,9 @@ const (
 	pass    = "of images"
 )
 
-// runtimes says what the services of Online Boutique are written in: https://github.com/GoogleCloudPlatform/microservices-demo.
-// redis-cart is none of them; and emailservice, loadgenerator and recommendationservice run Python 3.14, for which the published support
-// image has no debugger.
+// runtimes says what the services of Online Boutique are written in:
+// https://github.com/GoogleCloudPlatform/microservices-demo. redis-cart is none of them; and emailservice,
+// loadgenerator and recommendationservice run Python 3.14, for which the published support image has no debugger.
 func runtimes() map[string]string {
 	return map[string]string{
 		"adservice": "jvm", "cartservice": "netcore", "checkoutservice": "go", "currencyservice": "nodejs", "frontend": "go",
@@ -91,7 +92,8 @@ func newWorld(t *testing.T) *world {
 		if err != nil {
 			t.Fatal(err)
 		}
-		img, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64", Author: e.Author, Config: e.Config})
+		img, err := mutate.ConfigFile(empty.Image,
+			&v1.ConfigFile{OS: "linux", Architecture: "amd64", Author: e.Author, Config: e.Config})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +106,8 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	for ref, img := range images {
-		if err := l.AppendImage(img, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": ref.Name()})); err != nil {
+		if err := l.AppendImage(img,
+			layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": ref.Name()})); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -113,19 +116,24 @@ func newWorld(t *testing.T) *world {
 	}
 	host := startRegistry(t, w.entries)
 	config := t.TempDir()
-	auth, err := json.Marshal(map[string]any{"auths": map[string]any{host: map[string]string{"username": user, "password": pass}}})
+	auth, err := json.Marshal(
+		map[string]any{"auths": map[string]any{host: map[string]string{"username": user, "password": pass}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(config, "config.json"), auth, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.env = append(os.Environ(), "PATH="+w.bin+":"+os.Getenv("PATH"), "DOCKER_CONFIG="+config, "DOCKER_HOST=unix:///nowhere/engine.sock", "XDG_CACHE_HOME="+t.TempDir())
+	w.env = append(os.Environ(), "PATH="+w.bin+":"+os.Getenv("PATH"), "DOCKER_CONFIG="+config,
+		"DOCKER_HOST=unix:///nowhere/engine.sock", "XDG_CACHE_HOME="+t.TempDir())
 	w.sources = []source{
-		{name: "layout", settings: "offline: true\nlayouts: [" + layoutDir + "]\n", values: []string{"offline=true", "layouts=" + layoutDir}},
-		{name: "archive", settings: "offline: true\narchives: [" + archive + "]\n", values: []string{"offline=true", "archives=" + archive}},
+		{name: "layout", settings: "offline: true\nlayouts: [" + layoutDir + "]\n",
+			values: []string{"offline=true", "layouts=" + layoutDir}},
+		{name: "archive", settings: "offline: true\narchives: [" + archive + "]\n",
+			values: []string{"offline=true", "archives=" + archive}},
 		{name: "lock", settings: "offline: true\n", values: []string{"offline=true"}, lock: true},
-		{name: "registry", settings: "insecureRegistries: [" + host + "]\n", values: []string{"insecureRegistries=" + host}, host: host},
+		{name: "registry", settings: "insecureRegistries: [" + host + "]\n", values: []string{"insecureRegistries=" + host},
+			host: host},
 	}
 	return w
 }
@@ -149,7 +157,8 @@ func startRegistry(t *testing.T, entries []image.Entry) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		img, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64", Author: e.Author, Config: e.Config})
+		img, err := mutate.ConfigFile(empty.Image,
+			&v1.ConfigFile{OS: "linux", Architecture: "amd64", Author: e.Author, Config: e.Config})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -345,7 +354,8 @@ func (w *world) testFilter(t *testing.T) {
 			for _, v := range s.values {
 				field, value, _ := strings.Cut(v, "=")
 				args = append(args, map[string]string{
-					"offline": "--offline", "layouts": "--layout=" + value, "archives": "--archive=" + value, "insecureRegistries": "--insecure-registry=" + value,
+					"offline": "--offline", "layouts": "--layout=" + value, "archives": "--archive=" + value,
+					"insecureRegistries": "--insecure-registry=" + value,
 				}[field])
 			}
 			if s.lock {
@@ -412,7 +422,8 @@ func (w *world) testKpt(t *testing.T) {
 		}},
 		{"render", func(dir string, s source) []string {
 			write(t, dir, "debug.yaml", w.settings(s))
-			write(t, dir, "Kptfile", "apiVersion: kpt.dev/v1\nkind: Kptfile\nmetadata:\n  name: boutique\npipeline:\n  mutators:\n  - exec: "+program+"\n    configPath: debug.yaml\n")
+			write(t, dir, "Kptfile", "apiVersion: kpt.dev/v1\nkind: Kptfile\nmetadata:\n  name: boutique\npipeline:\n"+
+				"  mutators:\n  - exec: "+program+"\n    configPath: debug.yaml\n")
 			return []string{"kpt", "fn", "render", dir, "--allow-exec"}
 		}},
 	} {
@@ -456,8 +467,8 @@ func (w *world) testKpt(t *testing.T) {
 	})
 }
 
-// testRelativePaths pins where the tools start functions, and so where relative paths begin: kustomize in the kustomization's
-// folder, kpt in the caller's.
+// testRelativePaths pins where the tools start functions, and so where relative paths begin: kustomize in the
+// kustomization's folder, kpt in the caller's.
 func (w *world) testRelativePaths(t *testing.T) {
 	s := source{settings: "offline: true\nimageConfigs: [images.lock]\n"}
 	t.Run("kustomize", func(t *testing.T) {
@@ -473,7 +484,8 @@ func (w *world) testRelativePaths(t *testing.T) {
 		}
 		dir, elsewhere := w.pkg(t, s), t.TempDir()
 		write(t, elsewhere, "images.lock", string(w.lock))
-		w.run(t, elsewhere, "", "kpt", "fn", "eval", dir, "--exec", filepath.Join(w.bin, "debuggable"), "--", "offline=true", "imageConfigs=images.lock")
+		w.run(t, elsewhere, "", "kpt", "fn", "eval", dir, "--exec", filepath.Join(w.bin, "debuggable"), "--", "offline=true",
+			"imageConfigs=images.lock")
 		checkBoutique(t, read(t, dir, "boutique.yaml"))
 	})
 }
@@ -534,7 +546,8 @@ func (w *world) testHelmVersion(t *testing.T, version string) {
 	}
 }
 
-// buildHelm finds a version of Helm that was built before, or builds it where the environment says that this may take a while.
+// buildHelm finds a version of Helm that was built before, or builds it where the environment says that this may take a
+// while.
 func buildHelm(t *testing.T, version string) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
@@ -557,8 +570,8 @@ func buildHelm(t *testing.T, version string) string {
 	return filepath.Join(bin, "helm")
 }
 
-// testKubectl is `… | debuggable | kubectl apply --dry-run=client -f -`. Even so kubectl asks a server which kinds there are and
-// which objects exist; a server on loopback tells it the kinds, and that nothing exists.
+// testKubectl is `… | debuggable | kubectl apply --dry-run=client -f -`. Even so kubectl asks a server which kinds
+// there are and which objects exist; a server on loopback tells it the kinds, and that nothing exists.
 func (w *world) testKubectl(t *testing.T) {
 	if _, err := exec.LookPath("kubectl"); err != nil {
 		t.Skip("kubectl is not installed")
@@ -568,7 +581,8 @@ func (w *world) testKubectl(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "images.yaml", string(w.lock))
 	out := w.run(t, dir, w.manifests, "debuggable", "--offline", "--image-configs=images.yaml")
-	said := w.run(t, dir, out, "kubectl", "--kubeconfig=/dev/null", "--server="+server.URL, "apply", "--dry-run=client", "--validate=false", "-f", "-")
+	said := w.run(t, dir, out, "kubectl", "--kubeconfig=/dev/null", "--server="+server.URL, "apply", "--dry-run=client",
+		"--validate=false", "-f", "-")
 	for service := range runtimes() {
 		if want := "deployment.apps/" + service + " created (dry run)"; !strings.Contains(said, want) {
 			t.Errorf("kubectl does not say %q:\n%s", want, said)
@@ -579,18 +593,25 @@ func (w *world) testKubectl(t *testing.T) {
 // discovery answers as an API server does that has no objects.
 func discovery(w http.ResponseWriter, r *http.Request) {
 	resource := func(plural, kind string) map[string]any {
-		return map[string]any{"name": plural, "singularName": strings.ToLower(kind), "namespaced": true, "kind": kind, "verbs": []string{"create", "get", "patch"}}
+		return map[string]any{"name": plural, "singularName": strings.ToLower(kind), "namespaced": true, "kind": kind,
+			"verbs": []string{"create", "get", "patch"}}
 	}
 	answer := map[string]map[string]any{
-		"/api":          {"kind": "APIVersions", "versions": []string{"v1"}},
-		"/api/v1":       {"kind": "APIResourceList", "groupVersion": "v1", "resources": []any{resource("services", "Service"), resource("serviceaccounts", "ServiceAccount")}},
-		"/apis":         {"kind": "APIGroupList", "groups": []any{map[string]any{"name": "apps", "versions": []any{map[string]string{"groupVersion": "apps/v1", "version": "v1"}}, "preferredVersion": map[string]string{"groupVersion": "apps/v1", "version": "v1"}}}},
-		"/apis/apps/v1": {"kind": "APIResourceList", "groupVersion": "apps/v1", "resources": []any{resource("deployments", "Deployment")}},
+		"/api": {"kind": "APIVersions", "versions": []string{"v1"}},
+		"/api/v1": {"kind": "APIResourceList", "groupVersion": "v1",
+			"resources": []any{resource("services", "Service"), resource("serviceaccounts", "ServiceAccount")}},
+		"/apis": {"kind": "APIGroupList",
+			"groups": []any{
+				map[string]any{"name": "apps", "versions": []any{map[string]string{"groupVersion": "apps/v1", "version": "v1"}},
+					"preferredVersion": map[string]string{"groupVersion": "apps/v1", "version": "v1"}}}},
+		"/apis/apps/v1": {"kind": "APIResourceList", "groupVersion": "apps/v1",
+			"resources": []any{resource("deployments", "Deployment")}},
 	}[r.URL.Path]
 	status := http.StatusOK
 	if answer == nil {
 		status = http.StatusNotFound
-		answer = map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": status}
+		answer = map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound",
+			"code": status}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

@@ -1,11 +1,12 @@
 package podedit
 
 import (
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"debuggable.dev/debuggable/internal/debuginfo"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // maxAnnotations is how many bytes an object's annotations may have together (TotalAnnotationSizeLimitB in Kubernetes'
@@ -24,19 +25,22 @@ func CheckAnnotations(p *workload.Pod, entries []debuginfo.Entry) error {
 	if size <= maxAnnotations {
 		return nil
 	}
-	return reason.Refuse(reason.AnnotationsFull, "with the annotation %s, the pod's annotations would have %d bytes, and Kubernetes takes %d", debuginfo.Annotation, size, maxAnnotations)
+	return reason.Refuse(reason.AnnotationsFull, "with the annotation %s, the pod's annotations would have %d bytes, "+
+		"and Kubernetes takes %d", debuginfo.Annotation, size, maxAnnotations)
 }
 
 // Annotate records where the debuggers listen.
 func Annotate(p *workload.Pod, entries []debuginfo.Entry) error {
 	if i, _ := yamlnode.Field(p.Template, "metadata"); i < 0 {
-		p.Template.Content = append([]*yaml.Node{yamlnode.String("metadata"), {Kind: yaml.MappingNode}}, p.Template.Content...)
+		p.Template.Content = append([]*yaml.Node{yamlnode.String("metadata"), {Kind: yaml.MappingNode}},
+			p.Template.Content...)
 	}
 	metadata, err := yamlnode.Ensure(p.Template, "metadata", yaml.MappingNode)
 	if err != nil {
 		return err
 	}
-	annotations, err := yamlnode.Ensure(metadata, "annotations", yaml.MappingNode, "name", "generateName", "namespace", "labels")
+	annotations, err := yamlnode.Ensure(metadata, "annotations", yaml.MappingNode, "name", "generateName", "namespace",
+		"labels")
 	if err != nil {
 		return err
 	}

@@ -1,16 +1,17 @@
 package podedit
 
 import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
-	"k8s.io/apimachinery/pkg/api/resource"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 const (
-	// ampleMemory is how many times what a debugger takes for an ordinary program a limit is raised by. A limit reserves nothing, and what
-	// the debugger really takes grows with the program.
+	// ampleMemory is how many times what a debugger takes for an ordinary program a limit is raised by. A limit reserves
+	// nothing, and what the debugger really takes grows with the program.
 	ampleMemory = 3
 	// leastProgram is what a program is taken to need, in MiB, where the manifest does not say.
 	leastProgram = 32
@@ -84,8 +85,9 @@ type MemoryRaise struct {
 	request  string // what the request is to be, where the manifest leaves it to follow the limit; "" otherwise
 }
 
-// Plan decides on the memory limit of a container that is about to be debugged; nil leaves it. It refuses a container whose
-// limit cannot hold its debugger and may not be raised: a program that is killed for it is worse off than one without.
+// Plan decides on the memory limit of a container that is about to be debugged; nil leaves it. It refuses a container
+// whose limit cannot hold its debugger and may not be raised: a program that is killed for it is worse off than one
+// without.
 func (m *Memory) Plan(c *workload.Container, needed int) (*MemoryRaise, error) {
 	need := *resource.NewQuantity(int64(needed)*mebi, resource.BinarySI)
 	rules := m.byNamespace[yamlnode.Namespace(c.Pod.Workload.Node)]
@@ -106,7 +108,8 @@ func (m *Memory) Plan(c *workload.Container, needed int) (*MemoryRaise, error) {
 		want.Add(need)
 	}
 	to := want.DeepCopy()
-	for _, most := range []*resource.Quantity{m.most(c.Pod, rules, limit, want), rules.most, ratioOf(rules.limitToRequest, request, hasRequest)} {
+	for _, most := range []*resource.Quantity{m.most(c.Pod, rules, limit, want), rules.most,
+		ratioOf(rules.limitToRequest, request, hasRequest)} {
 		if most != nil && most.Cmp(to) < 0 {
 			to = most.DeepCopy()
 		}
@@ -121,7 +124,8 @@ func (m *Memory) Plan(c *workload.Container, needed int) (*MemoryRaise, error) {
 	floor.Add(need)
 	switch {
 	case to.Cmp(floor) < 0:
-		return nil, reason.Refuse(reason.TightMemory, "the debugger takes some %dMi, and the container's memory limit of %s cannot hold that and may not be raised%s",
+		return nil, reason.Refuse(reason.TightMemory, "the debugger takes some %dMi, and the container's memory limit of "+
+			"%s cannot hold that and may not be raised%s",
 			needed, written, m.whyNotRaised(rules))
 	case to.Cmp(limit) == 0:
 		return nil, nil

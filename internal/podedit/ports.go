@@ -3,9 +3,10 @@ package podedit
 import (
 	"strconv"
 
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // declaredPort is a port that a container declares, as the manifest writes it.
@@ -66,11 +67,13 @@ func Expose(p *workload.Pod, debugged []Debugged) error {
 				name = port.Protocol + "-" + strconv.Itoa(next[port.Protocol])
 			}
 			names[name] = true
-			list, err := yamlnode.Ensure(a.Container.Node, "ports", yaml.SequenceNode, "image", "imagePullPolicy", "command", "args", "workingDir")
+			list, err := yamlnode.Ensure(a.Container.Node, "ports", yaml.SequenceNode, "image", "imagePullPolicy", "command",
+				"args", "workingDir")
 			if err != nil {
 				return err
 			}
-			list.Content = append(list.Content, yamlnode.Mapping("name", yamlnode.String(name), "containerPort", yamlnode.Number(int(port.Number))))
+			list.Content = append(list.Content,
+				yamlnode.Mapping("name", yamlnode.String(name), "containerPort", yamlnode.Number(int(port.Number))))
 		}
 	}
 	return nil

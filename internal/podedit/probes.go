@@ -5,10 +5,11 @@ import (
 	"strconv"
 	"time"
 
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // defaultPeriod is the seconds between two probes where a manifest says nothing.
@@ -17,8 +18,8 @@ const defaultPeriod = 10
 // Probes are the fields of a container's probes.
 func Probes() []string { return []string{"livenessProbe", "readinessProbe", "startupProbe"} }
 
-// RelaxProbes raises the timeouts of a container's probes, and for a process that starts suspended, or is asked by a command, the
-// number of times that it may fail to answer. It reports whether anything changed.
+// RelaxProbes raises the timeouts of a container's probes, and for a process that starts suspended, or is asked by a
+// command, the number of times that it may fail to answer. It reports whether anything changed.
 func RelaxProbes(c *workload.Container, timeout functionconfig.ProbeTimeout, suspended bool) bool {
 	changed := false
 	if timeout.Skip {
@@ -30,7 +31,8 @@ func RelaxProbes(c *workload.Container, timeout functionconfig.ProbeTimeout, sus
 		if !yamlnode.IsMapping(probe) {
 			continue
 		}
-		if n, ok := yamlnode.Integer(probe, "timeoutSeconds"); yamlnode.Get(probe, "timeoutSeconds") == nil || ok && n < least {
+		if n, ok := yamlnode.Integer(probe, "timeoutSeconds"); yamlnode.Get(probe, "timeoutSeconds") == nil || ok &&
+			n < least {
 			yamlnode.Set(probe, "timeoutSeconds", yamlnode.Number(least))
 			changed = true
 		}
@@ -41,7 +43,8 @@ func RelaxProbes(c *workload.Container, timeout functionconfig.ProbeTimeout, sus
 			yamlnode.Set(probe, "periodSeconds", yamlnode.Number(defaultPeriod))
 			changed = true
 		}
-		// What an exec probe starts may have a time limit of its own, which no timeout of the probe lifts: curl -m, grpc_health_probe.
+		// What an exec probe starts may have a time limit of its own, which no timeout of the probe lifts: curl -m,
+		// grpc_health_probe.
 		if name == "readinessProbe" || !suspended && yamlnode.Get(probe, "exec") == nil {
 			continue
 		}

@@ -1,18 +1,19 @@
 package podedit
 
 import (
-	"debuggable.dev/debuggable/internal/workload"
-	"debuggable.dev/debuggable/internal/yamlnode"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/workload"
+	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
 const mebi = 1 << 20
 
 // installerResources gives the init container requests and limits where the pod's containers have any, so that a
 // ResourceQuota admits it: the least that a container has, if that is not much. Much less could be below the minimum of
-// a LimitRange, which the manifest does not show; more would raise the pod's share of the node, for which an init container
-// counts by the maximum, or change its quality of service.
+// a LimitRange, which the manifest does not show; more would raise the pod's share of the node, for which an init
+// container counts by the maximum, or change its quality of service.
 func installerResources(p *workload.Pod) *yaml.Node {
 	resources := &yaml.Node{Kind: yaml.MappingNode}
 	limits := map[string]least{}

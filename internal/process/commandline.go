@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"slices"
 
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/launch"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // word is one word of a command line.
@@ -160,8 +161,8 @@ func (l CommandLine) Edit(edits []launch.Edit) (CommandLine, error) {
 	return edited, nil
 }
 
-// Rebase returns a command line of the words given, all of which are written to the manifest. from says, word by word, which of l's
-// words it is, and keeps its meaning; -1 is none, whose text is taken literally.
+// Rebase returns a command line of the words given, all of which are written to the manifest. from says, word by word,
+// which of l's words it is, and keeps its meaning; -1 is none, whose text is taken literally.
 func (l CommandLine) Rebase(argv []string, from []int) CommandLine {
 	words, old := imageWords(argv), l.words()
 	for i, f := range from {
@@ -170,7 +171,8 @@ func (l CommandLine) Rebase(argv []string, from []int) CommandLine {
 		}
 	}
 	return CommandLine{
-		command: part{field: "command", words: words[:1], changed: true}, args: part{field: "args", words: words[1:], changed: true},
+		command: part{field: "command", words: words[:1], changed: true},
+		args:    part{field: "args", words: words[1:], changed: true},
 	}
 }
 
@@ -185,14 +187,15 @@ func (w word) insert(offset int, text string) (word, error) {
 	}
 	at, ok := rawOffset(w.segments, offset, len(w.text), len(w.raw))
 	if !ok {
-		return w, reason.Refuse(reason.ProgramInVariable, "the program is named inside a variable that Kubernetes expands into the command line")
+		return w, reason.Refuse(reason.ProgramInVariable, "the program is named inside a variable that Kubernetes expands "+
+			"into the command line")
 	}
 	w.raw = w.raw[:at] + text + w.raw[at:]
 	return w, nil
 }
 
-// WriteCommandLine writes the parts of a command line that changed. Since command switches the image's CMD off, args are written with
-// it.
+// WriteCommandLine writes the parts of a command line that changed. Since command switches the image's CMD off, args
+// are written with it.
 func WriteCommandLine(c *workload.Container, l CommandLine) {
 	args := l.args.changed
 	if l.command.changed {

@@ -7,12 +7,13 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	ociv1 "github.com/google/go-containerregistry/pkg/v1"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/launch"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
-	ociv1 "github.com/google/go-containerregistry/pkg/v1"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // containerOf makes a container of YAML.
@@ -22,7 +23,8 @@ func containerOf(t *testing.T, text string) *workload.Container {
 	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
 		t.Fatal(err)
 	}
-	return &workload.Container{Node: doc.Content[0], Name: "web", Pod: &workload.Pod{Workload: &workload.Workload{Node: doc.Content[0]}}}
+	return &workload.Container{Node: doc.Content[0], Name: "web",
+		Pod: &workload.Pod{Workload: &workload.Workload{Node: doc.Content[0]}}}
 }
 
 func textOf(t *testing.T, c *workload.Container) string {
@@ -41,15 +43,16 @@ func configOf(entrypoint, cmd []string) image.Config {
 func TestCommandLine(t *testing.T) {
 	entrypoint, cmd := []string{"/entry", "-e"}, []string{"cmd", "-c"}
 	for name, c := range map[string]struct{ manifest, want string }{
-		"neither":             {"{name: web}", "/entry -e cmd -c"},
-		"args":                {"{args: [a, b]}", "/entry -e a b"},
-		"command":             {"{command: [x]}", "x"}, // the image's CMD is not used
-		"both":                {"{command: [x], args: [a]}", "x a"},
-		"an empty command":    {"{command: [], args: [a]}", "/entry -e a"},
-		"empty args":          {"{args: []}", "/entry -e cmd -c"},
-		"a command of null":   {"{command: null}", "/entry -e cmd -c"},
-		"references":          {"{env: [{name: A, value: '1'}], args: [$(A), $(B), $$(A)]}", "/entry -e 1 $(B) $(A)"},
-		"an earlier variable": {"{env: [{name: A, value: '1'}, {name: B, value: $(A)$(C)}, {name: C, value: x}], args: [$(B)]}", "/entry -e 1$(C)"},
+		"neither":           {"{name: web}", "/entry -e cmd -c"},
+		"args":              {"{args: [a, b]}", "/entry -e a b"},
+		"command":           {"{command: [x]}", "x"}, // the image's CMD is not used
+		"both":              {"{command: [x], args: [a]}", "x a"},
+		"an empty command":  {"{command: [], args: [a]}", "/entry -e a"},
+		"empty args":        {"{args: []}", "/entry -e cmd -c"},
+		"a command of null": {"{command: null}", "/entry -e cmd -c"},
+		"references":        {"{env: [{name: A, value: '1'}], args: [$(A), $(B), $$(A)]}", "/entry -e 1 $(B) $(A)"},
+		"an earlier variable": {"{env: [{name: A, value: '1'}, {name: B, value: $(A)$(C)}, {name: C, value: x}], args: " +
+			"[$(B)]}", "/entry -e 1$(C)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := containerOf(t, c.manifest)
@@ -97,7 +100,8 @@ func TestWriteBack(t *testing.T) {
 			"name: web\nargs: [catatonit, --, dlv, exec, node]\n",
 		},
 		"words of the image are escaped, those of the manifest are not": {
-			"name: web\nargs: ['$(A)', '$$(A)', a]\n", []string{"sh", "$(A)", "$$"}, nil, []launch.Edit{words(0, "x"), words(6, "y")},
+			"name: web\nargs: ['$(A)', '$$(A)', a]\n", []string{"sh", "$(A)", "$$"}, nil,
+			[]launch.Edit{words(0, "x"), words(6, "y")},
 			"name: web\ncommand:\n- 'x'\n- 'sh'\n- '$$(A)'\n- '$$$'\nargs: ['$(A)', '$$(A)', a, 'y']\n",
 		},
 		"words that YAML 1.1 reads as something else are quoted": {
@@ -105,7 +109,8 @@ func TestWriteBack(t *testing.T) {
 			"name: web\nargs:\n- node\n- x\n- \"yes\"\n- \"on\"\n- \"1:30\"\n- \"0o7\"\n- \"~\"\n- \"null\"\n- \"1e3\"\n",
 		},
 		"an insertion into a script": {
-			"name: web\nargs:\n- -c\n- |\n  # $$(A) $(B)\n  exec node a.js\n", []string{"sh"}, nil, []launch.Edit{{Word: 2, Offset: len("# $(A) $(B)\nexec node"), Text: " --inspect"}},
+			"name: web\nargs:\n- -c\n- |\n  # $$(A) $(B)\n  exec node a.js\n", []string{"sh"}, nil,
+			[]launch.Edit{{Word: 2, Offset: len("# $(A) $(B)\nexec node"), Text: " --inspect"}},
 			"name: web\nargs:\n- -c\n- |\n  # $$(A) $(B)\n  exec node --inspect a.js\n",
 		},
 	} {
@@ -128,8 +133,8 @@ func TestWriteBack(t *testing.T) {
 	}
 }
 
-// checkWriteBack makes up a command line and edits, and checks that what Kubernetes makes of the container that is written is
-// the command line with the edits made.
+// checkWriteBack makes up a command line and edits, and checks that what Kubernetes makes of the container that is
+// written is the command line with the edits made.
 func checkWriteBack(t *testing.T, r *rand.Rand, texts []string) {
 	t.Helper()
 	some := func(max int) []string {
@@ -149,7 +154,10 @@ func checkWriteBack(t *testing.T, r *rand.Rand, texts []string) {
 		}
 		return n
 	}
-	yamlnode.Set(node, "env", yamlnode.Sequence(yamlnode.Mapping("name", yamlnode.String("A"), "value", yamlnode.String("value")), yamlnode.Mapping("name", yamlnode.String("DOLLAR"), "value", yamlnode.String("$$$$(A)")), yamlnode.Mapping("name", yamlnode.String("EMPTY"), "value", yamlnode.String(""))))
+	yamlnode.Set(node, "env",
+		yamlnode.Sequence(yamlnode.Mapping("name", yamlnode.String("A"), "value", yamlnode.String("value")),
+			yamlnode.Mapping("name", yamlnode.String("DOLLAR"), "value", yamlnode.String("$$$$(A)")),
+			yamlnode.Mapping("name", yamlnode.String("EMPTY"), "value", yamlnode.String(""))))
 	if r.IntN(2) == 0 {
 		yamlnode.Set(node, "command", list(some(3)))
 	}
@@ -202,7 +210,8 @@ func checkWriteBack(t *testing.T, r *rand.Rand, texts []string) {
 	}
 	got = slices.Concat(got, expandAll(written.Args))
 	if !slices.Equal(got, want) {
-		t.Fatalf("ENTRYPOINT %q CMD %q\n%s\nwith the edits %+v becomes\n%s\nthat starts %q\nwant        %q", cfg.Entrypoint, cfg.Cmd, before, edits, textOf(t, k), got, want)
+		t.Fatalf("ENTRYPOINT %q CMD %q\n%s\nwith the edits %+v becomes\n%s\nthat starts %q\nwant        %q", cfg.Entrypoint,
+			cfg.Cmd, before, edits, textOf(t, k), got, want)
 	}
 }
 
@@ -215,7 +224,9 @@ func expandAll(words []string) []string {
 }
 
 func TestWriteBackOfRandomCommandLines(t *testing.T) {
-	texts := []string{"a", "", " ", "$", "$$", "$(A)", "$(B)", "$$(A)", "$$$(A)", "$(DOLLAR)", "x$(EMPTY)y", "$(EMPTY)", "a b", "yes", "null", "1", "- a", "#x", "it's", "a\nb\n", "\n", "\t\n", " a\nb", "\n\tx\n", "a \n \n", "日本 $(A)", "$HOME", "exec node $(A) a.js", "k: v", "*a", "&a", "!x", "%", "@", "`", "{", "[", "\"", "\\", "\t", "~", "é$"}
+	texts := []string{"a", "", " ", "$", "$$", "$(A)", "$(B)", "$$(A)", "$$$(A)", "$(DOLLAR)", "x$(EMPTY)y", "$(EMPTY)",
+		"a b", "yes", "null", "1", "- a", "#x", "it's", "a\nb\n", "\n", "\t\n", " a\nb", "\n\tx\n", "a \n \n", "日本 $(A)",
+		"$HOME", "exec node $(A) a.js", "k: v", "*a", "&a", "!x", "%", "@", "`", "{", "[", "\"", "\\", "\t", "~", "é$"}
 	for seed := range uint64(3000) {
 		checkWriteBack(t, rand.New(rand.NewPCG(seed, 2)), texts)
 	}

@@ -6,13 +6,14 @@ import (
 	"strings"
 	"sync"
 
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/scalar"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // Environment is what is known of a container's environment before it starts: the image's, overlaid by envFrom where
@@ -35,7 +36,9 @@ type opaqueSource struct {
 
 // opaqueSources lists the sources that may set a variable.
 func (e Environment) opaqueSources(name string) []opaqueSource {
-	return slices.DeleteFunc(slices.Clone(e.opaque), func(o opaqueSource) bool { return !strings.HasPrefix(name, o.prefix) || name == o.prefix })
+	return slices.DeleteFunc(slices.Clone(e.opaque), func(o opaqueSource) bool {
+		return !strings.HasPrefix(name, o.prefix) || name == o.prefix
+	})
 }
 
 // All is the environment that the process sees, as far as it is known. It is not to be changed.
@@ -84,7 +87,8 @@ func (e Environment) lookup(name string) (string, bool) {
 
 // MayResolve reports whether a reference that lookup does not resolve may have a value in the cluster.
 func (e Environment) MayResolve(name string) bool {
-	return e.Unknown[name] || len(e.opaqueSources(name)) > 0 || strings.Contains(name, "_SERVICE_") || strings.Contains(name, "_PORT")
+	return e.Unknown[name] || len(e.opaqueSources(name)) > 0 || strings.Contains(name, "_SERVICE_") ||
+		strings.Contains(name, "_PORT")
 }
 
 // Hidden words what a new value of a variable hides, if envFrom sets it from objects that are not known.
@@ -98,7 +102,8 @@ func (e Environment) Hidden(name string) (words []string) {
 // EnvironmentOf works out a container's environment.
 func EnvironmentOf(c *workload.Container, cfg image.Config, known *Sources) Environment {
 	namespace := yamlnode.Namespace(c.Pod.Workload.Node)
-	e := Environment{layer: known.layer(cfg, namespace, envFrom(c)), own: map[string]string{}, Unknown: map[string]bool{}, Likely: map[string]string{}}
+	e := Environment{layer: known.layer(cfg, namespace, envFrom(c)), own: map[string]string{}, Unknown: map[string]bool{},
+		Likely: map[string]string{}}
 	e.expanded = &expanding{size: e.layer.bytes, many: e.layer.many}
 	for _, entry := range yamlnode.Items(c.Node, "env") {
 		name := yamlnode.Text(entry, "name")
@@ -144,7 +149,9 @@ const renamedPrefix = "DEBUGGABLE_"
 
 // PlanEnv turns a runtime's changes into edits of the env list. words are the raw words of command and args.
 // The warnings name envFrom sources that a new entry would hide a value of.
-func PlanEnv(c *workload.Container, e Environment, changes []runtimes.EnvChange, words []string) (edits []EnvEdit, hides []string, err error) {
+func PlanEnv(
+	c *workload.Container, e Environment, changes []runtimes.EnvChange, words []string,
+) (edits []EnvEdit, hides []string, err error) {
 	list := yamlnode.Items(c.Node, "env")
 	for _, change := range changes {
 		at := -1
@@ -154,7 +161,8 @@ func PlanEnv(c *workload.Container, e Environment, changes []runtimes.EnvChange,
 			}
 		}
 		if who := referrer(list[at+1:], words, change.Name); who != "" && at >= 0 || who == "args" {
-			return nil, nil, reason.Refuse(reason.EnvReferenced, "%s would have to change, but %s refers to it as $(%s)", change.Name, who, change.Name)
+			return nil, nil, reason.Refuse(reason.EnvReferenced, "%s would have to change, but %s refers to it as $(%s)",
+				change.Name, who, change.Name)
 		}
 		edit := EnvEdit{Name: change.Name}
 		switch {
@@ -164,7 +172,8 @@ func PlanEnv(c *workload.Container, e Environment, changes []runtimes.EnvChange,
 			edit.entry, edit.Value = list[at], change.Value
 		case at >= 0:
 			if _, there := e.Likely[change.Name]; !there && optional(yamlnode.Get(list[at], "valueFrom")) {
-				return nil, nil, reason.Refuse(reason.OptionalEnv, "%s comes from an optional key that may be missing, so it cannot be extended", change.Name)
+				return nil, nil, reason.Refuse(reason.OptionalEnv,
+					"%s comes from an optional key that may be missing, so it cannot be extended", change.Name)
 			}
 			renamed := renamedPrefix + change.Name
 			if slices.ContainsFunc(list, func(n *yaml.Node) bool { return yamlnode.Text(n, "name") == renamed }) {
@@ -224,7 +233,8 @@ func referrer(entries []*yaml.Node, words []string, name string) string {
 
 // optional reports whether a valueFrom may yield nothing.
 func optional(valueFrom *yaml.Node) bool {
-	return yamlnode.IsTrue(valueFrom, "secretKeyRef", "optional") || yamlnode.IsTrue(valueFrom, "configMapKeyRef", "optional") || yamlnode.IsTrue(valueFrom, "fileKeyRef", "optional")
+	return yamlnode.IsTrue(valueFrom, "secretKeyRef", "optional") ||
+		yamlnode.IsTrue(valueFrom, "configMapKeyRef", "optional") || yamlnode.IsTrue(valueFrom, "fileKeyRef", "optional")
 }
 
 // WriteEnv makes the edits.
@@ -232,7 +242,8 @@ func WriteEnv(c *workload.Container, edits []EnvEdit) error {
 	if len(edits) == 0 {
 		return nil
 	}
-	list, err := yamlnode.Ensure(c.Node, "env", yaml.SequenceNode, "image", "command", "args", "workingDir", "ports", "envFrom")
+	list, err := yamlnode.Ensure(c.Node, "env", yaml.SequenceNode, "image", "command", "args", "workingDir", "ports",
+		"envFrom")
 	if err != nil {
 		return err
 	}

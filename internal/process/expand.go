@@ -27,7 +27,8 @@ func expandAt(raw string, lookup func(name string, at int) (string, bool)) (text
 		if from == to {
 			return
 		}
-		if n := len(segments); n > 0 && segments[n-1].At+segments[n-1].Len == b.Len() && segments[n-1].Raw+segments[n-1].Len == from {
+		if n := len(segments); n > 0 && segments[n-1].At+segments[n-1].Len == b.Len() &&
+			segments[n-1].Raw+segments[n-1].Len == from {
 			segments[n-1].Len += to - from
 		} else {
 			segments = append(segments, segment{b.Len(), from, to - from})
@@ -69,8 +70,8 @@ func expandAt(raw string, lookup func(name string, at int) (string, bool)) (text
 	return b.String(), segments
 }
 
-// maxExpanded bounds what references may make of a container's values and words, in bytes. Linux gives a process 2 MiB of
-// words and variables by default, and never more than 6 (execve(2)), so that what comes to more does not start.
+// maxExpanded bounds what references may make of a container's values and words, in bytes. Linux gives a process 2 MiB
+// of words and variables by default, and never more than 6 (execve(2)), so that what comes to more does not start.
 const maxExpanded = 6 << 20
 
 // expanding counts what references in a container's values and words have come to.
@@ -80,7 +81,9 @@ type expanding struct {
 }
 
 // expand resolves the references in raw within the bound; beyond it raw stays as it is.
-func (x *expanding) expand(raw string, e Environment, seen func(name string, at int)) (text string, segments []segment) {
+func (x *expanding) expand(
+	raw string, e Environment, seen func(name string, at int),
+) (text string, segments []segment) {
 	References(raw, func(name string) { value, _ := e.lookup(name); x.size += len(value) })
 	if x.tooMuch() {
 		return raw, []segment{{0, 0, len(raw)}}
@@ -98,10 +101,12 @@ func (x *expanding) tooMuch() bool { return x.many || x.size > maxExpanded }
 func (x *expanding) tooLarge() error {
 	switch {
 	case x.many:
-		return reason.Refuse(reason.TooLarge, "the variables of the containers up to this one, with all that envFrom makes, are more than %d", maxCopies)
+		return reason.Refuse(reason.TooLarge, "the variables of the containers up to this one, with all that envFrom "+
+			"makes, are more than %d", maxCopies)
 	case x.size > maxExpanded:
 		return reason.Refuse(reason.TooLarge,
-			"its variables, those of envFrom too, command and args come to more than %d MiB once their references are resolved", maxExpanded>>20)
+			"its variables, those of envFrom too, command and args come to more than %d MiB once their references are resolved",
+			maxExpanded>>20)
 	}
 	return nil
 }
@@ -112,8 +117,9 @@ func References(raw string, found func(name string)) {
 }
 
 // Escape returns the text that Kubernetes expands to literal, whatever the environment: only dollar signs that would
-// start an escape or a reference are doubled, so that $HOME stays readable; and those in front of a character that is not
-// ASCII, whose first byte the kubelet takes for a character of its own (tryReadVariableName in its expansion package).
+// start an escape or a reference are doubled, so that $HOME stays readable; and those in front of a character that is
+// not ASCII, whose first byte the kubelet takes for a character of its own (tryReadVariableName in its expansion
+// package).
 func Escape(literal string) string {
 	special := func(i int) bool {
 		return i < len(literal) && (literal[i] == '$' || literal[i] == '(' || literal[i] >= utf8.RuneSelf)
@@ -136,7 +142,8 @@ func rawOffset(segments []segment, offset, textLen, rawLen int) (int, bool) {
 		}
 	}
 	if offset == textLen {
-		if n := len(segments); n > 0 && segments[n-1].At+segments[n-1].Len == textLen && segments[n-1].Raw+segments[n-1].Len == rawLen {
+		if n := len(segments); n > 0 && segments[n-1].At+segments[n-1].Len == textLen &&
+			segments[n-1].Raw+segments[n-1].Len == rawLen {
 			return rawLen, true
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// kubelet expands as the kubelet does (its expansion package), written apart from expand: byte by byte, taking a byte behind
-// a dollar sign for a character of the same number.
+// kubelet expands as the kubelet does (its expansion package), written apart from expand: byte by byte, taking a byte
+// behind a dollar sign for a character of the same number.
 func kubelet(raw string, env map[string]string) string {
 	out := ""
 	for raw != "" {
@@ -108,8 +108,8 @@ func TestEscape(t *testing.T) {
 	}
 }
 
-// checkExpansion checks what holds for every text: escaping survives the kubelet whatever the environment, expand agrees with
-// the kubelet, and its segments are copies.
+// checkExpansion checks what holds for every text: escaping survives the kubelet whatever the environment, expand
+// agrees with the kubelet, and its segments are copies.
 func checkExpansion(t *testing.T, s string) {
 	t.Helper()
 	for _, env := range []map[string]string{nil, expansionEnv} {
@@ -148,7 +148,8 @@ func checkExpansion(t *testing.T, s string) {
 }
 
 func TestExpansionOfRandomTexts(t *testing.T) {
-	parts := []string{"$", "$", "$", "(", ")", "A", "B", "(A)", "$(A)", "$(", "$$", " ", "x", "EMPTY", "DOLLAR", "é", "\n", "'"}
+	parts := []string{"$", "$", "$", "(", ")", "A", "B", "(A)", "$(A)", "$(", "$$", " ", "x", "EMPTY", "DOLLAR", "é",
+		"\n", "'"}
 	for seed := range uint64(20000) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		s := ""
@@ -177,12 +178,14 @@ func TestExpansionIsBounded(t *testing.T) {
 	long := strings.Repeat("x", 1<<16)
 	e := Environment{layer: &layer{}, own: map[string]string{"A": long}, expanded: &expanding{}}
 	for range 2 {
-		if text, _ := e.expanded.expand(strings.Repeat("$(A)", 1000), e, func(string, int) {}); len(text) != 4000 || !e.expanded.tooMuch() {
+		if text, _ := e.expanded.expand(strings.Repeat("$(A)", 1000), e, func(string, int) {}); len(text) != 4000 ||
+			!e.expanded.tooMuch() {
 			t.Errorf("65 MB of references become %d bytes", len(text))
 		}
 	}
 	e.expanded = &expanding{}
-	if text, _ := e.expanded.expand(strings.Repeat("$(A)", 60), e, func(string, int) {}); len(text) != 60*len(long) || e.expanded.tooMuch() {
+	if text, _ := e.expanded.expand(strings.Repeat("$(A)", 60), e, func(string, int) {}); len(text) != 60*len(long) ||
+		e.expanded.tooMuch() {
 		t.Errorf("4 MB of references become %d bytes", len(text))
 	}
 	open := strings.Repeat("$(", 2<<20)

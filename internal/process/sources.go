@@ -7,12 +7,13 @@ import (
 	"strings"
 	"sync"
 
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/launch"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes/language"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // Sources are the ConfigMaps and Secrets among the items, and what containers make of them.
@@ -21,7 +22,8 @@ type Sources struct {
 	layers     map[layerKey]*layer
 	Labels     launch.Labels              // what buildpacks say in images' labels
 	buildpacks map[string]func() []string // their ids, by label
-	copies     int                        // what these and the environments that no other container shares come to, in variables
+	// what these and the environments that no other container shares come to, in variables
+	copies int
 }
 
 // source is the data of a ConfigMap or a Secret.
@@ -38,8 +40,8 @@ type layerKey struct {
 	from      string // what envFrom says
 }
 
-// maxCopies bounds the variables of all containers, but for those that several share: Kubernetes would make all of one ConfigMap
-// anew for each container.
+// maxCopies bounds the variables of all containers, but for those that several share: Kubernetes would make all of one
+// ConfigMap anew for each container.
 const maxCopies = 1 << 20
 
 // copy reports whether there is room for some more variables, with some bytes of names.

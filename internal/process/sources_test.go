@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"testing"
 
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/workload"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // TestContainersShareWhatEnvFromSets: one ConfigMap's variables are made once for all containers that have them and

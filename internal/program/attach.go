@@ -22,7 +22,8 @@ type Edits struct {
 	Copied []string // the scripts of the image of which the command line holds changed copies
 }
 
-// Debugger is what the runtime plans. A debugger that a script is likely to start, going by its arguments, is one that is there.
+// Debugger is what the runtime plans. A debugger that a script is likely to start, going by its arguments, is one that
+// is there.
 func (p Program) Debugger(o runtimes.Options) (runtimes.Plan, error) {
 	process := p.Process
 	if p.behind != nil {
@@ -34,8 +35,8 @@ func (p Program) Debugger(o runtimes.Options) (runtimes.Plan, error) {
 	return runtimes.Attach(p.Detection.Runtime, process, o)
 }
 
-// Attach plans the debugger of a program and what it changes in the container. Where the environment cannot be changed, the command
-// line may do, and the other way round: those are two more ways, if the first one is barred.
+// Attach plans the debugger of a program and what it changes in the container. Where the environment cannot be changed,
+// the command line may do, and the other way round: those are two more ways, if the first one is barred.
 func (p Program) Attach(c *workload.Container, o runtimes.Options) (runtimes.Plan, Edits, error) {
 	plan, edits, barred := p.attachOnce(c, o)
 	if barred == nil {
@@ -60,7 +61,8 @@ func (p Program) attachOnce(c *workload.Container, o runtimes.Options) (plan run
 		return plan, edits, err
 	}
 	if f := p.Found.File; p.Process.Script && f != nil && len(runtimes.DebugPorts(f.Script)) > 0 {
-		return plan, edits, reason.Refuse(reason.OtherDebugger, "the script %s, which cannot be followed, starts a debugger of its own", f.Path)
+		return plan, edits, reason.Refuse(reason.OtherDebugger,
+			"the script %s, which cannot be followed, starts a debugger of its own", f.Path)
 	}
 	if err = p.checkProgram(plan); err != nil {
 		return plan, edits, err
@@ -102,7 +104,8 @@ func (p Program) attachOnce(c *workload.Container, o runtimes.Options) (plan run
 	return plan, edits, err
 }
 
-// checkProgram refuses a program that is known to be none of the runtime's, of which words would be put into the command line.
+// checkProgram refuses a program that is known to be none of the runtime's, of which words would be put into the
+// command line.
 func (p Program) checkProgram(plan runtimes.Plan) error {
 	program, strength := p.Process.Argv[0], p.Detection.Sign.Strength
 	if len(plan.Insert) > 0 && strength != runtimes.Told && strength < runtimes.Program && runtimes.KnownOther(program) {
@@ -111,8 +114,9 @@ func (p Program) checkProgram(plan runtimes.Plan) error {
 	return nil
 }
 
-// assign divides the plan's changes of variables into those that are made in the command line, where env hides the container's own
-// variables, and those that are made in the container's env. It refuses those that would not reach the program or would reach others.
+// assign divides the plan's changes of variables into those that are made in the command line, where env hides the
+// container's own variables, and those that are made in the container's env. It refuses those that would not reach the
+// program or would reach others.
 func (p Program) assign(changes []runtimes.EnvChange) (edits []launch.Edit, rest []runtimes.EnvChange, err error) {
 	for _, change := range changes {
 		isHidden := p.Process.Hidden[change.Name]
@@ -129,20 +133,24 @@ func (p Program) assign(changes []runtimes.EnvChange) (edits []launch.Edit, rest
 			continue // PATH is a help; but without it, a variable that reaches a tool may stay with the tool
 		}
 		if isHidden {
-			return nil, nil, reason.Refuse(reason.EnvHidden, "%s would not reach the program: %s sets it", change.Name, strings.Join(p.Found.Via, " "))
+			return nil, nil, reason.Refuse(reason.EnvHidden, "%s would not reach the program: %s sets it", change.Name,
+				strings.Join(p.Found.Via, " "))
 		}
 		if line, at := p.dropsIn(change.Name); at > 0 {
-			return nil, nil, reason.Refuse(reason.EnvHidden, "%s may not reach the program: line %d of %s is %q", change.Name, at,
+			return nil, nil, reason.Refuse(reason.EnvHidden, "%s may not reach the program: line %d of %s is %q",
+				change.Name, at,
 				p.Found.File.Path, line)
 		}
 		if change.How == runtimes.Replace {
 			continue // nothing of the old value is handed on
 		}
 		if p.hiddenBehindScript(change.Name) {
-			return nil, nil, reason.Refuse(reason.EnvHidden, "%s would not reach the program: the arguments of %s set it", change.Name, p.Process.Argv[0])
+			return nil, nil, reason.Refuse(reason.EnvHidden, "%s would not reach the program: the arguments of %s set it",
+				change.Name, p.Process.Argv[0])
 		}
 		if p.Found.References[change.Name] {
-			return nil, nil, reason.Refuse(reason.EnvReferenced, "%s would have to change, but the command line uses it", change.Name)
+			return nil, nil, reason.Refuse(reason.EnvReferenced, "%s would have to change, but the command line uses it",
+				change.Name)
 		}
 	}
 	return edits, rest, nil
@@ -153,14 +161,17 @@ func (p Program) hiddenBehindScript(name string) bool {
 	if p.behind != nil {
 		return hidden(p.behind.found, p.Process.Env, p.Process.Unknown)[name]
 	}
-	return p.Process.Script && slices.ContainsFunc(p.Process.Argv, func(w string) bool { return strings.Contains(w, name+"=") })
+	return p.Process.Script && slices.ContainsFunc(p.Process.Argv, func(w string) bool {
+		return strings.Contains(w, name+"=")
+	})
 }
 
 // checkSupportPath refuses a container whose own files are where the support files would go.
 func (p Program) checkSupportPath(c *workload.Container) error {
 	for _, file := range append([]string{p.WorkingDir(c)}, p.Process.Argv...) {
 		if podedit.InSupport(file) {
-			return reason.Refuse(reason.MountPathTaken, "%s is in %s, where the support files would be mounted", file, podedit.SupportPath)
+			return reason.Refuse(reason.MountPathTaken, "%s is in %s, where the support files would be mounted", file,
+				podedit.SupportPath)
 		}
 	}
 	for file := range p.Image.Volumes {

@@ -12,7 +12,8 @@ import (
 	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
-// inside is what is known of the files of a container's image, and what would have to be. What a volume lies over is not the image's.
+// inside is what is known of the files of a container's image, and what would have to be. What a volume lies over is
+// not the image's.
 type inside struct {
 	set     *files.Set
 	mounts  []string
@@ -96,11 +97,13 @@ func (p Program) Questions() []image.Question {
 }
 
 // dropping matches what takes variables away from what it starts: sudo, env -i, su -, exec -c.
-var dropping = regexp.MustCompile(`(^|[\s;&|('"/])(sudo|doas|(env['"]?\s+['"]?(-i|--ignore-environment|-['"]?(\s|$)))|(su['"]?\s+['"]?(-l|--login|-['"]?(\s|$)))|exec\s+-[al]*c)` +
-	`($|[\s'"])`)
+var dropping = regexp.MustCompile(
+	`(^|[\s;&|('"/])(sudo|doas|(env['"]?\s+['"]?(-i|--ignore-environment|-['"]?(\s|$)))|` +
+		`(su['"]?\s+['"]?(-l|--login|-['"]?(\s|$)))|exec\s+-[al]*c)` +
+		`($|[\s'"])`)
 
-// dropsIn returns the first line of the script that the program is, which could be read and not followed, that may take a variable away;
-// 0 for none.
+// dropsIn returns the first line of the script that the program is, which could be read and not followed, that may take
+// a variable away; 0 for none.
 func (p Program) dropsIn(name string) (line string, at int) {
 	if !p.Process.Script || p.Found.File == nil {
 		return "", 0

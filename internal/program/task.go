@@ -16,8 +16,9 @@ import (
 // maxTasks bounds how often a project's script starts another one.
 const maxTasks = 8
 
-// followTask follows the scripts of a project that the program starts by their names (npm start), as far as the image's files tell. It
-// refuses what certainly ends in something else than the program's own runtime, unless the user named that.
+// followTask follows the scripts of a project that the program starts by their names (npm start), as far as the image's
+// files tell. It refuses what certainly ends in something else than the program's own runtime, unless the user named
+// that.
 func (p *Program) followTask(c *workload.Container, told bool) error {
 	if p.inside == nil {
 		return nil
@@ -35,18 +36,21 @@ func (p *Program) followTask(c *workload.Container, told bool) error {
 	d, own, name := runtimes.Detect(shown), p.Detection.Runtime.Name(), path.Base(at.Argv[0])
 	switch runs := strings.Join(passed, ", which runs "); {
 	case d.Runtime != nil && d.Sign.Strength >= runtimes.Program && d.Runtime.Name() != own:
-		return reason.Refuse(reason.LauncherNotFollowed, "%s runs %s, which is no program of %s: give it in command", runs, name, own)
+		return reason.Refuse(reason.LauncherNotFollowed, "%s runs %s, which is no program of %s: give it in command", runs,
+			name, own)
 	case d.Sign.Strength >= runtimes.Program:
 		if name != path.Base(p.Process.Argv[0]) {
 			p.Detection.Sign.Words += ", which runs " + name
 		}
-	case at.File != nil && at.File.Native || !at.Script && runtimes.KnownOther(at.Argv[0]) && !runtimes.StartsAnother(at.Argv[0]):
+	case at.File != nil && at.File.Native || !at.Script && runtimes.KnownOther(at.Argv[0]) &&
+		!runtimes.StartsAnother(at.Argv[0]):
 		return other(at.Argv[0], "is what "+runs+" runs, and belongs to no runtime that can be debugged")
 	}
 	return nil
 }
 
-// lastTask is the process that the scripts end in, and the command lines that led there; none where no script is followed.
+// lastTask is the process that the scripts end in, and the command lines that led there; none where no script is
+// followed.
 func (p *Program) lastTask(c *workload.Container, told bool) (at runtimes.Process, passed []string, err error) {
 	at = p.Process
 	if at.WorkingDir = p.taskDir(p.Found, p.startsIn(c)); at.WorkingDir == "" {
@@ -105,8 +109,9 @@ func (p *Program) runTask(from runtimes.Process, task runtimes.Task, known files
 	} else if !from.Unknown["PATH"] && !from.Hidden["PATH"] {
 		env["PATH"] = task.Bin + ":" + runtimes.DefaultPath
 	}
-	found, err := launch.Find(launch.Input{Argv: []string{"sh", "-c", text}, Env: env, Unknown: from.Unknown, WorkingDir: task.Dir,
-		Files: p.inside.filesOf()})
+	found, err := launch.Find(launch.Input{Argv: []string{"sh", "-c", text}, Env: env, Unknown: from.Unknown,
+		WorkingDir: task.Dir,
+		Files:      p.inside.filesOf()})
 	if err != nil {
 		return from, err
 	}

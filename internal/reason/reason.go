@@ -1,7 +1,8 @@
-// Package reason holds the stable codes of results: what each means, how grave it is, and what to do about it. Results carry
-// them as their "reason" tag; the documentation's table is generated from here.
+// Package reason holds the stable codes of results: what each means, how grave it is, and what to do about it. Results
+// carry them as their "reason" tag; the documentation's table is generated from here.
 //
-// A code never changes its meaning. A new one is a constant and a line in [Table], and needs a result in testdata/reasons.
+// A code never changes its meaning. A new one is a constant and a line in [Table], and needs a result in
+// testdata/reasons.
 package reason
 
 import (

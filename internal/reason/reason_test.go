@@ -61,7 +61,9 @@ func program(t *testing.T) string {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (d.Name() == "reason" || d.Name() == "e2e" || d.Name() == "support" || strings.HasPrefix(d.Name(), ".") && len(d.Name()) > 2):
+		case d.IsDir() &&
+			(d.Name() == "reason" || d.Name() == "e2e" || d.Name() == "support" || strings.HasPrefix(d.Name(), ".") &&
+				len(d.Name()) > 2):
 			return filepath.SkipDir
 		case strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go"):
 			data, err := os.ReadFile(path)

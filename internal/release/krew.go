@@ -52,7 +52,8 @@ func (r release) writeKrew(made []artifact) error {
 	p.Spec = krewSpec{
 		Homepage:         "https://" + module,
 		ShortDescription: "Make rendered manifests debuggable",
-		Description: "Rewrites rendered Kubernetes manifests so that the programs in them start under a debugger, offline,\n" +
+		Description: "Rewrites rendered Kubernetes manifests so that the programs in them start under a debugger, " +
+			"offline,\n" +
 			"and reports what is debuggable in a cluster.\n",
 	}
 	for _, a := range made {

@@ -26,7 +26,8 @@ func TestRelease(t *testing.T) {
 	dir, again := t.TempDir(), t.TempDir()
 	platform := runtime.GOOS + "/" + runtime.GOARCH
 	for _, d := range []string{dir, again} {
-		if err := run(t.Context(), []string{"-o", d, "-source", "../..", "-platforms", platform, "-tags", "nowatch"}, io.Discard); err != nil {
+		if err := run(t.Context(), []string{"-o", d, "-source", "../..", "-platforms", platform, "-tags", "nowatch"},
+			io.Discard); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -79,7 +80,8 @@ func TestRelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := k.Spec.Platforms; len(p) != 1 || p[0].SHA256 != sum || !strings.HasSuffix(p[0].URI, "/"+archive) || files[p[0].Bin] == nil {
+	if p := k.Spec.Platforms; len(p) != 1 || p[0].SHA256 != sum || !strings.HasSuffix(p[0].URI, "/"+archive) ||
+		files[p[0].Bin] == nil {
 		t.Errorf("Krew's manifest: %+v", k.Spec)
 	}
 }

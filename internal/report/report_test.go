@@ -17,12 +17,15 @@ func TestReportColours(t *testing.T) {
 	}
 	var out bytes.Buffer
 	Reporter{w: &out, painter: true}.Results(results)
-	want := "\x1b[32mok     \x1b[0m  Pod/wéb       fine\n\x1b[33mwarning\x1b[0m  -        app  so-so\n\x1b[31merror  \x1b[0m  -             bad\n"
+	want := "\x1b[32mok     \x1b[0m  Pod/wéb       fine\n\x1b[33mwarning\x1b[0m  -        app  so-so\n" +
+		"\x1b[31merror  \x1b[0m  -             bad\n"
 	if out.String() != want {
 		t.Errorf("got  %q\nwant %q", out.String(), want)
 	}
 	out.Reset()
-	Reporter{w: &out}.Results(fn.Results{{Severity: fn.Warning, Message: "container a\x1b[2J: no\nok  all\u202e", ResourceRef: &fn.ResourceRef{Kind: "Pod", Name: "p\r"}, Tags: map[string]string{"container": "a\x1b[2J"}}})
+	Reporter{w: &out}.Results(
+		fn.Results{{Severity: fn.Warning, Message: "container a\x1b[2J: no\nok  all\u202e",
+			ResourceRef: &fn.ResourceRef{Kind: "Pod", Name: "p\r"}, Tags: map[string]string{"container": "a\x1b[2J"}}})
 	if want := `warning  Pod/p\r  a\x1b[2J  no\nok  all\u202e` + "\n"; out.String() != want {
 		t.Errorf("got  %q\nwant %q", out.String(), want)
 	}
@@ -36,9 +39,13 @@ func TestReportColours(t *testing.T) {
 // TestReportLongNames: one name of two million characters neither pads the other rows nor is written in full.
 func TestReportLongNames(t *testing.T) {
 	long := strings.Repeat("x", 2<<20)
-	results := fn.Results{{Severity: fn.Info, Message: "container " + long + ": fine", ResourceRef: &fn.ResourceRef{Kind: "Pod", Name: long}, Tags: map[string]string{"container": long}}}
+	results := fn.Results{
+		{Severity: fn.Info, Message: "container " + long + ": fine", ResourceRef: &fn.ResourceRef{Kind: "Pod", Name: long},
+			Tags: map[string]string{"container": long}}}
 	for range 2000 {
-		results = append(results, &fn.Result{Severity: fn.Info, Message: "container c: fine", ResourceRef: &fn.ResourceRef{Kind: "Pod", Name: "p"}, Tags: map[string]string{"container": "c"}})
+		results = append(results,
+			&fn.Result{Severity: fn.Info, Message: "container c: fine", ResourceRef: &fn.ResourceRef{Kind: "Pod", Name: "p"},
+				Tags: map[string]string{"container": "c"}})
 	}
 	var out bytes.Buffer
 	New(&out, "text", false).Results(results)
@@ -56,7 +63,8 @@ func TestReportLongNames(t *testing.T) {
 func TestReportJSONIsShown(t *testing.T) {
 	var out bytes.Buffer
 	name := "a\x1b[2J\u009b\u202e\u200b\x7f"
-	New(&out, "json", false).Results(fn.Results{{Severity: fn.Info, Message: name, ResourceRef: &fn.ResourceRef{Kind: "Pod", Name: name}}})
+	New(&out, "json",
+		false).Results(fn.Results{{Severity: fn.Info, Message: name, ResourceRef: &fn.ResourceRef{Kind: "Pod", Name: name}}})
 	if want := `{"message":"a\u001b[2J\u009b\u202e\u200b\u007f",`; !strings.HasPrefix(out.String(), want) {
 		t.Errorf("got %q, want it to begin with %q", out.String(), want)
 	}

@@ -35,28 +35,30 @@ func schema() object {
 	for _, e := range reason.Table() {
 		codes = append(codes, e.Code)
 	}
-	s := closed("What debuggable did with one container, or says about a workload or a setting.", []string{"message", "severity", "tags"}, object{
-		"message":  text("one line for people"),
-		"severity": object{"enum": []string{"info", "warning", "error"}},
-		"resourceRef": closed("the object that it is about", []string{"apiVersion", "kind"}, object{
-			"apiVersion": text("group and version"), "kind": text("kind"),
-			"name": text("name, or generateName"), "namespace": text("namespace, where the manifest has one"),
-		}),
-		"field": closed("the field that it is about", []string{"path"}, object{"path": text("of a container: spec.template.spec.containers[0]")}),
-		"file": closed("where the object was read", []string{"path", "index"}, object{
-			"path":  text("the file; - for standard input"),
-			"index": number(0, "position of the document in the file, from 0"),
-			"line":  number(1, "where the container begins, or without one the workload"),
-		}),
-		"tags": closed("what programs need to know", []string{"reason"}, object{
-			"reason":    object{"enum": codes, "description": "see docs/not-debuggable.md, or `debuggable explain REASON`"},
-			"container": text("name of the container"),
-			"image":     text("image of the container as the manifest has it"),
-			"runtime":   text("go, jvm, nodejs, python, netcore, …"),
-			"port":      text("where the debugger listens; several are separated by commas"),
-			"protocol":  text("what the debugger speaks on these ports, in the same order"),
-		}),
-	})
+	s := closed("What debuggable did with one container, or says about a workload or a setting.",
+		[]string{"message", "severity", "tags"}, object{
+			"message":  text("one line for people"),
+			"severity": object{"enum": []string{"info", "warning", "error"}},
+			"resourceRef": closed("the object that it is about", []string{"apiVersion", "kind"}, object{
+				"apiVersion": text("group and version"), "kind": text("kind"),
+				"name": text("name, or generateName"), "namespace": text("namespace, where the manifest has one"),
+			}),
+			"field": closed("the field that it is about", []string{"path"},
+				object{"path": text("of a container: spec.template.spec.containers[0]")}),
+			"file": closed("where the object was read", []string{"path", "index"}, object{
+				"path":  text("the file; - for standard input"),
+				"index": number(0, "position of the document in the file, from 0"),
+				"line":  number(1, "where the container begins, or without one the workload"),
+			}),
+			"tags": closed("what programs need to know", []string{"reason"}, object{
+				"reason":    object{"enum": codes, "description": "see docs/not-debuggable.md, or `debuggable explain REASON`"},
+				"container": text("name of the container"),
+				"image":     text("image of the container as the manifest has it"),
+				"runtime":   text("go, jvm, nodejs, python, netcore, …"),
+				"port":      text("where the debugger listens; several are separated by commas"),
+				"protocol":  text("what the debugger speaks on these ports, in the same order"),
+			}),
+		})
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	s["title"] = "A line of debuggable --report json"
 	return s

@@ -1,6 +1,6 @@
-// Package scalar decides how a string is written in YAML, so that whoever reads it gets the same string. Manifests are read by
-// YAML 1.1 (kubectl and the API server, PyYAML, Ruby, SnakeYAML) as well as by YAML 1.2, and the two disagree on what a word without
-// quotes is: yes is true, 22:22 is 1342, 0o7 is 7 for some of them.
+// Package scalar decides how a string is written in YAML, so that whoever reads it gets the same string. Manifests are
+// read by YAML 1.1 (kubectl and the API server, PyYAML, Ruby, SnakeYAML) as well as by YAML 1.2, and the two disagree
+// on what a word without quotes is: yes is true, 22:22 is 1342, 0o7 is 7 for some of them.
 package scalar
 
 import (
@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// Style is the style in which a new string is written: 0, without quotes, unless that would be read as something else. Where more than
-// meaning asks for quotes, as with a #, the emitter sees to them by itself.
+// Style is the style in which a new string is written: 0, without quotes, unless that would be read as something else.
+// Where more than meaning asks for quotes, as with a #, the emitter sees to them by itself.
 func Style(s string) yaml.Style {
 	switch {
 	case strings.Contains(s, "\n"):
@@ -25,7 +25,8 @@ func Style(s string) yaml.Style {
 	return yaml.DoubleQuotedStyle
 }
 
-// Like is the style for a string that takes the place of one in the given style, or stands beside it: that style where it is possible.
+// Like is the style for a string that takes the place of one in the given style, or stands beside it: that style where
+// it is possible.
 func Like(s string, style yaml.Style) yaml.Style {
 	possible := true
 	switch {
@@ -43,8 +44,8 @@ func Like(s string, style yaml.Style) yaml.Style {
 	return Style(s)
 }
 
-// hasOnly reports whether s is valid UTF-8 of characters that are ok. What is not printable an emitter writes as it is outside of double
-// quotes; U+0085, U+2028 and U+2029 break lines in YAML 1.1 but not in 1.2.
+// hasOnly reports whether s is valid UTF-8 of characters that are ok. What is not printable an emitter writes as it is
+// outside of double quotes; U+0085, U+2028 and U+2029 break lines in YAML 1.1 but not in 1.2.
 func hasOnly(s string, ok func(rune) bool) bool {
 	for _, c := range s {
 		if c < ' ' || c > '~' {
@@ -72,8 +73,8 @@ func IsString(s string) bool {
 	return true
 }
 
-// The words and numbers of all types of https://yaml.org/type/ for YAML 1.1, and of the core schema of YAML 1.2 (section 10.3.2), with
-// what readers take beyond these: any case, underscores and, in Ruby, commas everywhere.
+// The words and numbers of all types of https://yaml.org/type/ for YAML 1.1, and of the core schema of YAML 1.2
+// (section 10.3.2), with what readers take beyond these: any case, underscores and, in Ruby, commas everywhere.
 var (
 	words  = regexp.MustCompile(`(?i)^(?:y|n|yes|no|on|off|true|false|null)$`)
 	number = regexp.MustCompile(`(?i)^(?:` + strings.Join([]string{
@@ -81,11 +82,13 @@ var (
 		`[-+]?(?:[0-9][0-9_,]*(?:\.[0-9_,]*)?|\.[0-9_,]+)(?:e[-+]?[0-9_]+)?`,
 		`[-+]?[0-9][0-9_,]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?`,
 		`[-+]?\.(?:inf|nan)`,
-		`[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:t|[ \t]+)[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]*)?(?:[ \t]*(?:z|[-+][0-9]{1,2}(?::?[0-9]{2})?))?)?`,
+		`[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:t|[ \t]+)[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]*)?(?:[ ` +
+			`\t]*(?:z|[-+][0-9]{1,2}(?::?[0-9]{2})?))?)?`,
 	}, "|") + `)$`)
 )
 
-// inBlock reports whether the emitter's way of writing s as a block reads back as the same: blocks that begin with blanks may not.
+// inBlock reports whether the emitter's way of writing s as a block reads back as the same: blocks that begin with
+// blanks may not.
 func inBlock(s string) bool {
 	if !hasOnly(s, func(c rune) bool { return c == '\n' || c == '\t' || unicode.IsPrint(c) }) {
 		return false

@@ -11,9 +11,10 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// notStrings are words that some reader takes for something else: all examples of https://yaml.org/type/ and of YAML 1.2's core schema, and
-// what resolvers are known to take beyond these.
-const notStrings = `y Y yes Yes YES n N no No NO on On ON off Off OFF true True TRUE false False FALSE null Null NULL ~ = <<
+// notStrings are words that some reader takes for something else: all examples of https://yaml.org/type/ and of YAML
+// 1.2's core schema, and what resolvers are known to take beyond these.
+const notStrings = `y Y yes Yes YES n N no No NO on On ON off Off OFF true True TRUE false False FALSE
+	null Null NULL ~ = <<
 	0 00 7 -7 +12 1_000 1,000 -1_0 010 -010 08 0o7 0o17 0O7 -0o7 0b1 0b1_0 +0b1 0B1 0x1F 0xFf_0 -0x1 0X1F
 	1. 1.5 -1.5 +.5 .5 .5_0 1_0.5 6.8523015e+5 685.230_15e+03 1e3 1E3 -1e-3 1e+3 12e03
 	.inf .Inf .INF -.inf +.inf .nan .NaN .NAN
@@ -22,10 +23,13 @@ const notStrings = `y Y yes Yes YES n N no No NO on On ON off Off OFF true True 
 
 // unlikely are texts that are strings for all readers if they are written well.
 func unlikely() []string {
-	return []string{"", " ", " a", "a ", "\t", "\ta", "a\tb", "a\rb", "a\r\nb", "a\nb", "a\nb\n", "a\n\n", "\na", " a\nb", "a\n b", "a \nb", "#a\nb", "a\n#b",
-		"a\n\tb", "a\u0085b", "a\u2028b\u2029", "\ufeffa", "a\ufeff", "a\ufffe", "a\uffff", "\x7f", "\u0080", "\u009f", "\x01", "é", "日本", "😀", "\u202e", "\u00a0a",
-		"- a", "-", "--", "---", "--- a", "...", "a: b", "a:", ":", ": a", ":8080", "a #b", "#a", "&a", "*a", "!a", "!!str a", "|", ">", "%a", "@a", "`a",
-		"'a", `"a`, `a"b'`, `\`, "{", "}", "[", "]", "{a: b}", "[a]", "a,b", ",a", ", a", "?", "? a", "?a", "a?", "2001-12-14 21:59:43.10 -5",
+	return []string{"", " ", " a", "a ", "\t", "\ta", "a\tb", "a\rb", "a\r\nb", "a\nb", "a\nb\n", "a\n\n", "\na", " a\nb",
+		"a\n b", "a \nb", "#a\nb", "a\n#b",
+		"a\n\tb", "a\u0085b", "a\u2028b\u2029", "\ufeffa", "a\ufeff", "a\ufffe", "a\uffff", "\x7f", "\u0080", "\u009f",
+		"\x01", "é", "日本", "😀", "\u202e", "\u00a0a", "- a", "-", "--", "---", "--- a", "...", "a: b", "a:", ":", ": a",
+		":8080", "a #b", "#a", "&a", "*a", "!a", "!!str a", "|", ">", "%a", "@a", "`a",
+		"'a", `"a`, `a"b'`, `\`, "{", "}", "[", "]", "{a: b}", "[a]", "a,b", ",a", ", a", "?", "? a", "?a", "a?",
+		"2001-12-14 21:59:43.10 -5",
 		"2001-12-15 2:59:43.10", "$(A)", "${A:-b}", "a=b", "=a", "<<a", "a'b", "1e", "0x", "0b", "1:60a"}
 }
 
@@ -46,8 +50,11 @@ func TestNotStrings(t *testing.T) {
 
 // TestStrings: what is no cause for quotes gets none.
 func TestStrings(t *testing.T) {
-	for _, s := range strings.Fields(`a node app.js /srv/app --inspect=0.0.0.0:9229 -jar -Xmx1g -1a --5 - + . .. ./a .js -.a yess nope nil none Yes! tru offf
-		1.2.3 10.0.0.1 v1 1a 0xg 0x 1:60 8080:80 22:22:b 2001-12-151 2001-12 1-2 1e 1e3a _1 <<a =a ~a ~/a nan inf http://a:80/ é 日本 1.5Gi 100m`) {
+	for _, s := range strings.Fields(
+		`a node app.js /srv/app --inspect=0.0.0.0:9229 -jar -Xmx1g
+		-1a --5 - + . .. ./a .js -.a yess nope nil none Yes! tru offf
+		1.2.3 10.0.0.1 v1 1a 0xg 0x 1:60 8080:80 22:22:b 2001-12-151 2001-12 1-2 1e
+		1e3a _1 <<a =a ~a ~/a nan inf http://a:80/ é 日本 1.5Gi 100m`) {
 		if s != "-" && s != "0x" && Style(s) != 0 {
 			t.Errorf("%q would be quoted", s)
 		}
@@ -135,7 +142,8 @@ func TestReadBack(t *testing.T) {
 // TestReadByPyYAML: a reader of YAML 1.1 to the letter gets the same strings.
 func TestReadByPyYAML(t *testing.T) {
 	if err := exec.Command("python3", "-c", "import yaml").Run(); err != nil {
-		t.Skip("python3 with PyYAML (Debian's python3-yaml) is not installed, so that no reader of YAML 1.1 checks what is written")
+		t.Skip("python3 with PyYAML (Debian's python3-yaml) is not installed, so that no reader of YAML 1.1 checks what " +
+			"is written")
 	}
 	words := allWords()
 	cmd := exec.Command("python3", "-c", "import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin.buffer), sys.stdout)")

@@ -4,13 +4,14 @@ import (
 	"strconv"
 	"strings"
 
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// countsAbove lists the numbers of a workload that are above the limit, and those of Knative's annotations that are no number of pods to
-// debug one in.
+// countsAbove lists the numbers of a workload that are above the limit, and those of Knative's annotations that are no
+// number of pods to debug one in.
 func countsAbove(w *workload.Workload, limit int) (counts []count) {
 	for _, path := range w.Rules.Replicas {
 		for _, at := range yamlnode.Lookup(w.Node, path) {
@@ -58,10 +59,11 @@ func targetOf(w *workload.Workload) target {
 
 // autoscaler is an object that sets how many pods another one gets.
 type autoscaler struct {
-	object   workload.Object
-	node     *yaml.Node
-	target   target
-	min, max string // the fields of its spec; min is "" for a Rollout that takes its pods from the target: it has one count
+	object workload.Object
+	node   *yaml.Node
+	target target
+	// the fields of its spec; min is "" for a Rollout that takes its pods from the target: it has one count
+	min, max string
 }
 
 // autoscalerOf returns the autoscaler that an object is, and reports whether it is one.
@@ -91,8 +93,8 @@ func autoscalerOf(object workload.Object, e workload.Element) (a autoscaler, is 
 func (r *Rules) scaling(t target) (all []autoscaler) {
 	found := r.autoscalers[t]
 	if len(found) > 1 {
-		// Workloads of one name, which an input may repeat as often as it likes, come here again, when nothing is left to pin. One
-		// autoscaler stays to say that there are some.
+		// Workloads of one name, which an input may repeat as often as it likes, come here again, when nothing is left to
+		// pin. One autoscaler stays to say that there are some.
 		r.autoscalers[t] = found[:1]
 	}
 	for _, a := range found {

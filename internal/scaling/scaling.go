@@ -1,6 +1,6 @@
-// Package scaling decides how many pods a workload with a debugger keeps, so that requests meet the process that the debugger is
-// attached to, and what else scales it: autoscalers, PodDisruptionBudgets, and the workload's own rules, under which fewer replicas
-// may destroy data.
+// Package scaling decides how many pods a workload with a debugger keeps, so that requests meet the process that the
+// debugger is attached to, and what else scales it: autoscalers, PodDisruptionBudgets, and the workload's own rules,
+// under which fewer replicas may destroy data.
 package scaling
 
 import (
@@ -9,12 +9,12 @@ import (
 	"strconv"
 	"strings"
 
-	"debuggable.dev/debuggable/internal/workload"
-	"debuggable.dev/debuggable/internal/yamlnode"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/workload"
+	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
 // keepsCount says why the number of a workload's replicas has to stay; "" where it may be lowered.
@@ -77,7 +77,8 @@ type Rules struct {
 	budgets     workload.Selectors // PodDisruptionBudgets
 }
 
-// NewRules returns the rules of an input without objects, where workloads with a debugger are to have so many replicas; 0 leaves them.
+// NewRules returns the rules of an input without objects, where workloads with a debugger are to have so many replicas;
+// 0 leaves them.
 func NewRules(replicas int) *Rules {
 	return &Rules{replicas: replicas, autoscalers: map[target][]autoscaler{}, budgets: workload.Selectors{}}
 }
@@ -108,8 +109,8 @@ type count struct {
 	annotated bool // it is an annotation's
 }
 
-// Plan plans to bring a workload that gets a debugger, and what scales it, down to the wanted number of replicas, unless that would do
-// harm.
+// Plan plans to bring a workload that gets a debugger, and what scales it, down to the wanted number of replicas,
+// unless that would do harm.
 func (r *Rules) Plan(w *workload.Workload) Plan {
 	p := Plan{replicas: r.replicas}
 	if why := held(w); why != "" {
@@ -130,7 +131,8 @@ func (r *Rules) Plan(w *workload.Workload) Plan {
 	before := replicasOf(w)
 	if budget := r.blockedBudget(w, before); budget != "" && len(counts) > 0 {
 		p.Results = append(p.Results, w.Result(fn.Warning, reason.BudgetBlocks, fmt.Sprintf(
-			"PodDisruptionBudget %s cannot be kept with %d of %d replicas, so nodes cannot be drained meanwhile", budget, r.replicas, before)))
+			"PodDisruptionBudget %s cannot be kept with %d of %d replicas, so nodes cannot be drained meanwhile", budget,
+			r.replicas, before)))
 	}
 	return p
 }
@@ -160,8 +162,8 @@ func replicasOf(w *workload.Workload) int {
 	return 1
 }
 
-// blockedBudget names a PodDisruptionBudget among the items that lets a pod of the workload go before it is scaled down, and none
-// after; "" where there is none.
+// blockedBudget names a PodDisruptionBudget among the items that lets a pod of the workload go before it is scaled
+// down, and none after; "" where there is none.
 func (r *Rules) blockedBudget(w *workload.Workload, before int) string {
 	for _, p := range w.Pods {
 		for _, budget := range r.budgets.Matching(p) {

@@ -5,9 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // fakeObject counts how often it is edited.
@@ -17,12 +18,13 @@ func (o *fakeObject) Node() *yaml.RNode   { return nil }
 func (o *fakeObject) MarkEdited()         { o.edits++ }
 func (o *fakeObject) File() (string, int) { return "", 0 }
 
-// TestPinAutoscalersGrowth pins many autoscalers of one name for many workloads of that name: work that grows with their number, not
-// with its square, and edits each of them once.
+// TestPinAutoscalersGrowth pins many autoscalers of one name for many workloads of that name: work that grows with
+// their number, not with its square, and edits each of them once.
 func TestPinAutoscalersGrowth(t *testing.T) {
 	const many = 20000
 	web := target{"Deployment", "web", ""}
-	item := "- {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, spec: {maxReplicas: 5, scaleTargetRef: {kind: Deployment, name: web}}}\n"
+	item := "- {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, spec: {maxReplicas: 5, scaleTargetRef: " +
+		"{kind: Deployment, name: web}}}\n"
 	list := yaml.MustParse("apiVersion: v1\nkind: List\nitems:\n" + strings.Repeat(item, many)).YNode()
 	object := &fakeObject{}
 	r := NewRules(1)

@@ -84,7 +84,8 @@ func run(in io.Reader, out io.Writer) error {
 
 // boring reports whether a line is what `go test` without -v leaves out.
 func boring(line string) bool {
-	return line == "PASS\n" || strings.HasPrefix(line, "?   ") || strings.HasPrefix(line, "testing: warning: no tests to run")
+	return line == "PASS\n" || strings.HasPrefix(line, "?   ") ||
+		strings.HasPrefix(line, "testing: warning: no tests to run")
 }
 
 var position = regexp.MustCompile(`^\s+\S+\.go:\d+: `)

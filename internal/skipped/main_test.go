@@ -8,8 +8,10 @@ import (
 func TestRun(t *testing.T) {
 	in := strings.Join([]string{
 		`{"Action":"output","Package":"debuggable.dev/debuggable/a","Test":"TestHelm","Output":"=== RUN   TestHelm\n"}`,
-		`{"Action":"output","Package":"debuggable.dev/debuggable/a","Test":"TestHelm","Output":"    a_test.go:7: helm is not built\n"}`,
-		`{"Action":"output","Package":"debuggable.dev/debuggable/a","Test":"TestHelm","Output":"--- SKIP: TestHelm (0.00s)\n"}`,
+		`{"Action":"output","Package":"debuggable.dev/debuggable/a","Test":"TestHelm","Output":"    a_test.go:7: helm is ` +
+			`not built\n"}`,
+		`{"Action":"output","Package":"debuggable.dev/debuggable/a","Test":"TestHelm","Output":"--- SKIP: TestHelm ` +
+			`(0.00s)\n"}`,
 		`{"Action":"skip","Package":"debuggable.dev/debuggable/a","Test":"TestHelm"}`,
 		`{"Action":"output","Package":"debuggable.dev/debuggable/a","Test":"TestGood","Output":"chatter\n"}`,
 		`{"Action":"pass","Package":"debuggable.dev/debuggable/a","Test":"TestGood"}`,
@@ -26,8 +28,10 @@ func TestRun(t *testing.T) {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
 	out.Reset()
-	bad := `{"Action":"output","Package":"p","Test":"TestBad","Output":"    p_test.go:1: no\n"}` + "\n" + `{"Action":"fail","Package":"p","Test":"TestBad"}`
-	if err := run(strings.NewReader(bad), &out); err == nil || out.String() != "    p_test.go:1: no\n\nno test was skipped\n" {
+	bad := `{"Action":"output","Package":"p","Test":"TestBad","Output":"    p_test.go:1: no\n"}` + "\n" +
+		`{"Action":"fail","Package":"p","Test":"TestBad"}`
+	if err := run(strings.NewReader(bad), &out); err == nil || out.String() != "    p_test.go:1: no\n\n"+
+		"no test was skipped\n" {
 		t.Errorf("%v, %q", err, out.String())
 	}
 }

@@ -24,8 +24,8 @@ type File struct {
 type Program struct {
 	Module  string // module path of the main module
 	Package string // import path of the main package; "": not known
-	// Directory is where the main module lay when it was compiled, as debuggers know it: a directory or, where paths were trimmed, the
-	// module's path. "": not known.
+	// Directory is where the main module lay when it was compiled, as debuggers know it: a directory or, where paths were
+	// trimmed, the module's path. "": not known.
 	Directory string
 }
 
@@ -56,8 +56,8 @@ type Found struct {
 	// Compared counts the files that both sides have; Differ are those, in the image, that differ.
 	Compared int
 	Differ   []string
-	// Modules are those of the trees by module path, for a guess that a debugger makes itself; Main is the import path of the only program
-	// among them, "" if there are more. nil where the mappings are better than that.
+	// Modules are those of the trees by module path, for a guess that a debugger makes itself; Main is the import path of
+	// the only program among them, "" if there are more. nil where the mappings are better than that.
 	Modules map[string]string
 	Main    string
 	// Missing is what kept the evidence from being complete; "" for nothing.
@@ -81,8 +81,8 @@ func (f Found) Difference() string {
 	return fmt.Sprintf("the image was built from other sources: %d of %d %s (%s)", len(f.Differ), f.Compared, noun, names)
 }
 
-// Find finds an image's sources in trees. extensions are those of source files (".py"). remote is the directory in the container that a guess is
-// made with, and workspace the local one.
+// Find finds an image's sources in trees. extensions are those of source files (".py"). remote is the directory in the
+// container that a guess is made with, and workspace the local one.
 func Find(trees []*Tree, img Image, extensions []string, workspace, remote string) Found {
 	if f, ok := byModule(trees, img.Program); ok {
 		return f
@@ -240,7 +240,9 @@ func byContent(trees []*Tree, img Image, extensions []string) (Found, bool) {
 
 // compare counts the files that both sides have.
 func (f *Found) compare(trees []*Tree, files []File, chosen []pair) {
-	narrowest := slices.SortedFunc(slices.Values(chosen), func(a, b pair) int { return cmp.Compare(len(b.remote), len(a.remote)) })
+	narrowest := slices.SortedFunc(slices.Values(chosen), func(a, b pair) int {
+		return cmp.Compare(len(b.remote), len(a.remote))
+	})
 	for _, file := range files {
 		for _, p := range narrowest {
 			rel, ok := p.below(file.Path)
@@ -285,8 +287,9 @@ func differs(t *Tree, rel string, size int64, f File) bool {
 	return f.Size >= 0 && f.Size != size || t.hash(rel) != f.SHA256
 }
 
-// elect returns the pair with the most votes. Each match votes for the directories that it and its counterpart lie in, and for those above as long as
-// they have the same name. Of pairs with as many, it is the one nearest to the working directory, then the widest one.
+// elect returns the pair with the most votes. Each match votes for the directories that it and its counterpart lie in,
+// and for those above as long as they have the same name. Of pairs with as many, it is the one nearest to the working
+// directory, then the widest one.
 func elect(matches []match, workingDir string) (best pair, votes int) {
 	count := map[pair]int{}
 	for _, m := range matches {
@@ -345,5 +348,7 @@ func (p pair) explains(m match) bool {
 
 // conflict reports whether a pair maps what another one maps already, on either side.
 func conflict(chosen []pair, p pair) bool {
-	return slices.ContainsFunc(chosen, func(c pair) bool { return c.remote == p.remote || c.tree == p.tree && c.local == p.local })
+	return slices.ContainsFunc(chosen, func(c pair) bool {
+		return c.remote == p.remote || c.tree == p.tree && c.local == p.local
+	})
 }

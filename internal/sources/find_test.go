@@ -56,7 +56,9 @@ func image(t *testing.T, layers ...map[string]string) v1.Image {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil })
+		layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+			return io.NopCloser(bytes.NewReader(b.Bytes())), nil
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +79,8 @@ func sourceMap(sources ...string) string {
 }
 
 func mapWithContent(source, content string) string {
-	data, _ := json.Marshal(map[string]any{"version": 3, "sources": []string{source}, "sourcesContent": []string{content}, "mappings": ""})
+	data, _ := json.Marshal(map[string]any{"version": 3, "sources": []string{source}, "sourcesContent": []string{content},
+		"mappings": ""})
 	return string(data)
 }
 
@@ -91,13 +94,15 @@ func TestFind(t *testing.T) {
 		want       Found // Local is relative to the tree
 	}{
 		"a script": {
-			tree: map[string]string{"app.py": text("app")}, layers: []map[string]string{{"app/app.py": text("app")}}, extensions: scripts,
-			want: Found{Mappings: []Mapping{{"", "/app"}}, Evidence: "the content of 1 file", Compared: 1},
+			tree: map[string]string{"app.py": text("app")}, layers: []map[string]string{{"app/app.py": text("app")}},
+			extensions: scripts,
+			want:       Found{Mappings: []Mapping{{"", "/app"}}, Evidence: "the content of 1 file", Compared: 1},
 		},
 		"a service of a monorepo, one file of which is stale": {
 			tree: map[string]string{
-				"services/cart/src/a.py": text("a"), "services/cart/src/b/c.py": text("c"), "services/cart/src/d.py": text("d, changed"),
-				"services/pay/src/a.py": text("a of pay"), "services/pay/src/d.py": text("d of pay"),
+				"services/cart/src/a.py": text("a"), "services/cart/src/b/c.py": text("c"),
+				"services/cart/src/d.py": text("d, changed"),
+				"services/pay/src/a.py":  text("a of pay"), "services/pay/src/d.py": text("d of pay"),
 			},
 			layers:     []map[string]string{{"srv/a.py": text("a"), "srv/b/c.py": text("c"), "srv/d.py": text("d")}},
 			extensions: scripts,
@@ -113,61 +118,80 @@ func TestFind(t *testing.T) {
 			want:       Found{Mappings: []Mapping{{"b", "/app"}}, Evidence: "the contents of 2 files", Compared: 2},
 		},
 		"the same name alone tells nothing": {
-			tree: map[string]string{"app.py": text("one")}, layers: []map[string]string{{"app/app.py": text("two")}}, extensions: scripts,
-			want: Found{Guess: true, Mappings: []Mapping{{"", "/remote"}}, Missing: "no file of the image is among the sources"},
+			tree: map[string]string{"app.py": text("one")}, layers: []map[string]string{{"app/app.py": text("two")}},
+			extensions: scripts,
+			want: Found{Guess: true, Mappings: []Mapping{{"", "/remote"}},
+				Missing: "no file of the image is among the sources"},
 		},
 		"empty files tell nothing": {
-			tree: map[string]string{"x/__init__.py": ""}, layers: []map[string]string{{"usr/lib/y/__init__.py": ""}}, extensions: scripts,
-			want: Found{Guess: true, Mappings: []Mapping{{"", "/remote"}}, Missing: "no file of the image is among the sources"},
+			tree: map[string]string{"x/__init__.py": ""}, layers: []map[string]string{{"usr/lib/y/__init__.py": ""}},
+			extensions: scripts,
+			want: Found{Guess: true, Mappings: []Mapping{{"", "/remote"}},
+				Missing: "no file of the image is among the sources"},
 		},
 		"an installed package": {
-			tree:       map[string]string{"src/cart/a.py": text("a"), "src/cart/b.py": text("b")},
-			layers:     []map[string]string{{"usr/lib/python3/site-packages/cart/a.py": text("a"), "usr/lib/python3/site-packages/cart/b.py": text("b")}},
+			tree: map[string]string{"src/cart/a.py": text("a"), "src/cart/b.py": text("b")},
+			layers: []map[string]string{
+				{"usr/lib/python3/site-packages/cart/a.py": text("a"), "usr/lib/python3/site-packages/cart/b.py": text("b")}},
 			extensions: scripts,
-			want:       Found{Mappings: []Mapping{{"src", "/usr/lib/python3/site-packages"}}, Evidence: "the contents of 2 files", Compared: 2},
+			want: Found{Mappings: []Mapping{{"src", "/usr/lib/python3/site-packages"}},
+				Evidence: "the contents of 2 files", Compared: 2},
 		},
 		"put together from two places": {
 			tree: map[string]string{
-				"cart/a.py": text("a"), "cart/b.py": text("b"), "cart/c.py": text("c"), "libs/common/x.py": text("x"), "libs/common/y.py": text("y"),
+				"cart/a.py": text("a"), "cart/b.py": text("b"), "cart/c.py": text("c"), "libs/common/x.py": text("x"),
+				"libs/common/y.py": text("y"),
 			},
 			layers: []map[string]string{
-				{"app/a.py": text("a"), "app/b.py": text("b"), "app/c.py": text("c"), "app/shared/x.py": text("x"), "app/shared/y.py": text("y")},
+				{"app/a.py": text("a"), "app/b.py": text("b"), "app/c.py": text("c"), "app/shared/x.py": text("x"),
+					"app/shared/y.py": text("y")},
 			},
 			extensions: scripts,
-			want: Found{Mappings: []Mapping{{"cart", "/app"}, {"libs/common", "/app/shared"}}, Evidence: "the contents of 5 files",
+			want: Found{Mappings: []Mapping{{"cart", "/app"}, {"libs/common", "/app/shared"}},
+				Evidence: "the contents of 5 files",
 				Compared: 5},
 		},
 		"a later layer counts": {
-			tree: map[string]string{"app.py": text("new")}, layers: []map[string]string{{"app/app.py": text("old")}, {"app/app.py": text("new")}},
+			tree:       map[string]string{"app.py": text("new")},
+			layers:     []map[string]string{{"app/app.py": text("old")}, {"app/app.py": text("new")}},
 			extensions: scripts,
 			want:       Found{Mappings: []Mapping{{"", "/app"}}, Evidence: "the content of 1 file", Compared: 1},
 		},
 		"what is deleted does not": {
-			tree: map[string]string{"app.py": text("app")}, layers: []map[string]string{{"app/app.py": text("app")}, {"app/.wh.app.py": ""}},
+			tree:       map[string]string{"app.py": text("app")},
+			layers:     []map[string]string{{"app/app.py": text("app")}, {"app/.wh.app.py": ""}},
 			extensions: scripts,
-			want:       Found{Guess: true, Mappings: []Mapping{{"", "/remote"}}, Missing: "nothing is known of the image's files"},
+			want: Found{Guess: true, Mappings: []Mapping{{"", "/remote"}},
+				Missing: "nothing is known of the image's files"},
 		},
 		"compiled, with source maps that hold the sources": {
 			tree: map[string]string{"cart/src/a.ts": text("a.ts"), "pay/src/a.ts": text("another a.ts")},
 			layers: []map[string]string{{
-				"usr/src/app/dist/a.js": "//# sourceMappingURL=a.js.map", "usr/src/app/dist/a.js.map": mapWithContent("../src/a.ts", text("a.ts")),
+				"usr/src/app/dist/a.js":     "//# sourceMappingURL=a.js.map",
+				"usr/src/app/dist/a.js.map": mapWithContent("../src/a.ts", text("a.ts")),
 			}},
 			extensions: compiled,
 			want:       Found{Mappings: []Mapping{{"cart", "/usr/src/app"}}, Evidence: "the content of 1 file", Compared: 1},
 		},
 		"compiled, with source maps that name the sources": {
-			tree: map[string]string{"cart/src/a.ts": text("a.ts"), "cart/src/b.ts": text("b.ts"), "pay/src/a.ts": text("another a.ts")},
+			tree: map[string]string{"cart/src/a.ts": text("a.ts"), "cart/src/b.ts": text("b.ts"),
+				"pay/src/a.ts": text("another a.ts")},
 			layers: []map[string]string{{
-				"usr/src/app/dist/a.js": "", "usr/src/app/dist/a.js.map": sourceMap("../src/a.ts", "../src/b.ts", "webpack://x/y.ts"),
+				"usr/src/app/dist/a.js":     "",
+				"usr/src/app/dist/a.js.map": sourceMap("../src/a.ts", "../src/b.ts", "webpack://x/y.ts"),
 			}},
 			extensions: compiled,
 			want:       Found{Mappings: []Mapping{{"cart", "/usr/src/app"}}, Evidence: "the contents of 2 files", Compared: 2},
 		},
 		"copied without being compiled": {
-			tree:       map[string]string{"services/cart/src/a.js": text("a"), "services/cart/src/lib/b.js": text("b"), "node_modules/x/a.js": text("a")},
-			layers:     []map[string]string{{"usr/src/app/dist/a.js": text("a"), "usr/src/app/dist/lib/b.js": text("b"), "usr/src/app/node_modules/x/a.js": text("a")}},
+			tree: map[string]string{"services/cart/src/a.js": text("a"), "services/cart/src/lib/b.js": text("b"),
+				"node_modules/x/a.js": text("a")},
+			layers: []map[string]string{
+				{"usr/src/app/dist/a.js": text("a"), "usr/src/app/dist/lib/b.js": text("b"),
+					"usr/src/app/node_modules/x/a.js": text("a")}},
 			extensions: compiled,
-			want:       Found{Mappings: []Mapping{{"services/cart/src", "/usr/src/app/dist"}}, Evidence: "the contents of 2 files", Compared: 2},
+			want: Found{Mappings: []Mapping{{"services/cart/src", "/usr/src/app/dist"}},
+				Evidence: "the contents of 2 files", Compared: 2},
 		},
 		"the working directory settles a tie": {
 			tree:       map[string]string{"app.py": text("app")},
@@ -212,9 +236,10 @@ func TestProgram(t *testing.T) {
 		"services/web/main.go":            "package main\n\nfunc main() { println(2) }\n",
 	})
 	local := write(t, t.TempDir(), map[string]string{
-		"services/web/go.mod": "module \"example.com/acme/web\"\n", "services/web/cmd/server/main.go": "", "services/web/main.go": "",
-		"services/pay/go.mod": "module example.com/acme/pay\n",
-		"old/go.mod":          "module example.com/acme/web\n",
+		"services/web/go.mod": "module \"example.com/acme/web\"\n", "services/web/cmd/server/main.go": "",
+		"services/web/main.go": "",
+		"services/pay/go.mod":  "module example.com/acme/pay\n",
+		"old/go.mod":           "module example.com/acme/web\n",
 	})
 	tree, err := ReadTree(local)
 	if err != nil {
@@ -233,7 +258,8 @@ func TestProgram(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "server")
-			cmd := exec.Command("go", append(append([]string{"build", "-buildvcs=false", "-o", out}, test.flags...), test.pkg)...)
+			cmd := exec.Command("go",
+				append(append([]string{"build", "-buildvcs=false", "-o", out}, test.flags...), test.pkg)...)
 			cmd.Dir = filepath.Join(build, test.from)
 			cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
 			if msg, err := cmd.CombinedOutput(); err != nil {
@@ -243,13 +269,15 @@ func TestProgram(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			img, err := ReadImage(t.Context(), image(t, map[string]string{"bin/server!": string(data), "bin/sh!": "no program"}), []*Tree{tree},
+			img, err := ReadImage(t.Context(), image(t, map[string]string{"bin/server!": string(data), "bin/sh!": "no program"}),
+				[]*Tree{tree},
 				Wanted{Program: true, Started: []string{"/bin/server"}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := Find([]*Tree{tree}, img, nil, tree.Root, "/remote")
-			want := Found{Mappings: []Mapping{{filepath.Join(tree.Root, "services/web"), test.want}}, Evidence: "module example.com/acme/web"}
+			want := Found{Mappings: []Mapping{{filepath.Join(tree.Root, "services/web"), test.want}},
+				Evidence: "module example.com/acme/web"}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("want (-), got (+):\n%s", diff)
 			}

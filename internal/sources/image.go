@@ -36,8 +36,8 @@ const (
 type Wanted struct {
 	// Extensions are those of source files.
 	Extensions []string
-	// Program says that a program with build information is looked for, among those that the words Started mention if there are
-	// several.
+	// Program says that a program with build information is looked for, among those that the words Started mention if
+	// there are several.
 	Program bool
 	Started []string
 }
@@ -107,8 +107,8 @@ func (r *reader) file(name string, h *tar.Header, content io.Reader) error {
 	return nil
 }
 
-// source takes note of a source file. Its content matters where there is one of its name and size among the trees, and where it ends with its own
-// source map.
+// source takes note of a source file. Its content matters where there is one of its name and size among the trees, and
+// where it ends with its own source map.
 func (r *reader) source(name string, size int64, content io.Reader) error {
 	f := File{Path: name, Size: size}
 	data, err := io.ReadAll(io.LimitReader(content, largest))

@@ -60,7 +60,8 @@ func ReadTree(dir string) (*Tree, error) {
 		return nil, fmt.Errorf("reading sources %q: it is not a directory", dir)
 	}
 	t := &Tree{
-		Root: root, files: map[string]int64{}, named: map[string][]string{}, modules: map[string][]string{}, hashes: map[string]string{},
+		Root: root, files: map[string]int64{}, named: map[string][]string{}, modules: map[string][]string{},
+		hashes: map[string]string{},
 	}
 	err = filepath.WalkDir(root, t.visit)
 	if err != nil && !errors.Is(err, fs.SkipAll) {
@@ -133,8 +134,8 @@ func moduleName(file string) string {
 	return ""
 }
 
-// modules returns the directories of the trees' modules by module path, and the import path of the only program in them. Of two modules with the
-// same path it is the first.
+// modules returns the directories of the trees' modules by module path, and the import path of the only program in
+// them. Of two modules with the same path it is the first.
 func modules(trees []*Tree) (dirs map[string]string, main string) {
 	dirs = map[string]string{}
 	programs := map[string]bool{}
@@ -168,7 +169,8 @@ func (t *Tree) programs(module string) []string {
 		if !ok || found[below] || path.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") || t.nested(dir, module) {
 			continue
 		}
-		if parsed, err := parser.ParseFile(token.NewFileSet(), t.abs(file), nil, parser.PackageClauseOnly); err == nil && parsed.Name.Name == "main" {
+		if parsed, err := parser.ParseFile(token.NewFileSet(), t.abs(file), nil, parser.PackageClauseOnly); err == nil &&
+			parsed.Name.Name == "main" {
 			found[below] = true
 		}
 	}

@@ -1,5 +1,5 @@
-// Package usage tells command lines that make no sense from everything else that goes wrong: they have an exit status of
-// their own.
+// Package usage tells command lines that make no sense from everything else that goes wrong: they have an exit status
+// of their own.
 package usage
 
 import "fmt"

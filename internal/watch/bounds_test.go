@@ -18,7 +18,9 @@ import (
 // A pod's annotation opens a few ports of debuggers' protocols, in all no more than maxForwards.
 func TestAdmit(t *testing.T) {
 	var said []string
-	f := newForwarder(newHub(), func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }, nil)
+	f := newForwarder(newHub(), func(format string, args ...any) {
+		said = append(said, fmt.Sprintf(format, args...))
+	}, nil)
 	ports := map[string]int32{"dlv": 56268, "dap": 56268, "jdwp": 0, "devtools": 70000, "postgres": 5432}
 	for i := range 5000 {
 		ports[fmt.Sprintf("p%d", i)] = int32(3000 + i)
@@ -39,7 +41,8 @@ func TestAdmit(t *testing.T) {
 }
 
 func TestSameNumber(t *testing.T) {
-	for port, want := range map[int32]int{22: 0, 1023: 0, 3000: 0, 5432: 0, 8080: 0, 5005: 5005, 5678: 5678, 9229: 9229, 56268: 56268, 2345: 2345, 40000: 40000} {
+	for port, want := range map[int32]int{22: 0, 1023: 0, 3000: 0, 5432: 0, 8080: 0, 5005: 5005, 5678: 5678, 9229: 9229,
+		56268: 56268, 2345: 2345, 40000: 40000} {
 		if got := sameNumber(port); got != want {
 			t.Errorf("%d for %d, want %d", got, port, want)
 		}
@@ -185,8 +188,10 @@ func TestNoSecretsFromServer(t *testing.T) {
 	go func() { _ = s.Serve(l) }()
 	defer s.Close()
 	kubeconfig := t.TempDir() + "/config"
-	writeFile(t, kubeconfig, `{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}],
-clusters: [{name: c, cluster: {server: "http://me:hunter2@`+l.Addr().String()+`"}}], users: [{name: u, user: {token: open-sesame}}]}`)
+	writeFile(t, kubeconfig,
+		`{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}],
+clusters: [{name: c, cluster: {server: "http://me:hunter2@`+l.Addr().String()+
+			`"}}], users: [{name: u, user: {token: open-sesame}}]}`)
 	var errw bytes.Buffer
 	err = Options{Kubeconfig: kubeconfig}.Run(t.Context(), io.Discard, &errw)
 	if err == nil {

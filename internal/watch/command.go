@@ -43,7 +43,8 @@ type Options struct {
 	PortForward   bool   // forward each debug port to a local one
 	Once          bool   // print what runs now, and end
 
-	// Look is called with what runs, once that is known and at each change, from one goroutine; nil: nobody looks on. An error ends the watch.
+	// Look is called with what runs, once that is known and at each change, from one goroutine; nil: nobody looks on. An
+	// error ends the watch.
 	Look func([]debuginfo.Running) error
 	// Forward says which containers' ports are forwarded with PortForward; nil: all.
 	Forward func(debuginfo.Running) bool
@@ -197,8 +198,8 @@ func (i *informers) forwarder(config *rest.Config, hub *hub) (*forwarder, error)
 	return f, nil
 }
 
-// startServer serves what the hub hears of, where that is wanted, until ctx ends; then served is closed. stop is told why it ended
-// before that.
+// startServer serves what the hub hears of, where that is wanted, until ctx ends; then served is closed. stop is told
+// why it ended before that.
 func (o Options) startServer(
 	ctx context.Context, hub *hub, ending *ending, say func(string, ...any), stop func(error),
 ) (served chan struct{}, err error) {
@@ -250,7 +251,8 @@ func (o Options) cluster() (*rest.Config, []string, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.Kubeconfig
 	rules.WarnIfAllMissing = false
-	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.Context})
+	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules,
+		&clientcmd.ConfigOverrides{CurrentContext: o.Context})
 	raw, err := loaded.RawConfig()
 	if err == nil {
 		err = o.checkContext(raw)
@@ -261,9 +263,11 @@ func (o Options) cluster() (*rest.Config, []string, error) {
 	config, err := loaded.ClientConfig()
 	switch {
 	case clientcmd.IsEmptyConfig(err) && !clientcmdapi.IsConfigEmpty(&raw):
-		return nil, nil, fmt.Errorf("reading the kubeconfig: it has no current context: choose one with --context; %s", knownContexts(raw))
+		return nil, nil, fmt.Errorf("reading the kubeconfig: it has no current context: choose one with --context; %s",
+			knownContexts(raw))
 	case clientcmd.IsEmptyConfig(err):
-		return nil, nil, fmt.Errorf("reading the kubeconfig: none found in %s, and this is no pod of a cluster: name one with --kubeconfig or $KUBECONFIG",
+		return nil, nil, fmt.Errorf("reading the kubeconfig: none found in %s, and this is no pod of a cluster: name one "+
+			"with --kubeconfig or $KUBECONFIG",
 			strings.Join(rules.GetLoadingPrecedence(), ", "))
 	case err != nil:
 		return nil, nil, fmt.Errorf("reading the kubeconfig: %w", err)
@@ -276,7 +280,8 @@ func (o Options) cluster() (*rest.Config, []string, error) {
 	namespaces := slices.Compact(slices.Sorted(slices.Values(o.Namespaces)))
 	for _, ns := range namespaces {
 		if problems := validation.IsDNS1123Label(ns); len(problems) > 0 {
-			return nil, nil, fmt.Errorf("namespace %q is not a name that a namespace can have: %s", ns, strings.Join(problems, "; "))
+			return nil, nil, fmt.Errorf("namespace %q is not a name that a namespace can have: %s", ns,
+				strings.Join(problems, "; "))
 		}
 	}
 	switch {
@@ -292,7 +297,8 @@ func (o Options) cluster() (*rest.Config, []string, error) {
 	return config, namespaces, nil
 }
 
-// checkContext says what is missing for the context to lead to a cluster. client-go takes a kubeconfig that leads nowhere for an empty one.
+// checkContext says what is missing for the context to lead to a cluster. client-go takes a kubeconfig that leads
+// nowhere for an empty one.
 func (o Options) checkContext(config clientcmdapi.Config) error {
 	name := cmp.Or(o.Context, config.CurrentContext)
 	named := config.Contexts[name]

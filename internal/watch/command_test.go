@@ -11,12 +11,14 @@ func TestLongRunKeepsNothing(t *testing.T) {
 	h.limit = 100
 	c := changes{hub: h, say: func(string, ...any) {}, runs: map[runKey]runID{}}
 	for i := range 2000 {
-		p := pod{namespace: "n", name: fmt.Sprint("p", i%10), uid: fmt.Sprint("u", i/50), annotated: i%7 > 0, annotation: webAndDB}
+		p := pod{namespace: "n", name: fmt.Sprint("p", i%10), uid: fmt.Sprint("u", i/50), annotated: i%7 > 0,
+			annotation: webAndDB}
 		if i%11 == 0 {
 			p.annotation = fmt.Sprint("broken ", i)
 		}
 		for _, name := range []string{"web", "db"} {
-			p.containers = append(p.containers, containerStatus{name: name, id: fmt.Sprint(name, i), restartCount: int32(i), running: i%3 > 0})
+			p.containers = append(p.containers,
+				containerStatus{name: name, id: fmt.Sprint(name, i), restartCount: int32(i), running: i%3 > 0})
 		}
 		c.observe(t.Context(), p)
 		if n := len(c.runs); n != len(h.runs) || n > 20 {

@@ -6,12 +6,13 @@ import (
 	"time"
 )
 
-// drainTime is how long the end of the program waits in all: for readers to take the last events, and for what cannot be stopped, such
-// as a connection that is being made.
+// drainTime is how long the end of the program waits in all: for readers to take the last events, and for what cannot
+// be stopped, such as a connection that is being made.
 const drainTime = 2 * time.Second
 
-// ending is the end of the program. Several things are waited for, one after the other, and they share one drainTime: each with its own,
-// the end took up to five of them. It starts with the first wait. A nil one is one that nobody shares.
+// ending is the end of the program. Several things are waited for, one after the other, and they share one drainTime:
+// each with its own, the end took up to five of them. It starts with the first wait. A nil one is one that nobody
+// shares.
 type ending struct {
 	once sync.Once
 	ctx  context.Context

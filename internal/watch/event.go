@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The shapes below are those of "skaffold debug", which IDEs read, with podUid, containerId and restartCount added. The order of the
-// fields is the order of the JSON keys.
+// The shapes below are those of "skaffold debug", which IDEs read, with podUid, containerId and restartCount added. The
+// order of the fields is the order of the JSON keys.
 
 // line is one line of the event stream.
 type line struct {
@@ -80,9 +80,11 @@ func newContainerEvent(status string, c container) containerEvent {
 func (e event) describe() string {
 	switch {
 	case e.Container != nil && e.Container.Status == started:
-		return fmt.Sprintf("Debuggable container started pod/%s:%s (%s)", e.Container.PodName, e.Container.ContainerName, e.Container.Namespace)
+		return fmt.Sprintf("Debuggable container started pod/%s:%s (%s)", e.Container.PodName, e.Container.ContainerName,
+			e.Container.Namespace)
 	case e.Container != nil:
-		return fmt.Sprintf("Debuggable container terminated pod/%s:%s (%s)", e.Container.PodName, e.Container.ContainerName, e.Container.Namespace)
+		return fmt.Sprintf("Debuggable container terminated pod/%s:%s (%s)", e.Container.PodName, e.Container.ContainerName,
+			e.Container.Namespace)
 	default:
 		return fmt.Sprintf("Forwarding container %s to local port %d", e.Port.ContainerName, e.Port.LocalPort)
 	}

@@ -37,28 +37,33 @@ type forwarder struct {
 	runs     map[runID]context.CancelFunc
 	// last holds the forwards that were started last for a debug port, for their successors to wait for.
 	last map[target]chan struct{}
-	// locals are the local ports that debug ports were forwarded to, for the forwards after a restart: whoever is attached, attaches to
-	// the same address again. At most maxLocals.
+	// locals are the local ports that debug ports were forwarded to, for the forwards after a restart: whoever is
+	// attached, attaches to the same address again. At most maxLocals.
 	locals map[target]int
 	done   sync.WaitGroup
 	count  int  // forwards that are open or being opened
 	full   bool // that there are maxForwards has been said
 }
 
-// maxLocals is far more than one person forwards; pods' names do not come again, so that without a bound they would add up.
+// maxLocals is far more than one person forwards; pods' names do not come again, so that without a bound they would add
+// up.
 const maxLocals = 10_000
 
-// target names what a forward leads to, across restarts. Two protocols may share a port, as with Delve; each gets its forward.
+// target names what a forward leads to, across restarts. Two protocols may share a port, as with Delve; each gets its
+// forward.
 type target struct {
 	namespace, pod, container, protocol string
 	port                                int32
 }
 
-func newForwarder(h *hub, say func(string, ...any), dial func(namespace, pod string) (httpstream.Dialer, error)) *forwarder {
+func newForwarder(
+	h *hub, say func(string, ...any), dial func(namespace, pod string) (httpstream.Dialer, error),
+) *forwarder {
 	return &forwarder{
 		hub: h, say: say, dial: dial, connected: func() bool { return true },
 		firstDelay: 200 * time.Millisecond, lastDelay: 15 * time.Second, patience: 3 * time.Second,
-		reserved: map[int]bool{}, runs: map[runID]context.CancelFunc{}, last: map[target]chan struct{}{}, locals: map[target]int{},
+		reserved: map[int]bool{}, runs: map[runID]context.CancelFunc{}, last: map[target]chan struct{}{},
+		locals: map[target]int{},
 	}
 }
 
@@ -95,8 +100,9 @@ func (f *forwarder) start(ctx context.Context, id runID, c container) {
 	}
 }
 
-// A pod's annotation is written by whoever may edit the pod. These bound what it opens here: a few ports of a container, which is one
-// debugger with two protocols, or a wrapper and what it starts; and in all more than one person debugs.
+// A pod's annotation is written by whoever may edit the pod. These bound what it opens here: a few ports of a
+// container, which is one debugger with two protocols, or a wrapper and what it starts; and in all more than one person
+// debugs.
 const (
 	maxPorts    = 4
 	maxForwards = 256
@@ -118,7 +124,8 @@ func (f *forwarder) admit(c container) []string {
 		}
 	}
 	if left := len(c.info.Ports) - len(admitted); left > 0 {
-		f.say("not forwarding %d of the ports that pod %s/%s lists for container %s: at most %d of debuggers' protocols (%s) are",
+		f.say("not forwarding %d of the ports that pod %s/%s lists for container %s: at most %d of debuggers' protocols "+
+			"(%s) are",
 			left, c.namespace, c.pod, c.name, maxPorts, strings.Join(protocols(), ", "))
 	}
 	if room := maxForwards - f.count; len(admitted) > room {
@@ -132,8 +139,8 @@ func (f *forwarder) admit(c container) []string {
 	return admitted
 }
 
-// sameNumber returns the number of a debug port if a local port may have it, else 0. A pod chooses the number; it must not
-// get to sit where programs of this machine expect a service of theirs, or where only root may listen.
+// sameNumber returns the number of a debug port if a local port may have it, else 0. A pod chooses the number; it must
+// not get to sit where programs of this machine expect a service of theirs, or where only root may listen.
 func sameNumber(port int32) int {
 	if port < 1024 || slices.Contains(servicePorts(), port) {
 		return 0
@@ -141,13 +148,15 @@ func sameNumber(port int32) int {
 	return int(port)
 }
 
-// servicePorts are numbers beyond 1023 where developers' machines have databases, brokers, web servers and APIs, after IANA's
-// registry and the programs' defaults.
+// servicePorts are numbers beyond 1023 where developers' machines have databases, brokers, web servers and APIs, after
+// IANA's registry and the programs' defaults.
 func servicePorts() []int32 {
 	return []int32{
 		1080, 1433, 1521, 1883, 2049, 2181, 2375, 2376, 2379, 2380, 3000, 3001, 3128, 3306, 3389, 4200, 4222, 4317, 4318,
-		4443, 5000, 5001, 5173, 5353, 5432, 5601, 5671, 5672, 5900, 5984, 6000, 6379, 6443, 7474, 7687, 8000, 8001, 8008, 8080, 8081,
-		8086, 8088, 8123, 8200, 8443, 8500, 8600, 8787, 8883, 8888, 9000, 9001, 9042, 9090, 9091, 9092, 9093, 9100, 9200, 9300, 9411,
+		4443, 5000, 5001, 5173, 5353, 5432, 5601, 5671, 5672, 5900, 5984, 6000, 6379, 6443, 7474, 7687, 8000, 8001, 8008,
+		8080, 8081,
+		8086, 8088, 8123, 8200, 8443, 8500, 8600, 8787, 8883, 8888, 9000, 9001, 9042, 9090, 9091, 9092, 9093, 9100, 9200,
+		9300, 9411,
 		9418, 10250, 10255, 11211, 11434, 15672, 16443, 16686, 26257, 27017, 27018, 50051, 50052,
 	}
 }
@@ -228,8 +237,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// open opens one forward, calls ready with the local port, and returns when the forward breaks or ctx ends. had is the local port that the
-// forward had before, which it gets again if it is still free.
+// open opens one forward, calls ready with the local port, and returns when the forward breaks or ctx ends. had is the
+// local port that the forward had before, which it gets again if it is still free.
 func (f *forwarder) open(ctx context.Context, t target, had int, ready func(port int)) error {
 	dialer, err := f.dial(t.namespace, t.pod)
 	if err != nil {
@@ -256,8 +265,8 @@ func (f *forwarder) open(ctx context.Context, t target, had int, ready func(port
 	return tunnel.serve(ctx, l)
 }
 
-// choose reserves a local port: the one that the forward had, the one that was forwarded to before the container was restarted, the debug
-// port's own number, or any that is free; 0 if none is.
+// choose reserves a local port: the one that the forward had, the one that was forwarded to before the container was
+// restarted, the debug port's own number, or any that is free; 0 if none is.
 func (f *forwarder) choose(t target, had int) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -292,8 +301,8 @@ func (f *forwarder) remember(t target, local int) {
 	f.locals[t] = local
 }
 
-// takenOnIPv6 says whether another program listens on the port of the IPv6 loopback alone. Clients that are told localhost may try that first, and
-// would find themselves at the wrong debugger.
+// takenOnIPv6 says whether another program listens on the port of the IPv6 loopback alone. Clients that are told
+// localhost may try that first, and would find themselves at the wrong debugger.
 func takenOnIPv6(port int) bool {
 	l, err := net.Listen("tcp6", net.JoinHostPort("::1", strconv.Itoa(port)))
 	if err != nil {

@@ -91,8 +91,8 @@ func TestChooseLocalPortThatIsTakenOnIPv6(t *testing.T) {
 	}
 }
 
-// A forward that cannot be opened is tried again until the container ends, and leaves nothing behind. It is said once, unless that the server
-// is away has been said already.
+// A forward that cannot be opened is tried again until the container ends, and leaves nothing behind. It is said once,
+// unless that the server is away has been said already.
 func TestForwardThatCannotBeOpened(t *testing.T) {
 	for connected, want := range map[bool][]string{
 		true:  {"forwarding port 56268 of pod n/p: no route; trying again"},
@@ -117,7 +117,8 @@ func TestForwardThatCannotBeOpened(t *testing.T) {
 		})
 		f.connected = func() bool { return connected }
 		f.firstDelay, f.lastDelay = time.Millisecond, 2*time.Millisecond
-		c := container{namespace: "n", pod: "p", name: "web", info: debuginfo.Container{Ports: map[string]int32{"dlv": 56268}}}
+		c := container{namespace: "n", pod: "p", name: "web",
+			info: debuginfo.Container{Ports: map[string]int32{"dlv": 56268}}}
 		id := h.publishStarted(c)
 		f.start(t.Context(), id, c)
 		select {

@@ -13,8 +13,9 @@ import (
 )
 
 // The two gRPC services of "skaffold debug", as far as they are about debuggers. The field numbers are those of
-// proto/v1/skaffold.proto and proto/v2/skaffold.proto in github.com/GoogleContainerTools/skaffold; what is not set is not sent. Both
-// versions have the same fields in the same order, at other numbers, so that a table of numbers takes the place of generated code.
+// proto/v1/skaffold.proto and proto/v2/skaffold.proto in github.com/GoogleContainerTools/skaffold; what is not set is
+// not sent. Both versions have the same fields in the same order, at other numbers, so that a table of numbers takes
+// the place of generated code.
 
 // numbers are the field numbers of one version of the API.
 type numbers struct {
@@ -137,7 +138,8 @@ func (codec) Marshal(v any) ([]byte, error) {
 	return *m, nil
 }
 
-// MarshalAppend keeps connect from taking a message's own bytes, which others share, for its pool of buffers to write in.
+// MarshalAppend keeps connect from taking a message's own bytes, which others share, for its pool of buffers to write
+// in.
 func (c codec) MarshalAppend(b []byte, v any) ([]byte, error) {
 	m, err := c.Marshal(v)
 	return append(b, m...), err

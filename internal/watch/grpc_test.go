@@ -58,8 +58,8 @@ func TestGRPC(t *testing.T) {
 	}
 }
 
-// EventLog is a stream both ways: it goes on while the client says nothing, or more than is read, longer than a request may take, and
-// ends when the client does.
+// EventLog is a stream both ways: it goes on while the client says nothing, or more than is read, longer than a request
+// may take, and ends when the client does.
 func TestEventLog(t *testing.T) {
 	h := testHub()
 	h.publishStarted(container{pod: "p"})

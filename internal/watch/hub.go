@@ -8,12 +8,12 @@ import (
 	"debuggable.dev/debuggable/internal/debuginfo"
 )
 
-// hub keeps what has happened and what is so now, for any number of readers. Nobody who publishes ever waits for a reader: readers
-// come and take what they have not seen yet.
+// hub keeps what has happened and what is so now, for any number of readers. Nobody who publishes ever waits for a
+// reader: readers come and take what they have not seen yet.
 type hub struct {
 	now func() time.Time
-	// limit is how many records are kept. What concerns running containers is kept beyond it, so that a reader who comes late
-	// always learns of all of them.
+	// limit is how many records are kept. What concerns running containers is kept beyond it, so that a reader who comes
+	// late always learns of all of them.
 	limit int
 	// also gets each record as it is published, in order. It must not block.
 	also func(record)
@@ -54,7 +54,8 @@ type run struct {
 const defaultHistory = 4096
 
 func newHub() *hub {
-	return &hub{now: time.Now, limit: defaultHistory, also: func(record) {}, changed: make(chan struct{}), moved: make(chan struct{})}
+	return &hub{now: time.Now, limit: defaultHistory, also: func(record) {
+	}, changed: make(chan struct{}), moved: make(chan struct{})}
 }
 
 // publishStarted makes it known that the container runs.
@@ -81,8 +82,9 @@ func (h *hub) publishTerminated(id runID) {
 	h.append(id, event{Container: &e})
 }
 
-// publishForward makes it known that a local port leads to a port of the container. It does nothing once the container has ended. With again set the
-// forward is one that broke and came back as it was, which changes the state but is no event.
+// publishForward makes it known that a local port leads to a port of the container. It does nothing once the container
+// has ended. With again set the forward is one that broke and came back as it was, which changes the state but is no
+// event.
 func (h *hub) publishForward(id runID, e portEvent, again bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -169,8 +171,9 @@ func (h *hub) trim() {
 	h.records = kept
 }
 
-// since returns the records after the one with the given number, and a channel that is closed when there are more. missed says that some
-// records in between are gone. All readers share the records: what is published goes behind them, and trim makes a new history.
+// since returns the records after the one with the given number, and a channel that is closed when there are more.
+// missed says that some records in between are gone. All readers share the records: what is published goes behind them,
+// and trim makes a new history.
 func (h *hub) since(number uint64) (records []record, missed bool, more <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -198,8 +201,8 @@ func (h *hub) stateLine() []byte {
 	return h.encodedState("json", func(s state) []byte { return encodeLine(s) })
 }
 
-// encodedState returns the state in the form that encode gives it, of the given name. It is made once for all who ask for it until
-// something changes; they share it and do not change it.
+// encodedState returns the state in the form that encode gives it, of the given name. It is made once for all who ask
+// for it until something changes; they share it and do not change it.
 func (h *hub) encodedState(form string, encode func(state) []byte) []byte {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -214,7 +217,8 @@ func (h *hub) encodedState(form string, encode func(state) []byte) []byte {
 	return encoded
 }
 
-// running returns what runs now for those who look on, in the order in which it started, and a channel that is closed at the next change.
+// running returns what runs now for those who look on, in the order in which it started, and a channel that is closed
+// at the next change.
 func (h *hub) running() ([]debuginfo.Running, <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

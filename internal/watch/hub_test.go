@@ -20,14 +20,17 @@ func testHub() *hub {
 
 func testContainer(id string) container {
 	return container{namespace: "default", pod: "web-f6d56bcc5-6csgs", uid: "b1f6", name: "web", id: id,
-		info: debuginfo.Container{Artifact: "skaffold-jib", Runtime: "jvm", WorkingDir: "/app", Ports: map[string]int32{"jdwp": 5005}}}
+		info: debuginfo.Container{Artifact: "skaffold-jib", Runtime: "jvm", WorkingDir: "/app",
+			Ports: map[string]int32{"jdwp": 5005}}}
 }
 
 func TestLines(t *testing.T) {
 	h := testHub()
 	id := h.publishStarted(testContainer("containerd://1"))
-	h.publishForward(id, portEvent{LocalPort: 5006, RemotePort: 5005, PodName: "web-f6d56bcc5-6csgs", ContainerName: "web", Namespace: "default",
-		PortName: "jdwp", ResourceType: "pod", ResourceName: "web-f6d56bcc5-6csgs", Address: "127.0.0.1"}, false)
+	h.publishForward(id,
+		portEvent{LocalPort: 5006, RemotePort: 5005, PodName: "web-f6d56bcc5-6csgs", ContainerName: "web",
+			Namespace: "default",
+			PortName:  "jdwp", ResourceType: "pod", ResourceName: "web-f6d56bcc5-6csgs", Address: "127.0.0.1"}, false)
 	h.publishTerminated(id)
 	bare := h.publishStarted(container{namespace: "n", pod: "p", uid: "u", name: "<&>", info: debuginfo.Container{}})
 	_ = bare
@@ -57,10 +60,14 @@ func TestState(t *testing.T) {
 	}
 	check(`{"debuggingContainers":[],"forwardedPorts":{}}`)
 	id := h.publishStarted(testContainer("1"))
-	forward := portEvent{LocalPort: 5005, RemotePort: 5005, PodName: "p", ContainerName: "web", Namespace: "n", PortName: "jdwp", ResourceType: "pod", ResourceName: "p", Address: "127.0.0.1"}
+	forward := portEvent{LocalPort: 5005, RemotePort: 5005, PodName: "p", ContainerName: "web", Namespace: "n",
+		PortName: "jdwp", ResourceType: "pod", ResourceName: "p", Address: "127.0.0.1"}
 	h.publishForward(id, forward, false)
-	const running = `{"debuggingContainers":[{"status":"Started","podName":"web-f6d56bcc5-6csgs","containerName":"web","namespace":"default","artifact":"skaffold-jib","runtime":"jvm","workingDir":"/app","debugPorts":{"jdwp":5005},"podUid":"b1f6","containerId":"1","restartCount":0}],"forwardedPorts":`
-	const forwarded = `{"5005":{"localPort":5005,"remotePort":5005,"podName":"p","containerName":"web","namespace":"n","portName":"jdwp","resourceType":"pod","resourceName":"p","address":"127.0.0.1"}}}`
+	const running = `{"debuggingContainers":[{"status":"Started","podName":"web-f6d56bcc5-6csgs","containerName":"web",` +
+		`"namespace":"default","artifact":"skaffold-jib","runtime":"jvm","workingDir":"/app","debugPorts":{"jdwp":5005},` +
+		`"podUid":"b1f6","containerId":"1","restartCount":0}],"forwardedPorts":`
+	const forwarded = `{"5005":{"localPort":5005,"remotePort":5005,"podName":"p","containerName":"web","namespace":"n",` +
+		`"portName":"jdwp","resourceType":"pod","resourceName":"p","address":"127.0.0.1"}}}`
 	check(running + forwarded)
 	h.endForward(id, 5005)
 	check(running + `{}}`)

@@ -20,8 +20,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// informers follows the pods of some namespaces and hands each look at a pod to observe or, for a pod that is gone, to forget. These
-// are called one at a time. What is there at the start comes in the order of namespace and name.
+// informers follows the pods of some namespaces and hands each look at a pod to observe or, for a pod that is gone, to
+// forget. These are called one at a time. What is there at the start comes in the order of namespace and name.
 type informers struct {
 	client     dynamic.Interface
 	namespaces []string // metav1.NamespaceAll alone for all
@@ -58,8 +58,8 @@ var podResource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 // startTime is how long the API server may take for the first answers, for each namespace.
 const startTime = 15 * time.Second
 
-// check asks the API server for what the watch needs, so that a missing right, a wrong address or a server that is not there is an error now.
-// Later, the same is a connection lost.
+// check asks the API server for what the watch needs, so that a missing right, a wrong address or a server that is not
+// there is an error now. Later, the same is a connection lost.
 func (i *informers) check(ctx context.Context) error {
 	for _, ns := range i.namespaces {
 		if verb, err := i.try(ctx, ns); err != nil {
@@ -94,7 +94,8 @@ func (i *informers) explain(verb, namespace string, err error) error {
 	}
 	switch {
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("watching pods %s: no right to %s pods (%w); ask for a role with the verbs list and watch on pods%s", where, verb, err, or)
+		return fmt.Errorf("watching pods %s: no right to %s pods (%w); ask for a role with the verbs list and watch on "+
+			"pods%s", where, verb, err, or)
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("watching pods %s: %s does not accept the credentials of the kubeconfig: %w", where, i.server, err)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -198,8 +199,8 @@ func (i *informers) handle(l look) {
 	i.observe(l.pod)
 }
 
-// listWatch makes the requests for a namespace's pods, again and again while the server cannot be reached. The informer would do the same,
-// but does not tell anybody, and waits up to a minute.
+// listWatch makes the requests for a namespace's pods, again and again while the server cannot be reached. The informer
+// would do the same, but does not tell anybody, and waits up to a minute.
 func (i *informers) listWatch(namespace string) *cache.ListWatch {
 	pods := i.client.Resource(podResource).Namespace(namespace)
 	return &cache.ListWatch{
@@ -224,7 +225,8 @@ func (i *informers) listWatch(namespace string) *cache.ListWatch {
 	}
 }
 
-// persist makes a request until it gets through. Errors that the informer has an answer to (an expired resource version) are returned.
+// persist makes a request until it gets through. Errors that the informer has an answer to (an expired resource
+// version) are returned.
 func (i *informers) persist(ctx context.Context, namespace string, request func() error) error {
 	delay := i.firstDelay
 	for refused := false; ; {
@@ -257,7 +259,8 @@ func (i *informers) persist(ctx context.Context, namespace string, request func(
 	}
 }
 
-// connectionLost says whether the server, or the right to use it, is not there for now, rather than that it cannot do what was asked.
+// connectionLost says whether the server, or the right to use it, is not there for now, rather than that it cannot do
+// what was asked.
 func connectionLost(err error) bool {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
@@ -270,8 +273,8 @@ func connectionLost(err error) bool {
 		status.Status().Code >= 500
 }
 
-// lost and up say once that the connection is lost, and once that it is back, whatever the number of namespaces. That it takes signing in to
-// get it back is said once, too.
+// lost and up say once that the connection is lost, and once that it is back, whatever the number of namespaces. That
+// it takes signing in to get it back is said once, too.
 func (i *informers) lost(namespace string, err error, signIn bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

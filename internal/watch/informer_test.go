@@ -19,7 +19,8 @@ func TestPersist(t *testing.T) {
 	const first, signIn = time.Second, time.Minute
 	pods := schema.GroupResource{Resource: "pods"}
 	refused := &url.Error{Op: "Get", URL: "https://c/api/v1/pods?x=y", Err: noAnswer{"connection refused"}}
-	noLogin := &url.Error{Op: "Get", URL: "https://c/api/v1/pods?x=y", Err: errors.New("getting credentials: not logged in")}
+	noLogin := &url.Error{Op: "Get", URL: "https://c/api/v1/pods?x=y",
+		Err: errors.New("getting credentials: not logged in")}
 	unauthorized := apierrors.NewUnauthorized("Unauthorized")
 	forbidden := apierrors.NewForbidden(pods, "", errors.New("no"))
 	const back = "connected to https://c again"
@@ -29,8 +30,9 @@ func TestPersist(t *testing.T) {
 		waits []time.Duration
 		said  []string
 	}{
-		"no error":   {nil, nil, nil},
-		"no network": {[]error{refused, io.ErrUnexpectedEOF}, []time.Duration{first, 2 * first}, []string{"lost the connection to https://c: connection refused; trying again", back}},
+		"no error": {nil, nil, nil},
+		"no network": {[]error{refused, io.ErrUnexpectedEOF}, []time.Duration{first, 2 * first},
+			[]string{"lost the connection to https://c: connection refused; trying again", back}},
 		"an answer that is none of a cluster": {
 			[]error{errors.New("serializer for text/html doesn't exist")}, []time.Duration{first},
 			[]string{"lost the connection to https://c: serializer for text/html doesn't exist; trying again", back},
@@ -50,7 +52,8 @@ func TestPersist(t *testing.T) {
 		},
 		"no network, and then no credentials": {
 			[]error{refused, noLogin, refused}, []time.Duration{first, signIn, 4 * first},
-			[]string{"lost the connection to https://c: connection refused; trying again", notAccepted + "getting credentials: not logged in; trying again", back},
+			[]string{"lost the connection to https://c: connection refused; trying again",
+				notAccepted + "getting credentials: not logged in; trying again", back},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

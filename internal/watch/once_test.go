@@ -12,7 +12,8 @@ import (
 
 // --once prints what runs and ends, with no error and without waiting.
 func TestOnce(t *testing.T) {
-	const pods = `{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[{"kind":"Pod","apiVersion":"v1",` +
+	const pods = `{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[{"kind":"Pod",` +
+		`"apiVersion":"v1",` +
 		`"metadata":{"name":"web","namespace":"shop","uid":"u","resourceVersion":"1","annotations":` +
 		`{"debug.cloud.google.com/config":"{\"web\":{\"runtime\":\"go\",\"ports\":{\"dlv\":56268}}}"}},` +
 		`"status":{"containerStatuses":[{"name":"web","containerID":"containerd://1","state":{"running":{}}}]}}]}`
@@ -31,7 +32,8 @@ func TestOnce(t *testing.T) {
 	}))
 	defer s.Close()
 	kubeconfig := t.TempDir() + "/config"
-	writeFile(t, kubeconfig, `{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, namespace: shop}}],
+	writeFile(t, kubeconfig,
+		`{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, namespace: shop}}],
 clusters: [{name: c, cluster: {server: "`+s.URL+`"}}]}`)
 	for _, format := range []string{"json", "text"} {
 		var out, errw bytes.Buffer

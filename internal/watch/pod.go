@@ -42,8 +42,8 @@ type storedPod struct {
 	pod               pod
 }
 
-// keepNeeded is the informer's transform function: it replaces a pod as it came from the API server by the little that is kept.
-// An informer may call it again with its own result.
+// keepNeeded is the informer's transform function: it replaces a pod as it came from the API server by the little that
+// is kept. An informer may call it again with its own result.
 func keepNeeded(obj any) (any, error) {
 	switch o := obj.(type) {
 	case *unstructured.Unstructured:
@@ -110,9 +110,9 @@ func readPod(o *unstructured.Unstructured) pod {
 	return p
 }
 
-// workload returns the kind and the name of what a pod is of: of its controller or, where that is a ReplicaSet of a Deployment, of that. The
-// Deployment's controller names a ReplicaSet after it and the hash that its pods have in a label (getNewReplicaSet in
-// pkg/controller/deployment/sync.go).
+// workload returns the kind and the name of what a pod is of: of its controller or, where that is a ReplicaSet of a
+// Deployment, of that. The Deployment's controller names a ReplicaSet after it and the hash that its pods have in a
+// label (getNewReplicaSet in pkg/controller/deployment/sync.go).
 func workload(o *unstructured.Unstructured) (kind, name string) {
 	kind, name = "Pod", o.GetName()
 	owner := metav1.GetControllerOfNoCopy(o)

@@ -11,34 +11,43 @@ import (
 )
 
 func TestReadPod(t *testing.T) {
-	const head = `"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"n","uid":"u","resourceVersion":"7","labels":{"a":"b"},"annotations":{"debug.cloud.google.com/config":"{}","x":"y"}}`
+	const head = `"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"n","uid":"u","resourceVersion":"7",` +
+		`"labels":{"a":"b"},"annotations":{"debug.cloud.google.com/config":"{}","x":"y"}}`
 	for name, test := range map[string]struct {
 		status string
 		want   []containerStatus
 	}{
 		"running": {
-			`{"phase":"Running","containerStatuses":[{"name":"web","containerID":"containerd://1","restartCount":2,"state":{"running":{"startedAt":null}}}]}`,
+			`{"phase":"Running","containerStatuses":[{"name":"web","containerID":"containerd://1","restartCount":2,` +
+				`"state":{"running":{"startedAt":null}}}]}`,
 			[]containerStatus{{"web", "containerd://1", 2, true, "i"}},
 		},
 		"init containers first": {
-			`{"containerStatuses":[{"name":"web","state":{"waiting":{"reason":"PodInitializing"}}}],"initContainerStatuses":[{"name":"sidecar","containerID":"s","state":{"running":{}}}]}`,
+			`{"containerStatuses":[{"name":"web","state":{"waiting":{"reason":"PodInitializing"}}}],` +
+				`"initContainerStatuses":[{"name":"sidecar","containerID":"s","state":{"running":{}}}]}`,
 			[]containerStatus{{"sidecar", "s", 0, true, "j"}, {"web", "", 0, false, "i"}},
 		},
 		"terminated": {
-			`{"containerStatuses":[{"name":"web","containerID":"1","state":{"terminated":{"exitCode":1}},"lastState":{"running":{}}}]}`,
+			`{"containerStatuses":[{"name":"web","containerID":"1","state":{"terminated":{"exitCode":1}},` +
+				`"lastState":{"running":{}}}]}`,
 			[]containerStatus{{"web", "1", 0, false, "i"}},
 		},
 		"evicted, with the statuses of before": {
 			`{"phase":"Failed","containerStatuses":[{"name":"web","containerID":"1","state":{"running":{}}}]}`,
 			[]containerStatus{{"web", "1", 0, false, "i"}},
 		},
-		"nothing yet":  {`{}`, nil},
-		"other shapes": {`{"containerStatuses":["x",{"name":3},{"name":"web","containerID":7,"restartCount":"x","state":[]}]}`, []containerStatus{{name: "web", image: "i"}}},
-		"no object":    {`"x"`, nil},
+		"nothing yet": {`{}`, nil},
+		"other shapes": {
+			`{"containerStatuses":["x",{"name":3},{"name":"web","containerID":7,"restartCount":"x","state":[]}]}`,
+			[]containerStatus{{name: "web", image: "i"}}},
+		"no object": {`"x"`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var o unstructured.Unstructured
-			if err := json.Unmarshal([]byte(`{`+head+`,"spec":{"containers":[{"name":"web","image":"i"}],"initContainers":[{"name":"sidecar","image":"j"}]},"status":`+test.status+`}`), &o); err != nil {
+			if err := json.Unmarshal(
+				[]byte(`{`+head+
+					`,"spec":{"containers":[{"name":"web","image":"i"}],"initContainers":[{"name":"sidecar","image":"j"}]},"status":`+
+					test.status+`}`), &o); err != nil {
 				t.Fatal(err)
 			}
 			got := readPod(&o)
@@ -56,13 +65,18 @@ func TestReadPod(t *testing.T) {
 func TestWorkload(t *testing.T) {
 	for owners, want := range map[string][2]string{
 		`[]`: {"Pod", "web-5f-x"},
-		`[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web-5f","controller":true}]`:                                   {"Deployment", "web"},
-		`[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web","controller":true}]`:                                      {"ReplicaSet", "web"},
-		`[{"apiVersion":"apps/v1","kind":"StatefulSet","name":"db","controller":true}]`:                                      {"StatefulSet", "db"},
-		`[{"apiVersion":"v1","kind":"Node","name":"n"},{"apiVersion":"batch/v1","kind":"Job","name":"j","controller":true}]`: {"Job", "j"},
+		`[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web-5f",` +
+			`"controller":true}]`: {"Deployment", "web"},
+		`[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web",` +
+			`"controller":true}]`: {"ReplicaSet", "web"},
+		`[{"apiVersion":"apps/v1","kind":"StatefulSet","name":"db",` +
+			`"controller":true}]`: {"StatefulSet", "db"},
+		`[{"apiVersion":"v1","kind":"Node","name":"n"},{"apiVersion":"batch/v1","kind":"Job","name":"j",` +
+			`"controller":true}]`: {"Job", "j"},
 	} {
 		var o unstructured.Unstructured
-		text := `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-5f-x","labels":{"pod-template-hash":"5f"},"ownerReferences":` + owners + `}}`
+		text := `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-5f-x","labels":{"pod-template-hash":"5f"},` +
+			`"ownerReferences":` + owners + `}}`
 		if err := json.Unmarshal([]byte(text), &o); err != nil {
 			t.Fatal(err)
 		}
@@ -74,9 +88,10 @@ func TestWorkload(t *testing.T) {
 
 func TestKeepNeeded(t *testing.T) {
 	o := &unstructured.Unstructured{Object: map[string]any{
-		"metadata": map[string]any{"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "7", "labels": map[string]any{"a": "b"}},
-		"spec":     map[string]any{"nodeName": "x"},
-		"status":   map[string]any{"containerStatuses": []any{map[string]any{"name": "web"}}},
+		"metadata": map[string]any{"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "7",
+			"labels": map[string]any{"a": "b"}},
+		"spec":   map[string]any{"nodeName": "x"},
+		"status": map[string]any{"containerStatuses": []any{map[string]any{"name": "web"}}},
 	}}
 	kept, err := keepNeeded(o)
 	if err != nil {

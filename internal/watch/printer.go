@@ -8,8 +8,8 @@ import (
 	"debuggable.dev/debuggable/internal/foreign"
 )
 
-// printer writes to stdout or stderr, at the pace at which it is read there. Whoever adds to it does not wait: a blocked terminal,
-// or a program that never reads what it started, must not stop the watch.
+// printer writes to stdout or stderr, at the pace at which it is read there. Whoever adds to it does not wait: a
+// blocked terminal, or a program that never reads what it started, must not stop the watch.
 type printer struct {
 	out io.Writer
 
@@ -52,8 +52,8 @@ func (p *printer) add(text []byte) {
 	}
 }
 
-// start begins to write. When writing fails it calls failed, and writes no more. The function that it returns waits until all that was
-// added is written, or nobody has read it for drainTime.
+// start begins to write. When writing fails it calls failed, and writes no more. The function that it returns waits
+// until all that was added is written, or nobody has read it for drainTime.
 func (p *printer) start(failed func(error)) (finish func()) {
 	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {

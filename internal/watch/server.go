@@ -20,20 +20,22 @@ import (
 //	GET /v1/events  newline-delimited JSON: what has happened so far, and then what happens
 //	GET /v1/state   one JSON object: what runs now
 //
-// It is meant for programs on the same machine. It sends no CORS headers, so that browsers keep the answers from foreign pages, and
-// refuses requests for other host names, so that a foreign page cannot reach it by pointing its own name at this address (DNS rebinding).
+// It is meant for programs on the same machine. It sends no CORS headers, so that browsers keep the answers from
+// foreign pages, and refuses requests for other host names, so that a foreign page cannot reach it by pointing its own
+// name at this address (DNS rebinding).
 type server struct {
 	hub *hub
 	// host is the host that the user asked to listen on.
 	host string
-	// readTime is how long a client may take to send a request; writeTime how long it may take to accept data before it is dropped.
+	// readTime is how long a client may take to send a request; writeTime how long it may take to accept data before it is
+	// dropped.
 	readTime, writeTime time.Duration
 	// ending bounds the wait for readers at the end; nil is one of its own.
 	ending *ending
 }
 
-// maxRequests is how many requests are answered at a time, and maxConnections how many connections are open: far more than the editors
-// and scripts of one machine need. Who comes when all are taken is refused, or waits to be connected.
+// maxRequests is how many requests are answered at a time, and maxConnections how many connections are open: far more
+// than the editors and scripts of one machine need. Who comes when all are taken is refused, or waits to be connected.
 const (
 	maxRequests    = 128
 	maxConnections = 256
@@ -94,7 +96,8 @@ func (s *server) handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 		if !s.knownHost(r.Host, local) {
-			http.Error(w, fmt.Sprintf("host %q is not served here: use the address that debuggable watch listens on", r.Host), http.StatusForbidden)
+			http.Error(w, fmt.Sprintf("host %q is not served here: use the address that debuggable watch listens on", r.Host),
+				http.StatusForbidden)
 			return
 		}
 		select {
@@ -102,7 +105,8 @@ func (s *server) handler() http.Handler {
 			defer func() { <-places }()
 		default:
 			s.deadline(w)
-			http.Error(w, fmt.Sprintf("%d requests are being answered: try again when one has ended", maxRequests), http.StatusServiceUnavailable)
+			http.Error(w, fmt.Sprintf("%d requests are being answered: try again when one has ended", maxRequests),
+				http.StatusServiceUnavailable)
 			return
 		}
 		w.Header().Set("Cache-Control", "no-store")
@@ -123,8 +127,8 @@ func getOnly(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// knownHost says whether a request's Host is a name under which this server may be addressed: localhost, a loopback address, the host
-// that it was told to listen on, or the very address that the connection came in on.
+// knownHost says whether a request's Host is a name under which this server may be addressed: localhost, a loopback
+// address, the host that it was told to listen on, or the very address that the connection came in on.
 func (s *server) knownHost(header string, local net.Addr) bool {
 	host := header
 	if h, _, err := net.SplitHostPort(header); err == nil {

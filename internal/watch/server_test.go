@@ -51,7 +51,8 @@ func TestServerRequests(t *testing.T) {
 		status  string
 		body    string
 	}{
-		"state":                {"GET /v1/state HTTP/1.1\r\nHost: HOST\r\n\r\n", "200", `{"debuggingContainers":[{"status":"Started"`},
+		"state": {"GET /v1/state HTTP/1.1\r\nHost: HOST\r\n\r\n", "200",
+			`{"debuggingContainers":[{"status":"Started"`},
 		"localhost":            {"GET /v1/state HTTP/1.1\r\nHost: localhost:PORT\r\n\r\n", "200", ""},
 		"IPv6 loopback":        {"GET /v1/state HTTP/1.1\r\nHost: [::1]:PORT\r\n\r\n", "200", ""},
 		"another port":         {"GET /v1/state HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "200", ""},
@@ -64,12 +65,14 @@ func TestServerRequests(t *testing.T) {
 		"no host":              {"GET /v1/state HTTP/1.1\r\n\r\n", "400", ""},
 		"POST":                 {"POST /v1/state HTTP/1.1\r\nHost: HOST\r\nContent-Length: 0\r\n\r\n", "405", "GET"},
 		"HEAD of the stream":   {"HEAD /v1/events HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n", "405", ""},
-		"OPTIONS":              {"OPTIONS /v1/events HTTP/1.1\r\nHost: HOST\r\nOrigin: http://evil.example\r\nAccess-Control-Request-Method: GET\r\n\r\n", "405", ""},
-		"another path":         {"GET /v1/secrets HTTP/1.1\r\nHost: HOST\r\n\r\n", "404", ""},
-		"the root":             {"GET / HTTP/1.1\r\nHost: HOST\r\n\r\n", "404", ""},
-		"a longer path":        {"GET /v1/state/x HTTP/1.1\r\nHost: HOST\r\n\r\n", "404", ""},
-		"no HTTP":              {"\x16\x03\x01\x02\x00 longer than HTTP/2 preface\r\n\r\n", "400", ""},
-		"headers without end":  {"GET /v1/state HTTP/1.1\r\nHost: HOST\r\nX: " + strings.Repeat("x", 100<<10) + "\r\n\r\n", "431", ""},
+		"OPTIONS": {"OPTIONS /v1/events HTTP/1.1\r\nHost: HOST\r\nOrigin: http://evil.example\r\n" +
+			"Access-Control-Request-Method: GET\r\n\r\n", "405", ""},
+		"another path":  {"GET /v1/secrets HTTP/1.1\r\nHost: HOST\r\n\r\n", "404", ""},
+		"the root":      {"GET / HTTP/1.1\r\nHost: HOST\r\n\r\n", "404", ""},
+		"a longer path": {"GET /v1/state/x HTTP/1.1\r\nHost: HOST\r\n\r\n", "404", ""},
+		"no HTTP":       {"\x16\x03\x01\x02\x00 longer than HTTP/2 preface\r\n\r\n", "400", ""},
+		"headers without end": {"GET /v1/state HTTP/1.1\r\nHost: HOST\r\nX: " + strings.Repeat("x", 100<<10) + "\r\n\r\n",
+			"431", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, err := net.Dial("tcp", address)
@@ -78,7 +81,8 @@ func TestServerRequests(t *testing.T) {
 			}
 			defer conn.Close()
 			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-			if _, err := io.WriteString(conn, strings.NewReplacer("HOST", address, "PORT", port).Replace(test.request)); err != nil {
+			if _, err := io.WriteString(conn,
+				strings.NewReplacer("HOST", address, "PORT", port).Replace(test.request)); err != nil {
 				t.Fatal(err)
 			}
 			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -107,8 +111,10 @@ func TestKnownHost(t *testing.T) {
 	s := &server{host: "devbox.example"}
 	local := &net.TCPAddr{IP: net.ParseIP("192.0.2.7"), Port: 50052}
 	for host, want := range map[string]bool{
-		"devbox.example:50052": true, "DevBox.Example": true, "localhost": true, "LOCALHOST:1": true, "127.9.9.9:1": true, "[::1]": true, "::1": true,
-		"192.0.2.7:50052": true, "[::ffff:192.0.2.7]:50052": true, "192.0.2.8": false, "evil.example": false, "": false, ":50052": false, "[": false, "0.0.0.0": false,
+		"devbox.example:50052": true, "DevBox.Example": true, "localhost": true, "LOCALHOST:1": true, "127.9.9.9:1": true,
+		"[::1]": true, "::1": true,
+		"192.0.2.7:50052": true, "[::ffff:192.0.2.7]:50052": true, "192.0.2.8": false, "evil.example": false, "": false,
+		":50052": false, "[": false, "0.0.0.0": false,
 	} {
 		if got := s.knownHost(host, local); got != want {
 			t.Errorf("host %q: %v, want %v", host, got, want)
@@ -136,7 +142,8 @@ func TestListen(t *testing.T) {
 	}
 }
 
-// Three readers at once, one of which never reads: the two get everything, history first, and nobody waits for the third.
+// Three readers at once, one of which never reads: the two get everything, history first, and nobody waits for the
+// third.
 func TestThreeReadersOneOfWhichNeverReads(t *testing.T) {
 	h := newHub()
 	h.limit = 2000
@@ -258,7 +265,8 @@ func TestReaderFallsBehind(t *testing.T) {
 	if err := lines.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"error":{"message":"read too slowly, so that events were missed: get the state (/v1/state) and connect again"}}`; last != want {
+	if want := `{"error":{"message":"read too slowly, so that events were missed: get the state (/v1/state) and connect ` +
+		`again"}}`; last != want {
 		t.Errorf("the last line is %s", last)
 	}
 }
@@ -283,7 +291,8 @@ func TestIdleStream(t *testing.T) {
 // A client that does not finish its request is dropped.
 func TestSlowRequest(t *testing.T) {
 	address, _ := serveTest(t, newHub(), 200*time.Millisecond, time.Second)
-	for _, request := range []string{"", "GET /v1/state HTTP/1.1\r\nHost: localhost\r\n", "POST /v1/state HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nx"} {
+	for _, request := range []string{"", "GET /v1/state HTTP/1.1\r\nHost: localhost\r\n",
+		"POST /v1/state HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nx"} {
 		conn, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)

@@ -68,8 +68,10 @@ func (t *text) row(b *strings.Builder, at, verb string, colour terminal.Style, c
 	t.podWidth = max(t.podWidth, usualPod, len([]rune(pod)))
 	t.containerWidth = max(t.containerWidth, usualContainer, len([]rune(name)))
 	t.runtimeWidth = max(t.runtimeWidth, usualRuntime, len([]rune(runtime)))
-	tail := fmt.Sprintf("  %-*s  %-*s  %-*s  %s", t.podWidth, pod, t.containerWidth, name, t.runtimeWidth, runtime, foreign.Line(rest))
-	fmt.Fprintf(b, "%s  %s%s\n", t.painter.Paint(terminal.Faint, at), t.painter.Paint(colour, fmt.Sprintf("%-*s", verbWidth, verb)), strings.TrimRight(tail, " "))
+	tail := fmt.Sprintf("  %-*s  %-*s  %-*s  %s", t.podWidth, pod, t.containerWidth, name, t.runtimeWidth, runtime,
+		foreign.Line(rest))
+	fmt.Fprintf(b, "%s  %s%s\n", t.painter.Paint(terminal.Faint, at),
+		t.painter.Paint(colour, fmt.Sprintf("%-*s", verbWidth, verb)), strings.TrimRight(tail, " "))
 }
 
 func (t *text) hint(b *strings.Builder, hint string) {
@@ -101,7 +103,8 @@ func (t *text) startedHints(c *containerEvent) []string {
 	words := []string{"port-forward", "-n", c.Namespace, "pod/" + c.PodName}
 	protocols := slices.Sorted(maps.Keys(c.DebugPorts))
 	for _, protocol := range protocols {
-		if word := fmt.Sprintf("%d:%[1]d", c.DebugPorts[protocol]); !slices.Contains(words, word) { // Delve has two on one port
+		// Delve has two on one port
+		if word := fmt.Sprintf("%d:%[1]d", c.DebugPorts[protocol]); !slices.Contains(words, word) {
 			words = append(words, word)
 		}
 	}

@@ -23,13 +23,19 @@ func info(runtime string, ports map[string]int32) debuginfo.Container {
 
 func TestText(t *testing.T) {
 	got := render(&text{location: time.UTC, kubectl: []string{"kubectl", "--context", "my cluster"}}, func(h *hub) {
-		web := h.publishStarted(container{namespace: "shop", pod: "web-f6d56bcc5-6csgs", name: "web", info: info("go", map[string]int32{"dlv": 56268})})
-		h.publishStarted(container{namespace: "shop", pod: "db-0", name: "postgres-sidecar", restartCount: 3, info: info("jvm", map[string]int32{"jdwp": 5005})})
-		h.publishStarted(container{namespace: "shop", pod: "js", name: "web", info: info("nodejs", map[string]int32{"devtools": 9229, "dap": 5678})})
-		h.publishStarted(container{namespace: "shop", pod: "py", name: "web", info: info("python", map[string]int32{"pydevd": 5678})})
+		web := h.publishStarted(container{namespace: "shop", pod: "web-f6d56bcc5-6csgs", name: "web",
+			info: info("go", map[string]int32{"dlv": 56268})})
+		h.publishStarted(container{namespace: "shop", pod: "db-0", name: "postgres-sidecar", restartCount: 3,
+			info: info("jvm", map[string]int32{"jdwp": 5005})})
+		h.publishStarted(container{namespace: "shop", pod: "js", name: "web",
+			info: info("nodejs", map[string]int32{"devtools": 9229, "dap": 5678})})
+		h.publishStarted(container{namespace: "shop", pod: "py", name: "web",
+			info: info("python", map[string]int32{"pydevd": 5678})})
 		h.publishStarted(container{namespace: "shop", pod: "net", name: "web", info: info("netcore", nil)})
-		h.publishStarted(container{namespace: "shop", pod: "rb", name: "web", info: info("ruby", map[string]int32{"rdbg": 1234})})
-		h.publishStarted(container{namespace: "shop", pod: "two", name: "web", info: info("go", map[string]int32{"dlv": 1, "dap": 1})})
+		h.publishStarted(container{namespace: "shop", pod: "rb", name: "web",
+			info: info("ruby", map[string]int32{"rdbg": 1234})})
+		h.publishStarted(container{namespace: "shop", pod: "two", name: "web",
+			info: info("go", map[string]int32{"dlv": 1, "dap": 1})})
 		h.publishStarted(container{namespace: "shop", pod: "bare", name: "web"})
 		h.publishTerminated(web)
 	})
@@ -65,12 +71,17 @@ func TestText(t *testing.T) {
 
 func TestTextWithForwards(t *testing.T) {
 	got := render(&text{location: time.UTC, forwards: true, painter: true, kubectl: []string{"kubectl"}}, func(h *hub) {
-		id := h.publishStarted(container{namespace: "shop", pod: "web", name: "web", info: info("go", map[string]int32{"dlv": 56268})})
-		h.publishForward(id, portEvent{LocalPort: 40001, RemotePort: 56268, PodName: "web", ContainerName: "web", Namespace: "shop", PortName: "dlv"}, false)
+		id := h.publishStarted(container{namespace: "shop", pod: "web", name: "web",
+			info: info("go", map[string]int32{"dlv": 56268})})
+		h.publishForward(id,
+			portEvent{LocalPort: 40001, RemotePort: 56268, PodName: "web", ContainerName: "web", Namespace: "shop",
+				PortName: "dlv"}, false)
 		h.publishTerminated(id)
 	})
-	want := "\x1b[2m02:27:30\x1b[0m  \x1b[32mstarted   \x1b[0m  shop/web                          web       go       dlv 56268\n" +
-		"\x1b[2m02:27:30\x1b[0m  \x1b[36mforwarding\x1b[0m  shop/web                          web                dlv 127.0.0.1:40001 -> 56268\n" +
+	want := "\x1b[2m02:27:30\x1b[0m  \x1b[32mstarted   \x1b[0m  shop/web                          web       go       " +
+		"dlv 56268\n" +
+		"\x1b[2m02:27:30\x1b[0m  \x1b[36mforwarding\x1b[0m  shop/web                          web                dlv " +
+		"127.0.0.1:40001 -> 56268\n" +
 		"            \x1b[2mdlv connect 127.0.0.1:40001\x1b[0m\n" +
 		"\x1b[2m02:27:30\x1b[0m  \x1b[31mterminated\x1b[0m  shop/web                          web       go\n"
 	if got != want {
@@ -82,7 +93,8 @@ func TestTextWithForwards(t *testing.T) {
 func TestTextIsPrintable(t *testing.T) {
 	evil := "\x1b]0;title\x07\r\n\u202eevil\u009b31m"
 	got := render(&text{location: time.UTC, kubectl: []string{"kubectl"}}, func(h *hub) {
-		c := container{namespace: evil, pod: evil, name: evil, info: debuginfo.Container{Artifact: evil, Runtime: evil, WorkingDir: evil, Ports: map[string]int32{evil: 1}}}
+		c := container{namespace: evil, pod: evil, name: evil,
+			info: debuginfo.Container{Artifact: evil, Runtime: evil, WorkingDir: evil, Ports: map[string]int32{evil: 1}}}
 		id := h.publishStarted(c)
 		h.publishForward(id, portEvent{PodName: evil, ContainerName: evil, Namespace: evil, PortName: evil}, false)
 		h.publishTerminated(id)

@@ -28,8 +28,8 @@ func (c container) running() debuginfo.Running {
 	}
 }
 
-// is says whether the status is that of this container, not of one that came before or after it. Where one of them has no ID (virtual
-// nodes give none, or give it late) the restart count tells them apart.
+// is says whether the status is that of this container, not of one that came before or after it. Where one of them has
+// no ID (virtual nodes give none, or give it late) the restart count tells them apart.
 func (c container) is(s containerStatus) bool {
 	if c.name != s.name {
 		return false
@@ -47,8 +47,8 @@ type change struct {
 }
 
 // tracker turns looks at pods into changes. It compares what runs now with what it has reported as running, so it
-// does not matter how many looks were missed in between: a container is Started once it is seen running, Terminated once it is
-// not, and no container is either twice in a row.
+// does not matter how many looks were missed in between: a container is Started once it is seen running, Terminated
+// once it is not, and no container is either twice in a row.
 //
 // The zero value is ready for use. It is not safe for concurrent use.
 type tracker struct {
@@ -70,11 +70,12 @@ type trackedPod struct {
 	running []container
 }
 
-// observe takes a look at a pod. The changes are in order: first what ended, then what started. The error says that the annotation is
-// broken; it is returned once for a pod and value, and comes beside changes, not instead of them.
+// observe takes a look at a pod. The changes are in order: first what ended, then what started. The error says that the
+// annotation is broken; it is returned once for a pod and value, and comes beside changes, not instead of them.
 //
-// As long as an annotation is broken nothing is reported as started, and what runs stays as it was reported. An annotation that is
-// taken away ends the containers it listed; one that says something else of a container ends it as it was and starts it anew.
+// As long as an annotation is broken nothing is reported as started, and what runs stays as it was reported. An
+// annotation that is taken away ends the containers it listed; one that says something else of a container ends it as
+// it was and starts it anew.
 func (t *tracker) observe(p pod) ([]change, error) {
 	key := podKey{p.namespace, p.name}
 	var changes []change
@@ -171,5 +172,6 @@ func (k *trackedPod) stillReported(c container, statuses []containerStatus) bool
 }
 
 func sameInfo(a, b debuginfo.Container) bool {
-	return a.Artifact == b.Artifact && a.Runtime == b.Runtime && a.WorkingDir == b.WorkingDir && a.RemoteRoot == b.RemoteRoot && maps.Equal(a.Ports, b.Ports)
+	return a.Artifact == b.Artifact && a.Runtime == b.Runtime && a.WorkingDir == b.WorkingDir &&
+		a.RemoteRoot == b.RemoteRoot && maps.Equal(a.Ports, b.Ports)
 }

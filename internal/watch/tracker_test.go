@@ -10,7 +10,8 @@ import (
 	"debuggable.dev/debuggable/internal/debuginfo"
 )
 
-const webAndDB = `{"web":{"artifact":"app","runtime":"go","ports":{"dlv":56268}},"db":{"runtime":"jvm","ports":{"jdwp":5005}}}`
+const webAndDB = `{"web":{"artifact":"app","runtime":"go","ports":{"dlv":56268}},"db":{"runtime":"jvm",` +
+	`"ports":{"jdwp":5005}}}`
 
 // step is one look at the pod "p" in namespace "n", in a short form that the tests are written in:
 //
@@ -62,7 +63,8 @@ func TestTracker(t *testing.T) {
 			{look: "u1: other=x/0 web=a/0", annotation: webAndDB, want: "+web:a"},
 			{look: "u1: other=y/1 web=a/0"},
 		},
-		"pod gone":                {{look: "u1: web=a/0 db=b/0", annotation: webAndDB, want: "+web:a +db:b"}, {look: "gone", want: "-web:a -db:b"}, {look: "gone"}},
+		"pod gone": {{look: "u1: web=a/0 db=b/0", annotation: webAndDB, want: "+web:a +db:b"},
+			{look: "gone", want: "-web:a -db:b"}, {look: "gone"}},
 		"pod that was never seen": {{look: "gone"}},
 		"replaced under the same name": {
 			{look: "u1: web=a/0", annotation: webAndDB, want: "+web:a"},
@@ -90,7 +92,9 @@ func TestTracker(t *testing.T) {
 		},
 		"annotation written in another order": {
 			{look: "u1: web=a/0 db=b/0", annotation: webAndDB, want: "+web:a +db:b"},
-			{look: "u1: web=a/0 db=b/0", annotation: `{"db":{"ports":{"jdwp":5005},"runtime":"jvm"}, "web":{"artifact":"app","runtime":"go","ports":{"dlv":56268}}}`},
+			{look: "u1: web=a/0 db=b/0",
+				annotation: `{"db":{"ports":{"jdwp":5005},"runtime":"jvm"}, ` +
+					`"web":{"artifact":"app","runtime":"go","ports":{"dlv":56268}}}`},
 		},
 		"annotation lists one more": {
 			{look: "u1: web=a/0 db=b/0", annotation: `{"web":{}}`, want: "+web:a"},
@@ -173,7 +177,8 @@ func takeStep(tr *tracker, look, annotation string) string {
 	return strings.Join(out, " ")
 }
 
-// What is reported as terminated is what was reported as started, also where the annotation or the restart count has changed since.
+// What is reported as terminated is what was reported as started, also where the annotation or the restart count has
+// changed since.
 func TestTerminatedSaysWhatStartedSaid(t *testing.T) {
 	var tr tracker
 	look := pod{namespace: "n", name: "p", uid: "u", annotated: true, annotation: webAndDB,
@@ -194,7 +199,8 @@ func TestTerminatedSaysWhatStartedSaid(t *testing.T) {
 	}
 }
 
-// A history is the truth about one pod name: looks that follow one another in the cluster. The tracker gets to see some of them.
+// A history is the truth about one pod name: looks that follow one another in the cluster. The tracker gets to see some
+// of them.
 type history struct {
 	looks []pod // a pod without a UID stands for no pod
 }
@@ -245,8 +251,9 @@ func randomAnnotation(r *rand.Rand) string {
 	}[r.IntN(7)]
 }
 
-// Whatever is missed between two looks: a container is started, then terminated, never twice the same; a successor starts after its
-// predecessor ended; what is held to be running after a look is what runs; and nothing is left at the end.
+// Whatever is missed between two looks: a container is started, then terminated, never twice the same; a successor
+// starts after its predecessor ended; what is held to be running after a look is what runs; and nothing is left at the
+// end.
 func TestTrackerProperties(t *testing.T) {
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(seed, 1))

@@ -13,8 +13,8 @@ import (
 	"debuggable.dev/debuggable/internal/foreign"
 )
 
-// outspoken is a transport whose errors are all seen by the caller. client-go takes a watch that cannot be opened for lack of an answer (a
-// timeout, a connection that is closed or reset) for one without events, and never says so.
+// outspoken is a transport whose errors are all seen by the caller. client-go takes a watch that cannot be opened for
+// lack of an answer (a timeout, a connection that is closed or reset) for one without events, and never says so.
 type outspoken struct {
 	http.RoundTripper
 }
@@ -54,16 +54,17 @@ type noAnswer struct{ text string }
 
 func (e noAnswer) Error() string { return e.text }
 
-// noCredentials says whether a request of a client with outspoken transports was not made because there are no credentials to make it with.
+// noCredentials says whether a request of a client with outspoken transports was not made because there are no
+// credentials to make it with.
 func noCredentials(err error) bool {
 	var failed *url.Error
 	var none noAnswer
 	return errors.As(err, &failed) && !errors.As(err, &none)
 }
 
-// signIn gets the credentials that a program named in the kubeconfig hands out; client-go keeps them for later requests. The program may
-// ask the user to sign in, which takes its time, and client-go waits for it whatever becomes of the request. So this has no time limit, and
-// leaves the program behind when ctx ends.
+// signIn gets the credentials that a program named in the kubeconfig hands out; client-go keeps them for later
+// requests. The program may ask the user to sign in, which takes its time, and client-go waits for it whatever becomes
+// of the request. So this has no time limit, and leaves the program behind when ctx ends.
 func signIn(ctx context.Context, config *rest.Config) error {
 	if config.ExecProvider == nil && config.AuthProvider == nil {
 		return nil

@@ -26,11 +26,11 @@ import (
 	"debuggable.dev/debuggable/internal/foreign"
 )
 
-// This speaks the port forwarding protocol of pods itself: client-go's package for it links all types of the core API, 3.8 MB, for the names
-// of four headers.
+// This speaks the port forwarding protocol of pods itself: client-go's package for it links all types of the core API,
+// 3.8 MB, for the names of four headers.
 
-// The headers of a stream and the types of streams, as kubelet's remote command server has them (k8s.io/kubelet, portforward/httpstream.go): each
-// connection is a pair of streams, one for its bytes and one that says why it failed.
+// The headers of a stream and the types of streams, as kubelet's remote command server has them (k8s.io/kubelet,
+// portforward/httpstream.go): each connection is a pair of streams, one for its bytes and one that says why it failed.
 const (
 	headerStreamType = "streamType"
 	headerPort       = "port"
@@ -63,7 +63,8 @@ type tunnel struct {
 	failed error                 // why the tunnel was closed, if that is known
 }
 
-// openTunnel connects to a pod. Dialing knows no context: where ctx ends first, the connection is closed as soon as it is made.
+// openTunnel connects to a pod. Dialing knows no context: where ctx ends first, the connection is closed as soon as it
+// is made.
 func openTunnel(ctx context.Context, dialer httpstream.Dialer, port int32) (*tunnel, error) {
 	type dialed struct {
 		conn httpstream.Connection
@@ -94,8 +95,8 @@ func openTunnel(ctx context.Context, dialer httpstream.Dialer, port int32) (*tun
 	}
 }
 
-// serve forwards the connections that l accepts, until ctx ends or the tunnel breaks, which it always does: it closes both, returns when all local
-// connections are closed, and says why.
+// serve forwards the connections that l accepts, until ctx ends or the tunnel breaks, which it always does: it closes
+// both, returns when all local connections are closed, and says why.
 func (t *tunnel) serve(ctx context.Context, l net.Listener) error {
 	var open sync.WaitGroup
 	accepting := make(chan struct{})
@@ -164,8 +165,8 @@ func (t *tunnel) fail(reason error) {
 	_ = t.conn.Close()
 }
 
-// forward carries one local connection. Where the pod refuses it, the tunnel is closed: a server that has lost its pod refuses each connection
-// from then on, and only a new tunnel finds the pod again.
+// forward carries one local connection. Where the pod refuses it, the tunnel is closed: a server that has lost its pod
+// refuses each connection from then on, and only a new tunnel finds the pod again.
 func (t *tunnel) forward(local net.Conn) {
 	failure, data, err := t.streams()
 	if err != nil {
@@ -231,13 +232,14 @@ func (t *tunnel) streams() (failure, data httpstream.Stream, err error) {
 	return failure, data, nil
 }
 
-// podDialer returns a function that connects to the port-forward endpoint of a pod as kubectl does: over a websocket, and where the API
-// server or a proxy does not know that, over SPDY.
+// podDialer returns a function that connects to the port-forward endpoint of a pod as kubectl does: over a websocket,
+// and where the API server or a proxy does not know that, over SPDY.
 func podDialer(config *rest.Config) (func(namespace, pod string) (httpstream.Dialer, error), error) {
 	config = rest.CopyConfig(config)
 	config.APIPath = "/api"
 	config.GroupVersion = &schema.GroupVersion{Version: "v1"}
-	config.NegotiatedSerializer = serializer.NewCodecFactory(runtime.NewScheme()) // for the client's sake; no object is read
+	// for the client's sake; no object is read
+	config.NegotiatedSerializer = serializer.NewCodecFactory(runtime.NewScheme())
 	client, err := rest.RESTClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("preparing port forwarding: %w", err)

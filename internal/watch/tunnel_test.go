@@ -20,7 +20,8 @@ import (
 	streamspdy "k8s.io/streaming/pkg/httpstream/spdy"
 )
 
-// podServer stands for an API server that forwards to a pod, in which port 7 echoes what it hears until that ends, and no other port listens.
+// podServer stands for an API server that forwards to a pod, in which port 7 echoes what it hears until that ends, and
+// no other port listens.
 type podServer struct {
 	websockets bool
 
@@ -106,7 +107,8 @@ func (s *podServer) open(t *testing.T, ctx context.Context, port int32) (address
 	return l.Addr().String(), result
 }
 
-// Bytes arrive whole and in order, several connections at a time, and an end that one side has said is heard while the other still answers.
+// Bytes arrive whole and in order, several connections at a time, and an end that one side has said is heard while the
+// other still answers.
 func TestTunnel(t *testing.T) {
 	for _, websockets := range []bool{true, false} {
 		s := &podServer{websockets: websockets}

@@ -3,8 +3,9 @@ package workload
 import (
 	"strings"
 
-	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
 // Element is an object of a document: the document itself or, of a list, one of its elements.
@@ -26,7 +27,8 @@ func elements(e Element, depth int) []Element {
 	if !yamlnode.IsMapping(e.Node) || isLocal(e.Node) {
 		return nil
 	}
-	if apiVersion, kind := yamlnode.Text(e.Node, "apiVersion"), yamlnode.Text(e.Node, "kind"); apiVersion != "" || kind != "" {
+	if apiVersion, kind := yamlnode.Text(e.Node, "apiVersion"), yamlnode.Text(e.Node, "kind"); apiVersion != "" ||
+		kind != "" {
 		e.APIVersion, e.Kind = apiVersion, kind
 	}
 	element, isList := strings.CutSuffix(e.Kind, "List")
@@ -42,7 +44,8 @@ func elements(e Element, depth int) []Element {
 	}
 	var all []Element
 	for i, item := range yamlnode.Items(e.Node, "items") {
-		of := Element{Node: item, Path: yamlnode.Join(e.Path, yamlnode.Index("items", i)), APIVersion: apiVersion, Kind: element}
+		of := Element{Node: item, Path: yamlnode.Join(e.Path, yamlnode.Index("items", i)), APIVersion: apiVersion,
+			Kind: element}
 		all = append(all, elements(of, depth+1)...)
 	}
 	return all

@@ -36,26 +36,35 @@ var kinds = []Kind{
 	{Group: "", Versions: v1, Kind: "Pod", Complete: true, Template: []string{""}},
 	{Group: "", Versions: v1, Kind: "PodTemplate", Complete: true, Template: []string{"template"}},
 	{Group: "", Versions: v1, Kind: "ReplicationController", Complete: true, Template: template, Replicas: replicas},
-	{Group: "apps", Versions: v1, Kind: "Deployment", Complete: true, Template: template, Replicas: replicas, Deadlines: []string{"spec.progressDeadlineSeconds"}},
-	{Group: "apps", Versions: v1, Kind: "StatefulSet", Complete: true, Template: template, Replicas: replicas, Partitions: partition},
+	{Group: "apps", Versions: v1, Kind: "Deployment", Complete: true, Template: template, Replicas: replicas,
+		Deadlines: []string{"spec.progressDeadlineSeconds"}},
+	{Group: "apps", Versions: v1, Kind: "StatefulSet", Complete: true, Template: template, Replicas: replicas,
+		Partitions: partition},
 	{Group: "apps", Versions: v1, Kind: "DaemonSet", Complete: true, Template: template},
 	{Group: "apps", Versions: v1, Kind: "ReplicaSet", Complete: true, Template: template, Replicas: replicas},
-	{Group: "batch", Versions: v1, Kind: "Job", Complete: true, Template: template, Replicas: []string{"spec.parallelism"}, Deadlines: []string{"spec.activeDeadlineSeconds"}},
+	{Group: "batch", Versions: v1, Kind: "Job", Complete: true, Template: template, Replicas: []string{"spec.parallelism"},
+		Deadlines: []string{"spec.activeDeadlineSeconds"}},
 	{Group: "batch", Versions: v1, Kind: "CronJob", Complete: true, Template: []string{"spec.jobTemplate.spec.template"},
-		Replicas: []string{"spec.jobTemplate.spec.parallelism"}, Deadlines: []string{"spec.jobTemplate.spec.activeDeadlineSeconds"}},
+		Replicas:  []string{"spec.jobTemplate.spec.parallelism"},
+		Deadlines: []string{"spec.jobTemplate.spec.activeDeadlineSeconds"}},
 
-	{Group: "argoproj.io", Kind: "Rollout", Template: template, Replicas: replicas, Deadlines: []string{"spec.progressDeadlineSeconds"}},
+	{Group: "argoproj.io", Kind: "Rollout", Template: template, Replicas: replicas,
+		Deadlines: []string{"spec.progressDeadlineSeconds"}},
 	{Group: "serving.knative.dev", Kind: "Service", Template: template, Knative: true},
 	{Group: "serving.knative.dev", Kind: "Configuration", Template: template, Knative: true},
-	{Group: "apps.kruise.io", Kind: "CloneSet", Template: template, Replicas: replicas, Partitions: []string{"spec.updateStrategy.partition"}},
+	{Group: "apps.kruise.io", Kind: "CloneSet", Template: template, Replicas: replicas,
+		Partitions: []string{"spec.updateStrategy.partition"}},
 	{Group: "apps.kruise.io", Kind: "StatefulSet", Template: template, Replicas: replicas, Partitions: partition},
 	{Group: "apps.kruise.io", Kind: "DaemonSet", Template: template, Partitions: partition},
 	{Group: "apps.openshift.io", Kind: "DeploymentConfig", Template: template, Replicas: replicas},
-	{Group: "batch.volcano.sh", Kind: "Job", Template: []string{"spec.tasks[].template"}, Replicas: []string{"spec.tasks[].replicas", "spec.tasks[].minAvailable", "spec.minAvailable"}},
+	{Group: "batch.volcano.sh", Kind: "Job", Template: []string{"spec.tasks[].template"},
+		Replicas: []string{"spec.tasks[].replicas", "spec.tasks[].minAvailable", "spec.minAvailable"}},
 	{Group: "jobset.x-k8s.io", Kind: "JobSet", Template: []string{"spec.replicatedJobs[].template.spec.template"},
 		Replicas:  []string{"spec.replicatedJobs[].replicas", "spec.replicatedJobs[].template.spec.parallelism"},
 		Deadlines: []string{"spec.replicatedJobs[].template.spec.activeDeadlineSeconds"}},
-	{Group: "leaderworkerset.x-k8s.io", Kind: "LeaderWorkerSet", Template: []string{"spec.leaderWorkerTemplate.leaderTemplate", "spec.leaderWorkerTemplate.workerTemplate"}, Replicas: replicas,
+	{Group: "leaderworkerset.x-k8s.io", Kind: "LeaderWorkerSet",
+		Template:   []string{"spec.leaderWorkerTemplate.leaderTemplate", "spec.leaderWorkerTemplate.workerTemplate"},
+		Replicas:   replicas,
 		Partitions: []string{"spec.rolloutStrategy.rollingUpdateConfiguration.partition"}},
 }
 
@@ -65,8 +74,8 @@ var (
 	partition = []string{"spec.updateStrategy.rollingUpdate.partition"}
 )
 
-// deprecated are the API versions of workloads that Kubernetes removed, in 1.16 and in 1.25, the kinds that were in them, and where
-// these are now.
+// deprecated are the API versions of workloads that Kubernetes removed, in 1.16 and in 1.25, the kinds that were in
+// them, and where these are now.
 var deprecated = []struct {
 	apiVersion, instead string
 	kinds               []string
@@ -78,8 +87,8 @@ var deprecated = []struct {
 	{"batch/v1beta1", "batch/v1", []string{"CronJob"}},
 }
 
-// meant is the built-in kind that an object under another API version of Kubernetes's own, or in other letters, stands for; nil where
-// it may well be what it says.
+// meant is the built-in kind that an object under another API version of Kubernetes's own, or in other letters, stands
+// for; nil where it may well be what it says.
 func meant(group, kind string) *Kind {
 	if !slices.ContainsFunc(kinds, func(k Kind) bool { return k.Group == group && k.Versions != nil }) {
 		return nil // somebody else's group

@@ -13,8 +13,8 @@ var (
 	osLabels   = []string{"kubernetes.io/os", "beta.kubernetes.io/os"}
 )
 
-// Platform is the platform that the pod's containers run on: the default one, unless the pod does not run there; then the
-// first that it names, or else the most usual one that it may run on.
+// Platform is the platform that the pod's containers run on: the default one, unless the pod does not run there; then
+// the first that it names, or else the most usual one that it may run on.
 func (p *Pod) Platform(byDefault string) string {
 	os, rest, _ := strings.Cut(byDefault, "/")
 	arch, _, _ := strings.Cut(rest, "/")
@@ -58,7 +58,8 @@ func (p *Pod) nodeWants(labels []string) nodeWants {
 		}
 	}
 	var w nodeWants
-	terms := yamlnode.Get(p.Spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
+	terms := yamlnode.Get(p.Spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution",
+		"nodeSelectorTerms")
 	for _, term := range yamlnode.Items(terms) {
 		var in, not []string
 		for _, e := range yamlnode.Items(term, "matchExpressions") {

@@ -4,9 +4,10 @@ import (
 	"path"
 	"strings"
 
-	"debuggable.dev/debuggable/internal/yamlnode"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
 // OnHostNetwork reports whether the pod's ports are its node's.
@@ -57,8 +58,8 @@ func (c *Container) Limit(name string) (resource.Quantity, bool) {
 	return q, err == nil && !q.IsZero()
 }
 
-// SumOfLimits is what the containers' limits of a resource come to, without init containers and before any edit. It is added up once:
-// there may be thousands of containers, and each of them may ask. 0 is no limit.
+// SumOfLimits is what the containers' limits of a resource come to, without init containers and before any edit. It is
+// added up once: there may be thousands of containers, and each of them may ask. 0 is no limit.
 func (p *Pod) SumOfLimits(name string) resource.Quantity {
 	if sum, known := p.sums[name]; known {
 		return sum.DeepCopy()
@@ -76,8 +77,9 @@ func (p *Pod) SumOfLimits(name string) resource.Quantity {
 	return sum
 }
 
-// StorageLimit is how much its containers, their logs and its emptyDir volumes may store before the kubelet evicts the pod: the
-// sum of the containers' limits (podEphemeralStorageLimitEviction in the kubelet's eviction_manager.go). 0 is no limit.
+// StorageLimit is how much its containers, their logs and its emptyDir volumes may store before the kubelet evicts the
+// pod: the sum of the containers' limits (podEphemeralStorageLimitEviction in the kubelet's eviction_manager.go). 0 is
+// no limit.
 func (p *Pod) StorageLimit() resource.Quantity { return p.SumOfLimits("ephemeral-storage") }
 
 // Has reports whether the pod has a container of that name.

@@ -12,7 +12,8 @@ func TestSumOfLimits(t *testing.T) {
 		limits := yamlnode.Mapping("memory", yamlnode.String(amount))
 		return &Container{Init: init, Node: yamlnode.Mapping("resources", yamlnode.Mapping("limits", limits))}
 	}
-	p := &Pod{Containers: []*Container{limited("1Gi", true), limited("64Mi", false), limited("0", false), limited("1Mi", false)}}
+	p := &Pod{Containers: []*Container{limited("1Gi", true), limited("64Mi", false), limited("0", false),
+		limited("1Mi", false)}}
 	for range 2 {
 		sum := p.SumOfLimits("memory")
 		if sum.String() != "65Mi" {

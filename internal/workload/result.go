@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/yamlnode"
-	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // Result makes a result about a container.
@@ -32,8 +33,8 @@ func (c *Container) Result(severity fn.Severity, code reason.Code, runtime, form
 // longest is how many bytes of a message are shown. What messages quote is cut where it is quoted; this is for the sum.
 const longest = 4000
 
-// Result makes a result about a workload as a whole. What others have written, its names among them, is escaped and cut: results
-// are shown on terminals and committed to packages.
+// Result makes a result about a workload as a whole. What others have written, its names among them, is escaped and
+// cut: results are shown on terminals and committed to packages.
 func (w *Workload) Result(severity fn.Severity, code reason.Code, message string) *fn.Result {
 	r := &fn.Result{
 		Message:  foreign.Line(foreign.Cut(message, longest)),
@@ -54,8 +55,8 @@ func (w *Workload) Result(severity fn.Severity, code reason.Code, message string
 	return r
 }
 
-// LineTag is the tag of a result that says on which line of the input the container or the workload begins. An orchestrator's
-// files are not what was read here, so it is for reports of files alone.
+// LineTag is the tag of a result that says on which line of the input the container or the workload begins. An
+// orchestrator's files are not what was read here, so it is for reports of files alone.
 const LineTag = "line"
 
 // tagLine tags a result with the line on which a node begins, where that is known.

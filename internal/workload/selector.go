@@ -4,12 +4,13 @@ import (
 	"maps"
 	"slices"
 
-	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
-// Selectors finds the objects that select a pod by its labels: Services, PodDisruptionBudgets. They are kept by namespace and one
-// pair of what they select, so that a pod asks few of many.
+// Selectors finds the objects that select a pod by its labels: Services, PodDisruptionBudgets. They are kept by
+// namespace and one pair of what they select, so that a pod asks few of many.
 type Selectors map[[3]string][]selecting
 
 // selecting is an object and the labels that it selects.

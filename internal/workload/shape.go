@@ -4,14 +4,16 @@ import (
 	"slices"
 	"strconv"
 
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/yamlnode"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// shape is what Kubernetes expects in a field that is read or edited here. Without the check, an edit would put what is ours in the
-// place of what it cannot add to, and a manifest that the API server refuses would become one that it takes, with a part lost.
+// shape is what Kubernetes expects in a field that is read or edited here. Without the check, an edit would put what is
+// ours in the place of what it cannot add to, and a manifest that the API server refuses would become one that it
+// takes, with a part lost.
 type shape struct {
 	kind   yaml.Kind // 0: anything
 	tag    string    // of a scalar, where it matters
@@ -45,27 +47,32 @@ func podShapes() (metadata, pod shape) {
 	text := shape{kind: yaml.ScalarNode, name: "a string"}
 	number := shape{kind: yaml.ScalarNode, tag: yaml.NodeTagInt, name: "an integer"}
 	any := record()
-	probe := record(shaped{"exec", any}, shaped{"timeoutSeconds", number}, shaped{"periodSeconds", number}, shaped{"failureThreshold", number})
+	probe := record(shaped{"exec", any}, shaped{"timeoutSeconds", number}, shaped{"periodSeconds", number},
+		shaped{"failureThreshold", number})
 	resources := record(shaped{"limits", mapOf(text)}, shaped{"requests", mapOf(text)})
 	security := record(shaped{"capabilities", record(shaped{"add", listOf(text)}, shaped{"drop", listOf(text)})})
 	mount := record(shaped{"name", text}, shaped{"mountPath", text})
 	container := record(
-		shaped{"name", text}, shaped{"image", text}, shaped{"workingDir", text}, shaped{"command", listOf(shape{})}, shaped{"args", listOf(shape{})},
+		shaped{"name", text}, shaped{"image", text}, shaped{"workingDir", text}, shaped{"command", listOf(shape{})},
+		shaped{"args", listOf(shape{})},
 		shaped{"env", listOf(record(shaped{"name", text}, shaped{"value", text}, shaped{"valueFrom", any}))},
 		shaped{"envFrom", listOf(any)},
 		shaped{"ports", listOf(record(shaped{"name", text}, shaped{"containerPort", number}))},
 		shaped{"volumeMounts", listOf(mount)}, shaped{"volumeDevices", listOf(any)},
 		shaped{"resources", resources}, shaped{"securityContext", security},
-		shaped{"livenessProbe", probe}, shaped{"readinessProbe", probe}, shaped{"startupProbe", probe}, shaped{"lifecycle", any},
+		shaped{"livenessProbe", probe}, shaped{"readinessProbe", probe}, shaped{"startupProbe", probe},
+		shaped{"lifecycle", any},
 	)
 	pod = record(
 		shaped{"initContainers", listOf(container)}, shaped{"containers", listOf(container)},
-		shaped{"volumes", listOf(record(shaped{"name", text}))}, shaped{"securityContext", any}, shaped{"resources", resources},
+		shaped{"volumes", listOf(record(shaped{"name", text}))}, shaped{"securityContext", any},
+		shaped{"resources", resources},
 	)
 	return record(shaped{"annotations", mapOf(text)}, shaped{"labels", mapOf(text)}), pod
 }
 
-// check returns a *reason.Refusal for the first value, in the document's order, that is not of the shape. A null counts as missing.
+// check returns a *reason.Refusal for the first value, in the document's order, that is not of the shape. A null counts
+// as missing.
 func (s shape) check(node *yaml.Node, path string) error {
 	if node == nil || node.Kind == yaml.ScalarNode && node.ShortTag() == yaml.NodeTagNull {
 		return nil
@@ -83,7 +90,9 @@ func (s shape) check(node *yaml.Node, path string) error {
 			var of shape
 			if s.each != nil {
 				of = *s.each
-			} else if at := slices.IndexFunc(s.fields, func(f shaped) bool { return f.field == node.Content[i-1].Value }); at >= 0 {
+			} else if at := slices.IndexFunc(s.fields, func(f shaped) bool {
+				return f.field == node.Content[i-1].Value
+			}); at >= 0 {
 				of = s.fields[at].shape
 			} else {
 				continue
@@ -96,7 +105,8 @@ func (s shape) check(node *yaml.Node, path string) error {
 	return nil
 }
 
-// CheckShape refuses a pod with a field that is not what Kubernetes expects there. Paths in the message begin at the document's root.
+// CheckShape refuses a pod with a field that is not what Kubernetes expects there. Paths in the message begin at the
+// document's root.
 func (p *Pod) CheckShape() error {
 	if err := metadataShape.check(yamlnode.Get(p.Template, "metadata"), yamlnode.Join(p.Path, "metadata")); err != nil {
 		return err

@@ -1,5 +1,5 @@
-// Package workload finds the pod templates in Kubernetes objects and reads what they say: kinds, pods, containers, platforms, who
-// selects them. It edits nothing.
+// Package workload finds the pod templates in Kubernetes objects and reads what they say: kinds, pods, containers,
+// platforms, who selects them. It edits nothing.
 package workload
 
 import (
@@ -8,10 +8,11 @@ import (
 	"strconv"
 	"strings"
 
-	"debuggable.dev/debuggable/internal/reason"
-	"debuggable.dev/debuggable/internal/yamlnode"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
 // Object is one document of the input, as the transform needs it.
@@ -61,8 +62,8 @@ type Container struct {
 	Init  bool   // an init container or a native sidecar
 }
 
-// Of returns the workload that an object is, by the table of kinds that own add to and come before; nil where it is none that is
-// known.
+// Of returns the workload that an object is, by the table of kinds that own add to and come before; nil where it is
+// none that is known.
 func Of(object Object, o Element, own []Kind) *Workload {
 	group, version := "", o.APIVersion
 	if i := strings.IndexByte(version, '/'); i >= 0 {
@@ -116,7 +117,8 @@ func (w *Workload) addPod(node *yaml.Node, path string) {
 				continue
 			}
 			p.Containers = append(p.Containers, &Container{
-				Pod: p, Node: c, Name: yamlnode.Text(c, "name"), Image: strings.TrimSpace(yamlnode.Text(c, "image")), Init: list == "initContainers",
+				Pod: p, Node: c, Name: yamlnode.Text(c, "name"), Image: strings.TrimSpace(yamlnode.Text(c, "image")),
+				Init: list == "initContainers",
 				Path: yamlnode.Join(path, yamlnode.Index("spec."+list, i)),
 			})
 		}

@@ -5,8 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"debuggable.dev/debuggable/internal/scalar"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/scalar"
 )
 
 // Set gives a field of a mapping a value: in place, or as a new field behind the last of the fields that after names,
@@ -55,8 +56,8 @@ func SetQuantity(m *yaml.Node, name, value string) {
 	Set(m, name, String(value))
 }
 
-// Ensure returns the mapping or sequence in a field, and makes it where it is missing or null: behind the last of the fields that
-// after names. It refuses anything else that is there: to overwrite it would lose what somebody wrote.
+// Ensure returns the mapping or sequence in a field, and makes it where it is missing or null: behind the last of the
+// fields that after names. It refuses anything else that is there: to overwrite it would lose what somebody wrote.
 func Ensure(node *yaml.Node, name string, kind yaml.Kind, after ...string) (*yaml.Node, error) {
 	v := Get(node, name)
 	switch {

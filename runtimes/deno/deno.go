@@ -53,15 +53,18 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		return language.Plan{}, language.RefuseManager(p.Manager())
 	case language.ProgramName(p.Argv[0]) != "deno":
 		return language.Plan{}, reason.Refuse(reason.LauncherNotFollowed,
-			"%s is not deno, whose command line the inspector's option has to be put into: give the command line of deno in command", p.Argv[0])
+			"%s is not deno, whose command line the inspector's option has to be put into: give the command line of deno in "+
+				"command", p.Argv[0])
 	}
 	at, script := command(p)
 	if at < 0 {
 		return language.Plan{}, reason.Refuse(reason.LauncherImplicit,
-			"what %s starts is not on its command line: use deno run with a file", strings.Join(p.Argv[:min(3, len(p.Argv))], " "))
+			"what %s starts is not on its command line: use deno run with a file",
+			strings.Join(p.Argv[:min(3, len(p.Argv))], " "))
 	}
 	for _, w := range p.Argv[at:script] {
-		if name, address, _ := strings.Cut(w, "="); slices.Contains([]string{"--inspect", "--inspect-brk", "--inspect-wait"}, name) {
+		if name, address, _ := strings.Cut(w, "="); slices.Contains([]string{"--inspect", "--inspect-brk", "--inspect-wait"},
+			name) {
 			return language.Plan{Existing: true, Ports: language.Listening("devtools", address, port)}, nil
 		}
 	}
@@ -74,13 +77,14 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		option = "--inspect-brk"
 	}
 	return language.Plan{
-		Insert: []language.Insertion{{Before: at, Words: []string{option + "=" + o.Host("0.0.0.0") + ":" + strconv.Itoa(int(number))}}},
-		Ports:  []language.Port{{Protocol: "devtools", Number: number}},
+		Insert: []language.Insertion{
+			{Before: at, Words: []string{option + "=" + o.Host("0.0.0.0") + ":" + strconv.Itoa(int(number))}}},
+		Ports: []language.Port{{Protocol: "devtools", Number: number}},
 	}, nil
 }
 
-// command finds where the options of the command that runs a program begin, and the program; -1 where none is run, or where a
-// word that is known at run time only, or the name of a task, may stand in its place.
+// command finds where the options of the command that runs a program begin, and the program; -1 where none is run, or
+// where a word that is known at run time only, or the name of a task, may stand in its place.
 func command(p language.Process) (options, script int) {
 	at := 1 + len(language.LeadingOptions(p.Argv[1:], valueOptions))
 	if at >= len(p.Argv) || p.AnyDynamic() && slices.Contains(p.Dynamic[:at+1], true) {

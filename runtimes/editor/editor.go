@@ -1,5 +1,5 @@
-// Package editor has the words in which a language says what editors and debug adapters are to be told so that they attach to its
-// debugger and find the sources.
+// Package editor has the words in which a language says what editors and debug adapters are to be told so that they
+// attach to its debugger and find the sources.
 package editor
 
 import (
@@ -16,8 +16,8 @@ type Target struct {
 	Protocol string
 	// Mappings are where the sources are, the narrowest remote directory first.
 	Mappings []Mapping
-	// Modules are the directories of the modules of this machine, and MainPackage is the import path of the only program among them,
-	// where the mappings are guessed: a debugger may know better.
+	// Modules are the directories of the modules of this machine, and MainPackage is the import path of the only program
+	// among them, where the mappings are guessed: a debugger may know better.
 	Modules     []Mapping
 	MainPackage string
 	// Exec starts a command line that runs in the container.
@@ -78,8 +78,8 @@ type Pair struct{ Name, Value string }
 
 // Language is what a language says of itself to whoever wants to attach.
 type Language struct {
-	// Extensions are those of source files, for finding them by their contents: none for a language whose programs know their
-	// module, or whose debuggers need no paths.
+	// Extensions are those of source files, for finding them by their contents: none for a language whose programs know
+	// their module, or whose debuggers need no paths.
 	Extensions []string
 	// Module says that the language's programs say which module they were built from.
 	Module bool

@@ -35,7 +35,8 @@ func attachArguments(t editor.Target) editor.Object {
 			modules = append(modules, editor.Field{Key: m.Remote, Value: m.Local})
 		}
 		return append(o, editor.Field{Key: "guessSubstitutePath", Value: editor.Object{
-			{Key: "ImportPathOfMainPackage", Value: t.MainPackage}, {Key: "ClientGOROOT", Value: ""}, {Key: "ClientModuleDirectories", Value: modules},
+			{Key: "ImportPathOfMainPackage", Value: t.MainPackage}, {Key: "ClientGOROOT", Value: ""},
+			{Key: "ClientModuleDirectories", Value: modules},
 		}})
 	}
 	var rules []any

@@ -29,13 +29,14 @@ func Language() *language.Language {
 	return &language.Language{
 		Names: []string{"go", "golang"},
 		Signs: language.Signs{
-			Programs:   []string{"dlv"},
-			Authors:    map[string]string{"github.com/google/ko": "image built by ko"},
-			Buildpacks: language.Buildpacks{Starts: []string{"google.go.", "paketo-buildpacks/go-", "paketo-buildpacks/go", "heroku/go"}},
-			Strong:     []string{"KO_DATA_PATH"},
-			Weak:       []string{"GODEBUG", "GOGC", "GOMAXPROCS", "GOTRACEBACK", "GOMEMLIMIT"},
-			Doubts:     doubts,
-			File:       ofFile,
+			Programs: []string{"dlv"},
+			Authors:  map[string]string{"github.com/google/ko": "image built by ko"},
+			Buildpacks: language.Buildpacks{
+				Starts: []string{"google.go.", "paketo-buildpacks/go-", "paketo-buildpacks/go", "heroku/go"}},
+			Strong: []string{"KO_DATA_PATH"},
+			Weak:   []string{"GODEBUG", "GOGC", "GOMAXPROCS", "GOTRACEBACK", "GOMEMLIMIT"},
+			Doubts: doubts,
+			File:   ofFile,
 			// They start others, which may be anything.
 			Tools:       []string{"air", "compiledaemon", "go"},
 			Directories: []string{"ko-app"},
@@ -51,15 +52,16 @@ func Language() *language.Language {
 		BuiltIn: builtIn,
 		Editor:  inEditors(),
 		Doc: language.Doc{
-			Strong:  "built by ko; `KO_DATA_PATH`",
-			Rewrite: "`/dbg/go/bin/dlv exec --headless --continue --accept-multiclient --listen=:56268 --api-version=2 APP -- ARGS…`",
+			Strong: "built by ko; `KO_DATA_PATH`",
+			Rewrite: "`/dbg/go/bin/dlv exec --headless --continue --accept-multiclient --listen=:56268 --api-version=2 APP " +
+				"-- ARGS…`",
 			Support: "Delve",
 		},
 	}
 }
 
-// memory is what Delve takes, in MiB. Measured, Delve 1.27: 25 MiB for a program of 9 MB, 85 MiB for one of 30 MB; and, when it has started,
-// 30, 46 and 122 MiB for debug information of 1.2, 4.6 and 22.5 MiB.
+// memory is what Delve takes, in MiB. Measured, Delve 1.27: 25 MiB for a program of 9 MB, 85 MiB for one of 30 MB; and,
+// when it has started, 30, 46 and 122 MiB for debug information of 1.2, 4.6 and 22.5 MiB.
 func memory(p language.Process) int {
 	if p.File == nil || p.File.Go == nil {
 		return 80
@@ -67,39 +69,46 @@ func memory(p language.Process) int {
 	return 60 + int(5*(p.File.Go.DebugInfo>>20))
 }
 
-// doubts reports whether a weak sign cannot be one of the program itself: Delve starts nothing but a Go program. It is none of the
-// system's own tools, nor of what is named as scripts are. Where the manifest alone sets the variable, it is none of what the image does
-// not start by itself either, unless that lies where Go programs are put.
+// doubts reports whether a weak sign cannot be one of the program itself: Delve starts nothing but a Go program. It is
+// none of the system's own tools, nor of what is named as scripts are. Where the manifest alone sets the variable, it
+// is none of what the image does not start by itself either, unless that lies where Go programs are put.
 func doubts(p language.Process, sign language.Strength) bool {
 	if len(p.Argv) == 0 {
 		return false
 	}
 	program := p.Argv[0]
-	if language.Harmless(program) || scriptLike(program) && !p.Script { // a script that is known to be one is refused for that
+	// a script that is known to be one is refused for that
+	if language.Harmless(program) || scriptLike(program) && !p.Script {
 		return true
 	}
-	return sign <= language.WeakManifest && p.Foreign && strings.Contains(program, "/") && !slices.Contains(directories, path.Dir(program))
+	return sign <= language.WeakManifest && p.Foreign && strings.Contains(program, "/") &&
+		!slices.Contains(directories, path.Dir(program))
 }
 
-// directories are where images have their Go programs: ko's and the buildpacks' directories, that of go install, the usual working
-// directories, the root and those of PATH.
+// directories are where images have their Go programs: ko's and the buildpacks' directories, that of go install, the
+// usual working directories, the root and those of PATH.
 var directories = []string{
-	".", "/", "/app", "/bin", "/go/bin", "/ko-app", "/usr/bin", "/usr/local/bin", "/usr/local/sbin", "/usr/sbin", "/workspace",
+	".", "/", "/app", "/bin", "/go/bin", "/ko-app", "/usr/bin", "/usr/local/bin", "/usr/local/sbin", "/usr/sbin",
+	"/workspace",
 }
 
 // scriptWords are words of which the names of scripts are made that start something else.
 var scriptWords = []string{
-	"boot", "bootstrap", "entry", "entrypoint", "exec", "init", "launch", "launcher", "prestart", "run", "setup", "start", "startup", "wrap", "wrapper",
+	"boot", "bootstrap", "entry", "entrypoint", "exec", "init", "launch", "launcher", "prestart", "run", "setup", "start",
+	"startup", "wrap", "wrapper",
 }
 
-// scriptLike reports whether a program's name is made of such words at its beginning or end, or has the extension of a script: boot,
-// start-server, app.start.
+// scriptLike reports whether a program's name is made of such words at its beginning or end, or has the extension of a
+// script: boot, start-server, app.start.
 func scriptLike(program string) bool {
-	parts := strings.FieldsFunc(strings.ToLower(language.ProgramName(program)), func(r rune) bool { return strings.ContainsRune("-_.", r) })
+	parts := strings.FieldsFunc(strings.ToLower(language.ProgramName(program)), func(r rune) bool {
+		return strings.ContainsRune("-_.", r)
+	})
 	if len(parts) == 0 {
 		return false
 	}
-	return slices.Contains(scriptWords, parts[0]) || slices.Contains(scriptWords, parts[len(parts)-1]) || language.IsScript(program)
+	return slices.Contains(scriptWords, parts[0]) || slices.Contains(scriptWords, parts[len(parts)-1]) ||
+		language.IsScript(program)
 }
 
 // plan puts Delve in front of the program.
@@ -123,7 +132,9 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	case !strings.Contains(program, "/") && p.File == nil && !(o.Can(LooksOnPath) && absolutePath(p.Env["PATH"])):
 		// dlv exec takes a name as a path relative to the working directory (verifyBinaryFormat in service/debugger),
 		// whereas the container runtime looked it up on PATH.
-		return language.Plan{}, reason.Refuse(reason.ProgramNotAPath, "program %q has no slash: the support image's Delve would not look it up on PATH; give its path in command, or use support images built from this project (supportRegistry)", program)
+		return language.Plan{}, reason.Refuse(reason.ProgramNotAPath,
+			"program %q has no slash: the support image's Delve would not look it up on PATH; give its path in command, or "+
+				"use support images built from this project (supportRegistry)", program)
 	}
 	if err := checkFile(p, o); err != nil {
 		return language.Plan{}, err

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Buildpacks are the ids of the buildpacks that build for a language. An id that ends with a dot or a dash is the beginning of several.
+// Buildpacks are the ids of the buildpacks that build for a language. An id that ends with a dot or a dash is the
+// beginning of several.
 type Buildpacks struct {
 	// Starts are those that make its programs start, Aids those that bring an interpreter, also for the builds of others.
 	Starts, Aids []string
@@ -22,8 +23,8 @@ func otherBuildpacks() Buildpacks {
 	}}
 }
 
-// buildpackSign is the sign of the buildpacks that built an image. One that only brings an interpreter is a sign where no other
-// language's started the program: Node's builds the assets of Rails, CPython's the native modules of Node.
+// buildpackSign is the sign of the buildpacks that built an image. One that only brings an interpreter is a sign where
+// no other language's started the program: Node's builds the assets of Rails, CPython's the native modules of Node.
 func buildpackSign(p Process, language *Language) Sign {
 	ids, own := p.buildpacks(), language.Signs.Buildpacks
 	if len(ids) == 0 {

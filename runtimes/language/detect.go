@@ -45,7 +45,8 @@ func Detect(p Process) Detection {
 	return d
 }
 
-// compiled reports whether a program is known to be a native one, and not likely to start another that its arguments name.
+// compiled reports whether a program is known to be a native one, and not likely to start another that its arguments
+// name.
 func (p Process) compiled() bool {
 	if p.File == nil || p.BehindLauncher() != "" || p.starter(ProgramName(p.Argv[0])) {
 		return false
@@ -92,8 +93,8 @@ func (p Process) startsAnother(d Detection) bool {
 	return false
 }
 
-// ofAnother reports whether what a launcher that is not known starts is a program of another language than the one given,
-// going by the words that name programs and, for a shell among them, by its script.
+// ofAnother reports whether what a launcher that is not known starts is a program of another language than the one
+// given, going by the words that name programs and, for a shell among them, by its script.
 func (p Process) ofAnother(named []string, l *Language) bool {
 	if i := slices.IndexFunc(named, p.isProgram); i >= 0 {
 		return !l.isProgram(named[i])
@@ -118,8 +119,8 @@ func scriptWords(script string) []string {
 	return strings.FieldsFunc(script, func(r rune) bool { return strings.ContainsRune(" \t\n;&|()`\"'{}\\", r) })
 }
 
-// BehindLauncher returns the word among the arguments that names a program, which the first word is likely to start: it is a launcher,
-// but none that the launch package follows. "" where there is none.
+// BehindLauncher returns the word among the arguments that names a program, which the first word is likely to start: it
+// is a launcher, but none that the launch package follows. "" where there is none.
 func (p Process) BehindLauncher() string {
 	if named := p.behindLauncher(); len(named) > 0 {
 		return named[0]
@@ -143,8 +144,8 @@ func (p Process) behindLauncher() (named []string) {
 	return named
 }
 
-// namesProgram reports whether an argument names a program: by a path to where programs are or, behind "--", to anywhere; by a name that
-// is known. A known name that nothing follows may be a plain word.
+// namesProgram reports whether an argument names a program: by a path to where programs are or, behind "--", to
+// anywhere; by a name that is known. A known name that nothing follows may be a plain word.
 func (p Process) namesProgram(word string, behindDashes, last bool) bool {
 	dir, name := path.Split(word)
 	switch {

@@ -11,7 +11,8 @@ import (
 	"debuggable.dev/debuggable/runtimes/editor"
 )
 
-// Language is everything that there is to know about a language: a folder beside this one. It does no I/O and has no state.
+// Language is everything that there is to know about a language: a folder beside this one. It does no I/O and has no
+// state.
 type Language struct {
 	// Names are what it is called, the identifier in the annotation first, then other names that users may say.
 	Names []string
@@ -19,8 +20,8 @@ type Language struct {
 	Signs Signs
 	// Protocols are those that its debuggers speak; the first is the default. None: nothing listens.
 	Protocols []Protocol
-	// Listeners find debuggers that a text starts: a command line, scripts included, or values of variables. None of it has to
-	// be understood; their ports are kept out of the way of others.
+	// Listeners find debuggers that a text starts: a command line, scripts included, or values of variables. None of it
+	// has to be understood; their ports are kept out of the way of others.
 	Listeners []Listener
 	// Variables are those that its plans change, besides PATH.
 	Variables []string
@@ -29,10 +30,11 @@ type Language struct {
 	InFront, ByVariable bool
 	// Plan plans a process's start under its debugger. An error is a *reason.Refusal.
 	Plan func(Process, Options) (Plan, error)
-	// Task says which script of a project a process starts by its name, nil for none; nil: no tool of the language's does that.
+	// Task says which script of a project a process starts by its name, nil for none; nil: no tool of the language's does
+	// that.
 	Task func(Process) *Task
-	// Notes are what the file of a process's program says about debugging it, and BuiltIn is the directory in which it was built;
-	// nil: files say nothing.
+	// Notes are what the file of a process's program says about debugging it, and BuiltIn is the directory in which it was
+	// built; nil: files say nothing.
 	Notes   func(Process) []Note
 	BuiltIn func(Process) string
 	// Exec is the command that IDEs run in the container where no debugger listens; nil: none.

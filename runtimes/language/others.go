@@ -14,8 +14,9 @@ func (p Process) KnownOther(program string) bool {
 	return (found || p.tool(name) || strings.HasSuffix(name, ".pex")) && !p.isProgram(program)
 }
 
-// PlainWord reports whether a process that is known to belong to no language may as well be words that a script takes for its own:
-// start.sh test, entrypoint.sh vault. Not so a program by its path, and those that are nothing but programs, or have arguments.
+// PlainWord reports whether a process that is known to belong to no language may as well be words that a script takes
+// for its own: start.sh test, entrypoint.sh vault. Not so a program by its path, and those that are nothing but
+// programs, or have arguments.
 func (p Process) PlainWord() bool {
 	if len(p.Argv) == 0 || strings.Contains(p.Argv[0], "/") || !p.KnownOther(p.Argv[0]) {
 		return false
@@ -36,7 +37,8 @@ func (p Process) tool(name string) bool {
 func (p Process) starter(name string) bool { return p.tool(name) || slices.Contains(starters, name) }
 
 // knownOthers are programs that people run in containers and that are no application of a runtime here: servers and
-// interpreters written in other languages, shells, tools that start others, and those that keep a container busy. Sorted.
+// interpreters written in other languages, shells, tools that start others, and those that keep a container busy.
+// Sorted.
 var knownOthers = []string{
 	"[", "apache2", "apache2-foreground", "apachectl", "ash", "awk", "aws-vault", "bash", "beam.smp",
 	"busybox", "caddy", "cargo", "cat", "chamber", "chmod", "chown", "chroot", "clickhouse",
@@ -77,8 +79,9 @@ func (p Process) StartsAnother(program string) bool {
 
 // launchers start the command that follows them, and are no plain words among another program's arguments.
 var launchers = []string{
-	"catatonit", "chpst", "chrt", "docker-entrypoint.sh", "docker-init", "dumb-init", "gosu", "ionice", "nohup", "numactl", "runuser",
-	"s6-setuidgid", "setpriv", "setsid", "setuidgid", "stdbuf", "su-exec", "sudo", "taskset", "tini", "tini-static",
+	"catatonit", "chpst", "chrt", "docker-entrypoint.sh", "docker-init", "dumb-init", "gosu", "ionice", "nohup", "numactl",
+	"runuser", "s6-setuidgid", "setpriv", "setsid", "setuidgid", "stdbuf", "su-exec", "sudo", "taskset", "tini",
+	"tini-static",
 }
 
 // shells start what their script says, which may be anything.
@@ -88,12 +91,12 @@ func isShell(program string) bool { return slices.Contains(shells, ProgramName(p
 
 // servers are programs that no other takes for a plain word among its arguments.
 var servers = []string{
-	"apache2-foreground", "clickhouse-server", "httpd-foreground", "mariadbd", "mongod", "mysqld", "nats-server", "php-fpm",
-	"redis-sentinel", "redis-server", "uwsgi", "valkey-server",
+	"apache2-foreground", "clickhouse-server", "httpd-foreground", "mariadbd", "mongod", "mysqld", "nats-server",
+	"php-fpm", "redis-sentinel", "redis-server", "uwsgi", "valkey-server",
 }
 
-// Harmless reports whether a program is known to belong to no language whose debuggers are started by variables, and to start nothing
-// else. Names of the system's tools count in the system's directories only: /app/test may be anything.
+// Harmless reports whether a program is known to belong to no language whose debuggers are started by variables, and to
+// start nothing else. Names of the system's tools count in the system's directories only: /app/test may be anything.
 func Harmless(program string) bool {
 	dir, name := path.Split(program)
 	if slices.Contains(clients, name) {
@@ -105,23 +108,25 @@ func Harmless(program string) bool {
 
 // tools are the system's.
 var tools = []string{
-	"[", "[[", "addgroup", "adduser", "apk", "apt", "apt-get", "arch", "awk", "b2sum", "base64", "basename", "bc", "cat", "chgrp", "chmod",
-	"chown", "chpasswd", "cksum", "clear", "cmp", "comm", "cp", "curl", "cut", "date", "dd", "df", "diff", "dig", "dirname", "dmesg", "du",
-	"echo", "egrep", "envsubst", "expand", "expr", "false", "fgrep", "file", "find", "fmt", "fold", "free", "gawk", "getconf", "getent",
-	"getopt", "git", "gpg", "grep", "groupadd", "groups", "gunzip", "gzip", "head", "host", "hostid", "hostname", "iconv", "id", "install",
-	"ip", "join", "jq", "kill", "killall", "ldconfig", "less", "link", "ln", "locale", "logger", "logname", "ls", "lsof", "mawk", "md5sum",
-	"mkdir", "mkfifo", "mknod", "mktemp", "more", "mount", "mountpoint", "mv", "nc", "ncat", "netcat", "netstat", "nl", "nproc", "nslookup",
-	"numfmt", "od", "openssl", "passwd", "paste", "perl", "pgrep", "pidof", "ping", "pkill", "pr", "printenv", "printf", "ps", "pwd",
-	"readlink", "realpath", "rev", "rm", "rmdir", "rsync", "sed", "seq", "sha1sum", "sha256sum", "sha512sum", "shuf", "sleep", "socat",
-	"sort", "split", "ss", "stat", "stty", "sum", "sync", "sysctl", "tac", "tail", "tar", "tee", "telnet", "test", "top", "touch", "tput",
-	"tr", "true", "truncate", "ts", "tty", "umount", "uname", "unexpand", "uniq", "unlink", "unzip", "uptime", "useradd", "usermod",
-	"usleep", "uuidgen", "wc", "wget", "which", "who", "whoami", "xxd", "xz", "yes", "yq", "zcat", "zip",
+	"[", "[[", "addgroup", "adduser", "apk", "apt", "apt-get", "arch", "awk", "b2sum", "base64", "basename", "bc", "cat",
+	"chgrp", "chmod", "chown", "chpasswd", "cksum", "clear", "cmp", "comm", "cp", "curl", "cut", "date", "dd", "df",
+	"diff", "dig", "dirname", "dmesg", "du", "echo", "egrep", "envsubst", "expand", "expr", "false", "fgrep", "file",
+	"find", "fmt", "fold", "free", "gawk", "getconf", "getent", "getopt", "git", "gpg", "grep", "groupadd", "groups",
+	"gunzip", "gzip", "head", "host", "hostid", "hostname", "iconv", "id", "install", "ip", "join", "jq", "kill",
+	"killall", "ldconfig", "less", "link", "ln", "locale", "logger", "logname", "ls", "lsof", "mawk", "md5sum", "mkdir",
+	"mkfifo", "mknod", "mktemp", "more", "mount", "mountpoint", "mv", "nc", "ncat", "netcat", "netstat", "nl", "nproc",
+	"nslookup", "numfmt", "od", "openssl", "passwd", "paste", "perl", "pgrep", "pidof", "ping", "pkill", "pr", "printenv",
+	"printf", "ps", "pwd", "readlink", "realpath", "rev", "rm", "rmdir", "rsync", "sed", "seq", "sha1sum", "sha256sum",
+	"sha512sum", "shuf", "sleep", "socat", "sort", "split", "ss", "stat", "stty", "sum", "sync", "sysctl", "tac", "tail",
+	"tar", "tee", "telnet", "test", "top", "touch", "tput", "tr", "true", "truncate", "ts", "tty", "umount", "uname",
+	"unexpand", "uniq", "unlink", "unzip", "uptime", "useradd", "usermod", "usleep", "uuidgen", "wc", "wget", "which",
+	"who", "whoami", "xxd", "xz", "yes", "yq", "zcat", "zip",
 }
 
 // clients are servers and clients of servers that probes and scripts run, wherever they are installed.
 var clients = []string{
-	"apache2ctl", "apachectl", "cgi-fcgi", "consul", "envoy", "etcdctl", "grpc-health-probe", "grpc_health_probe", "grpcurl", "haproxy",
-	"httpd", "kubectl", "lua", "mariadb", "mariadb-admin", "memcached", "mongo", "mysql", "mysqladmin", "mysqldump", "nginx", "pg_dump",
-	"pg_isready", "php", "php-fpm", "psql", "redis-cli", "redis-server", "sqlite3", "valkey-cli", "valkey-server", "vault", "wait-for",
-	"wait-for-it", "wait-for-it.sh", "wait-for.sh",
+	"apache2ctl", "apachectl", "cgi-fcgi", "consul", "envoy", "etcdctl", "grpc-health-probe", "grpc_health_probe",
+	"grpcurl", "haproxy", "httpd", "kubectl", "lua", "mariadb", "mariadb-admin", "memcached", "mongo", "mysql",
+	"mysqladmin", "mysqldump", "nginx", "pg_dump", "pg_isready", "php", "php-fpm", "psql", "redis-cli", "redis-server",
+	"sqlite3", "valkey-cli", "valkey-server", "vault", "wait-for", "wait-for-it", "wait-for-it.sh", "wait-for.sh",
 }

@@ -14,7 +14,8 @@ func TestKnownOthersAreSorted(t *testing.T) {
 // A language that is added takes its programs out of the lists of what is known to be something else.
 func TestNewLanguagesPrograms(t *testing.T) {
 	php := &Language{Names: []string{"php"}, Signs: Signs{Programs: []string{"php"}}}
-	p := Process{Languages: []*Language{php}, Beside: []Command{{Argv: []string{"php", "healthy.php"}}, {Argv: []string{"psql"}}}}
+	p := Process{Languages: []*Language{php},
+		Beside: []Command{{Argv: []string{"php", "healthy.php"}}, {Argv: []string{"psql"}}}}
 	if others := p.Others("php"); len(others) != 1 || others[0].Argv[0] != "php" {
 		t.Errorf("got %v", others)
 	}

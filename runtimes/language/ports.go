@@ -42,8 +42,8 @@ const (
 	OnLoopback = "loopback" // on loopback, which kubectl port-forward reaches and other pods do not
 )
 
-// Loopback is where debuggers listen that nobody outside of the pod reaches. Pods have it in every cluster, in those that
-// give them IPv6 addresses alone, too.
+// Loopback is where debuggers listen that nobody outside of the pod reaches. Pods have it in every cluster, in those
+// that give them IPv6 addresses alone, too.
 const Loopback = "127.0.0.1"
 
 // Host is the host part of the address on which a debugger is told to listen. everywhere is the one that stands for all
@@ -66,13 +66,15 @@ func FreePort(o Options, from int32) (int32, error) {
 	return 0, reason.Refuse(reason.NoFreePort, "no port from %d on is free in the pod", from)
 }
 
-// Listening says where a debugger that runs already listens, by the address that it is given: on the protocol's default port
-// where the address names none, and on none that is known where it names one that is found at run time (0, or a variable).
+// Listening says where a debugger that runs already listens, by the address that it is given: on the protocol's default
+// port where the address names none, and on none that is known where it names one that is found at run time (0, or a
+// variable).
 func Listening(protocol, address string, byDefault int32) []Port {
 	if n, ok := PortOf(address); ok {
 		return []Port{{protocol, n}}
 	}
-	if _, _, err := net.SplitHostPort(address); err == nil || strings.Contains(address, "$") || address != "" && strings.Trim(address, "0123456789") == "" {
+	if _, _, err := net.SplitHostPort(address); err == nil || strings.Contains(address, "$") || address != "" &&
+		strings.Trim(address, "0123456789") == "" {
 		return nil
 	}
 	return []Port{{protocol, byDefault}}

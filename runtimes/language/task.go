@@ -4,7 +4,8 @@ package language
 type Task struct {
 	// Dir is the project's directory, where the script starts; File holds the script.
 	Dir, File string
-	// Name is the script's, Args what is put behind its text. Before names scripts that run ahead of it, where there are any.
+	// Name is the script's, Args what is put behind its text. Before names scripts that run ahead of it, where there are
+	// any.
 	Name   string
 	Args   []string
 	Before []string

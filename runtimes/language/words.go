@@ -21,23 +21,27 @@ func RefuseScript(p Process) error {
 	if p.KnownOther(program) && len(p.Argv) > 1 {
 		program += " " + p.Argv[1] // the shell and its script
 	}
-	return reason.Refuse(reason.ScriptProgram, "program %q is, or may be, a shell script, which the debugger cannot start; give the program that it starts in command", program)
+	return reason.Refuse(reason.ScriptProgram, "program %q is, or may be, a shell script, which the debugger cannot "+
+		"start; give the program that it starts in command", program)
 }
 
 // RefuseLauncher refuses to put a debugger in front of a program that starts another one.
 func RefuseLauncher(p Process) error {
-	return reason.Refuse(reason.LauncherNotFollowed, "%s may be a launcher that is not known here, which starts %s: give the program that it starts in command",
+	return reason.Refuse(reason.LauncherNotFollowed, "%s may be a launcher that is not known here, which starts %s: "+
+		"give the program that it starts in command",
 		p.Argv[0], p.BehindLauncher())
 }
 
 // RefuseManager refuses to put a debugger in front of a process manager, in place of what it starts.
 func RefuseManager(program string) error {
-	return reason.Refuse(reason.LauncherNotFollowed, "%s starts other programs, which are not looked at: give the program in command", ProgramName(program))
+	return reason.Refuse(reason.LauncherNotFollowed,
+		"%s starts other programs, which are not looked at: give the program in command", ProgramName(program))
 }
 
 // SupportImageOld refuses what the published support images would start wrongly, and names the way out.
 func SupportImageOld(what string) error {
-	return reason.Refuse(reason.SupportImageOld, "the published support image %s; build the current ones with make push and name them with --support-registry", what)
+	return reason.Refuse(reason.SupportImageOld, "the published support image %s; build the current ones with make push "+
+		"and name them with --support-registry", what)
 }
 
 // RefuseDynamic refuses a program whose name is not known.
@@ -58,7 +62,8 @@ func (p Process) AnyDynamic() bool {
 	return false
 }
 
-// Starts says whether one of some programs is the one that matters or, going by its arguments, one that its script starts.
+// Starts says whether one of some programs is the one that matters or, going by its arguments, one that its script
+// starts.
 func (p Process) Starts(programs []string) bool {
 	for i, w := range p.Argv {
 		if (i == 0 || p.Script) && slices.Contains(programs, ProgramName(w)) {

@@ -2,8 +2,8 @@ package netcore
 
 import "debuggable.dev/debuggable/runtimes/editor"
 
-// inEditors says how editors start vsdbg in the container. PDB files tell where the sources are. The process is the container's first: images of
-// .NET have no ps to pick one with.
+// inEditors says how editors start vsdbg in the container. PDB files tell where the sources are. The process is the
+// container's first: images of .NET have no ps to pick one with.
 func inEditors() editor.Language {
 	return editor.Language{
 		CloudName: "NETCore",

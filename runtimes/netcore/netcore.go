@@ -1,4 +1,5 @@
-// Package netcore says everything about .NET: IDEs start vsdbg in the container; there is no port, and nothing is rewritten.
+// Package netcore says everything about .NET: IDEs start vsdbg in the container; there is no port, and nothing is
+// rewritten.
 //
 // Source of the variables: .NET's documentation, "Runtime configuration options for debugging and profiling".
 package netcore
@@ -15,9 +16,10 @@ func Language() *language.Language {
 	return &language.Language{
 		Names: []string{"netcore", "dotnet", ".net"},
 		Signs: language.Signs{
-			Programs:   []string{"dotnet"},
-			Buildpacks: language.Buildpacks{Starts: []string{"google.dotnet.", "paketo-buildpacks/dotnet-", "paketo-buildpacks/dotnet-core", "heroku/dotnet"}},
-			Strong:     []string{"DOTNET_RUNNING_IN_CONTAINER", "DOTNET_VERSION", "ASPNET_VERSION"},
+			Programs: []string{"dotnet"},
+			Buildpacks: language.Buildpacks{
+				Starts: []string{"google.dotnet.", "paketo-buildpacks/dotnet-", "paketo-buildpacks/dotnet-core", "heroku/dotnet"}},
+			Strong: []string{"DOTNET_RUNNING_IN_CONTAINER", "DOTNET_VERSION", "ASPNET_VERSION"},
 			File: func(f files.File) string {
 				if f.Netcore == nil {
 					return ""
@@ -37,7 +39,9 @@ func Language() *language.Language {
 func plan(p language.Process, _ language.Options) (language.Plan, error) {
 	plan := language.Plan{Support: true, Storage: 128}
 	// COMPlus_ is the prefix from before .NET 6, still read; the _Debugger variables are .NET 8's finer switches.
-	for _, name := range []string{"DOTNET_EnableDiagnostics", "COMPlus_EnableDiagnostics", "DOTNET_EnableDiagnostics_Debugger", "COMPlus_EnableDiagnostics_Debugger", "DOTNET_EnableDiagnostics_IPC", "COMPlus_EnableDiagnostics_IPC"} {
+	for _, name := range []string{"DOTNET_EnableDiagnostics", "COMPlus_EnableDiagnostics",
+		"DOTNET_EnableDiagnostics_Debugger", "COMPlus_EnableDiagnostics_Debugger", "DOTNET_EnableDiagnostics_IPC",
+		"COMPlus_EnableDiagnostics_IPC"} {
 		if p.Env[name] == "0" {
 			plan.Env = append(plan.Env, language.EnvChange{Name: name, Value: "1", How: language.Replace})
 		}

@@ -17,7 +17,8 @@ func inEditors() editor.Language {
 // Inspector is the configuration of VS Code's debugger for V8's inspector.
 func Inspector(t editor.Target) editor.Object {
 	o := editor.Object{
-		{Key: "type", Value: "node"}, {Key: "request", Value: "attach"}, {Key: "address", Value: t.Host}, {Key: "port", Value: t.Port},
+		{Key: "type", Value: "node"}, {Key: "request", Value: "attach"}, {Key: "address", Value: t.Host},
+		{Key: "port", Value: t.Port},
 	}
 	o = append(o, editor.Roots(t)...)
 	return append(o, editor.Object{
@@ -32,7 +33,8 @@ func Chromium(t editor.Target) editor.Run {
 	r := editor.Run{
 		Type: "ChromiumRemoteDebugType", Factory: "Chromium Remote",
 		Attributes: []editor.Pair{
-			{Name: "host", Value: t.Host}, {Name: "port", Value: fmt.Sprint(t.Port)}, {Name: "restartOnDisconnect", Value: "true"},
+			{Name: "host", Value: t.Host}, {Name: "port", Value: fmt.Sprint(t.Port)},
+			{Name: "restartOnDisconnect", Value: "true"},
 		},
 	}
 	for _, m := range t.Mappings {

@@ -9,8 +9,8 @@ import (
 	"debuggable.dev/debuggable/runtimes/language"
 )
 
-// task reads the command lines by which package managers start a script of package.json. An option that is not known may change which
-// script that is, and where it is looked for: then it is none.
+// task reads the command lines by which package managers start a script of package.json. An option that is not known
+// may change which script that is, and where it is looked for: then it is none.
 //
 // Sources: npm's documentation, "npm-run-script" and "npm-start"; Yarn 1's, "yarn run"; pnpm's, "pnpm run".
 func task(p language.Process) *language.Task {
@@ -38,7 +38,8 @@ func task(p language.Process) *language.Task {
 }
 
 // quiet are options that say how much a package manager prints.
-var quiet = []string{"-s", "--silent", "-q", "--quiet", "-d", "-dd", "-ddd", "--verbose", "--no-update-notifier", "--no-fund", "--no-audit"}
+var quiet = []string{"-s", "--silent", "-q", "--quiet", "-d", "-dd", "-ddd", "--verbose", "--no-update-notifier",
+	"--no-fund", "--no-audit"}
 
 // read reads the arguments of a package manager.
 func read(t *language.Task, tool string, args []string) bool {
@@ -82,7 +83,8 @@ func read(t *language.Task, tool string, args []string) bool {
 
 // harmless reports whether an option changes nothing about which script is run.
 func harmless(option string) bool {
-	return slices.Contains(quiet, option) || strings.HasPrefix(option, "--node-options=") || strings.HasPrefix(option, "--loglevel=")
+	return slices.Contains(quiet, option) || strings.HasPrefix(option, "--node-options=") ||
+		strings.HasPrefix(option, "--loglevel=")
 }
 
 // short reports whether a package manager takes a word for the name of a script without "run" in front of it.
@@ -103,19 +105,22 @@ func directory(tool, option string) bool {
 
 // ownCommands are those of Yarn and pnpm that are no scripts: neither asks package.json about them.
 var ownCommands = []string{
-	"add", "approve-builds", "audit", "autoclean", "bin", "c", "cache", "cat-file", "cat-index", "check", "config", "constraints", "create",
-	"dedupe", "deploy", "dlx", "doctor", "env", "exec", "explain", "fetch", "find-hash", "generate-lock-entry", "get", "global", "help",
-	"i", "ignored-builds", "import", "info", "init", "install", "install-test", "it", "licenses", "link", "list", "ln", "login", "logout",
-	"ls", "multi", "m", "node", "npm", "outdated", "owner", "pack", "patch", "patch-commit", "plugin", "policies", "prune", "publish", "rb",
-	"rebuild", "recursive", "remove", "restart", "rm", "root", "search", "self-update", "server", "set", "setup", "stage", "store", "tag",
-	"team", "un", "uninstall", "unlink", "unplug", "up", "update", "upgrade", "upgrade-interactive", "version", "versions", "view", "why",
-	"workspace", "workspaces", "x",
+	"add", "approve-builds", "audit", "autoclean", "bin", "c", "cache", "cat-file", "cat-index", "check", "config",
+	"constraints", "create", "dedupe", "deploy", "dlx", "doctor", "env", "exec", "explain", "fetch", "find-hash",
+	"generate-lock-entry", "get", "global", "help", "i", "ignored-builds", "import", "info", "init", "install",
+	"install-test", "it", "licenses", "link", "list", "ln", "login", "logout", "ls", "multi", "m", "node", "npm",
+	"outdated", "owner", "pack", "patch", "patch-commit", "plugin", "policies", "prune", "publish", "rb", "rebuild",
+	"recursive", "remove", "restart", "rm", "root", "search", "self-update", "server", "set", "setup", "stage", "store",
+	"tag", "team", "un", "uninstall", "unlink", "unplug", "up", "update", "upgrade", "upgrade-interactive", "version",
+	"versions", "view", "why", "workspace", "workspaces", "x",
 }
 
-// checkRuns refuses what package.json's script would make of the inspector: the variable that brings it reaches everything in the script.
+// checkRuns refuses what package.json's script would make of the inspector: the variable that brings it reaches
+// everything in the script.
 func checkRuns(p, runs language.Process, o language.Options) error {
 	if runs.Unset["NODE_OPTIONS"] || runs.Hidden["PATH"] {
-		return reason.Refuse(reason.EnvHidden, "NODE_OPTIONS and PATH would not reach %s: the script of package.json clears or sets them",
+		return reason.Refuse(reason.EnvHidden, "NODE_OPTIONS and PATH would not reach %s: the script of package.json "+
+			"clears or sets them",
 			runs.Argv[0])
 	}
 	if err := runs.Managed(); err != nil {
@@ -123,7 +128,8 @@ func checkRuns(p, runs language.Process, o language.Options) error {
 	}
 	if runs.Disturbed("nodejs", o) {
 		return reason.Refuse(reason.EnvShared,
-			"package.json has %s start another program besides, which may be Node: it would get the same inspector, and take its port or wait for a debugger",
+			"package.json has %s start another program besides, which may be Node: it would get the same inspector, and take "+
+				"its port or wait for a debugger",
 			language.ProgramName(p.Argv[0]))
 	}
 	return nil

@@ -51,7 +51,8 @@ func TestTask(t *testing.T) {
 			t.Errorf("%s: got %+v, want %+v", c.line, got, want)
 		}
 	}
-	if got := task(language.Process{Argv: []string{"npm", "$X"}, WorkingDir: "/srv", Dynamic: []bool{false, true}}); got != nil {
+	if got := task(language.Process{Argv: []string{"npm", "$X"}, WorkingDir: "/srv",
+		Dynamic: []bool{false, true}}); got != nil {
 		t.Errorf("a word that is not known: got %+v", got)
 	}
 }

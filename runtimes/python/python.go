@@ -1,5 +1,5 @@
-// Package python says everything about Python: programs start through the support image's launcher, which finds the interpreter
-// and starts it with debugpy (the Debug Adapter Protocol) or pydevd.
+// Package python says everything about Python: programs start through the support image's launcher, which finds the
+// interpreter and starts it with debugpy (the Debug Adapter Protocol) or pydevd.
 //
 // Source of the debuggers' options: debugpy's README and "Command line reference", pydevd's pydevd.py.
 package python
@@ -73,7 +73,8 @@ func buildpacks() language.Buildpacks {
 	}
 }
 
-// program returns the program's name where it is an interpreter, or a script, or what only Python programs stand behind.
+// program returns the program's name where it is an interpreter, or a script, or what only Python programs stand
+// behind.
 func program(p language.Process) string {
 	name := language.ProgramName(p.Argv[0])
 	switch {
@@ -141,13 +142,13 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	}, nil
 }
 
-// ListensOnHost is what the launcher of a support image of this project can do, as its label says: it is told where its debugger
-// listens, by --host.
+// ListensOnHost is what the launcher of a support image of this project can do, as its label says: it is told where its
+// debugger listens, by --host.
 const ListensOnHost = "listens-on-host"
 
-// listenOn returns the host that the launcher is told, "" where it does by itself what is wanted: this project's has its debuggers
-// listen on all addresses. The published one has debugpy listen on loopback (python -m debugpy --listen PORT) and pydevd on all
-// addresses (python -m pydevd --server --port PORT), and cannot be told otherwise.
+// listenOn returns the host that the launcher is told, "" where it does by itself what is wanted: this project's has
+// its debuggers listen on all addresses. The published one has debugpy listen on loopback (python -m debugpy --listen
+// PORT) and pydevd on all addresses (python -m pydevd --server --port PORT), and cannot be told otherwise.
 func listenOn(mode string, o language.Options) (string, error) {
 	switch {
 	case o.ListenOn != language.OnAll && o.ListenOn != language.OnLoopback:
@@ -157,25 +158,28 @@ func listenOn(mode string, o language.Options) (string, error) {
 		return "", language.SupportImageOld("has pydevd listen on all addresses, not on loopback alone")
 	case o.Published, o.ListenOn == language.OnAll:
 	case !o.Can(ListensOnHost):
-		return "", reason.Refuse(reason.SupportImageOld, "the support image is not known to have a launcher that can be told to listen on loopback, "+
-			"as its label would say; build the current ones with make push, and let them be asked: without --offline, or in a lock file")
+		return "", reason.Refuse(reason.SupportImageOld, "the support image is not known to have a launcher that can be "+
+			"told to listen on loopback, "+
+			"as its label would say; build the current ones with make push, and let them be asked: without --offline, or in a "+
+			"lock file")
 	default:
 		return language.Loopback, nil
 	}
 	return "", nil
 }
 
-// published says what keeps the published support image from starting the program: its debuggers are for Python up to 3.11, and
-// the program that takes a debugged one's place fails to connect to the debugger of the latter, which has ended with it, and
-// its launcher puts "-m debugpy" right behind the interpreter, so that debugpy takes Python's own options for its own.
-// (Source: python/helper-image in github.com/GoogleContainerTools/container-debug-support.)
+// published says what keeps the published support image from starting the program: its debuggers are for Python up to
+// 3.11, and the program that takes a debugged one's place fails to connect to the debugger of the latter, which has
+// ended with it, and its launcher puts "-m debugpy" right behind the interpreter, so that debugpy takes Python's own
+// options for its own. (Source: python/helper-image in github.com/GoogleContainerTools/container-debug-support.)
 func published(p language.Process) error {
 	name := language.ProgramName(p.Argv[0])
 	if slices.Contains([]string{"ddtrace-run", "newrelic-admin", "dotenv"}, name) {
 		return language.SupportImageOld("does not outlast that " + name + " executes another Python")
 	}
 	if stub := maybeStub(p); isPython(name) && stub != "" {
-		return language.SupportImageOld("does not outlast that " + stub + " executes another Python, as Bazel's stub and tornado's autoreload do")
+		return language.SupportImageOld("does not outlast that " + stub + " executes another Python, as Bazel's stub and " +
+			"tornado's autoreload do")
 	}
 	version := strings.TrimPrefix(name, "python")
 	if !isPython(name) || !strings.Contains(version, ".") {
@@ -187,15 +191,16 @@ func published(p language.Process) error {
 	}
 	if isPython(name) && len(p.Argv) > 1 {
 		word := p.Argv[1]
-		if option := strings.HasPrefix(word, "-") && word != "-"; option && !strings.HasPrefix(word, "-m") && !strings.HasPrefix(word, "-c") {
+		if option := strings.HasPrefix(word, "-") && word != "-"; option && !strings.HasPrefix(word, "-m") &&
+			!strings.HasPrefix(word, "-c") {
 			return language.SupportImageOld(fmt.Sprintf("takes Python's option %s for one of the debugger's", word))
 		}
 	}
 	return nil
 }
 
-// maybeStub names what an interpreter runs where that may start the real program in its own place: Bazel's stub, which has a directory
-// of runfiles beside it, or tornado's autoreload. "" is for what is not known to.
+// maybeStub names what an interpreter runs where that may start the real program in its own place: Bazel's stub, which
+// has a directory of runfiles beside it, or tornado's autoreload. "" is for what is not known to.
 func maybeStub(p language.Process) string {
 	if len(p.Argv) < 2 {
 		return ""
@@ -216,12 +221,15 @@ func maybeStub(p language.Process) string {
 // existing looks for debugpy, ptvsd or pydevd as the module that the interpreter runs.
 func existing(p language.Process) (language.Plan, bool, error) {
 	module, args := pythonModule(p.Argv)
-	dialsOut := reason.Refuse(reason.DebuggerDialsOut, "%s connects to a debugger by itself: there is nothing to attach to", module)
+	dialsOut := reason.Refuse(reason.DebuggerDialsOut,
+		"%s connects to a debugger by itself: there is nothing to attach to", module)
 	at := func(protocol, address string) (language.Plan, bool, error) {
 		return language.Plan{Existing: true, Ports: language.Listening(protocol, address, port)}, true, nil
 	}
 	// The debugger's own options end where the program's file, module or code begins.
-	args = language.LeadingOptions(args, []string{"--listen", "--connect", "--host", "--server-host", "--port", "--client", "--log-to", "--configure-subProcess", "--adapter-access-token"})
+	args = language.LeadingOptions(args,
+		[]string{"--listen", "--connect", "--host", "--server-host", "--port", "--client", "--log-to",
+			"--configure-subProcess", "--adapter-access-token"})
 	switch module {
 	case "debugpy", "ptvsd":
 		if address, ok := language.OptionValue(args, "--listen"); ok {

@@ -7,7 +7,8 @@ import (
 	"debuggable.dev/debuggable/runtimes/editor"
 )
 
-// inEditors says how editors attach to rdbg (the README of VS Code's extension vscode-rdbg, and the debug gem's lib/debug/server_dap.rb).
+// inEditors says how editors attach to rdbg (the README of VS Code's extension vscode-rdbg, and the debug gem's
+// lib/debug/server_dap.rb).
 func inEditors() editor.Language {
 	return editor.Language{
 		Extensions: []string{".rb", ".ru", ".rake"}, Adapter: "rdbg", Attach: attachArguments,

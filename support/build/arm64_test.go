@@ -24,7 +24,8 @@ func TestArm64Runs(t *testing.T) {
 	}
 	out, root := t.TempDir(), t.TempDir()
 	inNamespace := func(script string) (string, error) {
-		out, err := exec.CommandContext(t.Context(), "unshare", "--mount", "sh", "-ec", strings.ReplaceAll(script, "ROOT", root)).CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), "unshare", "--mount", "sh", "-ec",
+			strings.ReplaceAll(script, "ROOT", root)).CombinedOutput()
 		return string(out), err
 	}
 	if out, err := inNamespace("mount -t tmpfs tmpfs ROOT"); err != nil {
@@ -34,7 +35,8 @@ func TestArm64Runs(t *testing.T) {
 	if err := run(t.Context(), []string{"-o", out, "-only", "nodejs"}, &stdout, &stderr); err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}
-	images := layoutImages(t, filepath.Join(out, "nodejs"), match.Platforms(v1.Platform{OS: "linux", Architecture: "arm64"}))
+	images := layoutImages(t, filepath.Join(out, "nodejs"),
+		match.Platforms(v1.Platform{OS: "linux", Architecture: "arm64"}))
 	if len(images) != 1 {
 		t.Fatalf("the index holds %d images for arm64", len(images))
 	}
@@ -42,7 +44,9 @@ func TestArm64Runs(t *testing.T) {
 
 	// What the wrapper finds as the image's own node, for this machine: the emulator leaves starting it to the kernel.
 	source := filepath.Join(t.TempDir(), "main.go")
-	if err := os.WriteFile(source, []byte("package main\n\nimport (\n\t\"fmt\"\n\t\"os\"\n)\n\nfunc main() { fmt.Println(os.Args[1:]) }\n"), 0o644); err != nil {
+	if err := os.WriteFile(source,
+		[]byte("package main\n\nimport (\n\t\"fmt\"\n\t\"os\"\n)\n\nfunc main() { fmt.Println(os.Args[1:]) }\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(root, "bin", "node"), source)
@@ -54,13 +58,15 @@ func TestArm64Runs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.WriteFile(filepath.Join(root, "qemu"), program, 0o755), os.Mkdir(filepath.Join(root, "dbg"), 0o755), os.Mkdir(filepath.Join(root, "proc"), 0o755)); err != nil {
+	if err := errors.Join(os.WriteFile(filepath.Join(root, "qemu"), program, 0o755),
+		os.Mkdir(filepath.Join(root, "dbg"), 0o755), os.Mkdir(filepath.Join(root, "proc"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	said, err := inNamespace(`mount --bind /proc ROOT/proc
 mount -t tmpfs -o mode=777 tmpfs ROOT/dbg
 chroot ROOT /qemu /install
-PATH=/dbg/nodejs/bin:/bin NODE_OPTIONS=--inspect=0.0.0.0:9229 /usr/sbin/chroot ROOT /qemu /dbg/nodejs/bin/node app.js x`)
+PATH=/dbg/nodejs/bin:/bin NODE_OPTIONS=--inspect=0.0.0.0:9229 \
+  /usr/sbin/chroot ROOT /qemu /dbg/nodejs/bin/node app.js x`)
 	if want := "/dbg/nodejs installed\n[--inspect=0.0.0.0:9229 app.js x]\n"; err != nil || said != want {
 		t.Errorf("got %v, %q, want %q", err, said, want)
 	}

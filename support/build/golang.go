@@ -1,9 +1,6 @@
 package main
 
 import (
-	"debuggable.dev/debuggable/internal/ociimage"
-	"debuggable.dev/debuggable/runtimes/golang"
-
 	"bytes"
 	"context"
 	"debug/buildinfo"
@@ -16,6 +13,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"debuggable.dev/debuggable/internal/ociimage"
+	"debuggable.dev/debuggable/runtimes/golang"
 )
 
 // repository returns the folder of this repository: the main module that the working directory is in.
@@ -87,9 +87,11 @@ func (c *goCompiler) build(ctx context.Context, module, pkg, arch string) (progr
 	dir := filepath.Join(c.root, module)
 	file := filepath.Join(c.temp, "program")
 	env := []string{
-		"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch, "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off",
+		"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch, "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=", "GOEXPERIMENT=",
+		"GOWORK=off",
 	}
-	if _, err := command(ctx, dir, env, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", file, pkg); err != nil {
+	if _, err := command(ctx, dir, env, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o",
+		file, pkg); err != nil {
 		return program{}, err
 	}
 	data, err := os.ReadFile(file)
@@ -101,7 +103,8 @@ func (c *goCompiler) build(ctx context.Context, module, pkg, arch string) (progr
 		return program{}, fmt.Errorf("reading what is in %s: %w", pkg, err)
 	}
 	p := program{data: data, licences: ociimage.Tree{}}
-	p.contents = append(p.contents, content{kind: "golang", name: "stdlib", version: strings.TrimPrefix(info.GoVersion, "go")})
+	p.contents = append(p.contents,
+		content{kind: "golang", name: "stdlib", version: strings.TrimPrefix(info.GoVersion, "go")})
 	for _, dep := range info.Deps {
 		if dep.Replace != nil {
 			dep = dep.Replace

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"debuggable.dev/debuggable/internal/ociimage"
-
 	"fmt"
 	"os"
 	"slices"
@@ -11,6 +9,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+
+	"debuggable.dev/debuggable/internal/ociimage"
 )
 
 // labelPrefix begins the labels that say what is inside: dev.debuggable.support/<name> = <version>.

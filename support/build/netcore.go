@@ -1,8 +1,6 @@
 package main
 
 import (
-	"debuggable.dev/debuggable/internal/ociimage"
-
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
@@ -15,13 +13,15 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"debuggable.dev/debuggable/internal/ociimage"
 )
 
 // dotnetDebugger says which debugger for .NET an image is made of, and where its archive is: an address or a file, with
 // {version}, {version-with-dashes}, {arch} (amd64, arm64) and {rid} (linux-x64, linux-arm64) in it.
 //
-// The licence of vsdbg lets everyone fetch it and nobody pass it on, so its image is built where it is used, and pushed to a
-// private registry only. netcoredbg is free.
+// The licence of vsdbg lets everyone fetch it and nobody pass it on, so its image is built where it is used, and pushed
+// to a private registry only. netcoredbg is free.
 type dotnetDebugger struct{ name, version, source string }
 
 func addDotnetDebugger(ctx context.Context, p *part, d dotnetDebugger) error {
@@ -32,7 +32,8 @@ func addDotnetDebugger(ctx context.Context, p *part, d dotnetDebugger) error {
 	defer cancel()
 	data, err := get(ctx, source)
 	if err != nil {
-		return fmt.Errorf("fetching %s %s, which does not come with this program, from %s: %w", d.name, d.version, source, err)
+		return fmt.Errorf("fetching %s %s, which does not come with this program, from %s: %w", d.name, d.version,
+			source, err)
 	}
 	files, err := untar(data)
 	if err != nil {
@@ -53,7 +54,8 @@ func addDotnetDebugger(ctx context.Context, p *part, d dotnetDebugger) error {
 		p.tree["support/netcore/"+strings.TrimPrefix(name, folder)] = f
 	}
 	p.labels = map[string]string{d.name: d.version}
-	p.contents = append(p.contents, content{kind: "generic", name: d.name, version: d.version, file: path.Base(source), sha256: checksum(data)})
+	p.contents = append(p.contents,
+		content{kind: "generic", name: d.name, version: d.version, file: path.Base(source), sha256: checksum(data)})
 	return nil
 }
 

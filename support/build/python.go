@@ -1,9 +1,6 @@
 package main
 
 import (
-	"debuggable.dev/debuggable/internal/ociimage"
-	"debuggable.dev/debuggable/runtimes/python"
-
 	"archive/zip"
 	"bytes"
 	"context"
@@ -17,6 +14,9 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+
+	"debuggable.dev/debuggable/internal/ociimage"
+	"debuggable.dev/debuggable/runtimes/python"
 )
 
 // wheel is a line of support/python/wheels.lock.
@@ -81,8 +81,10 @@ func (w wheel) fetch(ctx context.Context, cache string) ([]byte, error) {
 		return nil, err
 	}
 	args := []string{
-		"-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--require-hashes",
-		"--implementation", "cp", "--python-version", strings.TrimPrefix(w.python, "cp")[:1] + "." + strings.TrimPrefix(w.python, "cp")[1:], "--abi", w.abi,
+		"-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:",
+		"--require-hashes",
+		"--implementation", "cp", "--python-version", strings.TrimPrefix(w.python, "cp")[:1] + "." +
+			strings.TrimPrefix(w.python, "cp")[1:], "--abi", w.abi,
 		"-r", requirement, "-d", dir,
 	}
 	for _, p := range w.platforms {
@@ -149,7 +151,11 @@ var tracer = regexp.MustCompile(`^(?:.*/)?pydevd_attach_to_process/attach_linux_
 
 // unwanted matches what no debugged program needs: what attaches to a running process by its id, files for other
 // systems, sources of the compiled parts.
-var unwanted = regexp.MustCompile(`(^|/)(pydevd_attach_to_process/(?:.*\.(?:dll|exe|pdb|dylib|cpp|hpp|h|bat|sh|cmd|md)|winappdbg/.*|windows/.*|linux_and_mac/.*|common/.*)$|[^/]*\.libs/|[^/]*\.data/|[^/]*\.dist-info/(RECORD|WHEEL|top_level\.txt|entry_points\.txt))|\.(c|pyx|pxd|pyd|dll|exe|pdb|dylib|template\.\w+)$|\.pyx?\.template$`)
+var unwanted = regexp.MustCompile(
+	`(^|/)(pydevd_attach_to_process/(?:.*\.(?:dll|exe|pdb|dylib|cpp|hpp|h|bat|sh|cmd|md)|winappdbg/.*|` +
+		`windows/.*|linux_and_mac/.*|common/.*)$|[^/]*\.libs/|[^/]*\.data/|` +
+		`[^/]*\.dist-info/(RECORD|WHEEL|top_level\.txt|entry_points\.txt))|` +
+		`\.(c|pyx|pxd|pyd|dll|exe|pdb|dylib|template\.\w+)$|\.pyx?\.template$`)
 
 // overlay adds a wheel's files for a GOARCH to a tree, below a folder. Wheels of one package and version differ in
 // their compiled parts only, which is checked.
@@ -233,7 +239,8 @@ func addPython(ctx context.Context, p *part, c *goCompiler, root, cache string) 
 			return fmt.Errorf("unpacking %s: %w", w.file, err)
 		}
 		if w.arch() == p.arch {
-			p.contents = append(p.contents, content{kind: "pypi", name: w.name, version: w.version, file: w.file, sha256: w.sha256})
+			p.contents = append(p.contents,
+				content{kind: "pypi", name: w.name, version: w.version, file: w.file, sha256: w.sha256})
 		}
 		row := w.name + " " + w.oldest + " " + w.folder() + "\n"
 		if !strings.Contains(versions.String(), row) {

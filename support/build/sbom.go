@@ -77,13 +77,15 @@ func makeSBOM(runtime, version, digest string, parts []part) ([]byte, error) {
 	image := spdxPackage{
 		ID: "SPDXRef-image", Name: runtime, Version: version, Location: "NOASSERTION",
 		Checksums: []spdxChecksum{{"SHA256", strings.TrimPrefix(digest, "sha256:")}},
-		Refs:      []spdxRef{{"PACKAGE-MANAGER", "purl", "pkg:oci/" + runtime + "@" + strings.Replace(digest, ":", "%3A", 1)}},
+		Refs: []spdxRef{
+			{"PACKAGE-MANAGER", "purl", "pkg:oci/" + runtime + "@" + strings.Replace(digest, ":", "%3A", 1)}},
 	}
 	doc := spdxDocument{
 		Version: "SPDX-2.3", DataLicense: "CC0-1.0", ID: "SPDXRef-DOCUMENT", Name: "debuggable support: " + runtime,
 		Namespace: "https://debuggable.dev/spdx/support/" + runtime + "/" + strings.TrimPrefix(digest, "sha256:"),
-		Creation:  spdxCreation{Created: when.Format("2006-01-02T15:04:05Z"), Creators: []string{"Tool: debuggable-support-build"}},
-		Packages:  []spdxPackage{image},
+		Creation: spdxCreation{Created: when.Format("2006-01-02T15:04:05Z"),
+			Creators: []string{"Tool: debuggable-support-build"}},
+		Packages: []spdxPackage{image},
 		Relationships: []spdxRelationship{
 			{"SPDXRef-DOCUMENT", "DESCRIBES", image.ID},
 		},

@@ -20,8 +20,8 @@ import (
 // Delve watches the program and ends with it, and with its exit status.
 //
 // The watcher is one more client of the server in this very process. It does not get in the way of others, because it
-// asks only when the program is gone, or is stopped while no client is connected; what it needs to know until then is in
-// /proc. It interferes only where no client is connected and the program could not end: see letGo.
+// asks only when the program is gone, or is stopped while no client is connected; what it needs to know until then is
+// in /proc. It interferes only where no client is connected and the program could not end: see letGo.
 
 const (
 	lookEvery = 200 * time.Millisecond

@@ -60,11 +60,13 @@ type session struct {
 // start runs the application as debuggable does.
 func start(t *testing.T, mode string) *session { return startDelve(t, mode, "--continue") }
 
-// startDelve runs the application with further flags for Delve: with --continue at once, and else when a client lets it go.
+// startDelve runs the application with further flags for Delve: with --continue at once, and else when a client lets it
+// go.
 func startDelve(t *testing.T, mode string, flags ...string) *session {
 	t.Helper()
 	s := &session{t: t, address: freeAddress(t), ended: make(chan struct{}), output: new(bytes.Buffer)}
-	flags = append([]string{"exec", "--headless", "--accept-multiclient", "--listen=" + s.address, "--api-version=2"}, flags...)
+	flags = append([]string{"exec", "--headless", "--accept-multiclient", "--listen=" + s.address, "--api-version=2"},
+		flags...)
 	s.cmd = exec.Command(dlv, append(flags, app, "--", mode)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	if err := s.cmd.Start(); err != nil {
@@ -371,7 +373,8 @@ func (s *session) debugDAP() {
 	c.AttachRequest(map[string]any{"mode": "remote", "stopOnEntry": false})
 	receive[*dap.InitializedEvent](s.t, c)
 	c.SetBreakpointsRequest(file, []int{breakpointLine(s.t, file)})
-	if set := receive[*dap.SetBreakpointsResponse](s.t, c); len(set.Body.Breakpoints) != 1 || !set.Body.Breakpoints[0].Verified {
+	if set := receive[*dap.SetBreakpointsResponse](s.t, c); len(set.Body.Breakpoints) != 1 ||
+		!set.Body.Breakpoints[0].Verified {
 		s.t.Fatalf("breakpoint: %+v", set.Body)
 	}
 	c.ConfigurationDoneRequest()
@@ -504,7 +507,8 @@ func TestSignalsToStopReachTheProgram(t *testing.T) {
 			if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) {
 				break
 			}
-			if data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err != nil || strings.Contains(string(data), ") Z ") {
+			if data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err != nil ||
+				strings.Contains(string(data), ") Z ") {
 				break // nobody reaped it yet
 			}
 			if time.Now().After(end) {

@@ -11,8 +11,8 @@
 //     Delve waits for a client. A panic or another fatal error ends it, too, unless a client is connected: then the
 //     program is stopped there for the client, as stock Delve does in any case, until it goes on or leaves.
 //   - the first SIGTERM, SIGINT or SIGQUIT to it goes on to the program, which ends in its own way; only the second one
-//     kills the program, as the first one does with stock Delve. If the program is stopped and no client is connected, it
-//     is let go on so that the signal reaches it. SIGHUP, SIGUSR1, SIGUSR2 and SIGWINCH go on to the program, too.
+//     kills the program, as the first one does with stock Delve. If the program is stopped and no client is connected,
+//     it is let go on so that the signal reaches it. SIGHUP, SIGUSR1, SIGUSR2 and SIGWINCH go on to the program, too.
 //
 // Unlike the stock main it sets no CGO_CFLAGS and collects no telemetry: the program under the debugger inherits this
 // process's environment, and must find the one it would have had without the debugger.

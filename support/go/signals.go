@@ -16,12 +16,12 @@ import (
 // stopSignals are the signals that containers are stopped with. Delve handles the first two itself.
 var stopSignals = [...]os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT}
 
-// relayedSignals mean whatever the program makes of them: to read its configuration anew, for one. Delve does nothing with
-// them but to end at the first.
+// relayedSignals mean whatever the program makes of them: to read its configuration anew, for one. Delve does nothing
+// with them but to end at the first.
 var relayedSignals = [...]os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
 
-// relaySignals passes these signals on to the program. One that this process was started to ignore stays ignored, and so it
-// does in the program, which inherits that.
+// relaySignals passes these signals on to the program. One that this process was started to ignore stays ignored, and
+// so it does in the program, which inherits that.
 func relaySignals() {
 	signals := make(chan os.Signal, 8)
 	for _, s := range relayedSignals {

@@ -40,11 +40,13 @@ func checkVolume(dir, mountinfo string) error {
 	}
 	var volume unix.Statfs_t
 	if err := unix.Statfs(dir, &volume); err == nil && volume.Flags&unix.ST_NOEXEC != 0 {
-		return fmt.Errorf("%s does not let programs run (mounted with noexec), so the debugger could not start: mount a volume that does", dir)
+		return fmt.Errorf("%s does not let programs run (mounted with noexec), so the debugger could not start: mount a "+
+			"volume that does", dir)
 	}
 	// access(2) with the effective ids, since that is who writes.
 	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
-		return fmt.Errorf("%s is not writable for user %d, group %d (%w): make the volume writable (an emptyDir is; other volumes take the pod's fsGroup)",
+		return fmt.Errorf("%s is not writable for user %d, group %d (%w): make the volume writable (an emptyDir is; other "+
+			"volumes take the pod's fsGroup)",
 			dir, os.Geteuid(), os.Getegid(), err)
 	}
 	return nil

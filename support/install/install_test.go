@@ -89,7 +89,8 @@ func TestInstall(t *testing.T) {
 		"older files":         {before: map[string]string{"go/bin/dlv*": "v1", "go/gone": "x"}, done: "installed"},
 		"a file in the way":   {before: map[string]string{"go": "x"}, done: "installed"},
 		"half an earlier one": {before: map[string]string{"go/bin/dlv*": "v2"}, done: "installed"},
-		"another runtime's":   {before: map[string]string{"nodejs/bin/node*": "x"}, done: "installed", extra: map[string]string{"nodejs": "drwx------", "nodejs/bin": "drwx------", "nodejs/bin/node": "-rwx------ x"}},
+		"another runtime's": {before: map[string]string{"nodejs/bin/node*": "x"}, done: "installed",
+			extra: map[string]string{"nodejs": "drwx------", "nodejs/bin": "drwx------", "nodejs/bin/node": "-rwx------ x"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -210,8 +211,8 @@ func TestCheckVolume(t *testing.T) {
 	}
 }
 
-// TestOnVolumes runs the program as its image does: alone with its files, as an ordinary user, with a file system at /dbg that is
-// as volumes can be.
+// TestOnVolumes runs the program as its image does: alone with its files, as an ordinary user, with a file system at
+// /dbg that is as volumes can be.
 func TestOnVolumes(t *testing.T) {
 	root := t.TempDir()
 	if err := os.Chmod(root, 0o755); err != nil {
@@ -231,7 +232,8 @@ func TestOnVolumes(t *testing.T) {
 	}
 	write(t, root, map[string]string{"support/go/bin/dlv*": strings.Repeat("x", 100<<10)})
 	for _, dir := range []string{"dbg", "proc", "support", "support/go", "support/go/bin"} {
-		if err := errors.Join(os.MkdirAll(filepath.Join(root, dir), 0o755), os.Chmod(filepath.Join(root, dir), 0o755)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Join(root, dir), 0o755),
+			os.Chmod(filepath.Join(root, dir), 0o755)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -249,7 +251,8 @@ func TestOnVolumes(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			script := "mount --bind /proc R/proc; mount -t tmpfs -o " + test.options + " tmpfs R/dbg; umask 077; " + fmt.Sprintf(run, test.groups) + "; ls -A R/dbg"
+			script := "mount --bind /proc R/proc; mount -t tmpfs -o " + test.options + " tmpfs R/dbg; umask 077; " +
+				fmt.Sprintf(run, test.groups) + "; ls -A R/dbg"
 			out, err := inNamespace(strings.ReplaceAll(script, "R", root))
 			if !strings.Contains(out, test.want) || (err == nil) != strings.HasSuffix(test.want, "installed\n") {
 				t.Errorf("got %v, %q, want %q", err, out, test.want)
@@ -261,9 +264,11 @@ func TestOnVolumes(t *testing.T) {
 	}
 	t.Run("six at once", func(t *testing.T) {
 		one := fmt.Sprintf(run, "") + " & "
-		script := "mount --bind /proc R/proc; mount -t tmpfs -o mode=777 tmpfs R/dbg; " + strings.Repeat(one, 6) + "wait; ls -A R/dbg; wc -c < R/dbg/go/bin/dlv; " + fmt.Sprintf(run, "")
+		script := "mount --bind /proc R/proc; mount -t tmpfs -o mode=777 tmpfs R/dbg; " + strings.Repeat(one, 6) +
+			"wait; ls -A R/dbg; wc -c < R/dbg/go/bin/dlv; " + fmt.Sprintf(run, "")
 		out, err := inNamespace(strings.ReplaceAll(script, "R", root))
-		if err != nil || strings.Count(out, "/dbg/go ") != 7 || !strings.HasSuffix(out, "go\n102400\n/dbg/go is up to date\n") {
+		if err != nil || strings.Count(out, "/dbg/go ") != 7 ||
+			!strings.HasSuffix(out, "go\n102400\n/dbg/go is up to date\n") {
 			t.Errorf("got %v, %q", err, out)
 		}
 	})

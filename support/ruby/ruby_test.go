@@ -1,4 +1,5 @@
-// Package ruby tests what the support image has every Ruby process load, with this machine's Ruby (or $RUBY) and its debug gem.
+// Package ruby tests what the support image has every Ruby process load, with this machine's Ruby (or $RUBY) and its
+// debug gem.
 package ruby
 
 import (
@@ -31,7 +32,8 @@ func TestAttach(t *testing.T) {
 	if ruby == "" {
 		ruby = "ruby"
 	}
-	if out, err := exec.CommandContext(t.Context(), ruby, "-r./debuggable", "-e", "exit !Debuggable.installed.nil?").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), ruby, "-r./debuggable", "-e",
+		"exit !Debuggable.installed.nil?").CombinedOutput(); err != nil {
 		t.Skipf("NOT TESTED: this machine lacks Ruby with its debug gem: %v %s", err, out)
 	}
 	for name, test := range map[string]struct {
@@ -107,7 +109,8 @@ func breakpoint(address, file string, line int) error {
 	}
 	send("initialize", map[string]any{"adapterID": "rdbg", "pathFormat": "path", "linesStartAt1": true})
 	send("attach", map[string]any{"type": "rdbg", "request": "attach"})
-	send("setBreakpoints", map[string]any{"source": map[string]any{"path": file}, "breakpoints": []map[string]any{{"line": line}}})
+	send("setBreakpoints",
+		map[string]any{"source": map[string]any{"path": file}, "breakpoints": []map[string]any{{"line": line}}})
 	send("configurationDone", nil)
 	for r := bufio.NewReader(conn); ; {
 		var m struct {

@@ -1,4 +1,5 @@
-// Command pause waits for the signal to end: it is what the first container of every pod runs, the one that holds the pod's namespaces.
+// Command pause waits for the signal to end: it is what the first container of every pod runs, the one that holds the
+// pod's namespaces.
 package main
 
 import (

@@ -98,7 +98,8 @@ func buildpack(argv, env []string) {
 		default:
 			args = append(args, p.args...)
 		}
-		p = &process{kind: p.kind, api: p.api, dir: p.dir, direct: p.direct, command: p.command[:1], args: append(args, user...)}
+		p = &process{kind: p.kind, api: p.api, dir: p.dir, direct: p.direct, command: p.command[:1],
+			args: append(args, user...)}
 	} else {
 		if len(user) == 0 {
 			fail("when there is no default process a command is required")

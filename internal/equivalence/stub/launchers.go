@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// getopt consumes options as getopt(3) with a leading "+" does. short is in getopt's notation; long is space-separated, with
-// "=" behind those that take a value.
+// getopt consumes options as getopt(3) with a leading "+" does. short is in getopt's notation; long is space-separated,
+// with "=" behind those that take a value.
 func getopt(args []string, short, long string, option func(name, value string)) []string {
 	longs := strings.Fields(long)
 	has := func(name string) bool {
@@ -80,8 +80,8 @@ func chdir(dir string) {
 	}
 }
 
-// launcher returns a program that runs the rest of its command line, nil for any other. Their options are those of their own
-// manual pages.
+// launcher returns a program that runs the rest of its command line, nil for any other. Their options are those of
+// their own manual pages.
 func launcher(name string) func(argv, env []string) {
 	user := func(argv, env []string) {
 		if len(argv) < 3 {
@@ -142,7 +142,8 @@ func launcher(name string) func(argv, env []string) {
 		"su-exec": user,
 		"gosu":    user,
 		"setpriv": func(argv, env []string) {
-			rest := getopt(argv[1:], "", "clear-groups init-groups keep-groups nnp no-new-privs reset-env reuid= regid= euid= egid= ruid= rgid= "+
+			rest := getopt(argv[1:], "", "clear-groups init-groups keep-groups nnp no-new-privs reset-env reuid= regid= euid= "+
+				"egid= ruid= rgid= "+
 				"groups= inh-caps= ambient-caps= bounding-set= pdeathsig= securebits=", func(name, _ string) {
 				if name == "reset-env" {
 					env = []string{"HOME=/root", "SHELL=/bin/sh", "USER=root", "LOGNAME=root", "PATH=/usr/local/bin:/bin:/usr/bin"}
@@ -217,7 +218,8 @@ func envCommand(argv, env []string) {
 		var removed []string
 		dir := ""
 		var split []string
-		rest = getopt(args, "i0u:C:S:va:", "ignore-environment null unset= chdir= split-string= debug argv0= default-signal=? ignore-signal=? block-signal=?", func(o, value string) {
+		rest = getopt(args, "i0u:C:S:va:", "ignore-environment null unset= chdir= split-string= debug argv0= "+
+			"default-signal=? ignore-signal=? block-signal=?", func(o, value string) {
 			switch o {
 			case "i", "ignore-environment":
 				clear = true

@@ -5,8 +5,8 @@
 //
 //	KIND PID PATH DIRECTORY STDIN ARGC ARGV… ENVIRONMENT…
 //
-// with KIND one of app (a program), launch (a launcher, which then runs its command), tool (a package manager and the like)
-// and fail (a program that could not do its job), or as
+// with KIND one of app (a program), launch (a launcher, which then runs its command), tool (a package manager and the
+// like) and fail (a program that could not do its job), or as
 //
 //	debug PID PROTOCOL PORT
 //

@@ -1,8 +1,8 @@
-// Package files reads single files out of an image's layers, without unpacking anything, and says what they are: a Go program and
-// its debug information, a .NET host, another native program, a script and its interpreter, a package.json.
+// Package files reads single files out of an image's layers, without unpacking anything, and says what they are: a Go
+// program and its debug information, a .NET host, another native program, a script and its interpreter, a package.json.
 //
-// Nothing is executed and nothing is written. What is read is bounded, a path never leads out of the image, and what cannot be read
-// is an error that callers take for "unknown": the data is somebody else's.
+// Nothing is executed and nothing is written. What is read is bounded, a path never leads out of the image, and what
+// cannot be read is an error that callers take for "unknown": the data is somebody else's.
 package files
 
 import "errors"
@@ -31,17 +31,19 @@ type File struct {
 
 // Go is what the build and debug information of a Go program say.
 type Go struct {
-	Version    string `json:"version,omitempty" yaml:"version,omitempty"` // like go1.26.1
-	Module     string `json:"module,omitempty" yaml:"module,omitempty"`   // the main module's path
-	Package    string `json:"package,omitempty" yaml:"package,omitempty"` // the main package's path
-	DebugInfo  int64  `json:"debugInfo" yaml:"debugInfo"`                 // bytes of DWARF, uncompressed; 0: there is none
-	Optimised  bool   `json:"optimised,omitempty" yaml:"optimised,omitempty"`
-	CompileDir string `json:"compileDir,omitempty" yaml:"compileDir,omitempty"` // the main module's directory; with -trimpath its path
+	Version   string `json:"version,omitempty" yaml:"version,omitempty"` // like go1.26.1
+	Module    string `json:"module,omitempty" yaml:"module,omitempty"`   // the main module's path
+	Package   string `json:"package,omitempty" yaml:"package,omitempty"` // the main package's path
+	DebugInfo int64  `json:"debugInfo" yaml:"debugInfo"`                 // bytes of DWARF, uncompressed; 0: there is none
+	Optimised bool   `json:"optimised,omitempty" yaml:"optimised,omitempty"`
+	// the main module's directory; with -trimpath its path
+	CompileDir string `json:"compileDir,omitempty" yaml:"compileDir,omitempty"`
 }
 
 // Netcore is a .NET application that has a host of its own.
 type Netcore struct {
-	Version string `json:"version,omitempty" yaml:"version,omitempty"` // of the framework, where the runtime configuration says it
+	// of the framework, where the runtime configuration says it
+	Version string `json:"version,omitempty" yaml:"version,omitempty"`
 }
 
 // Package is what counts of a package.json.
@@ -52,7 +54,8 @@ type Package struct {
 
 // Says reports whether something is known of the file besides that it is there.
 func (f File) Says() bool {
-	return f.Absent || f.Script != "" || len(f.Interpreter) > 0 || f.Go != nil || f.Netcore != nil || f.Native || f.Package != nil
+	return f.Absent || f.Script != "" || len(f.Interpreter) > 0 || f.Go != nil || f.Netcore != nil || f.Native ||
+		f.Package != nil
 }
 
 // Real is the path that symbolic links lead to.

@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// ReadGo says what the build and debug information of a Go program say; nil for what is no Go program, or cannot be read.
+// ReadGo says what the build and debug information of a Go program say; nil for what is no Go program, or cannot be
+// read.
 func ReadGo(r io.ReaderAt) (g *Go) {
 	defer func() {
 		// The packages that read these formats are made for what compilers write.
@@ -73,8 +74,8 @@ func readDebug(file *elf.File, g *Go) {
 	}
 }
 
-// compileDir is the directory of the main module: that of a source file, less the package's path below the module's. With
-// -trimpath, source files begin with the module's path.
+// compileDir is the directory of the main module: that of a source file, less the package's path below the module's.
+// With -trimpath, source files begin with the module's path.
 func compileDir(source string, g *Go) string {
 	dir := path.Dir(source)
 	if below, ok := strings.CutPrefix(g.Package, g.Module+"/"); ok && g.Module != "" {
@@ -94,8 +95,8 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// mainUnit finds the unit of package main by the units' headers alone (DWARF 5, section 7.5.1.1): a reader that skips a unit would
-// decode all of it.
+// mainUnit finds the unit of package main by the units' headers alone (DWARF 5, section 7.5.1.1): a reader that skips a
+// unit would decode all of it.
 func mainUnit(file *elf.File, data *dwarf.Data) *dwarf.Entry {
 	section := file.Section(".debug_info")
 	if section == nil {

@@ -10,14 +10,16 @@ import (
 	"testing"
 )
 
-// build compiles a module of two lines, its main package below the module's directory, and returns the directory and the program.
+// build compiles a module of two lines, its main package below the module's directory, and returns the directory and
+// the program.
 func build(t testing.TB, args ...string) (dir string, program []byte) {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"go.mod": "module example.com/web\n\ngo 1.26\n", "cmd/server/main.go": "package main\n\nfunc main() { println() }\n"} {
+	for name, text := range map[string]string{"go.mod": "module example.com/web\n\ngo 1.26\n",
+		"cmd/server/main.go": "package main\n\nfunc main() { println() }\n"} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +66,8 @@ func TestReadGo(t *testing.T) {
 			case "-":
 				want = ""
 			}
-			if !strings.HasPrefix(g.Version, "go1.") || g.Module != "example.com/web" || g.Package != "example.com/web/cmd/server" ||
+			if !strings.HasPrefix(g.Version, "go1.") || g.Module != "example.com/web" ||
+				g.Package != "example.com/web/cmd/server" ||
 				(g.DebugInfo == 0) != c.none || g.Optimised != c.optimised || g.CompileDir != want {
 				t.Errorf("got %+v, want the directory %s", *g, want)
 			}
@@ -82,19 +85,30 @@ func TestRecognise(t *testing.T) {
 		path   string
 		want   func(File) bool
 	}{
-		"native":           {[][]string{{"file app " + elfHeader}}, "/app", func(f File) bool { return f.Native }},
-		".NET host":        {[][]string{{"file srv/app " + elfHeader, "plain srv/app.dll x", "plain srv/app.runtimeconfig.json " + config}}, "/srv/app", func(f File) bool { return f.Netcore != nil && f.Netcore.Version == "8.0.4" && !f.Native }},
-		"host without one": {[][]string{{"file srv/app " + elfHeader, "plain srv/app.dll x"}}, "/srv/app", func(f File) bool { return f.Native }},
-		"a host that names its application": {[][]string{{"plain srv/app.dll x", "plain srv/app.runtimeconfig.json " + config}, {"file srv/app " + elfHeader + "app.dll\x00"}},
+		"native": {[][]string{{"file app " + elfHeader}}, "/app", func(f File) bool { return f.Native }},
+		".NET host": {
+			[][]string{{"file srv/app " + elfHeader, "plain srv/app.dll x", "plain srv/app.runtimeconfig.json " + config}},
+			"/srv/app", func(f File) bool { return f.Netcore != nil && f.Netcore.Version == "8.0.4" && !f.Native }},
+		"host without one": {[][]string{{"file srv/app " + elfHeader, "plain srv/app.dll x"}}, "/srv/app", func(f File) bool {
+			return f.Native
+		}},
+		"a host that names its " +
+			"application": {
+			[][]string{{"plain srv/app.dll x", "plain srv/app.runtimeconfig.json " + config},
+				{"file srv/app " + elfHeader + "app.dll\x00"}},
 			"/srv/app", func(f File) bool { return f.Netcore != nil }},
-		"packed into one": {[][]string{{"file app " + elfHeader + "\x01\x00\x00\x00\x00\x00\x00\x00" + string(bundleMarker)}}, "/app", func(f File) bool { return f.Netcore != nil }},
-		"package.json": {[][]string{{`plain app/package.json {"name":"web","scripts":{"start":"node x.js","n":1}}`}}, "/app/package.json",
+		"packed into one": {[][]string{{"file app " + elfHeader + "\x01\x00\x00\x00\x00\x00\x00\x00" + string(bundleMarker)}},
+			"/app", func(f File) bool { return f.Netcore != nil }},
+		"package.json": {[][]string{{`plain app/package.json {"name":"web","scripts":{"start":"node x.js","n":1}}`}},
+			"/app/package.json",
 			func(f File) bool {
 				return f.Package.Name == "web" && f.Package.Scripts["start"] == "node x.js" && len(f.Package.Scripts) == 1
 			}},
-		"no package.json": {[][]string{{`plain app/package.json [`}}, "/app/package.json", func(f File) bool { return f.Package == nil && !f.Says() }},
-		"data":            {[][]string{{"file a data"}}, "/a", func(f File) bool { return !f.Says() }},
-		"empty":           {[][]string{{"file a"}}, "/a", func(f File) bool { return !f.Says() }},
+		"no package.json": {[][]string{{`plain app/package.json [`}}, "/app/package.json", func(f File) bool {
+			return f.Package == nil && !f.Says()
+		}},
+		"data":  {[][]string{{"file a data"}}, "/a", func(f File) bool { return !f.Says() }},
+		"empty": {[][]string{{"file a"}}, "/a", func(f File) bool { return !f.Says() }},
 	} {
 		var layers []Layer
 		for _, lines := range c.layers {

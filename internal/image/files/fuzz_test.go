@@ -17,7 +17,9 @@ func FuzzLayer(f *testing.F) {
 		f.Add(b, "/b")
 	}
 	f.Fuzz(func(t *testing.T, b []byte, name string) {
-		l := Layer{Name: "fuzz", Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}
+		l := Layer{Name: "fuzz", Open: func(context.Context) (io.ReadCloser, error) {
+			return io.NopCloser(bytes.NewReader(b)), nil
+		}}
 		s := New(context.Background(), []Layer{l, l}, 1<<20)
 		defer s.Close()
 		found, err := s.Find(name, "/b")

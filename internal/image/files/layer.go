@@ -56,7 +56,8 @@ type scan struct {
 
 func newScan(l Layer, m *meter) *scan {
 	return &scan{
-		layer: l, meter: m, entries: map[string]entry{}, removed: map[string]bool{}, emptied: map[string]bool{}, kept: map[string][]byte{},
+		layer: l, meter: m, entries: map[string]entry{}, removed: map[string]bool{}, emptied: map[string]bool{},
+		kept: map[string][]byte{},
 	}
 }
 
@@ -173,8 +174,10 @@ func (s *scan) add(h *tar.Header) error {
 		return nil
 	}
 	s.current = name
-	// Scripts lie among other small files: reading the layer once more for each of them would take longer than to keep them.
-	if wanted := e.mode&0o111 != 0 || base == "package.json"; !wanted || e.size > MaxScript || s.held+int(e.size) > maxKept {
+	// Scripts lie among other small files: reading the layer once more for each of them would take longer than to keep
+	// them.
+	if wanted := e.mode&0o111 != 0 || base == "package.json"; !wanted || e.size > MaxScript ||
+		s.held+int(e.size) > maxKept {
 		return nil
 	}
 	b, err := io.ReadAll(s.stream)
@@ -250,7 +253,8 @@ func openTar(l Layer, m *meter) (*tarStream, error) {
 		}
 		r = z
 	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(128<<20))
+		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(128<<20))
 		if err != nil {
 			t.close()
 			return nil, fmt.Errorf("reading layer %s: %w", l.Name, err)

@@ -56,7 +56,8 @@ func (s *System) recognise(at located) (File, error) {
 }
 
 // bundleMarker is what the .NET SDK looks for in a host to write there where the application is that is packed into it
-// (dotnet/runtime, src/native/corehost/apphost/bundle_marker.cpp): the digest of ".net core bundle". In front of it stands the offset.
+// (dotnet/runtime, src/native/corehost/apphost/bundle_marker.cpp): the digest of ".net core bundle". In front of it
+// stands the offset.
 var bundleMarker = []byte{
 	0x8b, 0x12, 0x02, 0xb9, 0x6a, 0x61, 0x20, 0x38, 0x72, 0x7b, 0x93, 0x02, 0x14, 0xd7, 0xa0, 0x32,
 	0x13, 0xf5, 0xb9, 0xe6, 0xef, 0xae, 0x33, 0x18, 0xee, 0x3b, 0x2d, 0xce, 0x24, 0xb3, 0x6a, 0xae,
@@ -67,8 +68,8 @@ func (s *System) netcore(at located, program []byte) (*Netcore, error) {
 	if i := bytes.Index(program, bundleMarker); i >= 8 && !bytes.Equal(program[i-8:i], make([]byte, 8)) {
 		return &Netcore{}, nil
 	}
-	// The SDK writes the application's name into the host: then it is worth the time to look for it everywhere. Else it is not to be
-	// expected further down than the program, and layers may be far away.
+	// The SDK writes the application's name into the host: then it is worth the time to look for it everywhere. Else it is
+	// not to be expected further down than the program, and layers may be far away.
 	bottom := at.layer + 1
 	if bytes.Contains(program, []byte(path.Base(at.path)+".dll\x00")) {
 		bottom = len(s.layers)
@@ -145,8 +146,8 @@ func ReadPackage(b []byte) *Package {
 	return out
 }
 
-// ReadScript reads the beginning of a text that a kernel or a shell would run: the whole text of a shell script of at most MaxScript
-// bytes, or the words of another interpreter. Both are empty where it is neither.
+// ReadScript reads the beginning of a text that a kernel or a shell would run: the whole text of a shell script of at
+// most MaxScript bytes, or the words of another interpreter. Both are empty where it is neither.
 func ReadScript(b []byte) (script string, interpreter []string) {
 	words, ok := interpreterLine(b)
 	if !ok {
@@ -167,8 +168,8 @@ func ShellWords(script string) []string {
 	return words
 }
 
-// interpreterLine splits a #! line as Linux does it: the interpreter and at most one argument (execve(2), "Interpreter scripts");
-// env -S splits that further.
+// interpreterLine splits a #! line as Linux does it: the interpreter and at most one argument (execve(2), "Interpreter
+// scripts"); env -S splits that further.
 func interpreterLine(b []byte) (words []string, ok bool) {
 	line, is := bytes.CutPrefix(b, []byte("#!"))
 	if !is {

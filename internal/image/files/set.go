@@ -36,7 +36,8 @@ func (s *Set) Find(candidates []string) (File, bool) {
 	return File{}, false
 }
 
-// Asked reports whether there was an answer for the candidates already; exists says that it matters whether any is there.
+// Asked reports whether there was an answer for the candidates already; exists says that it matters whether any is
+// there.
 func (s *Set) Asked(candidates []string, exists bool) bool {
 	return s != nil && s.asked[question(candidates, exists)]
 }
@@ -54,8 +55,8 @@ func (s *Set) Absent(candidates []string) bool {
 	return true
 }
 
-// Answer notes what the candidates come to. A file without a path is not known, or does not matter when it is not there; one that is
-// Absent stands for all of them.
+// Answer notes what the candidates come to. A file without a path is not known, or does not matter when it is not
+// there; one that is Absent stands for all of them.
 func (s *Set) Answer(candidates []string, exists bool, f File) {
 	s.asked[question(candidates, exists)] = true
 	if f.Absent {

@@ -16,8 +16,8 @@ type System struct {
 	meter  *meter
 }
 
-// New returns the file system of layers, in the order of the image's manifest: the lowest first. At most so many bytes of them, as they are
-// stored, are read, and nothing once ctx is done; 0: any number. Close ends reading.
+// New returns the file system of layers, in the order of the image's manifest: the lowest first. At most so many bytes
+// of them, as they are stored, are read, and nothing once ctx is done; 0: any number. Close ends reading.
 func New(ctx context.Context, layers []Layer, most int64) *System {
 	if most <= 0 {
 		most = maxStream
@@ -39,9 +39,9 @@ func (s *System) Close() {
 	}
 }
 
-// Find says what the first of the paths is that is there: absolute ones, the candidates for one program. Of several, those that are
-// directories or are not executable are passed over, as a look-up in PATH does. Its error wraps ErrNone where none is there; any other
-// means that it is not known.
+// Find says what the first of the paths is that is there: absolute ones, the candidates for one program. Of several,
+// those that are directories or are not executable are passed over, as a look-up in PATH does. Its error wraps ErrNone
+// where none is there; any other means that it is not known.
 func (s *System) Find(candidates ...string) (File, error) {
 	for _, c := range candidates {
 		at, err := s.resolve(c)

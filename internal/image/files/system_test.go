@@ -13,8 +13,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// layerOf makes a layer of lines: "file PATH [text]", "plain PATH [text]" (not executable), "dir PATH", "link PATH TARGET",
-// "hard PATH TARGET", "device PATH", "white PATH", "opaque DIR", "big PATH" (2 GiB that nobody has).
+// layerOf makes a layer of lines: "file PATH [text]", "plain PATH [text]" (not executable), "dir PATH", "link PATH
+// TARGET", "hard PATH TARGET", "device PATH", "white PATH", "opaque DIR", "big PATH" (2 GiB that nobody has).
 func layerOf(t testing.TB, compress string, lines ...string) Layer {
 	t.Helper()
 	var b bytes.Buffer
@@ -96,37 +96,58 @@ func TestFind(t *testing.T) {
 		find   []string
 		want   string // PATH[>TARGET] SCRIPT, or none
 	}{
-		"one layer":             {[][]string{layer("file a " + sh + "a")}, []string{"/a"}, "/a " + sh + "a"},
-		"the upper one wins":    {[][]string{layer("file a " + sh + "a"), layer("file a " + sh + "b")}, []string{"/a"}, "/a " + sh + "b"},
-		"only the lower has it": {[][]string{layer("file a " + sh + "a"), layer("file b " + sh + "b")}, []string{"/a"}, "/a " + sh + "a"},
-		"whiteout":              {[][]string{layer("file d/a " + sh + "a"), layer("white d/a")}, []string{"/d/a"}, "none"},
-		"whiteout of a folder":  {[][]string{layer("file d/e/a " + sh + "a"), layer("white d")}, []string{"/d/e/a"}, "none"},
-		"made anew after a whiteout": {[][]string{layer("file d/a " + sh + "a"), layer("white d"), layer("file d/b " + sh + "b")},
+		"one layer": {[][]string{layer("file a " + sh + "a")}, []string{"/a"}, "/a " + sh + "a"},
+		"the upper one wins": {[][]string{layer("file a " + sh + "a"), layer("file a " + sh + "b")}, []string{"/a"},
+			"/a " + sh + "b"},
+		"only the lower has it": {[][]string{layer("file a " + sh + "a"), layer("file b " + sh + "b")}, []string{"/a"},
+			"/a " + sh + "a"},
+		"whiteout":             {[][]string{layer("file d/a " + sh + "a"), layer("white d/a")}, []string{"/d/a"}, "none"},
+		"whiteout of a folder": {[][]string{layer("file d/e/a " + sh + "a"), layer("white d")}, []string{"/d/e/a"}, "none"},
+		"made anew after a whiteout": {
+			[][]string{layer("file d/a " + sh + "a"), layer("white d"), layer("file d/b " + sh + "b")},
 			[]string{"/d/a", "/d/b"}, "/d/b " + sh + "b"},
-		"opaque folder":                             {[][]string{layer("file d/a " + sh + "a"), layer("opaque d", "file d/b "+sh+"b")}, []string{"/d/a"}, "none"},
-		"what an opaque one holds":                  {[][]string{layer("file d/a " + sh + "a"), layer("file d/a "+sh+"b", "opaque d")}, []string{"/d/a"}, "/d/a " + sh + "b"},
-		"a whiteout hides nothing of its own layer": {[][]string{layer("file a " + sh + "a"), layer("white a", "file a "+sh+"b")}, []string{"/a"}, "/a " + sh + "b"},
-		"symbolic link":                             {[][]string{layer("file opt/a "+sh+"a", "link a opt/a")}, []string{"/a"}, "/a>/opt/a " + sh + "a"},
-		"link of a folder":                          {[][]string{layer("file usr/bin/a "+sh+"a", "link bin usr/bin")}, []string{"/bin/a"}, "/bin/a>/usr/bin/a " + sh + "a"},
-		"link over layers":                          {[][]string{layer("file opt/1/a " + sh + "a"), layer("link opt/now /opt/1")}, []string{"/opt/now/a"}, "/opt/now/a>/opt/1/a " + sh + "a"},
-		"link out":                                  {[][]string{layer("file etc/a "+sh+"a", "link l ../../../../etc/a")}, []string{"/l"}, "/l>/etc/a " + sh + "a"},
-		"path out":                                  {[][]string{layer("file etc/a " + sh + "a")}, []string{"/../../etc/a"}, "/etc/a " + sh + "a"},
-		"name out":                                  {[][]string{layer("file ../../etc/a " + sh + "a")}, []string{"/etc/a"}, "/etc/a " + sh + "a"},
-		"loop":                                      {[][]string{layer("link a b", "link b a")}, []string{"/a"}, "none"},
-		"link to itself":                            {[][]string{layer("link a a/b")}, []string{"/a"}, "none"},
-		"dangling":                                  {[][]string{layer("link a b")}, []string{"/a"}, "none"},
-		"hard link":                                 {[][]string{layer("file a "+sh+"a", "hard b a")}, []string{"/b"}, "/b " + sh + "a"},
-		"hard link below":                           {[][]string{layer("file a " + sh + "a"), layer("hard b a")}, []string{"/b"}, "/b " + sh + "a"},
-		"hard link is kept":                         {[][]string{layer("file a "+sh+"a", "hard b a"), layer("file a " + sh + "x")}, []string{"/b"}, "/b " + sh + "a"},
-		"hard link loop":                            {[][]string{layer("hard a b", "hard b a")}, []string{"/a"}, "none"},
-		"directory":                                 {[][]string{layer("dir a")}, []string{"/a"}, "none"},
-		"device":                                    {[][]string{layer("device a")}, []string{"/a"}, "none"},
-		"below a file":                              {[][]string{layer("file a " + sh + "a")}, []string{"/a/b"}, "none"},
-		"PATH":                                      {[][]string{layer("file usr/bin/a " + sh + "a"), layer("file bin/a " + sh + "b")}, []string{"/usr/bin/a", "/bin/a"}, "/usr/bin/a " + sh + "a"},
+		"opaque folder": {
+			[][]string{layer("file d/a " + sh + "a"), layer("opaque d", "file d/b "+sh+"b")}, []string{"/d/a"}, "none"},
+		"what an opaque one holds": {
+			[][]string{layer("file d/a " + sh + "a"), layer("file d/a "+sh+"b", "opaque d")}, []string{"/d/a"},
+			"/d/a " + sh + "b"},
+		"a whiteout hides nothing of its own " +
+			"layer": {[][]string{layer("file a " + sh + "a"), layer("white a", "file a "+sh+"b")}, []string{"/a"},
+			"/a " + sh + "b"},
+		"symbolic link": {[][]string{layer("file opt/a "+sh+"a", "link a opt/a")}, []string{"/a"},
+			"/a>/opt/a " + sh + "a"},
+		"link of a folder": {[][]string{layer("file usr/bin/a "+sh+"a", "link bin usr/bin")},
+			[]string{"/bin/a"}, "/bin/a>/usr/bin/a " + sh + "a"},
+		"link over layers": {
+			[][]string{layer("file opt/1/a " + sh + "a"), layer("link opt/now /opt/1")}, []string{"/opt/now/a"},
+			"/opt/now/a>/opt/1/a " + sh + "a"},
+		"link out": {[][]string{layer("file etc/a "+sh+"a", "link l ../../../../etc/a")},
+			[]string{"/l"}, "/l>/etc/a " + sh + "a"},
+		"path out": {[][]string{layer("file etc/a " + sh + "a")}, []string{"/../../etc/a"},
+			"/etc/a " + sh + "a"},
+		"name out": {[][]string{layer("file ../../etc/a " + sh + "a")}, []string{"/etc/a"},
+			"/etc/a " + sh + "a"},
+		"loop":           {[][]string{layer("link a b", "link b a")}, []string{"/a"}, "none"},
+		"link to itself": {[][]string{layer("link a a/b")}, []string{"/a"}, "none"},
+		"dangling":       {[][]string{layer("link a b")}, []string{"/a"}, "none"},
+		"hard link": {[][]string{layer("file a "+sh+"a", "hard b a")}, []string{"/b"},
+			"/b " + sh + "a"},
+		"hard link below": {[][]string{layer("file a " + sh + "a"), layer("hard b a")},
+			[]string{"/b"}, "/b " + sh + "a"},
+		"hard link is kept": {
+			[][]string{layer("file a "+sh+"a", "hard b a"), layer("file a " + sh + "x")}, []string{"/b"}, "/b " + sh + "a"},
+		"hard link loop": {[][]string{layer("hard a b", "hard b a")}, []string{"/a"}, "none"},
+		"directory":      {[][]string{layer("dir a")}, []string{"/a"}, "none"},
+		"device":         {[][]string{layer("device a")}, []string{"/a"}, "none"},
+		"below a file":   {[][]string{layer("file a " + sh + "a")}, []string{"/a/b"}, "none"},
+		"PATH": {
+			[][]string{layer("file usr/bin/a " + sh + "a"), layer("file bin/a " + sh + "b")}, []string{"/usr/bin/a", "/bin/a"},
+			"/usr/bin/a " + sh + "a"},
 		"PATH passes over what cannot be run": {[][]string{layer("plain usr/bin/a "+sh+"a", "dir x/a", "file bin/a "+sh+"b")},
 			[]string{"/x/a", "/usr/bin/a", "/bin/a"}, "/bin/a " + sh + "b"},
-		"a file takes a folder's place": {[][]string{layer("file d/a " + sh + "a"), layer("file d " + sh + "d")}, []string{"/d/a"}, "none"},
-		"a big one is passed over":      {[][]string{layer("big big", "file a "+sh+"a")}, []string{"/a"}, "/a " + sh + "a"},
+		"a file takes a folder's place": {[][]string{layer("file d/a " + sh + "a"), layer("file d " + sh + "d")},
+			[]string{"/d/a"}, "none"},
+		"a big one is passed over": {[][]string{layer("big big", "file a "+sh+"a")}, []string{"/a"}, "/a " + sh + "a"},
 	} {
 		for _, compress := range []string{"", "gzip", "zstd"} {
 			if name == "a big one is passed over" && compress != "" {
@@ -165,12 +186,17 @@ func TestUnknown(t *testing.T) {
 		r, err := long.Open(ctx)
 		return io.NopCloser(io.LimitReader(r, 40)), err
 	}}
-	broken := Layer{Name: "broken", Open: func(context.Context) (io.ReadCloser, error) { return nil, errors.New("no such blob") }}
+	broken := Layer{Name: "broken", Open: func(context.Context) (io.ReadCloser, error) {
+		return nil, errors.New("no such blob")
+	}}
 	garbage := Layer{Name: "garbage", Open: func(context.Context) (io.ReadCloser, error) {
 		return io.NopCloser(strings.NewReader(strings.Repeat("garbage", 1000))), nil
 	}}
 	for name, s := range map[string]*System{
-		"cut short": New(context.Background(), []Layer{cut}, 0), "not there": New(context.Background(), []Layer{long, broken}, 0), "no archive": New(context.Background(), []Layer{garbage}, 0), "too much": New(context.Background(), []Layer{long}, 10),
+		"cut short":  New(context.Background(), []Layer{cut}, 0),
+		"not there":  New(context.Background(), []Layer{long, broken}, 0),
+		"no archive": New(context.Background(), []Layer{garbage}, 0),
+		"too much":   New(context.Background(), []Layer{long}, 10),
 	} {
 		if _, err := s.Find("/b"); err == nil || errors.Is(err, ErrNone) {
 			t.Errorf("%s: got %v", name, err)

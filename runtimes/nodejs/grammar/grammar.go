@@ -1,4 +1,5 @@
-// Package grammar holds the grammar of Node's command line. Programs of the support image use it, so it imports nothing.
+// Package grammar holds the grammar of Node's command line. Programs of the support image use it, so it imports
+// nothing.
 package grammar
 
 // TakesValue reports whether an option without "=" takes the next word as its value: the options of Node 18 to 25
@@ -17,13 +18,12 @@ func TakesValue(name string) bool {
 		"--experimental-test-isolation", "--test-isolation", "--experimental-test-tag-filter",
 		"--heap-prof-dir", "--heap-prof-interval", "--heap-prof-name",
 		"--heapsnapshot-near-heap-limit", "--heapsnapshot-signal", "--icu-data-dir", "--localstorage-file",
-		"--max-http-header-size", "--max-old-space-size-percentage", "--network-family-autoselection-attempt-timeout", "--openssl-config",
-		"--policy-integrity", "--redirect-warnings", "--report-directory", "--report-dir", "--report-filename",
-		"--report-signal", "--secure-heap", "--secure-heap-min", "--snapshot-blob",
-		"--test-concurrency", "--test-coverage-branches", "--test-coverage-exclude", "--test-coverage-functions",
-		"--test-coverage-include", "--test-coverage-lines", "--test-global-setup", "--test-name-pattern",
-		"--test-random-seed", "--test-reporter", "--test-reporter-destination", "--test-rerun-failures",
-		"--test-shard", "--test-skip-pattern", "--test-timeout",
+		"--max-http-header-size", "--max-old-space-size-percentage", "--network-family-autoselection-attempt-timeout",
+		"--openssl-config", "--policy-integrity", "--redirect-warnings", "--report-directory", "--report-dir",
+		"--report-filename", "--report-signal", "--secure-heap", "--secure-heap-min", "--snapshot-blob", "--test-concurrency",
+		"--test-coverage-branches", "--test-coverage-exclude", "--test-coverage-functions", "--test-coverage-include",
+		"--test-coverage-lines", "--test-global-setup", "--test-name-pattern", "--test-random-seed", "--test-reporter",
+		"--test-reporter-destination", "--test-rerun-failures", "--test-shard", "--test-skip-pattern", "--test-timeout",
 		"--tls-cipher-list", "--tls-keylog", "--trace-event-categories", "--trace-event-file-pattern",
 		"--trace-require-module", "--unhandled-rejections", "--use-largepages", "--v8-pool-size",
 		"--watch-kill-signal", "--watch-path":

@@ -40,21 +40,30 @@ func TestWithNode(t *testing.T) {
 	}
 	dir := t.TempDir()
 	files := map[string]string{
-		"app.js":            say + "say('app')",
-		"child.js":          say + "say('child')",
-		"forks.js":          say + "say('app'); require('child_process').fork('./child.js')",
-		"spawns.js":         say + "say('app'); require('child_process').spawn('node', ['child.js'], { stdio: 'inherit' })",
-		"cluster.js":        say + "const c = require('cluster'); say(c.isMaster ? 'app' : 'worker'); if (c.isMaster) c.fork(); else process.exit(0)",
-		"main.mjs":          "import { url } from 'inspector'; console.log(JSON.stringify({ name: 'app', inspector: url() || '' }))",
+		"app.js":    say + "say('app')",
+		"child.js":  say + "say('child')",
+		"forks.js":  say + "say('app'); require('child_process').fork('./child.js')",
+		"spawns.js": say + "say('app'); require('child_process').spawn('node', ['child.js'], { stdio: 'inherit' })",
+		"cluster.js": say + "const c = require('cluster'); say(c.isMaster ? 'app' : 'worker'); if (c.isMaster) " +
+			"c.fork(); else process.exit(0)",
+		"main.mjs": "import { url } from 'inspector'; console.log(JSON.stringify({ name: 'app', inspector: url() " +
+			"|| '' }))",
 		"nodemon.config.js": say + "say('config')",
-		// Starts the application by PATH, as npm does, by process.execPath, as nodemon does, and in its own process, as ts-node does.
-		"node_modules/npm/bin/npm-cli.js":      say + "say('tool'); require('child_process').spawn('sh', ['-c', process.argv.slice(2).join(' ')], { stdio: 'inherit' })",
-		"node_modules/nodemon/bin/nodemon.js":  say + "say('tool'); require('child_process').fork(process.argv[2], process.argv.slice(3))",
-		"node_modules/ts-node/dist/bin.js":     say + "say('tool'); require(require('path').resolve('nodemon.config.js')); require(require('path').resolve(process.argv[2]))",
+		// Starts the application by PATH, as npm does, by process.execPath, as nodemon does, and in its own process, as
+		// ts-node does.
+		"node_modules/npm/bin/npm-cli.js": say + "say('tool'); require('child_process').spawn('sh', ['-c', " +
+			"process.argv.slice(2).join(' ')], { stdio: 'inherit' })",
+		"node_modules/nodemon/bin/nodemon.js": say + "say('tool'); require('child_process').fork(process.argv[2], " +
+			"process.argv.slice(3))",
+		"node_modules/ts-node/dist/bin.js": say + "say('tool'); require(require('path').resolve('nodemon.config.js')); " +
+			"require(require('path').resolve(process.argv[2]))",
 		"node_modules/ts-node/dist/child/x.js": say + "say('app')",
 		"node_modules/unknown/index.js":        say + "say('tool'); require(require('path').resolve(process.argv[2]))",
-		".yarn/releases/yarn-4.5.0.cjs":        say + "say('tool'); require('child_process').spawn('node', process.argv.slice(2), { stdio: 'inherit' })",
-		".yarn/releases/yarn-5.0.0.cjs":        say + "say('tool'); process.env.NODE_OPTIONS = '--stack-trace-limit=9 ' + process.env.NODE_OPTIONS; require('child_process').spawn(process.execPath, process.argv.slice(2), { stdio: 'inherit' })",
+		".yarn/releases/yarn-4.5.0.cjs": say + "say('tool'); require('child_process').spawn('node', " +
+			"process.argv.slice(2), { stdio: 'inherit' })",
+		".yarn/releases/yarn-5.0.0.cjs": say + "say('tool'); process.env.NODE_OPTIONS = '--stack-trace-limit=9 ' + " +
+			"process.env.NODE_OPTIONS; require('child_process').spawn(process.execPath, process.argv.slice(2), { stdio: " +
+			"'inherit' })",
 	}
 	for name, content := range files {
 		file := filepath.Join(dir, name)
@@ -87,24 +96,31 @@ func TestWithNode(t *testing.T) {
 		"a script, by NODE_OPTIONS": {argv: "app.js x", env: "--no-warnings INSPECT", want: "app*"},
 		"an ES module":              {argv: "main.mjs", env: "INSPECT", want: "app*"},
 		"npm":                       {argv: "node_modules/npm/bin/npm-cli.js node app.js", env: "INSPECT", want: "tool app*"},
-		"npm, then nodemon":         {argv: "node_modules/npm/bin/npm-cli.js node node_modules/nodemon/bin/nodemon.js app.js", env: "INSPECT", want: "tool tool app*"},
-		"npm, then two":             {argv: "node_modules/npm/bin/npm-cli.js node -v; node app.js", env: "INSPECT", want: "tool app*"},
-		"yarn":                      {argv: "INSPECT .yarn/releases/yarn-4.5.0.cjs app.js", want: "tool app*"},
-		"nodemon":                   {argv: "node_modules/nodemon/bin/nodemon.js app.js", env: "INSPECT", want: "tool app*"},
-		"nodemon, ES module":        {argv: "node_modules/nodemon/bin/nodemon.js main.mjs", env: "INSPECT", want: "tool app*"},
-		"nodemon's own option":      {argv: "node_modules/nodemon/bin/nodemon.js app.js INSPECT", want: "tool app"},
-		"ts-node":                   {argv: "node_modules/ts-node/dist/bin.js app.js", env: "INSPECT", want: "tool config app*"},
-		"ts-node's child":           {argv: "node_modules/npm/bin/npm-cli.js node node_modules/ts-node/dist/child/x.js", env: "INSPECT", want: "tool app*"},
-		"any other tool":            {argv: "node_modules/unknown/index.js app.js", env: "INSPECT", want: "tool app"},
-		"a forked child":            {argv: "INSPECT forks.js", want: "app* child"},
-		"a child by PATH":           {argv: "INSPECT spawns.js", want: "app* child"},
-		"a tool's app's child":      {argv: "node_modules/nodemon/bin/nodemon.js spawns.js", env: "INSPECT", want: "tool app* child"},
+		"npm, then nodemon": {argv: "node_modules/npm/bin/npm-cli.js node node_modules/nodemon/bin/nodemon.js app.js",
+			env: "INSPECT", want: "tool tool app*"},
+		"npm, then two": {argv: "node_modules/npm/bin/npm-cli.js node -v; node app.js", env: "INSPECT",
+			want: "tool app*"},
+		"yarn":    {argv: "INSPECT .yarn/releases/yarn-4.5.0.cjs app.js", want: "tool app*"},
+		"nodemon": {argv: "node_modules/nodemon/bin/nodemon.js app.js", env: "INSPECT", want: "tool app*"},
+		"nodemon, ES module": {argv: "node_modules/nodemon/bin/nodemon.js main.mjs", env: "INSPECT",
+			want: "tool app*"},
+		"nodemon's own option": {argv: "node_modules/nodemon/bin/nodemon.js app.js INSPECT", want: "tool app"},
+		"ts-node": {argv: "node_modules/ts-node/dist/bin.js app.js", env: "INSPECT",
+			want: "tool config app*"},
+		"ts-node's child": {argv: "node_modules/npm/bin/npm-cli.js node node_modules/ts-node/dist/child/x.js",
+			env: "INSPECT", want: "tool app*"},
+		"any other tool":  {argv: "node_modules/unknown/index.js app.js", env: "INSPECT", want: "tool app"},
+		"a forked child":  {argv: "INSPECT forks.js", want: "app* child"},
+		"a child by PATH": {argv: "INSPECT spawns.js", want: "app* child"},
+		"a tool's app's child": {argv: "node_modules/nodemon/bin/nodemon.js spawns.js", env: "INSPECT",
+			want: "tool app* child"},
 		"cluster":                   {argv: "INSPECT cluster.js", want: "app* worker"},
 		"no inspector":              {argv: "app.js", want: "app"},
 		"version":                   {argv: "--version", env: "INSPECT", out: "v"},
 		"eval":                      {argv: "-p 40+2", env: "INSPECT", out: "42\n"},
 		"eval, on the command line": {argv: "INSPECT -e require('./app.js')", want: "app*"},
-		"yarn's options around it":  {argv: ".yarn/releases/yarn-5.0.0.cjs app.js", env: "--no-warnings INSPECT", want: "tool app*"},
+		"yarn's options around it": {argv: ".yarn/releases/yarn-5.0.0.cjs app.js", env: "--no-warnings INSPECT",
+			want: "tool app*"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -115,7 +131,8 @@ func TestWithNode(t *testing.T) {
 			addr := l.Addr().String()
 			l.Close()
 			inspect := "--inspect=" + addr
-			cmd := exec.CommandContext(t.Context(), filepath.Join(dbg, "bin", "node"), strings.Split(strings.ReplaceAll(test.argv, "INSPECT", inspect), " ")...)
+			cmd := exec.CommandContext(t.Context(), filepath.Join(dbg, "bin", "node"),
+				strings.Split(strings.ReplaceAll(test.argv, "INSPECT", inspect), " ")...)
 			cmd.Dir = dir
 			cmd.Env = []string{"PATH=" + filepath.Join(dbg, "bin") + ":" + filepath.Join(dir, "bin") + ":/usr/bin:/bin"}
 			if test.env != "" {
@@ -171,7 +188,8 @@ func TestWithNode(t *testing.T) {
 	t.Run("no node", func(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), filepath.Join(dbg, "bin", "node"), "app.js")
 		cmd.Env = []string{"PATH=" + filepath.Join(dbg, "bin")}
-		if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 127 || !strings.Contains(string(out), "no node on PATH") {
+		if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 127 ||
+			!strings.Contains(string(out), "no node on PATH") {
 			t.Errorf("got %d, %s", cmd.ProcessState.ExitCode(), out)
 		}
 	})

@@ -129,7 +129,8 @@ func parse(argv []string) commandLine {
 }
 
 // last reports whether nothing that this process starts is to be inspected: because it runs the application, because it
-// was itself told to inspect something else than a script (`node --inspect -e CODE`), or because it only tests or checks.
+// was itself told to inspect something else than a script (`node --inspect -e CODE`), or because it only tests or
+// checks.
 func (line commandLine) last(resolve func(string) string) bool {
 	if line.script != "" {
 		return isApplication(resolve(line.script))
@@ -200,8 +201,8 @@ func takeInspect(options, preload string) (inspect []string, rest string) {
 // option is a word of NODE_OPTIONS, as written and as meant.
 type option struct{ text, value string }
 
-// splitOptions splits a NODE_OPTIONS value as node does (ParseNodeOptionsEnvVar): at spaces outside of double quotes; within
-// quotes a backslash takes the next character as it is.
+// splitOptions splits a NODE_OPTIONS value as node does (ParseNodeOptionsEnvVar): at spaces outside of double quotes;
+// within quotes a backslash takes the next character as it is.
 func splitOptions(s string) []option {
 	var words []option
 	var text, value strings.Builder

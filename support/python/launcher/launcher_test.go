@@ -18,9 +18,12 @@ func TestParseArgs(t *testing.T) {
 		want options
 		err  string
 	}{
-		"debugpy":    {args: []string{"--mode", "debugpy", "--port", "5678", "--", "python", "--port", "1"}, want: options{mode: "debugpy", port: 5678, command: []string{"python", "--port", "1"}}},
-		"with =":     {args: []string{"--mode=pydevd", "--port=1", "--wait", "--", "x"}, want: options{mode: "pydevd", port: 1, wait: true, command: []string{"x"}}},
-		"host":       {args: []string{"--mode", "debugpy", "--port", "1", "--host", "127.0.0.1", "--", "x"}, want: options{mode: "debugpy", port: 1, host: "127.0.0.1", command: []string{"x"}}},
+		"debugpy": {args: []string{"--mode", "debugpy", "--port", "5678", "--", "python", "--port", "1"},
+			want: options{mode: "debugpy", port: 5678, command: []string{"python", "--port", "1"}}},
+		"with =": {args: []string{"--mode=pydevd", "--port=1", "--wait", "--", "x"},
+			want: options{mode: "pydevd", port: 1, wait: true, command: []string{"x"}}},
+		"host": {args: []string{"--mode", "debugpy", "--port", "1", "--host", "127.0.0.1", "--", "x"},
+			want: options{mode: "debugpy", port: 1, host: "127.0.0.1", command: []string{"x"}}},
 		"no host":    {args: []string{"--mode", "debugpy", "--host=", "--port", "1", "--", "x"}, err: "--host"},
 		"no mode":    {args: []string{"--port", "1", "--", "x"}, err: "--mode"},
 		"no port":    {args: []string{"--mode", "debugpy", "--", "x"}, err: "--port is missing"},
@@ -38,7 +41,8 @@ func TestParseArgs(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || got.mode != test.want.mode || got.port != test.want.port || got.host != test.want.host || got.wait != test.want.wait || !slices.Equal(got.command, test.want.command) {
+			if err != nil || got.mode != test.want.mode || got.port != test.want.port || got.host != test.want.host ||
+				got.wait != test.want.wait || !slices.Equal(got.command, test.want.command) {
 				t.Errorf("got %+v, %v", got, err)
 			}
 		})
@@ -77,7 +81,8 @@ func TestParsePython(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || strings.Join(got.options, " ") != want.options || got.kind != want.kind || got.target != want.target || strings.Join(got.args, " ") != want.args {
+			if err != nil || strings.Join(got.options, " ") != want.options || got.kind != want.kind ||
+				got.target != want.target || strings.Join(got.args, " ") != want.args {
 				t.Errorf("got %+v, %v", got, err)
 			}
 		})
@@ -95,7 +100,8 @@ func FuzzParsePython(f *testing.F) {
 		if err != nil {
 			return
 		}
-		got := strings.Join(p.options, "") + map[string]string{"file": "", "module": "-m", "code": "-c"}[p.kind] + p.target + strings.Join(p.args, "")
+		got := strings.Join(p.options, "") + map[string]string{"file": "", "module": "-m",
+			"code": "-c"}[p.kind] + p.target + strings.Join(p.args, "")
 		// Clusters such as -um are taken apart, and -- is dropped: compare without dashes.
 		plain := func(s string) string { return strings.ReplaceAll(s, "-", "") }
 		if plain(got) != plain(strings.Join(argv[1:], "")) {
@@ -141,7 +147,8 @@ func TestFindInterpreter(t *testing.T) {
 	}
 	for line, want := range tests {
 		t.Run(line, func(t *testing.T) {
-			_, got, err := findInterpreter(options{command: strings.Split(strings.ReplaceAll(line, "DIR", dir), " ")}, exec.LookPath)
+			_, got, err := findInterpreter(options{command: strings.Split(strings.ReplaceAll(line, "DIR", dir), " ")},
+				exec.LookPath)
 			if want == "" {
 				if err == nil {
 					t.Errorf("got %q", got)
@@ -153,7 +160,8 @@ func TestFindInterpreter(t *testing.T) {
 			}
 		})
 	}
-	if _, _, err := findInterpreter(options{command: []string{"nowhere"}}, exec.LookPath); !errors.Is(err, exec.ErrNotFound) {
+	if _, _, err := findInterpreter(options{command: []string{"nowhere"}}, exec.LookPath); !errors.Is(err,
+		exec.ErrNotFound) {
 		t.Errorf("a missing program: %v", err)
 	}
 }
@@ -185,8 +193,10 @@ func TestSameProgram(t *testing.T) {
 	const program = `import atexit, json, os, pickle, sys
 def f(): pass
 main = sys.modules["__main__"]
-print(json.dumps([sys.argv, sys.path, dict(os.environ), os.getcwd(), os.getpid() > 0, __name__, globals().get("__file__"), __package__,
-  sys.flags.dev_mode, sys.warnoptions, main.f is f, main.__dict__ is globals(), sorted(globals()), getattr(sys, "orig_argv", None),
+print(json.dumps([sys.argv, sys.path, dict(os.environ), os.getcwd(), os.getpid() > 0,
+  __name__, globals().get("__file__"), __package__,
+  sys.flags.dev_mode, sys.warnoptions, main.f is f, main.__dict__ is globals(), sorted(globals()),
+  getattr(sys, "orig_argv", None),
   pickle.loads(pickle.dumps(f)) is f]))
 atexit.register(lambda: print("end", sys.modules["__main__"] is main, f.__name__))
 if "fail" in sys.argv: sys.exit(5)
@@ -211,7 +221,8 @@ if way == "bound": os.execv(python, ["/usr/bin/other", "-S", "app.py"] + args)
 if way == "self": os.execv("/proc/self/exe", [python, "-B", "app.py"] + args)
 if way == "sh": os.execvp("sh", ["sh", "-c", "echo $0 $1; exit 4", "x", *args])
 if way == "nothing":
-  for path, words in ("nowhere", ["x"]), ("/etc/passwd", ["x"]), ("/", ["x"]), (python, []), (python, 5), (python, [5]), (3.5, ["x"]):
+  for path, words in ("nowhere", ["x"]), ("/etc/passwd", ["x"]), ("/", ["x"]), (python, []),\
+      (python, 5), (python, [5]), (3.5, ["x"]):
     try: os.execv(path, words)
     except Exception as e: print(type(e), e)
   try: os.execvp("nowhere", ["x"])
@@ -222,7 +233,9 @@ if way == "forked":
   sys.stdout.flush()
   print(os.spawnv(os.P_WAIT, python, [python, "app.py"] + args))
 `
-	for name, content := range map[string]string{"app.py": program, "exec.py": replaces, "pkg/__init__.py": "", "pkg/__main__.py": program, "pkg/mod.py": program, "dir/__main__.py": program, "script": "#!" + python + "\n" + program} {
+	for name, content := range map[string]string{"app.py": program, "exec.py": replaces, "pkg/__init__.py": "",
+		"pkg/__main__.py": program, "pkg/mod.py": program, "dir/__main__.py": program, "script": "#!" + python + "\n" +
+			program} {
 		file := filepath.Join(app, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
@@ -236,7 +249,8 @@ if way == "forked":
 			t.Fatal(err)
 		}
 	}
-	if out, err := exec.Command(python, "-m", "zipapp", filepath.Join(app, "dir"), "-o", filepath.Join(app, "app.pyz"), "-p", python).CombinedOutput(); err != nil {
+	if out, err := exec.Command(python, "-m", "zipapp", filepath.Join(app, "dir"), "-o", filepath.Join(app, "app.pyz"),
+		"-p", python).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	run := func(t *testing.T, argv []string) (stdout, stderr string, code int) {
@@ -252,10 +266,13 @@ if way == "forked":
 	}
 	const without = "launcher: started without a debugger: no debugpy for Python "
 	for _, line := range []string{
-		"PY app.py a -u --x", "PY -u -X dev -W ignore app.py", "PY -m pkg a", "PY -um pkg.mod fail", "PY -I app.py", "PY -I -m json.tool --help",
-		"PY dir a", "PY ./app.pyz a", "./app.pyz a", "PY app.py raise", "PY nowhere.py", "PY ./app.py", "PY " + app + "/app.py", "script a", "PY -c import,sys;print(sys.argv,sys.path,__name__) a", "PY -B -E -s app.py",
-		"PY exec.py again a", "PY exec.py hashseed a b", "PY exec.py execl fail", "PY exec.py execlp a", "PY exec.py execlpe a", "PY exec.py execvp a",
-		"PY exec.py bytes a", "PY exec.py bound a", "PY exec.py self a", "PY exec.py sh a", "PY exec.py nothing", "PY exec.py forked a", "PY -I exec.py hashseed a",
+		"PY app.py a -u --x", "PY -u -X dev -W ignore app.py", "PY -m pkg a", "PY -um pkg.mod fail", "PY -I app.py",
+		"PY -I -m json.tool --help",
+		"PY dir a", "PY ./app.pyz a", "./app.pyz a", "PY app.py raise", "PY nowhere.py", "PY ./app.py",
+		"PY " + app + "/app.py", "script a", "PY -c import,sys;print(sys.argv,sys.path,__name__) a", "PY -B -E -s app.py",
+		"PY exec.py again a", "PY exec.py hashseed a b", "PY exec.py execl fail", "PY exec.py execlp a",
+		"PY exec.py execlpe a", "PY exec.py execvp a", "PY exec.py bytes a", "PY exec.py bound a", "PY exec.py self a",
+		"PY exec.py sh a", "PY exec.py nothing", "PY exec.py forked a", "PY -I exec.py hashseed a",
 	} {
 		t.Run(line, func(t *testing.T) {
 			argv := strings.Split(strings.ReplaceAll(line, "PY", python), " ")
@@ -266,9 +283,11 @@ if way == "forked":
 				argv[0] = app + "/script"
 			}
 			out1, _, code1 := run(t, argv)
-			out2, err2, code2 := run(t, append([]string{dbg + "/launcher", "--mode", "debugpy", "--port", "5678", "--"}, argv...))
+			out2, err2, code2 := run(t,
+				append([]string{dbg + "/launcher", "--mode", "debugpy", "--port", "5678", "--"}, argv...))
 			want := 1
-			if _, way, ok := strings.Cut(line, "exec.py "); ok && !slices.Contains([]string{"sh", "nothing", "forked"}, strings.Fields(way)[0]) {
+			if _, way, ok := strings.Cut(line, "exec.py "); ok &&
+				!slices.Contains([]string{"sh", "nothing", "forked"}, strings.Fields(way)[0]) {
 				want = 2 // what takes the program's place is debugged, too
 			}
 			if strings.Count(err2, without) != want {
@@ -281,20 +300,23 @@ if way == "forked":
 		})
 	}
 	t.Run("no Python", func(t *testing.T) {
-		out, errs, code := run(t, []string{dbg + "/launcher", "--mode", "debugpy", "--port", "5678", "--", "sh", "-c", "echo $0; exit 4", "x"})
+		out, errs, code := run(t,
+			[]string{dbg + "/launcher", "--mode", "debugpy", "--port", "5678", "--", "sh", "-c", "echo $0; exit 4", "x"})
 		if out != "x\n" || code != 4 || !strings.Contains(errs, "started without a debugger") {
 			t.Errorf("got %d %q %q", code, out, errs)
 		}
 	})
 	t.Run("no such program", func(t *testing.T) {
-		if _, errs, code := run(t, []string{dbg + "/launcher", "--mode", "debugpy", "--port", "5678", "--", "nowhere"}); code != 127 {
+		if _, errs, code := run(t,
+			[]string{dbg + "/launcher", "--mode", "debugpy", "--port", "5678", "--", "nowhere"}); code != 127 {
 			t.Errorf("got %d %q", code, errs)
 		}
 	})
 }
 
-// An application that starts a debugpy of its own, as people do who debug it by hand, runs with the one that is there. Its second
-// start would be an exception in the application. (A stand-in for debugpy does here; it refuses as debugpy does.)
+// An application that starts a debugpy of its own, as people do who debug it by hand, runs with the one that is there.
+// Its second start would be an exception in the application. (A stand-in for debugpy does here; it refuses as debugpy
+// does.)
 func TestApplicationWithDebugpy(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
@@ -306,12 +328,14 @@ func TestApplicationWithDebugpy(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{
-		"bootstrap.py":                         string(bootstrap),
-		"versions":                             "debugpy 3.0 debugpy-1\n",
-		"debugpy-1/debugpy/__init__.py":        "calls = []\ndef listen(address):\n  if calls: raise RuntimeError('twice')\n  calls.append(address)\nconfigure = connect = listen\n",
+		"bootstrap.py": string(bootstrap),
+		"versions":     "debugpy 3.0 debugpy-1\n",
+		"debugpy-1/debugpy/__init__.py": "calls = []\ndef listen(address):\n" +
+			"  if calls: raise RuntimeError('twice')\n  calls.append(address)\nconfigure = connect = listen\n",
 		"debugpy-1/debugpy/server/__init__.py": "",
 		"debugpy-1/debugpy/server/api.py":      "",
-		"app.py":                               "import debugpy\ndebugpy.configure(python='x')\nprint(debugpy.listen(5678), debugpy.calls)\n",
+		"app.py": "import debugpy\ndebugpy.configure(python='x')\n" +
+			"print(debugpy.listen(5678), debugpy.calls)\n",
 	} {
 		file := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -321,14 +345,15 @@ func TestApplicationWithDebugpy(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out, err := exec.CommandContext(t.Context(), python, filepath.Join(dir, "bootstrap.py"), "debugpy", "127.0.0.9", "7", "run", "0", "file", filepath.Join(dir, "app.py")).Output()
+	out, err := exec.CommandContext(t.Context(), python, filepath.Join(dir, "bootstrap.py"), "debugpy", "127.0.0.9", "7",
+		"run", "0", "file", filepath.Join(dir, "app.py")).Output()
 	if want := "('127.0.0.9', 7) [('127.0.0.9', 7)]\n"; err != nil || string(out) != want {
 		t.Errorf("got %q, %v, want %q", out, err, want)
 	}
 }
 
-// TestReplaced runs programs that replace themselves, with a stand-in for debugpy whose adapter keeps the port for as long as
-// the program is connected to it (or, with a client, for good), as debugpy's does.
+// TestReplaced runs programs that replace themselves, with a stand-in for debugpy whose adapter keeps the port for as
+// long as the program is connected to it (or, with a client, for good), as debugpy's does.
 func TestReplaced(t *testing.T) {
 	python := realPython(t)
 	dbg := t.TempDir()
@@ -349,7 +374,8 @@ def configure(**kw): pass
 def listen(address):
   read, debugpy.kept = os.pipe()
   adapter = os.path.join(os.path.dirname(os.path.dirname(__file__)), "adapter")
-  p = subprocess.Popen([sys.executable, adapter, "--for-server", "1", "--port", str(address[1])], stdin=read, stdout=subprocess.PIPE)
+  p = subprocess.Popen([sys.executable, adapter, "--for-server", "1", "--port", str(address[1])],
+    stdin=read, stdout=subprocess.PIPE)
   os.close(read)
   said = p.stdout.readline().decode().strip()
   p.stdout.close()
@@ -394,7 +420,8 @@ except OSError as e: print(e)
 			}
 			port := l.Addr().(*net.TCPAddr).Port
 			l.Close()
-			cmd := exec.CommandContext(t.Context(), filepath.Join(dbg, "launcher"), "--mode", "debugpy", "--port", strconv.Itoa(port), "--", python, "app.py", "x", "y")
+			cmd := exec.CommandContext(t.Context(), filepath.Join(dbg, "launcher"), "--mode", "debugpy", "--port",
+				strconv.Itoa(port), "--", python, "app.py", "x", "y")
 			cmd.Dir, cmd.Env = dbg, []string{"PATH=/usr/bin:/bin", "LC_CTYPE=C.UTF-8", env}
 			var out, errs strings.Builder
 			cmd.Stdout, cmd.Stderr = &out, &errs

@@ -3,7 +3,8 @@
 //	launcher --mode debugpy|pydevd --port PORT [--host HOST] [--wait] -- COMMAND...
 //
 // COMMAND is whatever the container ran before: a Python interpreter with its options, or a program that names one in
-// its #! line, as gunicorn does. The launcher finds the interpreter, keeps its options, and replaces itself (execve) with
+// its #! line, as gunicorn does. The launcher finds the interpreter, keeps its options, and replaces itself (execve)
+// with
 //
 //	PYTHON OPTIONS... /dbg/python/bootstrap.py MODE HOST PORT run|wait AFTER file|module|code TARGET ARGS...
 //
@@ -152,8 +153,8 @@ func (o *options) set(name, value string) error {
 	return nil
 }
 
-// debugged returns the program and the command line that run the options' command under the debugger. An error says why the
-// command cannot be.
+// debugged returns the program and the command line that run the options' command under the debugger. An error says why
+// the command cannot be.
 func debugged(o options, bootstrap string, lookPath func(string) (string, error)) (string, []string, error) {
 	if _, err := os.Stat(bootstrap); err != nil {
 		return "", nil, fmt.Errorf("the debugger's files are not there: %w", err)
@@ -171,6 +172,7 @@ func debugged(o options, bootstrap string, lookPath func(string) (string, error)
 		start = "wait"
 	}
 	argv := append([]string{interpreter[0]}, python.options...)
-	argv = append(argv, bootstrap, o.mode, cmp.Or(o.host, "0.0.0.0"), strconv.Itoa(o.port), start, strconv.Itoa(o.after), python.kind, python.target)
+	argv = append(argv, bootstrap, o.mode, cmp.Or(o.host, "0.0.0.0"), strconv.Itoa(o.port), start, strconv.Itoa(o.after),
+		python.kind, python.target)
 	return program, append(argv, python.args...), nil
 }

@@ -21,7 +21,8 @@ func isInterpreter(file string) bool {
 }
 
 // findInterpreter returns the program and the command line with a Python interpreter in front. For a program that is a
-// script, that is the interpreter of its #! line and the script's path, as the kernel would have made of it (execve(2)).
+// script, that is the interpreter of its #! line and the script's path, as the kernel would have made of it
+// (execve(2)).
 func findInterpreter(o options, lookPath func(string) (string, error)) (string, []string, error) {
 	if isInterpreter(o.program()) {
 		return o.program(), o.command, nil
@@ -99,7 +100,8 @@ func throughEnv(words []string) []string {
 
 // shellExec matches the second line of a script that runs itself with a Python of a long path. setuptools and pip
 // write the first form, uv the second.
-var shellExec = regexp.MustCompile(`^'''(?:exec' |:' ?; ?exec )(?:"([^"$` + "`" + `\\]+)"|'([^']+)'|([^\s"'$\\]+))((?: -[A-Za-z]+)*) "\$0" "\$@"`)
+var shellExec = regexp.MustCompile(`^'''(?:exec' |:' ?; ?exec )(?:"([^"$` + "`" +
+	`\\]+)"|'([^']+)'|([^\s"'$\\]+))((?: -[A-Za-z]+)*) "\$0" "\$@"`)
 
 func throughShell(line string) []string {
 	m := shellExec.FindStringSubmatch(line)
