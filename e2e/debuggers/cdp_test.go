@@ -119,16 +119,25 @@ func (c *cdpClient) event(method string) json.RawMessage {
 // breakAt sets a breakpoint, with the line counted from 1 and the column from 0.
 func (c *cdpClient) breakAt(file string, line, column int) {
 	c.t.Helper()
+	c.breaks(map[string]any{"lineNumber": line - 1, "columnNumber": column, "urlRegex": ".*" + regexp.QuoteMeta(file)})
+}
+
+// breakAtURL is breakAt for the script of a URL.
+func (c *cdpClient) breakAtURL(url string, line int) {
+	c.t.Helper()
+	c.breaks(map[string]any{"lineNumber": line - 1, "url": url})
+}
+
+func (c *cdpClient) breaks(at map[string]any) {
+	c.t.Helper()
 	c.call("Runtime.enable", map[string]any{}, nil)
 	c.call("Debugger.enable", map[string]any{}, nil)
 	var set struct {
 		Locations []any `json:"locations"`
 	}
-	c.call("Debugger.setBreakpointByUrl", map[string]any{
-		"lineNumber": line - 1, "columnNumber": column, "urlRegex": ".*" + regexp.QuoteMeta(file),
-	}, &set)
+	c.call("Debugger.setBreakpointByUrl", at, &set)
 	if len(set.Locations) != 1 {
-		c.t.Fatalf("the breakpoint at %s:%d was not set: %v", file, line, set)
+		c.t.Fatalf("the breakpoint at %v was not set: %v", at, set)
 	}
 	c.call("Runtime.runIfWaitingForDebugger", map[string]any{}, nil)
 }

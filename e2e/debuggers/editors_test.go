@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,6 +31,9 @@ type editorCase struct {
 	dir           string // below the work tree: where the file with the breakpoint is
 	file, source  string // its name, and that in testdata
 	image         func(t *testing.T, tree string) string
+	// attach gives an entry to the debugger, sets the breakpoint, and returns what waits until the program stops at
+	// it. nil: as VS Code does with entries of debuggers that speak the Debug Adapter Protocol.
+	attach func(t *testing.T, addr string, config map[string]any, file string, line int) (stopped func(want string))
 }
 
 func editorCases() []editorCase {
@@ -52,6 +56,30 @@ func editorCases() []editorCase {
 		goCase("go-trimpath", "module at the root, built with `-trimpath`", "", "-trimpath"),
 		goCase("go-subfolder", "module in a subfolder of a monorepo", "services/web"),
 		python("python-script", "script in a subfolder", "services/cart", "/srv", "command: [python3, -u, /srv/app.py]"),
+		{
+			name: "python-gunicorn", runtime: "Python", layout: "module in a subfolder, in gunicorn's worker",
+			dir: "services/cart", file: "web.py", source: "web.py",
+			command: "command: [gunicorn, --bind=0.0.0.0:8080, 'web:app']",
+			image: func(t *testing.T, _ string) string {
+				r, version := pythonRootfs(t, "requirements.txt")
+				return r.push(imageName(t), pythonConfig(version))
+			},
+			attach: func(t *testing.T, addr string, config map[string]any, file string, line int) func(string) {
+				stopped, _ := debugpyChildren(t, addr, config, file, line)
+				return stopped
+			},
+		},
+		{
+			name: "node-subfolder", runtime: "Node", layout: "JavaScript in a subfolder of a monorepo",
+			dir: "services/cart", file: "app.js", source: "app.js", command: "command: [node, app.js]",
+			image:  func(t *testing.T, _ string) string { return nodeImageOf(t, imageName(t), "/usr/src/app") },
+			attach: attachInspector,
+		},
+		{
+			name: "jvm-subfolder", runtime: "JVM", layout: "class in a subfolder of a monorepo",
+			dir: "services/cart/src/main/java", file: "App.java", source: "App.java",
+			image: func(t *testing.T, _ string) string { return jvmImageOf(t, imageName(t)) }, attach: attachJDWP,
+		},
 		python("python-package", "package in a subfolder", "services/cart/cart", "/srv/cart",
 			"command: [python3, -m, cart.app]\nworkingDir: /srv"),
 	}
@@ -86,6 +114,15 @@ func pythonImageOf(t *testing.T, repo, dir string) string {
 	r.text(dir+"/__init__.py", "", 0o644)
 	return r.push(repo,
 		v1.Config{WorkingDir: "/srv", Env: []string{"PATH=/usr/bin:/bin", "PYTHON_VERSION=" + version, "HOME=/tmp"}})
+}
+
+func nodeImageOf(t *testing.T, repo, dir string) string {
+	r := newRootfs(t)
+	r.program(output(t, "", "node", "-p", "process.execPath"), "/usr/local/bin/node")
+	r.text(dir+"/app.js", source(t, "app.js"), 0o644)
+	r.text(dir+"/package.json", `{"name": "cart", "private": true}`, 0o644)
+	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "NODE_VERSION=20", "HOME=/tmp"}
+	return r.push(repo, v1.Config{WorkingDir: dir, Env: env})
 }
 
 // workTree makes a work tree with the sources of a case, and with another service.
@@ -127,9 +164,9 @@ func layoutOf(t *testing.T, image string) string {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	path, err := layout.Write(dir, empty.Index)
+	at, err := layout.Write(dir, empty.Index)
 	if err == nil {
-		err = path.AppendImage(img)
+		err = at.AppendImage(img)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -158,9 +195,11 @@ func TestEditors(t *testing.T) {
 			if want := fmt.Sprintf("127.0.0.1:%d", port); addr != want {
 				t.Fatalf("the port is forwarded to %s, not %s", addr, want)
 			}
-			d := dialDAP(t, addr)
-			d.attach("editor", config, file, breakpoint(t, c.source))
-			p.stopsTwice(t, func(want string) { d.stopped("greeting", want) })
+			attach := c.attach
+			if attach == nil {
+				attach = attachDAP
+			}
+			p.stopsTwice(t, attach(t, addr, config, file, breakpoint(t, c.source)))
 			rows = append(rows, fmt.Sprintf("| %s | %s | `.vscode/launch.json` |\n", c.runtime, c.layout))
 		})
 	}
@@ -168,6 +207,41 @@ func TestEditors(t *testing.T) {
 		return
 	}
 	checkEditorTable(t, "| runtime | layout of the sources | editor file |\n| --- | --- | --- |\n"+strings.Join(rows, ""))
+}
+
+func attachDAP(t *testing.T, addr string, config map[string]any, file string, line int) func(string) {
+	d := dialDAP(t, addr)
+	d.attach("editor", config, file, line)
+	return func(want string) { d.stopped("greeting", want) }
+}
+
+// attachInspector does with an entry for V8's inspector what VS Code's debugger documents: files below localRoot are
+// those below remoteRoot, and a script's URL is its path.
+func attachInspector(t *testing.T, addr string, config map[string]any, file string, line int) func(string) {
+	to := fmt.Sprintf("%s:%v", config["address"], config["port"])
+	if to != addr || config["type"] != "node" || config["request"] != "attach" {
+		t.Fatalf("the entry is %v", config)
+	}
+	local, _ := config["localRoot"].(string)
+	remote, _ := config["remoteRoot"].(string)
+	below, is := strings.CutPrefix(file, local+"/")
+	if !is || remote == "" {
+		t.Fatalf("the entry maps %q to %q, which has no place for %s", local, remote, file)
+	}
+	d, _, _ := dialCDP(t, addr)
+	d.breakAtURL("file://"+path.Join(remote, below), line)
+	return func(want string) { d.stopped("greeting", want) }
+}
+
+// attachJDWP does with an entry for a JVM what VS Code's debugger does: it names the class that the file holds.
+func attachJDWP(t *testing.T, addr string, config map[string]any, file string, line int) func(string) {
+	to := fmt.Sprintf("%s:%v", config["hostName"], config["port"])
+	if to != addr || config["type"] != "java" || config["request"] != "attach" {
+		t.Fatalf("the entry is %v", config)
+	}
+	j := startJDB(t, addr)
+	j.wait("> ")
+	return j.stopsAt(fmt.Sprintf("%s:%d", strings.TrimSuffix(filepath.Base(file), ".java"), line))
 }
 
 // entryFor is the only entry that debuggable ide makes, as VS Code gives it to a debug adapter.

@@ -82,11 +82,17 @@ func (j *jdb) wait(want string) string {
 // breaks sets the breakpoint.
 func (j *jdb) breaks() (stopped func(want string), by by) {
 	j.t.Helper()
-	line := fmt.Sprintf("App:%d", breakpoint(j.t, "App.java"))
-	j.do("stop at "+line, "reakpoint "+line)
+	stopped = j.stopsAt(fmt.Sprintf("App:%d", breakpoint(j.t, "App.java")))
 	_, version, _ := strings.Cut(j.do("version", "JVM version "), "JVM version ")
 	version, _, _ = strings.Cut(version, ".")
 	by.runtime, by.client, by.debugger = "JDK "+version, "jdb", "JDWP agent of the JDK"
+	return stopped, by
+}
+
+// stopsAt sets a breakpoint, CLASS:LINE, and returns what waits for it.
+func (j *jdb) stopsAt(line string) (stopped func(want string)) {
+	j.t.Helper()
+	j.do("stop at "+line, "reakpoint "+line)
 	return func(want string) {
 		j.t.Helper()
 		j.wait("Breakpoint hit:")
@@ -95,5 +101,5 @@ func (j *jdb) breaks() (stopped func(want string), by by) {
 			j.t.Fatalf("jdb says %q", got)
 		}
 		j.do("cont", "> ")
-	}, by
+	}
 }

@@ -9,7 +9,9 @@ import (
 
 func jvmImage(t *testing.T) string { return shared.image(t, "jvm", makeJvmImage) }
 
-func makeJvmImage(t *testing.T) string {
+func makeJvmImage(t *testing.T) string { return jvmImageOf(t, "jvm") }
+
+func jvmImageOf(t *testing.T, repo string) string {
 	dir := t.TempDir()
 	output(t, "testdata", "javac", "-g", "-d", dir, "App.java")
 	jre := filepath.Join(t.TempDir(), "jre")
@@ -22,7 +24,7 @@ func makeJvmImage(t *testing.T) string {
 	r.program(filepath.Join(jre, "lib", "libnio.so"), "/opt/java/lib/libnio.so")
 	r.folder(dir, "/app")
 	r.shell()
-	return r.push("jvm", v1.Config{
+	return r.push(repo, v1.Config{
 		Entrypoint: []string{"java", "-cp", "/app", "App"},
 		Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin:/opt/java/bin", "JAVA_VERSION=17",
 			"JAVA_TOOL_OPTIONS=-Xmx64m"},

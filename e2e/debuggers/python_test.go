@@ -98,34 +98,43 @@ func pythonCases() []attachment {
 // over a connection of its own, as IDEs do.
 func attachDebugpyChild(file string) func(t *testing.T, addr string) (func(string), by) {
 	return func(t *testing.T, addr string) (func(string), by) {
-		c := dialDAP(t, addr)
-		version := c.attach("debugpy", map[string]any{"justMyCode": false, "subProcess": true}, "/app/"+file,
-			breakpoint(t, file))
-		// All children are attached to, as IDEs do: some of Python's own (multiprocessing's resource tracker) are
-		// among them.
-		var children []*dapClient
-		for wait := 30 * time.Second; c.has("debugpyAttach", wait); wait = 3 * time.Second {
-			var config map[string]any
-			if err := json.Unmarshal(c.event("debugpyAttach").Body, &config); err != nil {
-				t.Fatal(err)
-			}
-			worker := dialDAP(t, addr)
-			worker.attach("debugpy", config, "/app/"+file, breakpoint(t, file))
-			children = append(children, worker)
+		config := map[string]any{"justMyCode": false, "subProcess": true}
+		stopped, version := debugpyChildren(t, addr, config, "/app/"+file, breakpoint(t, file))
+		return stopped, by{pythonName(t), "DAP, in the child process", "debugpy " + version}
+	}
+}
+
+// debugpyChildren attaches to a process and to those that it starts, and returns what waits until one of these stops,
+// and debugpy's version.
+func debugpyChildren(
+	t *testing.T, addr string, config map[string]any, file string, line int,
+) (stopped func(want string), version string) {
+	t.Helper()
+	c := dialDAP(t, addr)
+	version = c.attach("debugpy", config, file, line)
+	// All children are attached to, as IDEs do: some of Python's own (multiprocessing's resource tracker) are among them.
+	var children []*dapClient
+	for wait := 30 * time.Second; c.has("debugpyAttach", wait); wait = 3 * time.Second {
+		var child map[string]any
+		if err := json.Unmarshal(c.event("debugpyAttach").Body, &child); err != nil {
+			t.Fatal(err)
 		}
-		return func(want string) {
-			t.Helper()
-			for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); {
-				for _, worker := range children {
-					if worker.has("stopped", 200*time.Millisecond) {
-						worker.stopped("greeting", want)
-						return
-					}
+		worker := dialDAP(t, addr)
+		worker.attach("debugpy", child, file, line)
+		children = append(children, worker)
+	}
+	return func(want string) {
+		t.Helper()
+		for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); {
+			for _, worker := range children {
+				if worker.has("stopped", 200*time.Millisecond) {
+					worker.stopped("greeting", want)
+					return
 				}
 			}
-			t.Fatalf("none of %d child processes stopped", len(children))
-		}, by{pythonName(t), "DAP, in the child process", "debugpy " + version}
-	}
+		}
+		t.Fatalf("none of %d child processes stopped", len(children))
+	}, version
 }
 
 // attachDebugpy speaks the Debug Adapter Protocol.
