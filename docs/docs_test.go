@@ -96,8 +96,7 @@ func TestEveryCommandBlockIsRunOrListed(t *testing.T) {
 // TestListedCommandsAreUnderstood asks debuggable for the help of each of its command lines that is not run: an unknown flag or
 // a wrong value is an error all the same.
 func TestListedCommandsAreUnderstood(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "debuggable")
-	goCommand(t, repository(t), "build", "-o", program, ".")
+	installTools(t)
 	asked := 0
 	for _, b := range allBlocks(t) {
 		if b.lang != "sh" {
@@ -113,7 +112,7 @@ func TestListedCommandsAreUnderstood(t *testing.T) {
 				}
 				asked++
 				args := append(strings.Fields(command)[1:], "--help")
-				if out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput(); err != nil {
+				if out, err := exec.CommandContext(t.Context(), "debuggable", args...).CombinedOutput(); err != nil {
 					t.Errorf("%s:%d: %s: %v\n%s", b.doc, b.start, command, err, out)
 				}
 			}
@@ -128,13 +127,30 @@ func TestListedCommandsAreUnderstood(t *testing.T) {
 // is printed with what the document shows. UPDATE=1 writes down what is printed.
 func TestCommands(t *testing.T) {
 	root := repository(t)
-	installTools(t, root)
-	updates := map[string][]block{}
-	for _, b := range allBlocks(t) {
+	installTools(t)
+	blocks := allBlocks(t)
+	t.Cleanup(func() { // when all have been run
+		if os.Getenv("UPDATE") == "" {
+			return
+		}
+		updates := map[string][]block{}
+		for _, b := range blocks {
+			if b.lang == "console" {
+				updates[b.doc] = append(updates[b.doc], b)
+			}
+		}
+		for doc, printed := range updates {
+			if err := rewrite(filepath.Join(root, doc), printed); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for at, b := range blocks {
 		if b.lang != "console" {
 			continue
 		}
 		t.Run(fmt.Sprintf("%s:%d", b.doc, b.start), func(t *testing.T) {
+			t.Parallel()
 			for _, attr := range b.attrs {
 				if tool, ok := strings.CutPrefix(attr, "needs="); ok {
 					if _, err := exec.LookPath(tool); err != nil {
@@ -167,23 +183,36 @@ func TestCommands(t *testing.T) {
 				printed.lines = append(printed.lines, "$ "+strings.ReplaceAll(s.command, "\n", "\n> "))
 				printed.lines = append(printed.lines, s.want...)
 			}
-			updates[b.doc] = append(updates[b.doc], printed)
+			blocks[at] = printed
 		})
-	}
-	if os.Getenv("UPDATE") == "" {
-		return
-	}
-	for doc, blocks := range updates {
-		if err := rewrite(filepath.Join(root, doc), blocks); err != nil {
-			t.Error(err)
-		}
 	}
 }
 
+// bin is a folder with the program in it, built once for all tests.
+var bin string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "debuggable-docs")
+	if err != nil {
+		panic(err)
+	}
+	bin = dir
+	status := m.Run()
+	_ = os.RemoveAll(bin)
+	os.Exit(status)
+}
+
 // installTools puts the program, kustomize and, where it was built before, Helm on PATH.
-func installTools(t *testing.T, root string) {
+func installTools(t *testing.T) {
 	t.Helper()
-	bin := t.TempDir()
+	// What is built in copies of the repository need not be compiled anew for the sake of their paths.
+	t.Setenv("GOFLAGS", strings.TrimSpace(os.Getenv("GOFLAGS")+" -trimpath"))
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Setenv("DOCKER_HOST", "unix:///nowhere/engine.sock") // not an engine that this machine may have
+	if _, err := os.Stat(filepath.Join(bin, "debuggable")); err == nil {
+		return
+	}
+	root := repository(t)
 	goCommand(t, root, "build", "-o", filepath.Join(bin, "debuggable"), ".")
 	kustomize := strings.TrimSpace(goCommand(t, root, "tool", "-modfile=tools.mod", "-n", "kustomize"))
 	if err := os.Symlink(kustomize, filepath.Join(bin, "kustomize")); err != nil {
@@ -201,14 +230,12 @@ func installTools(t *testing.T, root string) {
 			}
 		}
 	}
-	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-	t.Setenv("DOCKER_HOST", "unix:///nowhere/engine.sock") // not an engine that this machine may have
 }
 
 // TestArgoCDPlugin runs what the config management plugin of docs/howto/argo-cd.md runs, where Argo CD would.
 func TestArgoCDPlugin(t *testing.T) {
 	root := repository(t)
-	installTools(t, root)
+	installTools(t)
 	var plugin struct {
 		Kind string
 		Spec struct {

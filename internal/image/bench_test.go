@@ -6,6 +6,10 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"golang.org/x/sync/errgroup"
 )
 
 // The benchmarks resolve 1 and 100 distinct images, Jobs at a time.
@@ -79,6 +83,60 @@ func BenchmarkRegistry(b *testing.B) {
 			benchmark(b, n, digest, func() Source { return NewRegistry(warm) })
 		})
 	}
+}
+
+// BenchmarkRegistryLibrary asks a registry that takes 50 milliseconds for each answer for 100 images, and has
+// go-containerregistry do it, which does not share what it learns of a host.
+func BenchmarkRegistryLibrary(b *testing.B) {
+	const n = 100
+	hub := newHub(b, false)
+	img := newImage(b, "linux/amd64")
+	for i := range n {
+		hub.push(b, img, fmt.Sprintf("app-%d:v1", i))
+	}
+	hub.behave(func(http.ResponseWriter, *http.Request) bool {
+		time.Sleep(50 * time.Millisecond)
+		return false
+	})
+	ref := func(i int) string { return fmt.Sprintf("%s/app-%d:v1", hub.host, i) }
+	b.Run("here", func(b *testing.B) { benchmark(b, n, ref, func() Source { return NewRegistry(anonymous()) }) })
+	theirs := func(b *testing.B, get func(name.Reference) (*remote.Descriptor, error)) {
+		for b.Loop() {
+			var all errgroup.Group
+			all.SetLimit(Jobs)
+			for i := range n {
+				all.Go(func() error {
+					parsed, err := name.ParseReference(ref(i))
+					if err != nil {
+						return err
+					}
+					d, err := get(parsed)
+					if err != nil {
+						return err
+					}
+					image, err := d.Image()
+					if err != nil {
+						return err
+					}
+					_, err = image.ConfigFile()
+					return err
+				})
+			}
+			if err := all.Wait(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.Run("remote.Get", func(b *testing.B) {
+		theirs(b, func(r name.Reference) (*remote.Descriptor, error) { return remote.Get(r) })
+	})
+	b.Run("remote.Puller", func(b *testing.B) {
+		puller, err := remote.NewPuller()
+		if err != nil {
+			b.Fatal(err)
+		}
+		theirs(b, func(r name.Reference) (*remote.Descriptor, error) { return puller.Get(b.Context(), r) })
+	})
 }
 
 // BenchmarkRegistryFarAway asks a registry that takes 50 milliseconds for each answer for 500 images, with nothing

@@ -510,23 +510,26 @@ func TestArchiveWithLongNames(t *testing.T) {
 // archiveWithLongNames reads a compressed archive with so many names of a megabyte.
 func archiveWithLongNames(t *testing.T, names int) (*archive, error) {
 	t.Helper()
-	var b bytes.Buffer
-	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := tar.NewWriter(z)
-	for i := range names {
-		if err := w.WriteHeader(&tar.Header{Name: fmt.Sprint(i) + strings.Repeat("x", 1000000),
-			Format: tar.FormatPAX}); err != nil {
+	compressed := func(write func(w *tar.Writer) error) []byte {
+		var b bytes.Buffer
+		z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+		if err != nil {
 			t.Fatal(err)
 		}
+		if err := errors.Join(write(tar.NewWriter(z)), z.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
 	}
-	if err := errors.Join(w.WriteHeader(&tar.Header{Name: "manifest.json", Size: 2}), writeAll(w, "[]"), w.Close(),
-		z.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return readArchive(t.Context(), func() (archiveFile, error) { return inMemory{bytes.NewReader(b.Bytes())}, nil })
+	// The same one again and again, since gzip's files may be put behind one another.
+	long := compressed(func(w *tar.Writer) error {
+		return w.WriteHeader(&tar.Header{Name: strings.Repeat("x", 1000000), Format: tar.FormatPAX})
+	})
+	end := compressed(func(w *tar.Writer) error {
+		return errors.Join(w.WriteHeader(&tar.Header{Name: "manifest.json", Size: 2}), writeAll(w, "[]"), w.Close())
+	})
+	all := append(bytes.Repeat(long, names), end...)
+	return readArchive(t.Context(), func() (archiveFile, error) { return inMemory{bytes.NewReader(all)}, nil })
 }
 
 func writeAll(w *tar.Writer, s string) error {
