@@ -288,8 +288,8 @@ func (l *Local) find(ctx context.Context, ref name.Reference, platform v1.Platfo
 			return Config{}, l.ambiguous(len(l.saved))
 		}
 	}
-	if _, tag := ref.(name.Tag); tag && err == ErrNotFound && l.tie == nil &&
-		l.nameless() { //nolint:errorlint // one that is wrapped says more
+	bare := err == ErrNotFound //nolint:errorlint // one that is wrapped says more
+	if _, tag := ref.(name.Tag); tag && bare && l.tie == nil && l.nameless() {
 		return Config{}, &notFound{fmt.Sprintf("its images have no names; if one is meant, tie it: %s=%s", ref, l.path)}
 	}
 	return Config{}, err
