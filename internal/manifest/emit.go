@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"debuggable.dev/debuggable/internal/plainyaml"
 	"debuggable.dev/debuggable/internal/scalar"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -24,10 +25,11 @@ func (c *chunk) emit(root *yaml.Node) ([]byte, error) {
 		}
 		return out, nil
 	}
-	if out, ok := splice(c.body, c.orig, root); ok {
+	orig := c.original()
+	if out, ok := splice(c.body, orig, root); ok {
 		return out, nil
 	}
-	return c.emitWhole(c.orig, root, bytes.HasSuffix(c.body, []byte("\n")) || bytes.HasSuffix(c.body, []byte("\r")))
+	return c.emitWhole(orig, root, bytes.HasSuffix(c.body, []byte("\n")) || bytes.HasSuffix(c.body, []byte("\r")))
 }
 
 // quoteNew quotes the strings that were not read, but are new, where a reader would take them for something else. What was read is left as
@@ -88,6 +90,9 @@ func (c *chunk) emitWhole(orig, root *yaml.Node, endLine bool) ([]byte, error) {
 
 // readsAs tells whether out is read as the tree root.
 func readsAs(out []byte, root *yaml.Node) bool {
+	if again, ok := plainyaml.Read(unixBreaks(out), 1); ok {
+		return sameTree(again, root)
+	}
 	doc, p := parseYAML(out)
 	return p == nil && doc != nil && sameTree(doc.Content[0], root)
 }

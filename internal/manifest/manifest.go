@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
+	"debuggable.dev/debuggable/internal/plainyaml"
 	"debuggable.dev/debuggable/internal/scalar"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
-	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -97,15 +99,20 @@ func Read(inputs ...Input) (*Set, error) {
 // parallel calls f for each chunk, several at a time, and returns what it says of each.
 func parallel[T any](chunks []*chunk, f func(*chunk) T) []T {
 	said := make([]T, len(chunks))
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, c := range chunks {
-		g.Go(func() error {
-			said[i] = f(c)
-			return nil
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(chunks)) {
+		workers.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(chunks) {
+					return
+				}
+				said[i] = f(chunks[i])
+			}
 		})
 	}
-	_ = g.Wait() // f says what is wrong, in the chunks' order
+	workers.Wait()
 	return said
 }
 
@@ -301,12 +308,16 @@ func withResults(root *yaml.Node, ours fn.Results) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc, p := parseYAML(data)
-	if p != nil {
-		return nil, p
+	read, ok := plainyaml.Read(data, 1)
+	if !ok {
+		doc, p := parseYAML(data)
+		if p != nil {
+			return nil, p
+		}
+		read = doc.Content[0]
 	}
-	added := doc.Content[0].Content
-	asNew(doc)
+	added := read.Content
+	asNew(read)
 
 	list := *root
 	list.Content = append([]*yaml.Node(nil), root.Content...)

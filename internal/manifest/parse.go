@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"debuggable.dev/debuggable/internal/plainyaml"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -78,6 +79,9 @@ func (c *chunk) parse() error {
 	if c.directives > maxDirectives {
 		return c.fail(&problem{c.line, fmt.Sprintf("there are %d directives (lines that start with %%) in front of the document: a manifest needs none", c.directives)})
 	}
+	if c.parsePlain() {
+		return nil
+	}
 	var doc, root *yaml.Node
 	var p *problem
 	switch c.format {
@@ -129,6 +133,28 @@ func (c *chunk) parseYAML() (*yaml.Node, *problem) {
 	return doc, p
 }
 
+// parsePlain reads a document of what package plainyaml knows, which has nothing in it that has to be checked.
+func (c *chunk) parsePlain() bool {
+	if c.format != yamlFormat {
+		return false
+	}
+	root, ok := plainyaml.Read(unixBreaks(c.body), c.line)
+	if !ok || root.Kind != yaml.MappingNode {
+		return false
+	}
+	c.tree, c.expanded = root, root
+	return true
+}
+
+// original returns the document as it was read, with lines that count from body's first. Of a plain document, which few are edited of, there
+// is no copy: it is read again.
+func (c *chunk) original() *yaml.Node {
+	if c.orig == nil {
+		c.orig, _ = plainyaml.Read(unixBreaks(c.body), 1)
+	}
+	return c.orig
+}
+
 // checkAround refuses control characters in what is around the body, which nothing parses: no reader would accept what is written.
 func (c *chunk) checkAround() *problem {
 	line := c.line
@@ -173,10 +199,7 @@ var yamlErrorLine = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?`)
 // parseYAML parses text that holds one document and returns it, a document node with one child; nil where there is no document
 // or only comments. Lines count from 1 within text.
 func parseYAML(text []byte) (*yaml.Node, *problem) {
-	// The library keeps \r in comments.
-	if bytes.Contains(text, []byte("\r\n")) {
-		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
-	}
+	text = unixBreaks(text)
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var doc, second yaml.Node
 	err := dec.Decode(&doc)
@@ -199,6 +222,14 @@ func parseYAML(text []byte) (*yaml.Node, *problem) {
 		return nil, nil
 	}
 	return &doc, nil
+}
+
+// unixBreaks returns text with \n for each \r\n: the library keeps \r in comments.
+func unixBreaks(text []byte) []byte {
+	if !bytes.Contains(text, []byte("\r\n")) {
+		return text
+	}
+	return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 }
 
 // yamlProblem turns the library's error into ours. The library counts lines from 0 where its grammar finds the mistake, and names

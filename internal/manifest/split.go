@@ -34,7 +34,7 @@ type chunk struct {
 
 	// Set by parse.
 	tree     *yaml.Node // the document's mapping as read; nil where there is nothing to offer
-	orig     *yaml.Node // of YAML, a copy of tree that no one edits, with lines that count from body's first
+	orig     *yaml.Node // of YAML, a copy of tree that no one edits; see original
 	comments yaml.Node  // the comments that belong to the document rather than to the mapping
 	expanded *yaml.Node // tree without aliases and merge keys; tree itself where it has none
 	aliases  bool       // tree has aliases
