@@ -34,6 +34,9 @@ type reader struct {
 	ascii      bool // there is nothing else in it, so that bytes are columns
 	over       bool // there is no current line any more
 
+	remark bool   // a comment ends it
+	head   string // the comment in the lines above the current one, in its column
+
 	depth int
 
 	nodes    []yaml.Node  // free ones
@@ -55,6 +58,9 @@ func (r *reader) document() (*yaml.Node, bool) {
 	var n *yaml.Node
 	var ok bool
 	if c := r.s[r.pos]; c == '{' || c == '[' {
+		if r.head != "" {
+			return nil, false
+		}
 		n, ok = r.flowLine(-1)
 	} else {
 		n, ok = r.block(-1)
@@ -138,20 +144,40 @@ func usual(text string) bool {
 	return true
 }
 
-// advance goes to the next line that is not blank.
+// advance goes to the next line that is not blank, and collects the comments on the way. It gives up on those whose place is not clear.
 func (r *reader) advance() bool {
+	column, behind := -1, r.remark
+	r.remark = false
 	for {
 		if !r.scan() {
 			return false
 		}
 		if r.over {
-			return true
+			return column < 0
 		}
-		if r.pos < r.end {
-			return r.s[r.pos] != '#'
+		if r.pos == r.end {
+			if column >= 0 {
+				return false
+			}
+			behind = false
+			continue
 		}
+		if r.s[r.pos] != '#' {
+			return column < 0 || column == r.indent
+		}
+		if behind || r.s[r.end-1] == ' ' || column >= 0 && column != r.indent {
+			return false
+		}
+		if column >= 0 {
+			r.head += "\n"
+		}
+		column = r.indent
+		r.head += r.s[r.pos:r.end]
 	}
 }
+
+// takeHead gives a node the comment above it.
+func (r *reader) takeHead(n *yaml.Node) { n.HeadComment, r.head = r.head, "" }
 
 func (r *reader) column(p int) int {
 	if r.ascii {
@@ -207,6 +233,9 @@ func (r *reader) mapping(col int) (*yaml.Node, bool) {
 	var seen map[string]bool
 	for !r.over && r.indent == col {
 		key, ok := r.key()
+		if ok {
+			r.takeHead(key)
+		}
 		if !ok || !r.isNew(key.Value, keys, &seen) {
 			return nil, false
 		}
@@ -369,7 +398,7 @@ func (r *reader) value(col int, inMapping bool) (*yaml.Node, bool) {
 		return nil, false
 	}
 	if r.indent > col {
-		return n, n.LineComment == "" && r.paragraph(n, col)
+		return n, n.LineComment == "" && r.head == "" && r.paragraph(n, col)
 	}
 	return n, true
 }
@@ -407,6 +436,7 @@ func (r *reader) comment(n *yaml.Node, p int) bool {
 		return true
 	}
 	n.LineComment = r.s[at:r.end]
+	r.remark = true
 	return at > p && r.s[at] == '#' && r.s[r.end-1] != ' '
 }
 
@@ -426,7 +456,7 @@ func (r *reader) paragraph(n *yaml.Node, col int) bool {
 		join(&b, r.line-last)
 		b.WriteString(text)
 		last = r.line
-		if !r.advance() {
+		if !r.advance() || r.head != "" && r.indent > col {
 			return false
 		}
 	}
@@ -450,10 +480,13 @@ func (r *reader) sequence(col int) (*yaml.Node, bool) {
 	n := r.node(yaml.SequenceNode, yaml.NodeTagSeq, r.pos)
 	open := len(r.open)
 	for !r.over && r.indent == col && r.isDash(r.pos) {
+		head := r.head
+		r.head = ""
 		item, ok := r.item(col)
 		if !ok {
 			return nil, false
 		}
+		item.HeadComment = head
 		r.open = append(r.open, item)
 	}
 	if r.indent > col {

@@ -123,6 +123,7 @@ func FuzzTexts(f *testing.F) {
 
 // fragments are what texts are made of that have much YAML in little room.
 var fragments = []string{
+	"# x\n", "# x\n  ", "\n# x\n", "\n  # y\n  ", "\n  # z\n",
 	"\n", "\n", "\n", "\n  ", "\n  ", "\n    ", "\n- ", "\n  - ", "- ", "a: ", "b: ", "a:", "c:", "k: v", "\n\n", " ", "  ", "word", "two words",
 	"#", " # comment", "# ", ":", ": ", "'", "''", "'it''s'", `"`, `"x"`, `\`, `\"`, `\n`, "\\\n", `\\`, "|", "|-", "|+", ">", ">-", "|\n", "|-\n  ",
 	"[", "]", "{", "}", ", ", ",", "[a, b]", "{a: b}", "[]", "{}", "-", "--", "?", "? ", "&x ", "*x", "!!str ", "!", "%", "@", "`", "~", "null",
@@ -208,6 +209,7 @@ var shapes = []string{
 	"- a # b\n- c: d # e\n  f: g\n-   h:\n    - i\n    j: |-\n        k\n       # l\n- \"m\": n\n  'o': p # q\n",
 	"{a: b, c: [d, {e: f}]}\n", "[a, b, 'c d']\n",
 	"a:\n- b\n- c:\n  - d\n  e:\nf:\n  g:\n  h: ü # é\n  ï: j\n  k: # l\n",
+	"# a\na: b\n# c\n# d\ne:\n  # f\n  g:\n  # h\n  - i: j\n    # k\n    l: m\n\n  # n\n  - o\n  # p\n  q: |\n    r\n  # s\n  t: u # v\n\n# w\nx: y\n",
 	"a: |\n  b\n   c\n\n\nd: |-\n\te\nf:\n - |\n  g\n - h\n   i\n -  'j\n  k'\n",
 }
 
