@@ -16,7 +16,7 @@ func (s *Set) Edits() ([]Edit, error) {
 		edited := false
 		for _, c := range chunks {
 			body := c.body
-			if c.edited {
+			if c.isEdited() {
 				emitted := c.emitBody(c.expanded)
 				if emitted.err != nil {
 					return nil, fmt.Errorf("writing %s, document %d, line %d: %w", c.input, c.number, c.tree.Line, emitted.err)

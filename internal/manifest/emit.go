@@ -25,8 +25,11 @@ func (c *chunk) emit(root *yaml.Node) ([]byte, error) {
 		}
 		return out, nil
 	}
-	orig := c.original()
-	if out, ok := splice(c.body, orig, root); ok {
+	orig, err := c.original()
+	if err != nil {
+		return nil, err
+	}
+	if out, ok := splice(c.body, orig, root, defaultStyle.of(orig, true)); ok {
 		return out, nil
 	}
 	return c.emitWhole(orig, root, bytes.HasSuffix(c.body, []byte("\n")) || bytes.HasSuffix(c.body, []byte("\r")))
@@ -58,7 +61,7 @@ func (c *chunk) endLine(body []byte, root *yaml.Node) ([]byte, error) {
 // emitWhole writes root anew in the style of orig, the document as it was read. endLine says that it has to end in a line break;
 // otherwise it does so only where it must.
 func (c *chunk) emitWhole(orig, root *yaml.Node, endLine bool) ([]byte, error) {
-	st := style{indent: yaml.DefaultIndent, compact: true}.of(orig, true)
+	st := defaultStyle.of(orig, true)
 	comments := c.comments
 	for _, how := range []looks{asIs, spelledNulls, plain} {
 		root = copyTree(root, how)
@@ -109,6 +112,9 @@ type style struct {
 	compact bool // a sequence in a mapping starts in the column of its key
 	wide    int  // otherwise, how far from it, where that is known
 }
+
+// defaultStyle is the style of a document that does not say.
+var defaultStyle = style{indent: yaml.DefaultIndent, compact: true}
 
 // of returns the style of what is directly in block mapping m or, with deep, of the first mapping and sequence anywhere in it;
 // where there is none, st.

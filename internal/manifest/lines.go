@@ -142,7 +142,11 @@ func scalarText(n *yaml.Node) (string, bool) {
 			return "", false
 		}
 	}
-	return n.Value, isPlain(n.Value)
+	if isPlain(n.Value) {
+		return n.Value, true
+	}
+	// What looks like a mapping goes into single quotes.
+	return "'" + strings.ReplaceAll(n.Value, "'", "''") + "'", strings.Contains(n.Value, ": ") && strings.Trim(n.Value, " ") == n.Value
 }
 
 // isPlain tells whether a text of printable ASCII characters is obviously fine without quotes outside of flow

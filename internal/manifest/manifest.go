@@ -11,8 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"debuggable.dev/debuggable/internal/plainyaml"
-	"debuggable.dev/debuggable/internal/scalar"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -143,7 +141,11 @@ func (s *Set) openList() error {
 		if item.Kind != yaml.MappingNode {
 			return c.fail(&problem{item.Line, fmt.Sprintf("item %d of the ResourceList is %s, not a mapping", i+1, kindName(item))})
 		}
-		s.objects = append(s.objects, &Object{chunk: c, item: i, node: yaml.NewRNode(item), line: item.Line})
+		of := c
+		if c.items != nil {
+			of = c.items.chunks[i]
+		}
+		s.objects = append(s.objects, &Object{chunk: of, item: i, node: yaml.NewRNode(item), line: item.Line})
 	}
 	return nil
 }
@@ -223,7 +225,7 @@ func (s *Set) render(results fn.Results) ([]byte, error) {
 	var root *yaml.Node // the ResourceList with the results in it
 	if list {
 		root = s.list.tree
-		if s.list.edited {
+		if s.list.isEdited() {
 			root = s.list.expanded
 		}
 		var err error
@@ -236,7 +238,7 @@ func (s *Set) render(results fn.Results) ([]byte, error) {
 			if list && c == s.list {
 				return c.emitBody(root)
 			}
-			if c.edited {
+			if c.isEdited() {
 				return c.emitBody(c.expanded)
 			}
 			return emitted{root: c.expanded, body: c.body}
@@ -285,39 +287,26 @@ type emitted struct {
 }
 
 func (c *chunk) emitBody(root *yaml.Node) emitted {
+	if c.items != nil {
+		if body, ok := c.emitItems(root); ok {
+			return emitted{root: root, body: body}
+		}
+	}
 	body, err := c.emit(root)
 	return emitted{root, body, err}
 }
 
 func isNotEmpty(chunks []*chunk) bool { return len(chunks) > 0 }
 
-// asNew makes n look like what is not read but written by us: its strings get the style for that.
-func asNew(n *yaml.Node) {
-	n.Line = 0
-	if n.Kind == yaml.ScalarNode && tagOf(n) == yaml.NodeTagString {
-		n.Tag, n.Style = yaml.NodeTagString, scalar.Style(n.Value)
-	}
-	for _, child := range n.Content {
-		asNew(child)
-	}
-}
-
 // withResults returns a copy of the ResourceList root with ours behind the results that are there.
 func withResults(root *yaml.Node, ours fn.Results) (*yaml.Node, error) {
-	data, err := yaml.Marshal(ours)
-	if err != nil {
-		return nil, err
-	}
-	read, ok := plainyaml.Read(data, 1)
-	if !ok {
-		doc, p := parseYAML(data)
-		if p != nil {
-			return nil, p
+	added := make([]*yaml.Node, len(ours))
+	for i, r := range ours {
+		var err error
+		if added[i], err = resultNode(r); err != nil {
+			return nil, err
 		}
-		read = doc.Content[0]
 	}
-	added := read.Content
-	asNew(read)
 
 	list := *root
 	list.Content = append([]*yaml.Node(nil), root.Content...)

@@ -79,7 +79,7 @@ func (c *chunk) parse() error {
 	if c.directives > maxDirectives {
 		return c.fail(&problem{c.line, fmt.Sprintf("there are %d directives (lines that start with %%) in front of the document: a manifest needs none", c.directives)})
 	}
-	if c.parsePlain() {
+	if c.parseItems() || c.parsePlain() {
 		return nil
 	}
 	var doc, root *yaml.Node
@@ -146,13 +146,25 @@ func (c *chunk) parsePlain() bool {
 	return true
 }
 
-// original returns the document as it was read, with lines that count from body's first. Of a plain document, which few are edited of, there
-// is no copy: it is read again.
-func (c *chunk) original() *yaml.Node {
-	if c.orig == nil {
-		c.orig, _ = plainyaml.Read(unixBreaks(c.body), 1)
+// original returns the document as it was read, with lines that count from body's first. Of most there is no copy, since few are edited: it is
+// read again.
+func (c *chunk) original() (*yaml.Node, error) {
+	if c.orig != nil {
+		return c.orig, nil
 	}
-	return c.orig
+	var ok bool
+	if c.orig, ok = plainyaml.Read(unixBreaks(c.body), 1); ok {
+		return c.orig, nil
+	}
+	doc, p := parseYAML(c.body)
+	if p != nil || doc == nil {
+		return nil, errNotFaithful
+	}
+	if _, p := check(doc.Content[0], 0); p != nil {
+		return nil, errNotFaithful
+	}
+	c.orig = doc.Content[0]
+	return c.orig, nil
 }
 
 // checkAround refuses control characters in what is around the body, which nothing parses: no reader would accept what is written.

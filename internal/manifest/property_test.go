@@ -332,7 +332,7 @@ func TestSpliceFlow(t *testing.T) {
 			for range 1 + rng.IntN(3) {
 				randomEdit(rng, edited.Content[0])
 			}
-			if out, ok := splice([]byte(text), orig.Content[0], edited.Content[0]); ok {
+			if out, ok := splice([]byte(text), orig.Content[0], edited.Content[0], defaultStyle.of(orig.Content[0], true)); ok {
 				spliced++
 				if !readsAs(out, edited.Content[0]) {
 					t.Errorf("%q is read as something else", out)
@@ -352,7 +352,7 @@ func TestPlainLines(t *testing.T) {
 	const alphabet = "ab05-+._:/ #,[]{}&*!|>'\"%@`?=<~$\\\té\n"
 	words := []string{"", "x", "true", "null", "~", "no", "5", "0x1F", "1e3", "1_000", "<<", "---", "...", "--- x",
 		"--a=b", "-", "- x", "2020-01-02",
-		".5", ".inf", "a: b", "a:", "a #b", "a#b", "# a", "key", "docker.io/a/b:c@sha256:0", "$(VAR)", " a", "a ", "=", "::",
+		".5", ".inf", "a: b", "it's: 'b'", "x& y: z #", "a:", "a #b", "a#b", "# a", "key", "docker.io/a/b:c@sha256:0", "$(VAR)", " a", "a ", "=", "::",
 		"\u0085", "\u2028"}
 	text := func() string {
 		if rng.IntN(2) == 0 {
@@ -451,7 +451,7 @@ func TestSplice(t *testing.T) {
 			if len(edited.Content[0].Content) == 0 {
 				continue
 			}
-			out, ok := splice(text, orig.Content[0], edited.Content[0])
+			out, ok := splice(text, orig.Content[0], edited.Content[0], defaultStyle.of(orig.Content[0], true))
 			if !ok {
 				t.Errorf("%s: not spliced into\n%s", what, text)
 				continue
@@ -535,7 +535,7 @@ func TestBlockTextAnywhere(t *testing.T) {
 		from := rng.IntN(len(v.Value) + 1)
 		to := from + rng.IntN(len(v.Value)-from+1)
 		v.Value = strings.ToValidUTF8(v.Value[:from]+random("ab \n#", 4)+v.Value[to:], "")
-		if out, ok := splice([]byte(text), orig.Content[0], edited); ok {
+		if out, ok := splice([]byte(text), orig.Content[0], edited, defaultStyle.of(orig.Content[0], true)); ok {
 			changed++
 			if !readsAs(out, edited) {
 				t.Fatalf("%q from %q", out, text)

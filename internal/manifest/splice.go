@@ -11,10 +11,11 @@ import (
 // splice replaces in text only the lines of what differs between orig, the tree that text was parsed to, and edited. So
 // a document that mixes styles of indentation, or breaks long strings over lines, stays as it is everywhere else. It
 // gives up (false) where lines cannot be told apart, and where the outcome is not read as exactly the edited tree.
+// st is the document's style.
 //
 // It walks both trees at once. In block mappings and sequences, each entry has lines of its own, which are replaced; in
 // flow collections, entries share lines, so only scalars are replaced and new entries added.
-func splice(text []byte, orig, edited *yaml.Node) ([]byte, bool) {
+func splice(text []byte, orig, edited *yaml.Node, st style) ([]byte, bool) {
 	s := splicer{eol: "\n", lines: make([]string, 0, countLines(text)+1)}
 	if usesCRLF(text) {
 		s.eol = "\r\n"
@@ -28,8 +29,7 @@ func splice(text []byte, orig, edited *yaml.Node) ([]byte, bool) {
 		s.eols = append(s.eols, all[pos+len(bare):end])
 		pos = end
 	}
-	st := style{indent: yaml.DefaultIndent, compact: true}.of(orig, true)
-	if !s.mapping(orig, edited, len(s.lines), st) && !s.flow(orig, edited, st) {
+	if !s.mapping(orig, edited, len(s.lines), st) && !s.sequence(orig, edited, len(s.lines), st) && !s.flow(orig, edited, st) {
 		return nil, false
 	}
 	out, ok := s.apply(len(text))

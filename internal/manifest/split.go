@@ -38,6 +38,7 @@ type chunk struct {
 	comments yaml.Node  // the comments that belong to the document rather than to the mapping
 	expanded *yaml.Node // tree without aliases and merge keys; tree itself where it has none
 	aliases  bool       // tree has aliases
+	items    *items     // of a ResourceList that was read item by item
 	edited   bool
 }
 

@@ -1,0 +1,182 @@
+package manifest
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"debuggable.dev/debuggable/internal/plainyaml"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// items are those of a ResourceList in block style, which is cut at them, so that each is read and written by itself: on all cores, and
+// an item that only the library reads does not make it read all. What is read is the tree that reading the whole leads to.
+// Where that is not certain, and where one of the items cannot be written by itself, the list is treated as one document.
+type items struct {
+	chunks []*chunk // trees are sequences of one item
+	style  style    // that the whole has where items are
+	fields int      // how many nodes there are in the list's mapping
+}
+
+// cutItems cuts the text of a ResourceList into what is above its items, which ends with the line of their key, the items, and the fields
+// below; without items where it is not that simple. A line in their column that starts with a dash starts an item, wherever it
+// stands: in a scalar or flow collection of several lines, the pieces would not be YAML.
+func cutItems(body []byte) (head []byte, items [][]byte, tail []byte) {
+	if !bytes.HasPrefix(body, []byte("apiVersion: "+functionGroup)) && !bytes.HasPrefix(body, []byte("kind: "+resourceList+"\n")) ||
+		bytes.IndexByte(body, '\r') >= 0 || keepsBlankLines(body) {
+		return nil, nil, nil
+	}
+	at := bytes.Index(body, []byte("\n"+itemsLine))
+	if at < 0 {
+		return nil, nil, nil
+	}
+	start := at + len("\n"+itemsLine)
+	head = body[:start]
+	column := indentOf(body[start:])
+	for pos := start; pos < len(body); {
+		line := body[pos : pos+lineLen(body[pos:])]
+		indent := indentOf(line)
+		switch dash := bytes.HasPrefix(line[indent:], []byte("- ")); {
+		case indent == column && dash:
+			if pos > start {
+				items = append(items, body[start:pos])
+				start = pos
+			}
+		case pos == start:
+			return nil, nil, nil
+		case indent <= column && !isBlank(line):
+			return head, append(items, body[start:pos]), body[pos:]
+		}
+		pos += len(line)
+	}
+	if start == len(body) {
+		return nil, nil, nil
+	}
+	return head, append(items, body[start:]), nil
+}
+
+const itemsLine = "items:\n"
+
+func indentOf(line []byte) int { return len(line) - len(bytes.TrimLeft(line, " ")) }
+
+// parseItems reads a ResourceList item by item.
+func (c *chunk) parseItems() bool {
+	if c.format != yamlFormat || c.whole {
+		return false
+	}
+	head, texts, tail := cutItems(c.body)
+	if len(texts) == 0 {
+		return false
+	}
+	root, ok := plainyaml.Read(head[:len(head)-len(itemsLine)], c.line)
+	if !ok || root.Kind != yaml.MappingNode || root.Style != 0 {
+		return false
+	}
+	line := c.line + countLines(head)
+	key := &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Value: "items", Line: line - 1, Column: 1}
+	all := &yaml.Node{Kind: yaml.SequenceNode, Tag: yaml.NodeTagSeq, Line: line, Column: indentOf(texts[0]) + 1}
+	it := &items{}
+	for _, text := range texts {
+		it.chunks = append(it.chunks, &chunk{input: c.input, number: c.number, line: line, format: yamlFormat, body: text})
+		line += countLines(text)
+	}
+	if slices.Contains(parallel(it.chunks, (*chunk).parseItem), false) {
+		return false
+	}
+	for _, item := range it.chunks {
+		all.Content = append(all.Content, item.tree.Content...)
+	}
+	root.Content = append(root.Content, key, all)
+	if len(tail) > 0 {
+		rest, ok := plainyaml.Read(tail, line)
+		if !ok || rest.Kind != yaml.MappingNode || rest.Style != 0 || rest.Column != 1 {
+			return false
+		}
+		root.Content = append(root.Content, rest.Content...)
+	}
+	if _, p := checkKeys(root, 0); p != nil {
+		return false
+	}
+	it.fields = len(root.Content)
+	it.style = defaultStyle.of(root, true).of(root, false)
+	c.tree, c.expanded, c.items = root, root, it
+	return true
+}
+
+// parseItem reads an item as a sequence of one.
+func (c *chunk) parseItem() bool {
+	n, ok := plainyaml.Read(c.body, c.line)
+	if !ok {
+		doc, p := parseYAML(c.body)
+		if p != nil || doc == nil || doc.HeadComment+doc.FootComment != "" {
+			return false
+		}
+		n = doc.Content[0]
+		if aliases, p := check(n, c.line-1); aliases || p != nil || bytes.Contains(c.body, []byte("&")) && hasAnchor(n) {
+			return false
+		}
+		c.orig = snapshot(n, c.line-1)
+	}
+	if n.Kind != yaml.SequenceNode || len(n.Content) != 1 || n.HeadComment+n.LineComment+n.FootComment != "" ||
+		n.Content[0].Kind != yaml.MappingNode || n.Content[0].HeadComment+n.Content[0].FootComment != "" {
+		return false
+	}
+	c.tree, c.expanded = n, n
+	return true
+}
+
+// hasAnchor reports whether there is an anchor in n, which other items may refer to.
+func hasAnchor(n *yaml.Node) bool { return n.Anchor != "" || slices.ContainsFunc(n.Content, hasAnchor) }
+
+// emitItems writes a ResourceList item by item. root is the list's mapping, with or without results behind its other fields.
+func (c *chunk) emitItems(root *yaml.Node) ([]byte, bool) {
+	if c.edited { // as a document of its own: it is no ResourceList
+		return nil, false
+	}
+	added := root.Content[min(c.items.fields, len(root.Content)):]
+	if !slices.Equal(root.Content[:len(root.Content)-len(added)], c.tree.Content[:c.items.fields]) {
+		return nil, false
+	}
+	bodies := parallel(c.items.chunks, func(item *chunk) []byte {
+		if !item.edited {
+			return item.body
+		}
+		quoteNew(item.tree)
+		orig, err := item.original()
+		if err != nil {
+			return nil
+		}
+		out, _ := splice(item.body, orig, item.tree, c.items.style)
+		return out
+	})
+	head, _, tail := cutItems(c.body)
+	out := slices.Clone(head)
+	for _, body := range bodies {
+		if body == nil {
+			return nil, false
+		}
+		out = append(out, body...)
+	}
+	out = append(out, tail...)
+	newHead, texts, newTail := cutItems(out)
+	if !bytes.Equal(newHead, head) || !bytes.Equal(newTail, tail) || !slices.EqualFunc(texts, bodies, bytes.Equal) {
+		return nil, false
+	}
+	if len(added) == 0 {
+		return out, true
+	}
+	lines, ok := c.items.style.entry(added[0], added[1])
+	text := strings.Join(lines, "\n") + "\n"
+	if !ok || len(added) != 2 || !readsAs([]byte(text), &yaml.Node{Kind: yaml.MappingNode, Tag: yaml.NodeTagMap, Content: added}) {
+		return nil, false
+	}
+	if !bytes.HasSuffix(out, []byte("\n")) {
+		return append(append(out, '\n'), strings.TrimSuffix(text, "\n")...), true
+	}
+	return append(out, text...), true
+}
+
+// isEdited reports whether anything in the document was edited.
+func (c *chunk) isEdited() bool {
+	return c.edited || c.items != nil && slices.ContainsFunc(c.items.chunks, (*chunk).isEdited)
+}

@@ -1,0 +1,166 @@
+package manifest
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"debuggable.dev/debuggable/internal/yamlnode"
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// goldenFiles returns the files in the scripts below testdata that hold manifests.
+func goldenFiles(tb testing.TB) map[string]string {
+	tb.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir("../../testdata", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		for i, text := range strings.Split("\n"+string(data), "\n-- ")[1:] {
+			if name, text, _ := strings.Cut(text, "\n"); strings.Contains(text, "kind:") {
+				files[fmt.Sprintf("%s#%d %s", path, i, name)] = text
+			}
+		}
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return files
+}
+
+// asItems makes a ResourceList of documents, with items that are indented by some blanks.
+func asItems(docs []string, indent string) string {
+	var b strings.Builder
+	b.WriteString("apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n")
+	for _, doc := range docs {
+		for i, line := range strings.Split(strings.Trim(doc, "\n"), "\n") {
+			switch {
+			case i == 0:
+				line = indent + "- " + line
+			case line != "":
+				line = indent + "  " + line
+			}
+			b.WriteString(line + "\n")
+		}
+	}
+	return b.String()
+}
+
+// compareItems reads a ResourceList item by item and as a whole, and edits and writes both.
+func compareItems(t *testing.T, text string) (cut bool) {
+	t.Helper()
+	in := Input{Name: "in", Data: []byte(text)}
+	if checkEncoding(in) != nil {
+		return false
+	}
+	for _, c := range splitInput(in) {
+		if !c.parseItems() {
+			continue
+		}
+		cut = true
+		doc, p := parseYAML(c.body)
+		if p != nil || doc == nil {
+			t.Errorf("%q: the library: %v", c.body, p)
+			continue
+		}
+		root := doc.Content[0]
+		if aliases, p := check(root, c.line-1); p != nil || aliases {
+			t.Errorf("%q: aliases %t, %v", c.body, aliases, p)
+		}
+		if !reflect.DeepEqual(root, c.tree) {
+			t.Errorf("%q: -whole +items:\n%s", c.body, cmp.Diff(root, c.tree))
+			continue
+		}
+		whole := *c
+		whole.items, whole.tree, whole.expanded, whole.orig = nil, root, root, snapshot(root, c.line-1)
+		for i, item := range c.items.chunks {
+			if i%3 != 1 {
+				item.edited, whole.edited = true, true
+				editItem(item.tree.Content[0], i)
+				editItem(yamlnode.Get(root, "items").Content[i], i)
+			}
+		}
+		for _, results := range []fn.Results{nil, {{Message: "container c: it's all \"right\"", Severity: fn.Info}}} {
+			byItems, err := withResults(c.tree, results)
+			if err != nil {
+				t.Fatal(err)
+			}
+			asWhole, err := withResults(root, results)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if results == nil {
+				byItems, asWhole = c.tree, root
+			}
+			ours, ok := c.emitItems(byItems)
+			theirs, err := whole.emit(asWhole)
+			if ok && (err != nil || !bytes.Equal(ours, theirs)) {
+				t.Errorf("of %q: -whole +items: %v\n%s", c.body, err, cmp.Diff(string(theirs), string(ours)))
+			}
+		}
+	}
+	return cut
+}
+
+// editItem changes an object as the program does: something in it and something new.
+func editItem(n *yaml.Node, i int) {
+	r := yaml.NewRNode(n)
+	_ = r.PipeE(yaml.SetAnnotation("example.com/marker", fmt.Sprintf("[%d]", i)))
+	_ = r.PipeE(yaml.LookupCreate(yaml.SequenceNode, "spec", "template", "spec", "initContainers"), yaml.Append(yaml.NewMapRNode(&map[string]string{"name": "new"}).YNode()))
+	if i%2 == 0 {
+		_ = r.PipeE(yaml.Lookup("spec"), yaml.SetField("replicas", yaml.NewScalarRNode("1")))
+	}
+}
+
+func TestItemsAsTheWhole(t *testing.T) {
+	cut := 0
+	var docs []string
+	for name, text := range goldenFiles(t) {
+		t.Run(name, func(t *testing.T) {
+			if compareItems(t, text) {
+				cut++
+			}
+		})
+		for _, doc := range strings.Split(text, "\n---\n") {
+			if !strings.Contains(doc, "ResourceList") {
+				docs = append(docs, doc)
+			}
+		}
+	}
+	t.Logf("%d ResourceLists of the scripts are read item by item, of %d documents", cut, len(docs))
+	r := rand.New(rand.NewPCG(1, 2))
+	odd := []string{"# c\n", "  # c\n", "\n", "    # c\n", "- x\n", "x: |\n", " ", "&a ", "*a", "'", "\"", "[", "]", "{", "# c", "items:\n", "  - ", "functionConfig:\n  a: b\n", ">\n", "|+\n"}
+	tries := 0
+	for range 400 {
+		some := make([]string, 1+r.IntN(4))
+		for i := range some {
+			some[i] = docs[r.IntN(len(docs))]
+		}
+		text := asItems(some, strings.Repeat(" ", r.IntN(3)))
+		for range r.IntN(3) {
+			at := r.IntN(len(text) + 1)
+			if r.IntN(4) > 0 {
+				at = strings.LastIndexByte(text[:at], '\n') + 1
+			}
+			text = text[:at] + odd[r.IntN(len(odd))] + text[at:]
+		}
+		if len(text) < 3000 && compareItems(t, text) {
+			tries++
+		}
+		if t.Failed() {
+			break
+		}
+	}
+	t.Logf("%d random ResourceLists are read item by item", tries)
+}
