@@ -152,9 +152,8 @@ func (c *chunk) original() (*yaml.Node, error) {
 	if c.orig != nil {
 		return c.orig, nil
 	}
-	var ok bool
-	if c.orig, ok = plainyaml.Read(unixBreaks(c.body), 1); ok {
-		return c.orig, nil
+	if orig, ok := plainyaml.Read(unixBreaks(c.body), 1); ok {
+		return orig, nil
 	}
 	doc, p := parseYAML(c.body)
 	if p != nil || doc == nil {
@@ -163,8 +162,7 @@ func (c *chunk) original() (*yaml.Node, error) {
 	if _, p := check(doc.Content[0], 0); p != nil {
 		return nil, errNotFaithful
 	}
-	c.orig = doc.Content[0]
-	return c.orig, nil
+	return doc.Content[0], nil
 }
 
 // checkAround refuses control characters in what is around the body, which nothing parses: no reader would accept what is written.

@@ -8,10 +8,11 @@ import (
 )
 
 const (
-	maxDepth = 100 // manifests stay below; deeper ones are for the library, which has bounds of its own
-	maxKey   = 500 // the library looks for the colon behind a key for 1024 characters
-	fewKeys  = 16  // so many keys are compared each with each, which is faster than a map
-	slab     = 64  // nodes that are made at a time, behind those that were guessed
+	maxDepth    = 100 // manifests stay below; deeper ones are for the library, which has bounds of its own
+	maxKey      = 500 // the library looks for the colon behind a key for 1024 characters
+	fewKeys     = 16  // so many keys are compared each with each, which is faster than a map
+	mostAtFirst = 256 // nodes
+	slab        = 32  // nodes that are made at a time, behind the first ones
 )
 
 // Read reads a text that holds one document, whose first line has the number line. It returns the document's mapping or sequence; false
@@ -49,9 +50,8 @@ func (r *reader) document() (*yaml.Node, bool) {
 	if strings.HasPrefix(r.s, "%") {
 		return nil, false
 	}
-	lines := strings.Count(r.s, "\n") + 1
-	r.nodes = make([]yaml.Node, 2*lines+8)
-	r.children = make([]*yaml.Node, 2*lines+8)
+	likely := min(2*strings.Count(r.s, "\n")+4, mostAtFirst) // of lines of text in a block there may be many more
+	r.nodes, r.children = make([]yaml.Node, likely), make([]*yaml.Node, likely)
 	if !r.advance() || r.over {
 		return nil, false
 	}
