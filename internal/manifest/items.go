@@ -9,18 +9,20 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// items are those of a ResourceList in block style, which is cut at them, so that each is read and written by itself: on all cores, and
-// an item that only the library reads does not make it read all. What is read is the tree that reading the whole leads to.
-// Where that is not certain, and where one of the items cannot be written by itself, the list is treated as one document.
+// items are those of a ResourceList in block style, which is cut at them, so that each is read and written by itself:
+// on all cores, and an item that only the library reads does not make it read all. What is read is the tree that
+// reading the whole leads to. Where that is not certain, and where one of the items cannot be written by itself, the
+// list is treated as one document.
 type items struct {
 	chunks []*chunk // trees are sequences of one item
 	style  style    // that the whole has where items are
 	fields int      // how many nodes there are in the list's mapping
 }
 
-// cutItems cuts the text of a ResourceList into what is above its items, which ends with the line of their key, the items, and the fields
-// below; without items where it is not that simple. A line in their column that starts with a dash starts an item, wherever it
-// stands: in a scalar or flow collection of several lines, the pieces would not be YAML.
+// cutItems cuts the text of a ResourceList into what is above its items, which ends with the line of their key, the
+// items, and the fields below; without items where it is not that simple. A line in their column that starts with a
+// dash starts an item, wherever it stands: in a scalar or flow collection of several lines, the pieces would not be
+// YAML.
 func cutItems(body []byte) (head []byte, items [][]byte, tail []byte) {
 	if !bytes.HasPrefix(body, []byte("apiVersion: "+functionGroup)) && !bytes.HasPrefix(body, []byte("kind: "+resourceList+"\n")) ||
 		bytes.IndexByte(body, '\r') >= 0 || keepsBlankLines(body) {
@@ -128,7 +130,8 @@ func (c *chunk) parseItem() bool {
 // hasAnchor reports whether there is an anchor in n, which other items may refer to.
 func hasAnchor(n *yaml.Node) bool { return n.Anchor != "" || slices.ContainsFunc(n.Content, hasAnchor) }
 
-// emitItems writes a ResourceList item by item. root is the list's mapping, with or without results behind its other fields.
+// emitItems writes a ResourceList item by item. root is the list's mapping, with or without results behind its other
+// fields.
 func (c *chunk) emitItems(root *yaml.Node) ([]byte, bool) {
 	if c.edited { // as a document of its own: it is no ResourceList
 		return nil, false

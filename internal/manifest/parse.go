@@ -70,14 +70,8 @@ func checkEncoding(in Input) error {
 
 // parse reads the chunk's body and checks it. It leaves tree nil where there is no object to offer.
 func (c *chunk) parse() error {
-	if c.directive && !c.explicit {
-		return c.fail(&problem{c.line, "malformed YAML: a directive (a line that starts with %) needs a --- line behind it"})
-	}
 	if p := c.checkAround(); p != nil {
 		return c.fail(p)
-	}
-	if c.directives > maxDirectives {
-		return c.fail(&problem{c.line, fmt.Sprintf("there are %d directives (lines that start with %%) in front of the document: a manifest needs none", c.directives)})
 	}
 	if c.parseItems() || c.parsePlain() {
 		return nil
@@ -146,8 +140,8 @@ func (c *chunk) parsePlain() bool {
 	return true
 }
 
-// original returns the document as it was read, with lines that count from body's first. Of most there is no copy, since few are edited: it is
-// read again.
+// original returns the document as it was read, with lines that count from body's first. Of most there is no copy,
+// since few are edited: it is read again.
 func (c *chunk) original() (*yaml.Node, error) {
 	if c.orig != nil {
 		return c.orig, nil
@@ -165,8 +159,24 @@ func (c *chunk) original() (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
-// checkAround refuses control characters in what is around the body, which nothing parses: no reader would accept what is written.
+// checkAround refuses what no reader takes in front of the body and behind it, where nothing parses: directives without a
+// --- line or by the hundred, and control characters.
 func (c *chunk) checkAround() *problem {
+	if c.directive && !c.explicit {
+		return &problem{c.line, "malformed YAML: a directive (a line that starts with %) needs a --- line behind it"}
+	}
+	if p := c.checkControls(); p != nil {
+		return p
+	}
+	if c.directives > maxDirectives {
+		return &problem{c.line, fmt.Sprintf("there are %d directives (lines that start with %%) in front of the document: "+
+			"a manifest needs none", c.directives)}
+	}
+	return nil
+}
+
+// checkControls refuses control characters in what is around the body.
+func (c *chunk) checkControls() *problem {
 	line := c.line
 	if c.format != noDocument {
 		line -= countLines(c.head)

@@ -10,7 +10,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// resultNode makes the node that the library makes of a result. There may be many results, and the library writes and reads each.
+// resultNode makes the node that the library makes of a result. There may be many results, and the library writes and
+// reads each.
 func resultNode(r *fn.Result) (*yaml.Node, error) {
 	if r.Field != nil && (r.Field.CurrentValue != nil || r.Field.ProposedValue != nil) {
 		return marshalledResult(r)

@@ -6,7 +6,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// quotedEnd finds the end, behind the closing quote, of a quoted scalar that goes on at p; -1 where it is not in the line.
+// quotedEnd finds the end, behind the closing quote, of a quoted scalar that goes on at p; -1 where it is not in the
+// line.
 func (r *reader) quotedEnd(p int, quote byte) int {
 	for i := p; i < r.end; i++ {
 		switch {
@@ -22,7 +23,8 @@ func (r *reader) quotedEnd(p int, quote byte) int {
 	return -1
 }
 
-// quoted gives n the value and the style of the quoted scalar that starts at p, and finds its end, -1 where it is not in the line.
+// quoted gives n the value and the style of the quoted scalar that starts at p, and finds its end, -1 where it is not
+// in the line.
 func (r *reader) quoted(n *yaml.Node, p int) (end int, ok bool) {
 	n.Style = yaml.DoubleQuotedStyle
 	if r.s[p] == '\'' {
@@ -69,8 +71,8 @@ func unquote(text string, quote byte) (string, bool) {
 	return b.String(), true
 }
 
-// folded reads a quoted scalar, as a value in column col, that starts at p and ends in another line. Its lines are joined as those of
-// plain scalars are, but for a double-quoted one's that end in a backslash.
+// folded reads a quoted scalar, as a value in column col, that starts at p and ends in another line. Its lines are
+// joined as those of plain scalars are, but for a double-quoted one's that end in a backslash.
 func (r *reader) folded(n *yaml.Node, p, col int) bool {
 	quote := r.s[p]
 	var b strings.Builder

@@ -15,8 +15,9 @@ const (
 	slab        = 32  // nodes that are made at a time, behind the first ones
 )
 
-// Read reads a text that holds one document, whose first line has the number line. It returns the document's mapping or sequence; false
-// where the text is not of the kind that this package reads. Strings in the tree share the memory of one copy of text.
+// Read reads a text that holds one document, whose first line has the number line. It returns the document's mapping or
+// sequence; false where the text is not of the kind that this package reads. Strings in the tree share the memory of
+// one copy of text.
 func Read(text []byte, line int) (*yaml.Node, bool) {
 	r := reader{s: string(text), line: line - 1}
 	return r.document()
@@ -144,7 +145,8 @@ func usual(text string) bool {
 	return true
 }
 
-// advance goes to the next line that is not blank, and collects the comments on the way. It gives up on those whose place is not clear.
+// advance goes to the next line that is not blank, and collects the comments on the way. It gives up on those whose
+// place is not clear.
 func (r *reader) advance() bool {
 	column, behind := -1, r.remark
 	r.remark = false
@@ -379,8 +381,13 @@ func (r *reader) value(col int, inMapping bool) (*yaml.Node, bool) {
 	case !r.startsPlain(p):
 		return nil, false
 	}
-	end := r.end
-	for i := p; i < r.end; i++ {
+	return r.text(col)
+}
+
+// text reads a plain scalar as a value in column col.
+func (r *reader) text(col int) (*yaml.Node, bool) {
+	p, end := r.pos, r.end
+	for i := p; i < end; i++ {
 		switch r.s[i] {
 		case ':':
 			if i+1 == r.end || r.s[i+1] == ' ' {
@@ -388,7 +395,7 @@ func (r *reader) value(col int, inMapping bool) (*yaml.Node, bool) {
 			}
 		case '#':
 			if r.s[i-1] == ' ' {
-				end, i = i, r.end
+				end = i
 			}
 		}
 	}
@@ -443,8 +450,8 @@ func (r *reader) comment(n *yaml.Node, p int) bool {
 // done goes on to the next line, which has to be something else than what goes on in column col.
 func (r *reader) done(col int) bool { return r.advance() && r.indent <= col }
 
-// paragraph reads the other lines of a plain scalar, of which the current line is the second. They are joined by spaces, and for each
-// blank line there is a line break instead.
+// paragraph reads the other lines of a plain scalar, of which the current line is the second. They are joined by
+// spaces, and for each blank line there is a line break instead.
 func (r *reader) paragraph(n *yaml.Node, col int) bool {
 	var b strings.Builder
 	b.WriteString(n.Value)

@@ -56,7 +56,8 @@ func compare(text []byte) (problem string, read bool) {
 	return difference(doc.Content[0], ours, ""), true
 }
 
-// documents cuts all files below root that may be YAML into documents, as package manifest does; .txtar files into their files as well.
+// documents cuts all files below root that may be YAML into documents, as package manifest does; .txtar files into
+// their files as well.
 func documents(tb testing.TB, root string, use func(name, text string)) {
 	tb.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -153,7 +154,8 @@ func FuzzFragments(f *testing.F) {
 	})
 }
 
-// TestGenerated compares what the readers make of random texts: some of fragments alone, others with a few put into what is well formed.
+// TestGenerated compares what the readers make of random texts: some of fragments alone, others with a few put into
+// what is well formed.
 func TestGenerated(t *testing.T) {
 	many := 20_000
 	if n, err := strconv.Atoi(os.Getenv("PLAINYAML_CASES")); err == nil {
