@@ -25,14 +25,32 @@ func (c *chunk) emit(root *yaml.Node) ([]byte, error) {
 		}
 		return out, nil
 	}
+	if out, ok := c.splice(root, nil); ok {
+		return out, nil
+	}
 	orig, err := c.original()
 	if err != nil {
 		return nil, err
 	}
-	if out, ok := splice(c.body, orig, root, defaultStyle.of(orig, true)); ok {
-		return out, nil
-	}
 	return c.emitWhole(orig, root, bytes.HasSuffix(c.body, []byte("\n")) || bytes.HasSuffix(c.body, []byte("\r")))
+}
+
+// splice returns the chunk's body with the text of what was edited replaced. st is the document's style, nil for what it shows.
+func (c *chunk) splice(root *yaml.Node, st *style) (out []byte, ok bool) {
+	use := func(orig *yaml.Node) {
+		if st == nil {
+			shown := defaultStyle.of(orig, true)
+			st = &shown
+		}
+		out, ok = splice(c.body, orig, root, *st)
+	}
+	if c.orig == nil && plainyaml.Use(unixBreaks(c.body), use) {
+		return out, ok
+	}
+	if orig, err := c.original(); err == nil {
+		use(orig)
+	}
+	return out, ok
 }
 
 // quoteNew quotes the strings that were not read, but are new, where a reader would take them for something else. What was read is left as
@@ -93,8 +111,9 @@ func (c *chunk) emitWhole(orig, root *yaml.Node, endLine bool) ([]byte, error) {
 
 // readsAs tells whether out is read as the tree root.
 func readsAs(out []byte, root *yaml.Node) bool {
-	if again, ok := plainyaml.Read(unixBreaks(out), 1); ok {
-		return sameTree(again, root)
+	same := false
+	if plainyaml.Use(unixBreaks(out), func(again *yaml.Node) { same = sameTree(again, root) }) {
+		return same
 	}
 	doc, p := parseYAML(out)
 	return p == nil && doc != nil && sameTree(doc.Content[0], root)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 )
 
 // What is read of one file at most. A device may go on for ever, as /dev/zero does; a terminal does not, nor does
@@ -45,7 +46,7 @@ func readBounded(r io.Reader, most, size int64) ([]byte, error) {
 	data := make([]byte, 0, size+512)
 	for {
 		if len(data) == cap(data) {
-			data = append(data, 0)[:len(data)]
+			data = slices.Grow(data, len(data))
 		}
 		n, err := r.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]

@@ -145,15 +145,15 @@ func (c *chunk) emitItems(root *yaml.Node) ([]byte, bool) {
 			return item.body
 		}
 		quoteNew(item.tree)
-		orig, err := item.original()
-		if err != nil {
-			return nil
-		}
-		out, _ := splice(item.body, orig, item.tree, c.items.style)
+		out, _ := item.splice(item.tree, &c.items.style)
 		return out
 	})
 	head, _, tail := cutItems(c.body)
-	out := slices.Clone(head)
+	size := len(c.body)
+	for _, body := range bodies {
+		size += len(body)
+	}
+	out := append(make([]byte, 0, size), head...)
 	for _, body := range bodies {
 		if body == nil {
 			return nil, false

@@ -2,6 +2,7 @@ package plainyaml
 
 import (
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -20,8 +21,41 @@ const (
 // one copy of text.
 func Read(text []byte, line int) (*yaml.Node, bool) {
 	r := reader{s: string(text), line: line - 1}
+	likely := min(2*strings.Count(r.s, "\n")+4, mostAtFirst) // of lines of text in a block there may be many more
+	r.nodes, r.children = make([]yaml.Node, likely), make([]*yaml.Node, likely)
 	return r.document()
 }
+
+// Use reads a text as [Read] does, and calls use with the tree, of which nothing but strings may be kept: its memory is used again.
+func Use(text []byte, use func(n *yaml.Node)) bool {
+	m, _ := spare.Get().(*memory)
+	if m == nil {
+		m = &memory{nodes: make([]yaml.Node, mostAtFirst), children: make([]*yaml.Node, mostAtFirst)}
+	}
+	r := reader{s: string(text), nodes: m.nodes, children: m.children, open: m.open[:0], keys: m.keys[:0]}
+	n, ok := r.document()
+	if ok {
+		use(n)
+	}
+	m.open, m.keys = r.open, r.keys
+	clear(m.nodes)
+	clear(m.children)
+	clear(m.open[:cap(m.open)])
+	clear(m.keys[:cap(m.keys)])
+	spare.Put(m)
+	return ok
+}
+
+// memory is what reading takes that is not kept.
+type memory struct {
+	nodes    []yaml.Node
+	children []*yaml.Node
+	open     []*yaml.Node
+	keys     []string
+}
+
+// spare holds memory that nothing is in.
+var spare sync.Pool
 
 // reader reads line by line. Its methods return false where they give up.
 type reader struct {
@@ -51,8 +85,6 @@ func (r *reader) document() (*yaml.Node, bool) {
 	if strings.HasPrefix(r.s, "%") {
 		return nil, false
 	}
-	likely := min(2*strings.Count(r.s, "\n")+4, mostAtFirst) // of lines of text in a block there may be many more
-	r.nodes, r.children = make([]yaml.Node, likely), make([]*yaml.Node, likely)
 	if !r.advance() || r.over {
 		return nil, false
 	}

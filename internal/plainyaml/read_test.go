@@ -53,7 +53,13 @@ func compare(text []byte) (problem string, read bool) {
 	if doc.HeadComment+doc.LineComment+doc.FootComment != "" {
 		return "the library finds comments of the document", true
 	}
-	return difference(doc.Content[0], ours, ""), true
+	if problem = difference(doc.Content[0], ours, ""); problem != "" {
+		return problem, true
+	}
+	if !Use(text, func(n *yaml.Node) { problem = difference(doc.Content[0], n, "") }) {
+		problem = "Use does not read it"
+	}
+	return problem, true
 }
 
 // documents cuts all files below root that may be YAML into documents, as package manifest does; .txtar files into
