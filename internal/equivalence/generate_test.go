@@ -111,9 +111,11 @@ func (g *generator) container() {
 	u.Image.WorkingDir = g.one("", "/app", "/srv", "/app")
 	argv := g.program()
 	if g.chance(9) && !g.inside {
-		u.Image.Env, u.Container.Env, u.Legit, u.Class = nil, nil, "", nil
+		u.Image.Env, u.Container.Env, u.Container.EnvFrom, u.Legit, u.Class = nil, nil, nil, "", nil
 		u.Image.Author = ""
-		delete(g.tc.Annotations, "debuggable.dev/runtime")
+		if strings.HasPrefix(g.tc.Annotations["debuggable.dev/runtime"], u.Container.Name+"=") {
+			delete(g.tc.Annotations, "debuggable.dev/runtime")
+		}
 		switch k := g.IntN(5); {
 		case k < 2:
 			argv = g.server()
@@ -153,6 +155,8 @@ func (g *generator) container() {
 			argv = g.script(argv)
 		case "file":
 			argv = g.scriptFile(argv)
+		case "shell behind what is not known":
+			argv = append(g.unknown(), g.script(argv)...)
 		case "inside":
 			argv = g.entryPoint(argv)
 		}
@@ -190,8 +194,11 @@ func (g *generator) layers() []string {
 	if g.inside {
 		return append(layers[:min(len(layers), 1)], "inside")
 	}
-	if g.chance(6) {
+	switch {
+	case g.chance(6):
 		layers = append(layers, "file")
+	case g.chance(4):
+		layers = append(layers, "shell behind what is not known")
 	}
 	return layers
 }
@@ -615,6 +622,12 @@ func (g *generator) script(argv []string) []string {
 		{"earlier", "keytool -importcert -file x && exec " + c, "", false}, {"earlier", "java -jar migrate.jar; exec " + c, "", false}, {"earlier", "node migrate.js && " + c, "", false},
 		{"earlier", "npm run build && exec " + c, "", false}, {"earlier", "healthcheck; " + c, "", false}, {"earlier", "{ keytool -list; node migrate.js; } && exec " + c, "", false}, {"earlier", "X=$(java -cp /app Health) " + c, "", false},
 		{"background-other", "java -jar worker.jar & exec " + c, "", true}, {"background-other", "node worker.js & exec " + c, "", true}, {"background-other", "healthcheck & " + c, "", true}, {"background-other", "w() { node worker.js; }; w & exec " + c, "", true},
+		{"earlier", "java -version; exec " + c, "", false}, {"earlier", "java -version >/dev/null 2>&1 && exec " + c, "", false}, {"earlier", "keytool -list 2>&1; exec " + c, "", false},
+		{"background-heard", "V=$(java -version 2>&1); export V; exec " + c, "", false}, {"background-heard", "V=\"$(node health.js 2>&1)\" " + c, "", false}, {"background-heard", "java -version 2>&1 | migrate; exec " + c, "", false},
+		{"background-heard", "export A=\"$(keytool -list 2>&1)\"; " + c, "", false}, {"background-heard", "v() { java -version 2>&1; }; V=$(v); export V; exec " + c, "", false}, {"background-heard", "setup \"$(java -version 2>&1)\"; exec " + c, "", false},
+		{"background-heard", "java -version 2>/tmp/v; read -r V </tmp/v; export V; exec " + c, "", false}, {"background-heard", "if { node health.js; } 2>&1 | migrate; then setup; fi; " + c, "", false}, {"background-heard", "v() { java -version; }; setup \"`v 2>&1`\" && " + c, "", false},
+		{"background-other", "xargs -a /tmp/two -P2 -n1 java -jar worker.jar; exec " + c, "", true}, {"background-other", "screen -dm java -jar worker.jar; exec " + c, "", true}, {"background-other", "screen -dm node worker.js && " + c, "", true},
+		{"background-other", "make -j2 setup; exec " + c, "", true}, {"earlier", "make setup; exec " + c, "", true},
 		{"later", c + "; rc=$?; exit $rc", "", false},
 		{"readonly", "readonly X=1; " + c, "", false}, {"local", "X=$(hostname) exec " + c, "", false}, {"subst", "X=`migrate`; exec " + c, "", false}, {"dot", "true; : ; exec " + c, "", false},
 	}

@@ -94,12 +94,17 @@ var otherFiles = map[string]string{
 	"/usr/local/bin/healthcheck": "#!/bin/sh\nexec java -cp /app Health\n",
 	"/usr/local/bin/nodecheck":   "#!/bin/sh\nexec node health.js\n",
 	"/usr/local/bin/catalina.sh": "#!/bin/sh\nif [ \"$1\" = stop ]; then exec java -cp bootstrap.jar Health stop; fi\nexec java -cp bootstrap.jar Bootstrap \"$@\"\n",
+	"/app/bin/serve":             "#!/bin/sh\nexec java -jar app.jar \"$@\"\n",
+	"/usr/bin/screen":            "#!/bin/sh\nwhile [ \"${1#-}\" != \"$1\" ]; do shift; done\n\"$@\" &\n",
+	"/usr/bin/make":              "#!/bin/sh\ncase $* in\n-j*setup) java -jar migrate.jar & java -jar worker.jar & wait;;\nsetup) keytool -list; java -jar migrate.jar;;\n*) java -jar a.jar & java -jar b.jar & node a.js & node b.js & wait;;\nesac\n",
+	"/tmp/two":                   "a.jar\nb.jar\n",
 	"/usr/bin/supervisord":       "#!/bin/sh\njava -jar a.jar &\njava -jar b.jar &\nnode a.js &\nnode b.js &\nwait\n",
 }
 
 // managers are other process managers: what supervisord does here, they do.
 var managers = []string{
 	"/init", "/usr/local/bin/pm2-runtime", "/usr/local/bin/honcho", "/usr/local/bin/foreman", "/usr/local/bin/s6-svscan", "/usr/local/bin/concurrently",
+	"/usr/bin/tmux", "/app/node_modules/.bin/concurrently",
 }
 
 // isHelper reports whether a program is one beside the application.
@@ -108,7 +113,7 @@ func isHelper(e entry) bool {
 		return true
 	}
 	return slices.ContainsFunc(e.argv, func(w string) bool {
-		return slices.Contains([]string{"migrate.jar", "worker.jar", "migrate.js", "worker.js", "health.js", "Health"}, w)
+		return slices.Contains([]string{"migrate.jar", "worker.jar", "migrate.js", "worker.js", "health.js", "Health", "-version"}, w)
 	})
 }
 
@@ -119,7 +124,7 @@ func (g *generator) server() []string {
 	u.Image.Env = append(u.Image.Env, "JAVA_VERSION=21")
 	g.class("server")
 	if g.chance(60) {
-		return []string{g.one("catalina.sh", "/usr/local/bin/catalina.sh"), "run"}
+		return slices.Clone([][]string{{"catalina.sh", "run"}, {"/usr/local/bin/catalina.sh", "run"}, {"/app/bin/serve", "--", "worker"}}[g.IntN(3)])
 	}
 	u.Unordered = true
 	g.class("manager")
@@ -127,10 +132,22 @@ func (g *generator) server() []string {
 	line := [][]string{
 		{"/usr/bin/supervisord", "-n"}, {"supervisord", "-c", "/etc/supervisord.conf"}, {"/init"}, {"honcho", "start"}, {"foreman", "start"},
 		{"s6-svscan", "/etc/s6"}, {"pm2-runtime", "ecosystem.config.js"}, {"concurrently", "npm:a", "npm:b"}, {"/entrypoint.sh", "supervisord", "-n"},
-	}[g.IntN(9)]
-	if g.chance(40) {
+		{"make", "run"}, {"make", "-j2", "run"}, {"xargs", "-a", "/tmp/two", "-P2", "-n1", "java", "-jar"}, {"xargs", "--arg-file=/tmp/two", "--max-procs=2", "-n1", "node"},
+		{"tmux", "new-session", "java -jar a.jar"}, {"/usr/bin/tmux", "new", "-s", "x"}, {"screen", "-Dm", "java", "-jar", "a.jar"},
+		{"python3", "-m", "honcho", "start"}, {"python", "-m", "supervisor.supervisord", "-n"}, {"node", "/app/node_modules/.bin/concurrently", "a", "b"},
+		{"npx", "concurrently", "a", "b"}, {"npx", "--yes", "concurrently", "npm:a"}, {"sh", "-c", "cd /app && exec honcho start"},
+	}[g.IntN(22)]
+	switch g.IntN(5) {
+	case 0, 1:
 		u.Runtime, u.App = "nodejs", "node"
 		u.Image.Env[len(u.Image.Env)-1] = "NODE_VERSION=22.1.0"
+	case 2:
+		u.Runtime, u.App = "python", "python"
+		u.Image.Env[len(u.Image.Env)-1] = "PYTHON_VERSION=3.12"
 	}
-	return slices.Clone(line)
+	line = slices.Clone(line)
+	if g.chance(30) {
+		line = append(g.unknown(), line...)
+	}
+	return line
 }

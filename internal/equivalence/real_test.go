@@ -18,7 +18,7 @@ type builder struct {
 }
 
 // realPrograms are the launchers that are real in the sandbox, and their paths there, on a machine that has them: Debian's packages
-// tini, dumb-init, catatonit, runit, gosu, sudo, numactl, busybox-static, coreutils and util-linux. Elsewhere a stub stands for them.
+// tini, dumb-init, catatonit, runit, gosu, sudo, numactl, busybox-static, coreutils, findutils and util-linux. Elsewhere a stub stands for them.
 var realPrograms = []struct {
 	name  string
 	paths []string
@@ -40,6 +40,7 @@ var realPrograms = []struct {
 	{"setpriv", []string{"/usr/bin/setpriv"}},
 	{"ionice", []string{"/usr/bin/ionice"}},
 	{"taskset", []string{"/usr/bin/taskset"}},
+	{"xargs", []string{"/usr/bin/xargs"}},
 }
 
 // missing lists the launchers that this machine lacks.

@@ -27,7 +27,7 @@ var stubPaths = strings.Split(`/app/server /usr/local/bin/gosrv /app/my server /
 /sbin/tini /usr/bin/tini /usr/bin/dumb-init /sbin/docker-init /usr/bin/catatonit /usr/bin/env /usr/bin/nice /usr/bin/nohup /usr/bin/setsid
 /usr/bin/stdbuf /usr/bin/chpst /sbin/su-exec /usr/local/bin/gosu /usr/bin/setpriv /usr/local/bin/opentelemetry-instrument
 /usr/local/bin/poetry /usr/local/bin/pipenv /usr/local/bin/uv /usr/local/bin/bundle /bin/busybox
-/usr/bin/timeout /usr/bin/ionice /usr/bin/taskset /usr/bin/numactl /usr/bin/sudo
+/usr/bin/timeout /usr/bin/ionice /usr/bin/taskset /usr/bin/numactl /usr/bin/sudo /usr/bin/xargs
 /usr/local/bin/dlv /dbg/go/bin/dlv /dbg/python/launcher /dbg/nodejs/bin/node
 /cnb/lifecycle/launcher /cnb/process/web /cnb/process/worker /cnb/process/task /layers/bin/node /layers/bin/gunicorn`, "\n")
 

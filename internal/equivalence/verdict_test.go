@@ -539,6 +539,10 @@ var (
 	// not know.
 	launcherMessage = regexp.MustCompile(`(?m)^\[[A-Z]+ +tini \(\d+\)\].*$|^Zombie processes will not.*$|^To fix the problem, use the -s.*$|^(?:tini|catatonit): (?:invalid|unrecognized) option.*$`)
 
+	// said is what a program says that has a debugger, or options for one: the application, and those beside it.
+	said       = regexp.MustCompile(`(?m)^(?:Picked up JAVA_TOOL_OPTIONS: .*|Debugger listening on port \d+)(?:\n|$)`)
+	saidBeside = regexp.MustCompile(`^beside: (?:Picked up JAVA_TOOL_OPTIONS: .*|Debugger listening on port \d+)$`)
+
 	jdwp     = regexp.MustCompile(`^-agentlib:jdwp=transport=dt_socket,server=y,address=\d+,suspend=[ny],quiet=y$`)
 	inspect  = regexp.MustCompile(`^--inspect(-brk)?=0\.0\.0\.0:\d+$`)
 	nodeOpts = regexp.MustCompile(`^--node-options=--inspect(-brk)?=0\.0\.0\.0:\d+$`)
@@ -556,6 +560,7 @@ func differ(was, is outcome, u unit, hidden []string) string {
 		return strings.Join(append([]string{e.path, e.dir, strings.Join(e.env[max(level, 0):level+1], "")}, own...), "\x00")
 	}
 	lines := func(text string) string { // of programs that run at the same time come in any order
+		text = said.ReplaceAllString(text, "")
 		if !u.Unordered {
 			return text
 		}
@@ -608,7 +613,11 @@ func differ(was, is outcome, u unit, hidden []string) string {
 				continue
 			}
 			var lines []string
-			for _, line := range strings.Split(text, "\n") {
+			log := name == "stdout" || name == "stderr"
+			for _, line := range strings.Split(said.ReplaceAllString(text, ""), "\n") {
+				if log && saidBeside.MatchString(line) {
+					continue
+				}
 				line = shellMessage.ReplaceAllString(line, "")
 				if (!u.AppUnknown || line != "launcher: started without a debugger") && !launcherMessage.MatchString(line) {
 					lines = append(lines, line)

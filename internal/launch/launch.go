@@ -73,6 +73,8 @@ type Command struct {
 	Starts [][]string
 	// Background says that it runs beside the program: "cmd &", or a part of the same pipeline.
 	Background bool
+	// Heard says that the script reads the messages of what it starts: V=$(cmd 2>&1).
+	Heard bool
 }
 
 // Found is the program that matters.

@@ -20,7 +20,8 @@ func Programs(argv []string) [][]string {
 type programs struct {
 	found     [][]string
 	scripts   int
-	leaves    bool // a script of theirs leaves something running in the background
+	leaves    bool // they leave something running in the background, or run several at the same time
+	heard     bool // a script of theirs reads what one of them has to say
 	launchers launcherTable
 }
 
@@ -49,7 +50,11 @@ func (p *programs) behind(argv []string) []string {
 			return argv[i+1:]
 		}
 		return nil
+	case "make", "gmake":
+		p.leaves = p.leaves || slices.ContainsFunc(argv, func(w string) bool { return isOption(w, 'j', "--jobs") })
+		return nil
 	case "xargs":
+		p.leaves = p.leaves || slices.ContainsFunc(argv, func(w string) bool { return isOption(w, 'P', "--max-procs") })
 		if i := slices.IndexFunc(argv[1:], func(w string) bool { return !strings.HasPrefix(w, "-") }); i >= 0 {
 			return argv[i+1:]
 		}
@@ -67,6 +72,14 @@ func (p *programs) behind(argv []string) []string {
 		return nil
 	}
 	return textsOf(rest)
+}
+
+// isOption reports whether a word is an option by which a program runs several at the same time, or several in one word with it.
+func isOption(w string, short rune, long string) bool {
+	if strings.HasPrefix(w, "--") {
+		return strings.HasPrefix(w, long)
+	}
+	return strings.HasPrefix(w, "-") && strings.ContainsRune(w, short)
 }
 
 // shellCommand returns the script that a shell is given on its command line.
@@ -110,6 +123,7 @@ func (p *programs) script(text string, depth int) bool {
 			}
 			return true
 		})
+		p.heard = p.heard || len(heard(file)) > 0
 		syntax.Walk(file, func(n syntax.Node) bool {
 			p.leaves = p.leaves || besides(n)
 			if call, ok := n.(*syntax.CallExpr); ok && len(call.Args) > 0 {
@@ -138,7 +152,7 @@ func (f *finder) behind(words []word) {
 		if !ok || !p.script(text, 0) {
 			continue
 		}
-		c := Command{Argv: argv[i:], Starts: p.found, Background: p.leaves}
+		c := Command{Argv: argv[i:], Starts: p.found, Background: p.leaves, Heard: p.heard}
 		if n := len(p.found); n > 0 {
 			c.Starts = p.found[:n-1]
 		}

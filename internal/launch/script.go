@@ -376,6 +376,7 @@ func (s *script) others(call *syntax.CallExpr) {
 	var leave []func()
 	from := len(s.rest)
 	piped := map[*syntax.Stmt]bool{} // the other parts of the program's pipeline
+	read := heard(s.file)
 	syntax.Walk(s.file, func(n syntax.Node) bool {
 		if n == nil {
 			leave[len(leave)-1]()
@@ -412,7 +413,7 @@ func (s *script) others(call *syntax.CallExpr) {
 			parallel = parallel || c.Background && s.functions[c.Argv[0]]
 			p := programs{found: [][]string{}, launchers: s.launchers}
 			p.call(c.Argv, s.functions, s.depth)
-			c.Starts, c.Background = p.found, c.Background || p.leaves
+			c.Starts, c.Background, c.Heard = p.found, c.Background || p.leaves, read[n] || p.heard
 			s.rest = append(s.rest, c)
 		}
 		leave = append(leave, done)

@@ -291,7 +291,7 @@ func beside(c *workload.Container, rest []launch.Command) []runtimes.Command {
 // commandsOf returns a script's commands as a runtime sees them.
 func commandsOf(rest []launch.Command) (commands []runtimes.Command) {
 	for _, r := range rest {
-		commands = append(commands, runtimes.Command{Argv: r.Argv, Starts: r.Starts, AtOnce: r.Background})
+		commands = append(commands, runtimes.Command{Argv: r.Argv, Starts: r.Starts, AtOnce: r.Background, Heard: r.Heard})
 	}
 	return commands
 }

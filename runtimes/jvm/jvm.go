@@ -91,6 +91,9 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		return language.Plan{}, reason.Refuse(reason.EnvShared, "a build tool has JVMs of its own beside the application's, which would get the same debug agent and fail on its port")
 	case shared:
 		return language.Plan{}, reason.Refuse(reason.EnvShared, "a probe, a hook or the script starts another program, which may be a JVM: it would get the same debug agent, and fail on its port or wait for a debugger")
+	case slices.ContainsFunc(others, func(c language.Command) bool { return c.Heard }):
+		return language.Plan{}, reason.Refuse(reason.EnvShared,
+			"the script reads what another program says, which may be a JVM: it would say that it picked up JAVA_TOOL_OPTIONS")
 	default:
 		if err := p.Managed(); err != nil {
 			return language.Plan{}, err

@@ -19,9 +19,12 @@ func (c Command) programs() [][]string {
 }
 
 // Disturbed reports whether a command beside the program would come in the way of one that a variable starts a debugger for: most find
-// the port taken, say so, and go on; not those that run at the same time, stay, or would wait for whoever attaches.
+// the port taken, say so, and go on; not those that run at the same time, stay, or would wait for whoever attaches. Nor those of which
+// the script reads what they say, since a debugger has something to say as well.
 func (p Process) Disturbed(language string, o Options) bool {
-	return slices.ContainsFunc(p.Others(language), func(c Command) bool { return o.Suspend || c.AtOnce && !c.Brief || c.Stays() })
+	return slices.ContainsFunc(p.Others(language), func(c Command) bool {
+		return o.Suspend || c.AtOnce && !c.Brief || c.Stays() || c.Heard
+	})
 }
 
 // Stays reports whether a command is likely to leave something running when it ends.
@@ -34,7 +37,7 @@ func (c Command) Stays() bool {
 // staying are the words by which programs are told, or known, to leave a server running: zkServer.sh start, kafka-server-start.sh -daemon.
 var staying = []string{
 	"start", "restart", "--start", "-daemon", "--daemon", "--daemonize", "--background", "--detach", "service", "rc-service", "systemctl",
-	"start-stop-daemon", "daemonize", "setsid",
+	"start-stop-daemon", "daemonize", "setsid", "cron", "crond", "supercronic",
 }
 
 // mayBe reports whether a command line may start a program of a language: it is not known to be something else.

@@ -23,12 +23,12 @@ func (p Process) managed() bool {
 		return false
 	case p.Manager() != "":
 		return true
-	case (p.Script || !p.isProgram(p.Argv[0])) && mentionsManager(p.Argv):
+	case (p.Script || !p.isProgram(p.Argv[0])) && (mentionsManager(p.Argv) || mentions(several, p.Argv)):
 		return true
 	}
 	return slices.ContainsFunc(p.Beside, func(c Command) bool {
 		return !c.Brief && (mentionsManager(c.Argv) || slices.ContainsFunc(c.programs(), func(argv []string) bool {
-			return Process{Argv: argv, Languages: p.Languages}.Manager() != ""
+			return Process{Argv: argv, Languages: p.Languages}.distinctManager() != ""
 		}))
 	})
 }
@@ -43,6 +43,14 @@ func RefuseManaged() error {
 // runs the programs of packages: python -m honcho, node node_modules/.bin/concurrently, bun x concurrently. "" stands for
 // none.
 func (p Process) Manager() string {
+	if len(p.Argv) > 0 && slices.Contains(several, ProgramName(p.Argv[0])) {
+		return ProgramName(p.Argv[0])
+	}
+	return p.distinctManager()
+}
+
+// distinctManager is Manager, but for what is none beside the program.
+func (p Process) distinctManager() string {
 	if len(p.Argv) == 0 {
 		return ""
 	}
@@ -99,15 +107,20 @@ func distinctManager(program string) bool {
 // mentionsManager reports whether words, or those of a shell's script that is one of them, have the name of a process
 // manager among them. A name that is a plain word as well counts only where a program's arguments follow it.
 func mentionsManager(words []string) bool {
-	for i, w := range words {
+	for _, w := range words {
 		fields := scriptWords(w)
 		if slices.ContainsFunc(fields, distinctManager) || len(fields) > 1 && mentionsManager(fields) {
 			return true
 		}
-		if !slices.Contains(plainManagers, ProgramName(w)) {
-			continue
-		}
-		if i == 0 || words[i-1] == "--" || i+1 < len(words) && !strings.HasPrefix(words[i-1], "-") {
+	}
+	return mentions(plainManagers, words)
+}
+
+// mentions reports whether one of the names, which are plain words as well, is likely to be a program among words.
+func mentions(names, words []string) bool {
+	for i, w := range words {
+		likely := i == 0 || words[i-1] == "--" || i+1 < len(words) && !strings.HasPrefix(words[i-1], "-")
+		if likely && slices.Contains(names, ProgramName(w)) {
 			return true
 		}
 	}
@@ -121,7 +134,8 @@ var processManagers = []string{
 	"npm-run-all2", "openrc-init", "overmind", "perpboot", "perpd", "pm2", "pm2-dev", "pm2-docker", "pm2-runtime",
 	"process-compose", "run-p", "run-s", "runit", "runit-init", "runsv", "runsvdir", "runsvdir-start",
 	"s6-linux-init", "s6-overlay-init", "s6-rc", "s6-rc-init", "s6-supervise", "s6-svscan", "shoreman",
-	"strong-pm", "supervise", "supervisord", "svscan", "svscanboot", "systemd", "unitd", "wsrun",
+	"strong-pm", "supercronic", "supervise", "supervisord", "svscan", "svscanboot", "systemd", "tmux", "unitd", "wsrun",
+	"yacron",
 }
 
 // bareManagers are those that people start without arguments, and that no other program takes for a plain word among its
@@ -129,4 +143,8 @@ var processManagers = []string{
 var bareManagers = []string{"circusd", "pm2-runtime", "runsvdir", "s6-svscan", "supervisord"}
 
 // plainManagers are those whose names are plain words, or as short as one.
-var plainManagers = []string{"eye", "forever", "immortal", "invoker", "nf", "nx", "parallel", "pebble", "turbo"}
+var plainManagers = []string{"eye", "forever", "immortal", "invoker", "nf", "nx", "parallel", "pebble", "screen", "turbo"}
+
+// several are those that are no manager where a script runs them on its way to the program, but may run several programs at the
+// same time where they are the program.
+var several = []string{"gmake", "make", "xargs"}

@@ -65,6 +65,8 @@ type Command struct {
 	Starts [][]string
 	// AtOnce says that it may run while the program does, Brief that it does not stay: a probe, say.
 	AtOnce, Brief bool
+	// Heard says that the script reads the messages of what it starts, which a debugger adds to: V=$(cmd 2>&1).
+	Heard bool
 }
 
 // Mentions reports whether a word matches.

@@ -175,6 +175,9 @@ func python(argv, env []string) {
 			if module == "" {
 				module, rest = argv[i+1], argv[i+2:]
 			}
+			if module == "honcho" || module == "supervisor.supervisord" {
+				run(append([]string{module[strings.LastIndexByte(module, '.')+1:]}, rest...), env)
+			}
 			for j, a := range rest {
 				value := strings.TrimPrefix(strings.TrimPrefix(a, "--listen="), "--port=")
 				if (a == "--listen" || a == "--port") && j+1 < len(rest) {
@@ -258,7 +261,22 @@ func java(argv, env []string) {
 		debugs("jdwp", port)
 	}
 	release() // app ends the process
+	if options := get(env, "JAVA_TOOL_OPTIONS"); options != "" {
+		says("Picked up JAVA_TOOL_OPTIONS: "+options, argv)
+	}
 	app("app", argv, env)
+}
+
+// says writes what only a program that has a debugger, or is told to have one, says. That of programs beside the application is marked:
+// a script may take it for what they say themselves.
+func says(text string, argv []string) {
+	for _, w := range append(argv, path.Base(self)) {
+		if contains([]string{"keytool", "jcmd", "-version", "health.js", "migrate.js", "worker.js"}, w) {
+			text = "beside: " + text
+			break
+		}
+	}
+	os.Stderr.WriteString(text + "\n")
 }
 
 const preload = "--require /dbg/nodejs/lib/attach.cjs"
@@ -362,6 +380,10 @@ func nodeWrapper(argv, env []string) {
 
 func node(argv, env []string) {
 	options, rest, _ := nodeLine(argv)
+	if len(rest) > 0 && path.Base(rest[0]) == "concurrently" {
+		release()
+		run(rest, env)
+	}
 	isTool := len(rest) > 0 && contains(nodeTools, path.Base(rest[0]))
 	port, inspected := "", false
 	for _, o := range append(strings.Split(get(env, "NODE_OPTIONS"), " "), options...) {
@@ -383,6 +405,7 @@ func node(argv, env []string) {
 	if inspected && take(port) {
 		// A port that is taken costs node its inspector and nothing else.
 		debugs("devtools", port)
+		says("Debugger listening on port "+port, argv)
 	}
 	if isTool {
 		record("tool", self, argv, env, "")
