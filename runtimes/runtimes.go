@@ -101,6 +101,13 @@ func Attach(r Runtime, p Process, o Options) (Plan, error) {
 // KnownOther reports whether a program is known to belong to no language here, going by its name.
 func KnownOther(program string) bool { return Process{Languages: all}.KnownOther(program) }
 
+// BehindLauncher returns the word among a process's arguments that names the program which the first word is
+// likely to start, "" for none.
+func BehindLauncher(p Process) string {
+	p.Languages = all
+	return p.BehindLauncher()
+}
+
 // PlainWord reports whether a command line that is known to be of no language here may as well be words that a script
 // takes for its own.
 func PlainWord(argv []string) bool { return Process{Argv: argv, Languages: all}.PlainWord() }

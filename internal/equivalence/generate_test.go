@@ -627,7 +627,7 @@ func (g *generator) script(argv []string) []string {
 		{"background-heard", "export A=\"$(keytool -list 2>&1)\"; " + c, "", false}, {"background-heard", "v() { java -version 2>&1; }; V=$(v); export V; exec " + c, "", false}, {"background-heard", "setup \"$(java -version 2>&1)\"; exec " + c, "", false},
 		{"background-heard", "java -version 2>/tmp/v; read -r V </tmp/v; export V; exec " + c, "", false}, {"background-heard", "if { node health.js; } 2>&1 | migrate; then setup; fi; " + c, "", false}, {"background-heard", "v() { java -version; }; setup \"`v 2>&1`\" && " + c, "", false},
 		{"background-other", "xargs -a /tmp/two -P2 -n1 java -jar worker.jar; exec " + c, "", true}, {"background-other", "screen -dm java -jar worker.jar; exec " + c, "", true}, {"background-other", "screen -dm node worker.js && " + c, "", true},
-		{"background-other", "make -j2 setup; exec " + c, "", true}, {"earlier", "make setup; exec " + c, "", true},
+		{"background-other", "make -j2 setup; exec " + c, "", true}, {"earlier", "make setup; exec " + c, "", false},
 		{"later", c + "; rc=$?; exit $rc", "", false},
 		{"readonly", "readonly X=1; " + c, "", false}, {"local", "X=$(hostname) exec " + c, "", false}, {"subst", "X=`migrate`; exec " + c, "", false}, {"dot", "true; : ; exec " + c, "", false},
 	}

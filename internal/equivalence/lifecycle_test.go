@@ -91,7 +91,7 @@ func (s *sandbox) lifecycle(c start) error {
 		case s.launchers["old"]:
 			from = "/lifecycle-old"
 		}
-		if err := os.WriteFile(s.root+"/layers/config/metadata.toml", metadata(lines, c.buildpack), 0o644); err != nil {
+		if err := os.WriteFile(s.root+"/layers/config/metadata.toml", metadata(lines, c.buildpack, s.api), 0o644); err != nil {
 			return err
 		}
 	}
@@ -105,7 +105,7 @@ func (s *sandbox) lifecycle(c start) error {
 }
 
 // metadata writes what the lifecycle leaves for its launcher.
-func metadata(lines [][]string, id string) []byte {
+func metadata(lines [][]string, id, platform string) []byte {
 	list := func(words []string) string {
 		var quoted []string
 		for _, w := range words {
@@ -118,6 +118,9 @@ func metadata(lines [][]string, id string) []byte {
 	for _, f := range lines {
 		n, _ := strconv.Atoi(f[4])
 		command, args := f[5:5+n], slices.Clone(f[5+n:])
+		if less(platform, "0.10") { // it makes arguments of further words of the command when it builds the image
+			command, args = command[:1], slices.Concat(command[1:], args)
+		}
 		text := list(command)
 		if len(command) == 1 && less(f[2], "0.9") {
 			text = strconv.Quote(command[0])

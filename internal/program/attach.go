@@ -1,6 +1,8 @@
 package program
 
 import (
+	"errors"
+	"path"
 	"slices"
 	"strings"
 
@@ -144,6 +146,10 @@ func (p Program) assign(changes []runtimes.EnvChange) (edits []launch.Edit, rest
 		if change.How == runtimes.Replace {
 			continue // nothing of the old value is handed on
 		}
+		if p.hiddenBehindLauncher(change.Name) {
+			return nil, nil, reason.Refuse(reason.EnvHidden, "%s may not reach the program: the arguments of %s, a launcher that is "+
+				"not known, set it", change.Name, p.Process.Argv[0])
+		}
 		if p.hiddenBehindScript(change.Name) {
 			return nil, nil, reason.Refuse(reason.EnvHidden, "%s would not reach the program: the arguments of %s set it",
 				change.Name, p.Process.Argv[0])
@@ -164,6 +170,31 @@ func (p Program) hiddenBehindScript(name string) bool {
 	return p.Process.Script && slices.ContainsFunc(p.Process.Argv, func(w string) bool {
 		return strings.Contains(w, name+"=")
 	})
+}
+
+// hiddenBehindLauncher reports whether what a launcher that is not known starts sets or clears a variable, or drops it.
+func (p Program) hiddenBehindLauncher(name string) bool {
+	program := runtimes.BehindLauncher(p.Process)
+	if program == "" {
+		return false
+	}
+	tries := 4 // more would be odd, and may be very many
+	for i, w := range p.Process.Argv[1:] {
+		if strings.Contains(w, name+"=") && !strings.Contains(w, "$"+name) && !strings.Contains(w, "${"+name) {
+			return true
+		}
+		if w != program && path.Base(w) != "env" || tries == 0 {
+			continue
+		}
+		tries--
+		found, err := launch.Find(launch.Input{Argv: p.Process.Argv[1+i:], Env: p.Process.Env, Unknown: p.Env.Unknown})
+		var refusal *reason.Refusal
+		if err == nil && hidden(found, p.Process.Env, p.Process.Unknown)[name] ||
+			errors.As(err, &refusal) && refusal.Code == reason.LauncherNotFollowed {
+			return true
+		}
+	}
+	return false
 }
 
 // checkSupportPath refuses a container whose own files are where the support files would go.

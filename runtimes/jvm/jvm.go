@@ -183,12 +183,34 @@ func existing(p language.Process) (language.Plan, bool, error) {
 		if !server {
 			return language.Plan{}, true, reason.Refuse(reason.DebuggerDialsOut, "the JVM's debug agent connects to a debugger by itself (%s): there is nothing to attach to", t)
 		}
+		if name := unread(p, t); name != "" {
+			return language.Plan{}, true, reason.Refuse(reason.OtherDebugger,
+				"%s holds a debug agent, which %s does not mention: whether the JVM gets it is not known", name, p.Argv[0])
+		}
 		if own := p.Env["JPDA_OPTS"]; slices.Contains(strings.Fields(own), t) {
 			return language.Plan{}, true, reason.Refuse(reason.OtherDebugger, "JPDA_OPTS holds a debug agent, which only Tomcat uses, when it is told jpda: whether %s tells it is not known", p.Argv[0])
 		}
 		return language.Plan{Existing: true, Ports: ports}, true, nil
 	}
 	return language.Plan{}, false, nil
+}
+
+// unread returns the variable that a word comes from, where the program is a script whose text is known and does not mention it, so that
+// only what the script starts may use it.
+func unread(p language.Process, word string) (variable string) {
+	if !p.Script || p.File == nil || p.File.Script == "" || slices.Contains(p.Argv, word) {
+		return ""
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
+		if !slices.Contains(strings.Fields(p.Env[name]), word) {
+			continue
+		}
+		if slices.Contains(javaVariables, name) || strings.Contains(p.File.Script, name) {
+			return ""
+		}
+		variable = name
+	}
+	return variable
 }
 
 // options lists the words that may become options of the JVM: of variables that start scripts hand to it (JAVA_OPTS, CATALINA_OPTS, …)

@@ -1,6 +1,7 @@
 package language
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -137,15 +138,57 @@ func (s Switch) named(p Process, own *regexp.Regexp) string {
 // Plan returns the plan for a process that starts its own debugger by a switch.
 func (t Switches) Plan(p Process) (Plan, bool) {
 	for len(p.Argv) > 0 {
-		for _, s := range t.Table {
-			if address, used := s.used(p, t); used {
-				return Plan{Existing: true, Ports: Listening(t.Protocol, address, s.ByDefault)}, true
-			}
+		if plan, used := t.used(p); used {
+			return plan, true
+		}
+		if isShell(p.Argv[0]) {
+			return t.inScript(p)
 		}
 		if p.BehindLauncher() == "" {
 			break
 		}
 		p.Argv = p.Argv[1:] // what a launcher that is not known starts
+	}
+	return Plan{}, false
+}
+
+// used returns the plan for a process that uses one of the switches.
+func (t Switches) used(p Process) (Plan, bool) {
+	for _, s := range t.Table {
+		if address, used := s.used(p, t); used {
+			return Plan{Existing: true, Ports: Listening(t.Protocol, address, s.ByDefault)}, true
+		}
+	}
+	return Plan{}, false
+}
+
+// most is how many words of a command a switch is looked for in, where it is not known where the command ends.
+const most = 16
+
+// inScript looks for switches in the script of a shell that a launcher starts that is not known.
+func (t Switches) inScript(p Process) (Plan, bool) {
+	q := p
+	if q.Env = maps.Clone(p.Env); q.Env == nil {
+		q.Env = map[string]string{}
+	}
+	for _, script := range p.Argv[1:] {
+		words := scriptWords(script)
+		if len(words) < 2 {
+			continue
+		}
+		for i, w := range words {
+			if name, value, assigns := strings.Cut(w, "="); assigns && name != "" && !strings.HasPrefix(w, "-") {
+				q.Env[name] = value
+				continue
+			}
+			if strings.HasPrefix(w, "-") {
+				continue
+			}
+			q.Argv = words[i:min(i+most, len(words))]
+			if plan, used := t.used(q); used {
+				return plan, true
+			}
+		}
 	}
 	return Plan{}, false
 }
