@@ -409,11 +409,8 @@ func (s *script) others(call *syntax.CallExpr) {
 			if function > 0 {
 				inFunctions = append(inFunctions, len(s.rest))
 			}
-			c := Command{Argv: s.wordsOf(n), Background: background > 0}
-			parallel = parallel || c.Background && s.functions[c.Argv[0]]
-			p := programs{found: [][]string{}, launchers: s.launchers}
-			p.call(c.Argv, s.functions, s.depth)
-			c.Starts, c.Background, c.Heard = p.found, c.Background || p.leaves, read[n] || p.heard
+			c := s.other(n, background > 0, read[n])
+			parallel = parallel || background > 0 && s.functions[c.Argv[0]]
 			s.rest = append(s.rest, c)
 		}
 		leave = append(leave, done)
@@ -427,6 +424,14 @@ func (s *script) others(call *syntax.CallExpr) {
 			s.rest[i].Background = true
 		}
 	}
+}
+
+// other is a command other than the one that counts.
+func (s *script) other(call *syntax.CallExpr, background, read bool) Command {
+	argv := s.wordsOf(call)
+	p := programs{found: [][]string{}, launchers: s.launchers}
+	p.call(argv, s.functions, s.depth)
+	return Command{Argv: argv, Starts: p.found, Background: background || p.leaves, Heard: read || p.heard}
 }
 
 // besides reports whether what is in a node runs beside the program. Of pipelines that is only the program's own.
