@@ -175,7 +175,7 @@ func (p Program) hiddenBehindScript(name string) bool {
 // hiddenBehindLauncher reports whether what a launcher that is not known starts sets or clears a variable, or drops it.
 func (p Program) hiddenBehindLauncher(name string) bool {
 	program := runtimes.BehindLauncher(p.Process)
-	if program == "" {
+	if program == "" || p.Process.Script { // see hiddenBehindScript
 		return false
 	}
 	tries := 4 // more would be odd, and may be very many
