@@ -13,13 +13,13 @@ func TestKnownOthersAreSorted(t *testing.T) {
 
 // A language that is added takes its programs out of the lists of what is known to be something else.
 func TestNewLanguagesPrograms(t *testing.T) {
-	php := &Language{Names: []string{"php"}, Signs: Signs{Programs: []string{"php"}}}
-	p := Process{Languages: []*Language{php},
-		Beside: []Command{{Argv: []string{"php", "healthy.php"}}, {Argv: []string{"psql"}}}}
-	if others := p.Others("php"); len(others) != 1 || others[0].Argv[0] != "php" {
+	nginx := &Language{Names: []string{"nginx"}, Signs: Signs{Programs: []string{"nginx"}}} // which nobody will add
+	p := Process{Languages: []*Language{nginx},
+		Beside: []Command{{Argv: []string{"nginx", "-t"}}, {Argv: []string{"psql"}}}}
+	if others := p.Others("nginx"); len(others) != 1 || others[0].Argv[0] != "nginx" {
 		t.Errorf("got %v", others)
 	}
-	if p.KnownOther("php") || !(Process{}).KnownOther("php") {
-		t.Error("php is known to be something else where it is a language, or is not where it is none")
+	if p.KnownOther("nginx") || !(Process{}).KnownOther("nginx") {
+		t.Error("nginx is known to be something else where it is a language, or is not where it is none")
 	}
 }
