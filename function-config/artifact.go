@@ -84,7 +84,8 @@ func splitReference(s string) reference {
 // spellings returns all forms of a repository's name that mean the same, the one given first.
 func spellings(repository string) []string {
 	path := repository
-	if registry, rest, ok := strings.Cut(repository, "/"); ok && (strings.ContainsAny(registry, ".:") || registry == "localhost") {
+	if registry, rest, ok := strings.Cut(repository, "/"); ok &&
+		(strings.ContainsAny(registry, ".:") || registry == "localhost") {
 		if registry != "docker.io" && registry != "index.docker.io" {
 			return []string{repository}
 		}
@@ -142,8 +143,8 @@ const maxPattern = 4096
 // maxAlternatives bounds the ways to read a pattern: each is tried where none matches.
 const maxAlternatives = 1024
 
-// alternatives counts the ways to choose one alternative of each pair of braces, up to a bit more than the bound. Braces
-// within braces and those that stand for themselves count as if they were apart.
+// alternatives counts the ways to choose one alternative of each pair of braces, up to a bit more than the bound.
+// Braces within braces and those that stand for themselves count as if they were apart.
 func alternatives(pattern string) int {
 	all := 1
 	var open []int // the alternatives of the braces that are open
@@ -169,11 +170,12 @@ func readArtifact(r *fields.Reader, n *yaml.Node, path string, keys, required []
 	var a Artifact
 	var known []fields.Field
 	for _, key := range keys {
-		known = append(known, fields.Field{Name: key, Required: slices.Contains(required, key), Read: func(n *yaml.Node, path string) {
-			if s, ok := r.String(n, path); ok {
-				a.set(r, key, s, path)
-			}
-		}})
+		known = append(known,
+			fields.Field{Name: key, Required: slices.Contains(required, key), Read: func(n *yaml.Node, path string) {
+				if s, ok := r.String(n, path); ok {
+					a.set(r, key, s, path)
+				}
+			}})
 	}
 	r.Mapping(n, path, known)
 	return a
@@ -192,10 +194,12 @@ func parseArtifact(r *fields.Reader, s, path string) Artifact {
 		at := fields.Join(path, key)
 		switch {
 		case !ok && len(given) == 0:
-			r.Errorf(path, "%s is not of the form image=IMAGE[,name=NAME][,runtime=RUNTIME], did you mean %q?", fields.Quote(s), "image="+s)
+			r.Errorf(path, "%s is not of the form image=IMAGE[,name=NAME][,runtime=RUNTIME], did you mean %q?", fields.Quote(s),
+				"image="+s)
 			return a
 		case !ok:
-			r.Errorf(path, "%s is not of the form image=IMAGE[,name=NAME][,runtime=RUNTIME]: look at %s", fields.Quote(s), fields.Quote(part))
+			r.Errorf(path, "%s is not of the form image=IMAGE[,name=NAME][,runtime=RUNTIME]: look at %s", fields.Quote(s),
+				fields.Quote(part))
 			return a
 		case !slices.Contains(artifactKeys(), key):
 			r.Errorf(at, "unknown field%s", fields.DidYouMean(key, artifactKeys()))

@@ -9,8 +9,8 @@ import (
 	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
-// Matcher finds what the settings say about images. It costs less than to compare each image with each pattern, of which
-// there may be many thousands: a file of `skaffold build` has one for each image of a large product.
+// Matcher finds what the settings say about images. It costs less than to compare each image with each pattern, of
+// which there may be many thousands: a file of `skaffold build` has one for each image of a large product.
 type Matcher struct {
 	config              Config
 	artifacts, runtimes *patterns
@@ -28,7 +28,8 @@ func (c Config) Matcher() *Matcher {
 	return m
 }
 
-// maxAlike bounds the patterns, each alternative counted, that one text finds: all of them are compared with an image that has it.
+// maxAlike bounds the patterns, each alternative counted, that one text finds: all of them are compared with an image
+// that has it.
 const maxAlike = 128
 
 // checkPatterns says whether more patterns would be compared with each image than images should cost.
@@ -48,8 +49,9 @@ func (c Config) checkPatterns() error {
 }
 
 func tooAlike(path, pattern string) error {
-	return &fields.Error{Path: path, Problem: fmt.Sprintf("%s is one of many patterns that only their wildcards and alternatives tell apart, "+
-		"more than %d with all alternatives: write what differs as plain text", fields.Quote(pattern), maxAlike)}
+	return &fields.Error{Path: path,
+		Problem: fmt.Sprintf("%s is one of many patterns that only their wildcards and alternatives tell apart, "+
+			"more than %d with all alternatives: write what differs as plain text", fields.Quote(pattern), maxAlike)}
 }
 
 // Artifact returns the first artifact that means an image, if there is one.
@@ -68,8 +70,8 @@ func (m *Matcher) Runtime(ref string) (name string, ok bool) {
 	return "", false
 }
 
-// patterns are patterns for images, found by what of them is plain text: all of it, or where the repository or the tag begins or
-// ends, or between wildcards.
+// patterns are patterns for images, found by what of them is plain text: all of it, or where the repository or the tag
+// begins or ends, or between wildcards.
 type patterns struct {
 	texts           []string
 	alternatives    []int          // how many each text has
@@ -81,11 +83,13 @@ type patterns struct {
 }
 
 func newPatterns() *patterns {
-	return &patterns{known: map[string]int{}, exact: map[string][]int{}, digests: map[string][]int{}, firsts: map[string]int{},
+	return &patterns{known: map[string]int{}, exact: map[string][]int{}, digests: map[string][]int{},
+		firsts:     map[string]int{},
 		repository: newTexts(), tag: newTexts()}
 }
 
-// texts finds patterns for repositories, or for tags, by a text that they have as it stands. A pattern is under one text only.
+// texts finds patterns for repositories, or for tags, by a text that they have as it stands. A pattern is under one
+// text only.
 type texts struct {
 	prefix, suffix         map[string][]int
 	inner                  []map[string][]int // by its length, what is between wildcards
@@ -139,8 +143,8 @@ const special = `*?[]{}\`
 // maxInner is how many characters between wildcards are looked for, at each place of an image's name.
 const maxInner = 24
 
-// between lists the texts that a pattern has between wildcards, or the ends of long ones; none where it has alternatives,
-// of which a text may be one. A slash beside ** may stand for nothing.
+// between lists the texts that a pattern has between wildcards, or the ends of long ones; none where it has
+// alternatives, of which a text may be one. A slash beside ** may stand for nothing.
 func between(pattern string) (texts []string) {
 	if strings.ContainsAny(pattern, `[]{}\`) {
 		return nil
@@ -153,14 +157,16 @@ func between(pattern string) (texts []string) {
 	return texts
 }
 
-// add adds an entry's pattern, and returns how many there are to compare with images that have the same text, each alternative counted.
+// add adds an entry's pattern, and returns how many there are to compare with images that have the same text, each
+// alternative counted.
 func (p *patterns) add(index int, pattern string) (alike int) {
 	if _, known := p.known[pattern]; known {
 		return 1
 	}
 	n := len(p.texts)
 	p.known[pattern] = n
-	p.texts, p.index, p.alternatives = append(p.texts, pattern), append(p.index, index), append(p.alternatives, alternatives(pattern))
+	p.texts, p.index, p.alternatives = append(p.texts, pattern), append(p.index, index),
+		append(p.alternatives, alternatives(pattern))
 	if !strings.ContainsAny(pattern, special) {
 		p.exact[pattern] = append(p.exact[pattern], n)
 		return 1

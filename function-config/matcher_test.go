@@ -23,7 +23,9 @@ func TestMatcher(t *testing.T) {
 	for range 300 {
 		var c Config
 		for range r.IntN(6) {
-			image := pick("", "", "docker.io/", "library/", "gcr.io/a/", "**/", "*/") + part("a", "b", "*", "?", "{a,b}", "/a", "/**", "[ab]", `\a`) + pick("", "", ":v1", ":v*", ":latest", ":*", ":?1", ":*v*", ":{v1,v2}", ":v[12]", digest, ":v*"+digest)
+			image := pick("", "", "docker.io/", "library/", "gcr.io/a/", "**/", "*/") + part("a", "b", "*", "?", "{a,b}", "/a",
+				"/**", "[ab]", `\a`) + pick("", "", ":v1", ":v*", ":latest", ":*", ":?1", ":*v*", ":{v1,v2}", ":v[12]", digest,
+				":v*"+digest)
 			if checkImagePattern(image) == nil {
 				c.Artifacts = append(c.Artifacts, Artifact{Image: image, Name: fmt.Sprint(len(c.Artifacts))})
 				c.Runtimes = append(c.Runtimes, ImageRuntime{image, fmt.Sprint(len(c.Runtimes))})
@@ -32,7 +34,8 @@ func TestMatcher(t *testing.T) {
 		m := c.Matcher()
 		var images []string
 		for range 50 {
-			ref := pick("", "", "docker.io/", "library/", "docker.io/library/", "index.docker.io/", "gcr.io/a/") + part("a", "b", "c", "/a", "/b") + pick("", "", ":v1", ":v2", ":latest", digest, ":v1"+digest)
+			ref := pick("", "", "docker.io/", "library/", "docker.io/library/", "index.docker.io/", "gcr.io/a/") + part("a", "b",
+				"c", "/a", "/b") + pick("", "", ":v1", ":v2", ":latest", digest, ":v1"+digest)
 			images = append(images, ref)
 			want := slices.IndexFunc(c.Artifacts, func(a Artifact) bool { return a.Match(ref) })
 			artifact, ok := m.Artifact(ref)
@@ -71,7 +74,8 @@ func TestMatcherLooksAtFew(t *testing.T) {
 func TestPatternsThatOnlyWildcardsTellApart(t *testing.T) {
 	for form, want := range map[string]string{
 		"app%d": "", "*app:v%d": "", "app:*v%d-*": "",
-		"*{a%d,b}":       "artifacts[64]: \"*{a64,b}\" is one of many patterns that only their wildcards and alternatives tell apart",
+		"*{a%d,b}": "artifacts[64]: \"*{a64,b}\" is one of many patterns that only their wildcards and alternatives " +
+			"tell apart",
 		"app*:{av%d,bv}": "artifacts[128]: \"app*:{av128,bv}\" is one of many",
 		"[a%d]":          "artifacts[128]: \"[a128]\" is one of many",
 	} {

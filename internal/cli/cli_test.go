@@ -23,8 +23,6 @@ import (
 	"testing"
 	"time"
 
-	"debuggable.dev/debuggable/internal/image"
-	"debuggable.dev/debuggable/runtimes"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -37,6 +35,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/tools/txtar"
+
+	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/runtimes"
 )
 
 // noEngine is a container engine that there is not, in place of one that the machine may have.
@@ -82,7 +83,8 @@ func TestScripts(t *testing.T) {
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
-					"layout": scriptLayout, "archive": scriptArchive, "registry": scriptRegistry, "again": scriptAgain, "status": scriptStatus, "replace": scriptReplace,
+					"layout": scriptLayout, "archive": scriptArchive, "registry": scriptRegistry, "again": scriptAgain,
+					"status": scriptStatus, "replace": scriptReplace,
 					"timeless": scriptTimeless, "agree": scriptAgree, "engine": scriptEngine,
 				},
 			})
@@ -101,12 +103,16 @@ func TestInterrupted(t *testing.T) {
 	}))
 	defer server.Close()
 	host := strings.TrimPrefix(server.URL, "http://")
-	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: java}, {name: b, image: " + host + "/b}]}\n"
+	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: java}, {name: b, " +
+		"image: " + host + "/b}]}\n"
 	lock := filepath.Join(t.TempDir(), "lock.yaml")
-	if err := os.WriteFile(lock, []byte("apiVersion: debuggable.dev/v1alpha1\nkind: ImageConfigs\nimages: [{image: java, config: {Cmd: [java]}}]\n"), 0o600); err != nil {
+	if err := os.WriteFile(lock,
+		[]byte("apiVersion: debuggable.dev/v1alpha1\nkind: ImageConfigs\nimages: [{image: java, config: {Cmd: [java]}}]\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
-	list := "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n- " + strings.ReplaceAll(strings.TrimSpace(pod), "\n", "\n  ") + "\n"
+	list := "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n- " +
+		strings.ReplaceAll(strings.TrimSpace(pod), "\n", "\n  ") + "\n"
 	for _, c := range []struct {
 		args  []string
 		stdin io.Reader // nil: one that never ends
@@ -135,7 +141,8 @@ func TestInterrupted(t *testing.T) {
 		}
 		var out, errw bytes.Buffer
 		status := run(ctx, append([]string{"debuggable", "--image-configs", lock}, c.args...), stdin, &out, &errw)
-		if status != statusFailed || out.Len() > 0 || !strings.HasSuffix(errw.String(), ": told to stop\n") || strings.Count(errw.String(), "\n") != 1 {
+		if status != statusFailed || out.Len() > 0 || !strings.HasSuffix(errw.String(), ": told to stop\n") ||
+			strings.Count(errw.String(), "\n") != 1 {
 			t.Errorf("%q: exit status %d, %d bytes written, and said %q", c.args, status, out.Len(), errw.String())
 		}
 	}
@@ -224,9 +231,10 @@ func TestNoStaleFiles(t *testing.T) {
 		}
 		for _, file := range archive.Files {
 			folder, _, _ := strings.Cut(strings.TrimSuffix(file.Name, ".layers"), "/") // see layersOf
-			named := bytes.Contains(archive.Comment, []byte(folder)) || slices.ContainsFunc(archive.Files, func(other txtar.File) bool {
-				return other.Name != file.Name && bytes.Contains(other.Data, []byte(folder))
-			})
+			named := bytes.Contains(archive.Comment, []byte(folder)) ||
+				slices.ContainsFunc(archive.Files, func(other txtar.File) bool {
+					return other.Name != file.Name && bytes.Contains(other.Data, []byte(folder))
+				})
 			if !named {
 				t.Errorf("%s: nothing names %s", script, file.Name)
 			}
@@ -237,7 +245,8 @@ func TestNoStaleFiles(t *testing.T) {
 	}
 }
 
-// lockedImages builds the images that a lock file describes: real ones, with one small layer, or those that layersOf makes.
+// lockedImages builds the images that a lock file describes: real ones, with one small layer, or those that layersOf
+// makes.
 func lockedImages(ts *testscript.TestScript, file string) map[string]v1.Image {
 	entries, err := image.ParseImageConfigs([]byte(ts.ReadFile(file)), file)
 	ts.Check(err)
@@ -279,7 +288,8 @@ func scriptLayout(ts *testscript.TestScript, neg bool, args []string) {
 		if len(args) == 3 {
 			images[ref] = withFiles(ts, images[ref], ts.MkAbs(args[2]))
 		}
-		ts.Check(path.AppendImage(images[ref], layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": ref})))
+		ts.Check(path.AppendImage(images[ref],
+			layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": ref})))
 	}
 }
 
@@ -289,7 +299,9 @@ func withFiles(ts *testscript.TestScript, img v1.Image, folder string) v1.Image 
 	w := tar.NewWriter(&b)
 	ts.Check(w.AddFS(os.DirFS(folder)))
 	ts.Check(w.Close())
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil })
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(b.Bytes())), nil
+	})
 	ts.Check(err)
 	config, err := img.ConfigFile()
 	ts.Check(err)
@@ -312,8 +324,10 @@ func scriptEngine(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		config, err := img.ConfigFile()
 		ts.Check(err)
-		answers["/images/"+strings.Replace(tag.Name(), "index.docker.io/", "docker.io/", 1)+"/json"], err = json.Marshal(map[string]any{
-			"RepoTags": []string{tag.Name()}, "Author": config.Author, "Os": config.OS, "Architecture": config.Architecture, "Config": config.Config,
+		answers["/images/"+strings.Replace(tag.Name(), "index.docker.io/", "docker.io/", 1)+
+			"/json"], err = json.Marshal(map[string]any{
+			"RepoTags": []string{tag.Name()}, "Author": config.Author, "Os": config.OS, "Architecture": config.Architecture,
+			"Config": config.Config,
 		})
 		ts.Check(err)
 	}
@@ -323,14 +337,15 @@ func scriptEngine(ts *testscript.TestScript, neg bool, args []string) {
 	listener, err := net.Listen("unix", filepath.Join(dir, "sock"))
 	ts.Check(err)
 	ts.Check(os.Symlink(filepath.Join(dir, "sock"), ts.MkAbs(args[0])))
-	server := &httptest.Server{Listener: listener, Config: &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(
-		func(w http.ResponseWriter, r *http.Request) {
-			if answer, ok := answers[r.URL.Path]; ok {
-				_, _ = w.Write(answer)
-				return
-			}
-			http.NotFound(w, r)
-		})}}
+	server := &httptest.Server{Listener: listener,
+		Config: &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(
+			func(w http.ResponseWriter, r *http.Request) {
+				if answer, ok := answers[r.URL.Path]; ok {
+					_, _ = w.Write(answer)
+					return
+				}
+				http.NotFound(w, r)
+			})}}
 	server.Start()
 	ts.Defer(server.Close)
 }
@@ -465,15 +480,19 @@ func sortedNames(images map[string]v1.Image) []string {
 func TestLongForeignTexts(t *testing.T) {
 	long := strings.Repeat("x", 2<<20)
 	var pod strings.Builder
-	pod.WriteString("apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n  annotations: {debug.cloud.google.com/config: '" + long + "'}\nspec:\n  containers:\n")
+	pod.WriteString("apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n  annotations: {debug.cloud.google.com/config: '" +
+		long + "'}\nspec:\n  containers:\n")
 	for i := range 200 {
 		fmt.Fprintf(&pod, "  - {name: c%d, image: nginx}\n", i)
 	}
-	pod.WriteString("---\napiVersion: v1\nkind: Pod\nmetadata: {name: q}\nspec: {containers: [{name: c, image: '" + long + "'}]}\n")
-	pod.WriteString("---\napiVersion: v1\nkind: Pod\nmetadata: {name: " + long + "}\nspec: {containers: [{name: " + long + ", command: ['tini', '--" + long + "']}]}\n")
+	pod.WriteString("---\napiVersion: v1\nkind: Pod\nmetadata: {name: q}\nspec: {containers: [{name: c, image: '" + long +
+		"'}]}\n")
+	pod.WriteString("---\napiVersion: v1\nkind: Pod\nmetadata: {name: " + long + "}\nspec: {containers: [{name: " + long +
+		", command: ['tini', '--" + long + "']}]}\n")
 	for _, format := range []string{"text", "json"} {
 		var out, errw bytes.Buffer
-		run(t.Context(), []string{"debuggable", "--offline", "--report", format}, strings.NewReader(pod.String()), &out, &errw)
+		run(t.Context(), []string{"debuggable", "--offline", "--report", format}, strings.NewReader(pod.String()),
+			&out, &errw)
 		if errw.Len() > 1000*203 || errw.Len() == 0 {
 			t.Errorf("%s: %d bytes were said", format, errw.Len())
 		}

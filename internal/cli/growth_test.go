@@ -35,7 +35,8 @@ func growth() map[string]func(n int) string {
 	script := func(before, each, after string) func(n int) string {
 		return func(n int) string {
 			text := before + strings.Repeat(each, n) + strings.ReplaceAll(after, "CLOSE", strings.Repeat(")", n))
-			return pod("    command: [sh, -c, \"" + strings.NewReplacer("\\", "\\\\", "\"", "\\\"", "\n", "\\n").Replace(text) + "\"]\n")
+			return pod("    command: [sh, -c, \"" + strings.NewReplacer("\\", "\\\\", "\"", "\\\"", "\n", "\\n").Replace(text) +
+				"\"]\n")
 		}
 	}
 	repeated := func(field, text string) func(n int) string {
@@ -56,7 +57,8 @@ func growth() map[string]func(n int) string {
 		return func(n int) string {
 			var b strings.Builder
 			for i := range n / 16 {
-				fmt.Fprintf(&b, "apiVersion: v1\nkind: Pod\nmetadata: {name: p%d}\nspec: %s\n---\n", i, strings.ReplaceAll(spec, "N", fmt.Sprint(i)))
+				fmt.Fprintf(&b, "apiVersion: v1\nkind: Pod\nmetadata: {name: p%d}\nspec: %s\n---\n", i,
+					strings.ReplaceAll(spec, "N", fmt.Sprint(i)))
 			}
 			return b.String() + configMap(n/16)
 		}
@@ -70,17 +72,22 @@ func growth() map[string]func(n int) string {
 				fmt.Fprintf(&b, "  - {name: c%d, image: node, %s}\n", i, each)
 			}
 			annotations := strings.ReplaceAll(annotation, "NAMES", strings.TrimSuffix(names.String(), ","))
-			return "apiVersion: v1\nkind: Pod\nmetadata: {name: p, annotations: {" + annotations + "}}\nspec:\n  containers:\n" + b.String() + behind
+			return "apiVersion: v1\nkind: Pod\nmetadata: {name: p, annotations: {" + annotations + "}}\nspec:\n  containers:\n" +
+				b.String() + behind
 		}
 	}
 	return map[string]func(n int) string{
 		"containers of one pod":     single("", "resources: {limits: {ephemeral-storage: 9Gi}}", ""),
 		"containers that are named": single("debuggable.dev/containers: 'NAMES'", "args: [a.js]", ""),
 		"containers under a LimitRange": single("", "resources: {limits: {memory: 64Mi}}",
-			"---\napiVersion: v1\nkind: LimitRange\nmetadata: {name: l}\nspec: {limits: [{type: Pod, max: {memory: 9999Gi}}]}\n"),
-		"containers of one ConfigMap":     containers("envFrom: [{configMapRef: {name: c}}]", ""),
-		"pods of one ConfigMap":           pods("{containers: [{name: c, image: node, envFrom: [{configMapRef: {name: c}}]}]}"),
-		"pods that add to one ConfigMap":  pods("{containers: [{name: c, image: node, env: [{name: A, value: x}], envFrom: [{configMapRef: {name: c}}]}]}"),
+			"---\napiVersion: v1\nkind: LimitRange\nmetadata: {name: l}\nspec: {limits: [{type: Pod, max: {memory: "+
+				"9999Gi}}]}\n"),
+		"containers of one ConfigMap": containers("envFrom: [{configMapRef: {name: c}}]", ""),
+		"pods of one ConfigMap": pods("{containers: [{name: c, image: node, envFrom: [{configMapRef: {name: " +
+			"c}}]}]}"),
+		"pods that add to one " +
+			"ConfigMap": pods("{containers: [{name: c, image: node, env: [{name: A, value: x}], envFrom: [{configMapRef: " +
+			"{name: c}}]}]}"),
 		"pods on the host's network":      pods("{hostNetwork: true, containers: [{name: c, image: node}]}"),
 		"prefixes of one ConfigMap":       prefixes(pod),
 		"variables that double":           env("x", "LASTLAST"),
@@ -88,23 +95,24 @@ func growth() map[string]func(n int) string {
 		"variables":                       env("x", "y"),
 		"references without an end":       repeated("    env: [{name: A, value: \"%s\"}]\n", "$("),
 		"references without an end, args": repeated("    args: [\"%s\"]\n", "$("),
-		"references":                      repeated("    env: [{name: A, value: abcdefgh}, {name: B, value: \"%s\"}]\n", "$(A)"),
-		"assignments that double":         script("a=x;", "a=$a$a;", "exec node a.js"),
-		"assignments that grow":           script("", "a=${a}xxxxxxxxxxxxxxxx;", "exec node a.js"),
-		"known assignments that grow":     script("a=x;", "a=${a}xxxxxxxxxxxxxxxx;", "exec node a.js"),
-		"directories":                     script("", "cd d\n", "exec node a.js"),
-		"time":                            script("", "time ", "node a.js"),
-		"open brackets":                   script("", "(", ""),
-		"open braces":                     script("", "{ ", ""),
-		"open substitutions":              script("", "$(", ""),
-		"substitutions":                   script("", "<(cat ", "x CLOSE\nexec node a.js"),
-		"arithmetic":                      script("x=", "$((1+", "1 CLOSE CLOSE\nexec node a.js"),
-		"defaults":                        script("node ", "${a:-", ""),
-		"lines":                           script("", "echo \"$A\"\n", "exec node a.js"),
-		"artifacts between wildcards":     artifacts("'*/team*/app%d-*'", "r.example/team/app%d-web:v1"),
-		"artifacts behind a wildcard":     artifacts("'**/app%d*web'", "r.example/team/app%d-web:v1"),
-		"artifacts by their tags":         artifacts("'*/app:v%d'", "r.example/app:v%d"),
-		"artifacts by patterns for tags":  artifacts("'r.example/app:*v%d-*'", "r.example/app:1v%d-2"),
+		"references": repeated("    env: [{name: A, value: abcdefgh}, {name: B, value: \"%s\"}]\n",
+			"$(A)"),
+		"assignments that double":        script("a=x;", "a=$a$a;", "exec node a.js"),
+		"assignments that grow":          script("", "a=${a}xxxxxxxxxxxxxxxx;", "exec node a.js"),
+		"known assignments that grow":    script("a=x;", "a=${a}xxxxxxxxxxxxxxxx;", "exec node a.js"),
+		"directories":                    script("", "cd d\n", "exec node a.js"),
+		"time":                           script("", "time ", "node a.js"),
+		"open brackets":                  script("", "(", ""),
+		"open braces":                    script("", "{ ", ""),
+		"open substitutions":             script("", "$(", ""),
+		"substitutions":                  script("", "<(cat ", "x CLOSE\nexec node a.js"),
+		"arithmetic":                     script("x=", "$((1+", "1 CLOSE CLOSE\nexec node a.js"),
+		"defaults":                       script("node ", "${a:-", ""),
+		"lines":                          script("", "echo \"$A\"\n", "exec node a.js"),
+		"artifacts between wildcards":    artifacts("'*/team*/app%d-*'", "r.example/team/app%d-web:v1"),
+		"artifacts behind a wildcard":    artifacts("'**/app%d*web'", "r.example/team/app%d-web:v1"),
+		"artifacts by their tags":        artifacts("'*/app:v%d'", "r.example/app:v%d"),
+		"artifacts by patterns for tags": artifacts("'r.example/app:*v%d-*'", "r.example/app:1v%d-2"),
 		"ports whose names are taken": func(n int) string {
 			var b strings.Builder
 			b.WriteString("    ports:\n    - {containerPort: 1, name: devtools}\n")
@@ -127,7 +135,8 @@ func growth() map[string]func(n int) string {
 			for i := range n {
 				fmt.Fprintf(&b, `"k%d":1,`, i)
 			}
-			return "{" + b.String() + `"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"node"}]}}`
+			return "{" + b.String() + `"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},` +
+				`"spec":{"containers":[{"name":"c","image":"node"}]}}`
 		},
 		"earlier results": results,
 		"lists":           script("", "true && ", "exec node a.js"),
@@ -144,7 +153,8 @@ func artifacts(pattern, image string) func(n int) string {
 		}
 		b.WriteString("items:\n")
 		for i := range n / 8 {
-			fmt.Fprintf(&b, "- {apiVersion: v1, kind: Pod, metadata: {name: p%d}, spec: {containers: [{name: c, image: '"+image+"'}]}}\n", i, i)
+			fmt.Fprintf(&b, "- {apiVersion: v1, kind: Pod, metadata: {name: p%d}, spec: {containers: [{name: c, image: '"+image+
+				"'}]}}\n", i, i)
 		}
 		return b.String()
 	}
@@ -228,8 +238,8 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
-// BenchmarkGrowth doubles each input, and says how many times the work of the half of it is: 2 for what is linear, 4 for what is
-// quadratic, less where much is the same for all.
+// BenchmarkGrowth doubles each input, and says how many times the work of the half of it is: 2 for what is linear, 4
+// for what is quadratic, less where much is the same for all.
 func BenchmarkGrowth(b *testing.B) {
 	lock, inputs := growthLock(b), growth()
 	for _, name := range slices.Sorted(maps.Keys(inputs)) {

@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/lookup"
 	"debuggable.dev/debuggable/internal/manifest"
 	"debuggable.dev/debuggable/internal/shell"
 	"debuggable.dev/debuggable/internal/yamlnode"
-	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // itemEntries reads the ImageConfigs resources among the objects.

@@ -24,7 +24,8 @@ func Failed(path string, err error) error {
 	return err
 }
 
-// ReadFile reads a file that may be a pipe, but ends: one of more than most bytes is an error, as is a device that never does.
+// ReadFile reads a file that may be a pipe, but ends: one of more than most bytes is an error, as is a device that
+// never does.
 func ReadFile(path string, most int64) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {

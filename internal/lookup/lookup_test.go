@@ -28,7 +28,8 @@ func TestFailed(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
-	if err := Failed("none", &fs.PathError{Op: "open", Path: "none", Err: fs.ErrNotExist}); !errors.Is(err, fs.ErrNotExist) {
+	if err := Failed("none", &fs.PathError{Op: "open", Path: "none", Err: fs.ErrNotExist}); !errors.Is(err,
+		fs.ErrNotExist) {
 		t.Errorf("%v is no fs.ErrNotExist any longer", err)
 	}
 	if got := Failed("x", fs.ErrPermission).Error(); strings.Contains(got, "looked up") {
@@ -44,7 +45,8 @@ func TestReadFile(t *testing.T) {
 	if data, err := ReadFile("f", 8); string(data) != "12345678" || err != nil {
 		t.Errorf("%q, %v", data, err)
 	}
-	for path, want := range map[string]string{"f": "more than 0 MiB", ".": "is a directory", "none": "looked up in", os.DevNull: ""} {
+	for path, want := range map[string]string{"f": "more than 0 MiB", ".": "is a directory", "none": "looked up in",
+		os.DevNull: ""} {
 		data, err := ReadFile(path, 7)
 		if len(data) > 0 || (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %q, %v, want an error with %q", path, data, err, want)

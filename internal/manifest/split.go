@@ -44,8 +44,9 @@ type chunk struct {
 
 var bom = []byte("\ufeff")
 
-// splitInput cuts data into chunks without parsing it. By the rules of YAML, a line that starts with --- or ... in the first
-// column ends a document wherever it stands, also inside of a block or quoted scalar; so lines are all one needs to look at.
+// splitInput cuts data into chunks without parsing it. By the rules of YAML, a line that starts with --- or ... in the
+// first column ends a document wherever it stands, also inside of a block or quoted scalar; so lines are all one needs
+// to look at.
 func splitInput(in Input) []*chunk {
 	var chunks []*chunk
 	number := 0
@@ -118,8 +119,8 @@ func (p *piece) withoutBOM(line []byte, pos int) (text []byte, start int) {
 
 func (p *piece) setContent(pos, line int) { p.content, p.contentLine = pos, line }
 
-// appendChunks appends what the piece holds: one chunk, or, for JSON values that follow one another, one chunk a value. It
-// returns the number of the last document, 0 where there is none.
+// appendChunks appends what the piece holds: one chunk, or, for JSON values that follow one another, one chunk a value.
+// It returns the number of the last document, 0 where there is none.
 func (p *piece) appendChunks(chunks []*chunk, in Input, end, number int) (int, []*chunk) {
 	raw := in.Data[p.start:end]
 	c := &chunk{input: in.Name, number: number, line: p.line, explicit: p.marker >= 0, directive: p.directive,
@@ -167,8 +168,8 @@ func (p *piece) appendChunks(chunks []*chunk, in Input, end, number int) (int, [
 	return c.number, chunks
 }
 
-// appendJSON makes the last of chunks the first of the JSON values in raw, and appends the others. values are relative to
-// raw[offset].
+// appendJSON makes the last of chunks the first of the JSON values in raw, and appends the others. values are relative
+// to raw[offset].
 func appendJSON(chunks []*chunk, raw []byte, offset int, values []span) (int, []*chunk) {
 	c := chunks[len(chunks)-1]
 	line := c.line
@@ -224,8 +225,8 @@ func isComment(line []byte) bool {
 	return len(line) > 0 && line[0] == '#'
 }
 
-// keepsBlankLines tells whether text may have a block scalar whose trailing blank lines are part of its value: one with a
-// header like |+ or >2+ or |+2.
+// keepsBlankLines tells whether text may have a block scalar whose trailing blank lines are part of its value: one with
+// a header like |+ or >2+ or |+2.
 func keepsBlankLines(text []byte) bool {
 	for i := 1; i < len(text); i++ {
 		n := bytes.IndexByte(text[i:], '+')
@@ -244,8 +245,8 @@ func keepsBlankLines(text []byte) bool {
 	return false
 }
 
-// tailStart finds the end of the content that starts at raw[body]: behind it are only blank lines, comments in the first
-// column and the ... line. An indented comment may be a line of a block scalar, so it counts as content.
+// tailStart finds the end of the content that starts at raw[body]: behind it are only blank lines, comments in the
+// first column and the ... line. An indented comment may be a line of a block scalar, so it counts as content.
 func tailStart(raw []byte, body int) int {
 	end := len(raw)
 	keep := keepsBlankLines(raw[body:])

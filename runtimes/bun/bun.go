@@ -1,7 +1,7 @@
 // Package bun says everything about Bun, whose inspector is part of it and is started by a variable.
 //
-// Source: Bun's documentation, "Debugging"; which processes open the inspector, and what a port that is taken does, was tried with
-// Bun 1.4: `bun run` leaves both to the script, a second program goes on without an inspector.
+// Source: Bun's documentation, "Debugging"; which processes open the inspector, and what a port that is taken does, was
+// tried with Bun 1.4: `bun run` leaves both to the script, a second program goes on without an inspector.
 package bun
 
 import (
@@ -53,7 +53,8 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	}
 	if p.Disturbed("bun", o) {
 		return language.Plan{}, reason.Refuse(reason.EnvShared,
-			"a probe, a hook or the script starts another program, which may be Bun: it would get the same inspector, and take its port or wait for a debugger")
+			"a probe, a hook or the script starts another program, which may be Bun: it would get the same inspector, and "+
+				"take its port or wait for a debugger")
 	}
 	if err := p.Managed(); err != nil {
 		return language.Plan{}, err
@@ -77,7 +78,8 @@ func existing(p language.Process) (language.Plan, bool) {
 			args = args[1:]
 		}
 		for _, w := range language.LeadingOptions(args, valueOptions) {
-			if name, value, _ := strings.Cut(w, "="); slices.Contains([]string{"--inspect", "--inspect-brk", "--inspect-wait"}, name) {
+			if name, value, _ := strings.Cut(w, "="); slices.Contains([]string{"--inspect", "--inspect-brk", "--inspect-wait"},
+				name) {
 				address, found = value, true
 			}
 		}
@@ -92,6 +94,7 @@ func existing(p language.Process) (language.Plan, bool) {
 
 // valueOptions take the next word as their value. Source: `bun run --help`, Bun 1.4.
 var valueOptions = []string{
-	"-r", "--preload", "--require", "--import", "-e", "--eval", "-p", "--print", "--cwd", "-c", "--config", "--env-file", "--conditions",
-	"-d", "--define", "-l", "--loader", "--tsconfig-override", "--extension-order", "--main-fields", "--port", "-F", "--filter", "--shell",
+	"-r", "--preload", "--require", "--import", "-e", "--eval", "-p", "--print", "--cwd", "-c", "--config", "--env-file",
+	"--conditions", "-d", "--define", "-l", "--loader", "--tsconfig-override", "--extension-order", "--main-fields",
+	"--port", "-F", "--filter", "--shell",
 }

@@ -40,7 +40,8 @@ func Language() *language.Language {
 		Task:       task,
 		Editor:     inEditors(),
 		Doc: language.Doc{
-			Rewrite: "`--inspect=0.0.0.0:9229` behind `node` and `nodemon`, `--node-options=…` for `npm`, else `NODE_OPTIONS`; " +
+			Rewrite: "`--inspect=0.0.0.0:9229` behind `node` and `nodemon`, `--node-options=…` for `npm`, else " +
+				"`NODE_OPTIONS`; " +
 				"`/dbg/nodejs/bin` in front of `PATH`",
 			Support: "a `node` wrapper",
 		},
@@ -73,7 +74,8 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	}
 	if inspectors(p.Line) > inspectors(p.Argv) {
 		return language.Plan{}, reason.Refuse(reason.OtherDebugger,
-			"another program of the script is started with --inspect, and the node wrapper would take that for the application's")
+			"another program of the script is started with --inspect, and the node wrapper would take that for the "+
+				"application's")
 	}
 	if o.Published && watches(p) {
 		what := "leaves the program that " + language.ProgramName(p.Argv[0]) + " starts without an inspector"
@@ -111,7 +113,8 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	return plan, nil
 }
 
-// running finds the debugger that is there already: the program's, its tool's, or that of what a script of its project runs.
+// running finds the debugger that is there already: the program's, its tool's, or that of what a script of its project
+// runs.
 func running(p language.Process, o language.Options) (plan language.Plan, found bool, err error) {
 	if plan, found := existing(p); found {
 		return plan, true, nil
@@ -130,7 +133,8 @@ func running(p language.Process, o language.Options) (plan language.Plan, found 
 	return plan, false, checkRuns(p, runs, o)
 }
 
-// onLine is what starts the inspector on the command line, and the variable that this sets; nil where only NODE_OPTIONS can.
+// onLine is what starts the inspector on the command line, and the variable that this sets; nil where only NODE_OPTIONS
+// can.
 func onLine(p language.Process, program, inspect string) (insert []language.Insertion, by []string) {
 	switch {
 	case p.LineFixed:
@@ -150,8 +154,8 @@ func onLine(p language.Process, program, inspect string) (insert []language.Inse
 	return nil, nil
 }
 
-// checkOptions refuses a process in which NODE_OPTIONS would reach others than the application, or not it. tool reports whether a
-// tool's own node would take the port where the wrapper does not come first on PATH.
+// checkOptions refuses a process in which NODE_OPTIONS would reach others than the application, or not it. tool reports
+// whether a tool's own node would take the port where the wrapper does not come first on PATH.
 func checkOptions(p language.Process, o language.Options, program string) (tool bool, err error) {
 	// A probe finds the port taken, says so, and goes on (Node 20), unless it is to wait for a debugger.
 	if p.Disturbed("nodejs", o) {
@@ -196,8 +200,8 @@ func nodeTool(p language.Process) language.Process {
 	return p
 }
 
-// watches reports whether the program starts the application by the path of the node that runs itself, where only a module that
-// NODE_OPTIONS loads reaches it.
+// watches reports whether the program starts the application by the path of the node that runs itself, where only a
+// module that NODE_OPTIONS loads reaches it.
 func watches(p language.Process) bool {
 	argv := nodeTool(p).Argv
 	return len(argv) > 1 && !p.Script && language.ProgramName(argv[0]) == "tsx" && argv[1] == "watch"
@@ -207,10 +211,11 @@ func watches(p language.Process) bool {
 var forkingTools = []string{"npm", "npx", "yarn", "pnpm", "tsx", "nodemon"}
 
 // toolByPath finds the tool that a node called by its path runs, and the word that names it: /usr/bin/node
-// node_modules/.bin/nodemon app.js. A node that is looked up on PATH is the wrapper, which knows what is a tool and what is the
-// application; this one would have the tool inspected.
+// node_modules/.bin/nodemon app.js. A node that is looked up on PATH is the wrapper, which knows what is a tool and
+// what is the application; this one would have the tool inspected.
 func toolByPath(p language.Process) (tool string, at int) {
-	if len(p.Argv) == 0 || p.Script || !strings.Contains(p.Argv[0], "/") || language.ProgramName(p.Argv[0]) != "node" && language.ProgramName(p.Argv[0]) != "nodejs" {
+	if len(p.Argv) == 0 || p.Script || !strings.Contains(p.Argv[0], "/") || language.ProgramName(p.Argv[0]) != "node" &&
+		language.ProgramName(p.Argv[0]) != "nodejs" {
 		return "", 0
 	}
 	at = 1 + len(nodeOptions(p.Argv[1:]))
@@ -223,7 +228,8 @@ func toolByPath(p language.Process) (tool string, at int) {
 	return "", 0
 }
 
-// startingTool matches the files of tools that start the application as a process of its own: npm-cli.js, yarn-4.1.0.cjs.
+// startingTool matches the files of tools that start the application as a process of its own: npm-cli.js,
+// yarn-4.1.0.cjs.
 var startingTool = regexp.MustCompile(`^(nodemon|npm|npx|yarn|pnpm|corepack)(-cli|-[0-9.]+)?(\.[cm]?js)?$`)
 
 // attachToTool makes a tool that node was started with hand the inspector on, as if it had been started by its name.
@@ -238,7 +244,9 @@ func attachToTool(p language.Process, o language.Options, tool string, at int) (
 		return language.Plan{}, err
 	}
 	if !plan.Existing && len(plan.Insert) == 0 {
-		return language.Plan{}, reason.Refuse(reason.NodeByPath, "node is called by its path, so that NODE_OPTIONS would have %s inspected and not the application: call node, or %[1]s, by its name alone", tool)
+		return language.Plan{}, reason.Refuse(reason.NodeByPath,
+			"node is called by its path, so that NODE_OPTIONS would have %s inspected and not the application: call node, or "+
+				"%[1]s, by its name alone", tool)
 	}
 	for i := range plan.Insert {
 		plan.Insert[i].Before += at
@@ -341,6 +349,6 @@ func nodeOptions(args []string) []string {
 
 // nodemonValueOptions take the next word as their value when they have no "=".
 var nodemonValueOptions = []string{
-	"-w", "--watch", "-e", "--ext", "-x", "--exec", "-d", "--delay", "-i", "--ignore", "--config", "-s", "--signal", "--cwd",
-	"-r", "--require", "--import", "-C", "--conditions", "--inspect-port",
+	"-w", "--watch", "-e", "--ext", "-x", "--exec", "-d", "--delay", "-i", "--ignore", "--config", "-s", "--signal",
+	"--cwd", "-r", "--require", "--import", "-C", "--conditions", "--inspect-port",
 }
