@@ -47,7 +47,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("DOCKER_HOST") == "" { // a script's own
 		_ = os.Setenv("DOCKER_HOST", noEngine)
 	}
-	testscript.Main(m, map[string]func(){"debuggable": checkedMain, "kubectl-debuggable": main, completer: main, identity: identityMain, ourselves: measuredMain})
+	testscript.Main(m, map[string]func(){
+		"debuggable": checkedMain, "kubectl-debuggable": main, completer: main, identity: identityMain,
+		ourselves: measuredMain})
 }
 
 // TestScripts runs every testdata/**/*.txtar against the real main, and checks on each run that transforms manifests

@@ -20,8 +20,8 @@ const (
 	ourselves = "debuggable-measured"
 )
 
-// measuredMain is the program, and afterwards says what the kernel knows of the process: the parent would be told of its
-// own memory where that was larger, since a child begins in it.
+// measuredMain is the program, and afterwards says what the kernel knows of the process: the parent would be told of
+// its own memory where that was larger, since a child begins in it.
 func measuredMain() {
 	exit(Run(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr))
 }

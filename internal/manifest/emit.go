@@ -35,7 +35,8 @@ func (c *chunk) emit(root *yaml.Node) ([]byte, error) {
 	return c.emitWhole(orig, root, bytes.HasSuffix(c.body, []byte("\n")) || bytes.HasSuffix(c.body, []byte("\r")))
 }
 
-// splice returns the chunk's body with the text of what was edited replaced. st is the document's style, nil for what it shows.
+// splice returns the chunk's body with the text of what was edited replaced. st is the document's style, nil for what
+// it shows.
 func (c *chunk) splice(root *yaml.Node, st *style) (out []byte, ok bool) {
 	use := func(orig *yaml.Node) {
 		if st == nil {
@@ -53,8 +54,8 @@ func (c *chunk) splice(root *yaml.Node, st *style) (out []byte, ok bool) {
 	return out, ok
 }
 
-// quoteNew quotes the strings that were not read, but are new, where a reader would take them for something else. What was read is left as
-// it is, for that is what it means to its readers.
+// quoteNew quotes the strings that were not read, but are new, where a reader would take them for something else. What
+// was read is left as it is, for that is what it means to its readers.
 func quoteNew(n *yaml.Node) {
 	if n.Kind == yaml.ScalarNode && n.Line == 0 && n.Style == 0 && n.ShortTag() == yaml.NodeTagString {
 		n.Style = scalar.Style(n.Value)
@@ -64,10 +65,11 @@ func quoteNew(n *yaml.Node) {
 	}
 }
 
-var errNotFaithful = errors.New("the edited document does not survive being written and read again: write the document in a simpler style (without anchors, tags or unusual comments)")
+var errNotFaithful = errors.New("the edited document does not survive being written and read again: write the " +
+	"document in a simpler style (without anchors, tags or unusual comments)")
 
-// endLine returns body, which says root, in a form that means the same when a line break follows. A block scalar without one at the
-// very end of an input has none in its value either.
+// endLine returns body, which says root, in a form that means the same when a line break follows. A block scalar
+// without one at the very end of an input has none in its value either.
 func (c *chunk) endLine(body []byte, root *yaml.Node) ([]byte, error) {
 	if c.format != yamlFormat || bytes.HasSuffix(body, []byte("\n")) || bytes.HasSuffix(body, []byte("\r")) ||
 		readsAs(append(body[:len(body):len(body)], '\n'), root) {
@@ -76,8 +78,8 @@ func (c *chunk) endLine(body []byte, root *yaml.Node) ([]byte, error) {
 	return c.emitWhole(root, root, true)
 }
 
-// emitWhole writes root anew in the style of orig, the document as it was read. endLine says that it has to end in a line break;
-// otherwise it does so only where it must.
+// emitWhole writes root anew in the style of orig, the document as it was read. endLine says that it has to end in a
+// line break; otherwise it does so only where it must.
 func (c *chunk) emitWhole(orig, root *yaml.Node, endLine bool) ([]byte, error) {
 	st := defaultStyle.of(orig, true)
 	comments := c.comments
@@ -86,7 +88,8 @@ func (c *chunk) emitWhole(orig, root *yaml.Node, endLine bool) ([]byte, error) {
 		if how == plain {
 			comments = yaml.Node{}
 		}
-		doc := &yaml.Node{Kind: yaml.DocumentNode, HeadComment: comments.HeadComment, FootComment: comments.FootComment, Content: []*yaml.Node{root}}
+		doc := &yaml.Node{Kind: yaml.DocumentNode, HeadComment: comments.HeadComment, FootComment: comments.FootComment,
+			Content: []*yaml.Node{root}}
 		out, err := st.marshal(doc)
 		if err != nil {
 			return nil, err
@@ -135,8 +138,8 @@ type style struct {
 // defaultStyle is the style of a document that does not say.
 var defaultStyle = style{indent: yaml.DefaultIndent, compact: true}
 
-// of returns the style of what is directly in block mapping m or, with deep, of the first mapping and sequence anywhere in it;
-// where there is none, st.
+// of returns the style of what is directly in block mapping m or, with deep, of the first mapping and sequence anywhere
+// in it; where there is none, st.
 func (st style) of(m *yaml.Node, deep bool) style {
 	hasIndent, hasCompact := false, false
 	var look func(n *yaml.Node)
@@ -185,7 +188,8 @@ func (st style) marshal(n *yaml.Node) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// looks is how much of what only people see is kept. What the library cannot write faithfully as it is, it can in a simpler form.
+// looks is how much of what only people see is kept. What the library cannot write faithfully as it is, it can in a
+// simpler form.
 type looks int
 
 const (
@@ -197,7 +201,8 @@ const (
 // plainStyle is the style in which n is written most safely. A string in quotes keeps them: its readers may need them.
 func plainStyle(n *yaml.Node) yaml.Style {
 	switch {
-	case n.Kind == yaml.ScalarNode && n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0,
+	case n.Kind == yaml.ScalarNode &&
+		n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0,
 		n.Kind == yaml.ScalarNode && n.ShortTag() == yaml.NodeTagString && strings.ContainsAny(n.Value, "\n\r"):
 		return n.Style&yaml.TaggedStyle | yaml.DoubleQuotedStyle
 	}
@@ -222,8 +227,8 @@ func copyTree(n *yaml.Node, how looks) *yaml.Node {
 	return &c
 }
 
-// snapshot copies a whole tree, in few pieces of memory, with lines that count from offset. Aliases go on standing for the original's
-// nodes.
+// snapshot copies a whole tree, in few pieces of memory, with lines that count from offset. Aliases go on standing for
+// the original's nodes.
 func snapshot(root *yaml.Node, offset int) *yaml.Node {
 	nodes, children := 0, 0
 	var count func(n *yaml.Node)
@@ -310,7 +315,8 @@ func identical(a, b *yaml.Node) bool {
 	if a == b {
 		return true
 	}
-	if a.Kind != b.Kind || a.Style != b.Style || a.Anchor != b.Anchor || a.Value != b.Value || len(a.Content) != len(b.Content) ||
+	if a.Kind != b.Kind || a.Style != b.Style || a.Anchor != b.Anchor || a.Value != b.Value ||
+		len(a.Content) != len(b.Content) ||
 		!sameComments(a, b) || tagOf(a) != tagOf(b) {
 		return false
 	}
@@ -370,8 +376,8 @@ func pairItems(o, n *yaml.Node) []int {
 	return pairs
 }
 
-// pairCommon pairs the longest common subsequence of two lists of items, the first of which counts from a number; of very long ones,
-// nothing is paired.
+// pairCommon pairs the longest common subsequence of two lists of items, the first of which counts from a number; of
+// very long ones, nothing is paired.
 func pairCommon(o, n []*yaml.Node, pairs []int, from int) {
 	const most = 1 << 20
 	rows, cols := len(o), len(n)
@@ -404,7 +410,8 @@ func pairCommon(o, n []*yaml.Node, pairs []int, from int) {
 	}
 }
 
-// sameItem tells whether two items of a sequence are the same thing, perhaps with changes: a container, say, by its name.
+// sameItem tells whether two items of a sequence are the same thing, perhaps with changes: a container, say, by its
+// name.
 func sameItem(a, b *yaml.Node) bool {
 	if name := yamlnode.Text(a, "name"); name != "" {
 		return name == yamlnode.Text(b, "name")

@@ -24,7 +24,8 @@ type items struct {
 // dash starts an item, wherever it stands: in a scalar or flow collection of several lines, the pieces would not be
 // YAML.
 func cutItems(body []byte) (head []byte, items [][]byte, tail []byte) {
-	if !bytes.HasPrefix(body, []byte("apiVersion: "+functionGroup)) && !bytes.HasPrefix(body, []byte("kind: "+resourceList+"\n")) ||
+	if !bytes.HasPrefix(body, []byte("apiVersion: "+functionGroup)) &&
+		!bytes.HasPrefix(body, []byte("kind: "+resourceList+"\n")) ||
 		bytes.IndexByte(body, '\r') >= 0 || keepsBlankLines(body) {
 		return nil, nil, nil
 	}
@@ -170,7 +171,8 @@ func (c *chunk) emitItems(root *yaml.Node) ([]byte, bool) {
 	}
 	lines, ok := c.items.style.entry(added[0], added[1])
 	text := strings.Join(lines, "\n") + "\n"
-	if !ok || len(added) != 2 || !readsAs([]byte(text), &yaml.Node{Kind: yaml.MappingNode, Tag: yaml.NodeTagMap, Content: added}) {
+	if !ok || len(added) != 2 ||
+		!readsAs([]byte(text), &yaml.Node{Kind: yaml.MappingNode, Tag: yaml.NodeTagMap, Content: added}) {
 		return nil, false
 	}
 	if !bytes.HasSuffix(out, []byte("\n")) {

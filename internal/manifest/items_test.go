@@ -117,7 +117,8 @@ func compareItems(t *testing.T, text string) (cut bool) {
 func editItem(n *yaml.Node, i int) {
 	r := yaml.NewRNode(n)
 	_ = r.PipeE(yaml.SetAnnotation("example.com/marker", fmt.Sprintf("[%d]", i)))
-	_ = r.PipeE(yaml.LookupCreate(yaml.SequenceNode, "spec", "template", "spec", "initContainers"), yaml.Append(yaml.NewMapRNode(&map[string]string{"name": "new"}).YNode()))
+	_ = r.PipeE(yaml.LookupCreate(yaml.SequenceNode, "spec", "template", "spec", "initContainers"),
+		yaml.Append(yaml.NewMapRNode(&map[string]string{"name": "new"}).YNode()))
 	if i%2 == 0 {
 		_ = r.PipeE(yaml.Lookup("spec"), yaml.SetField("replicas", yaml.NewScalarRNode("1")))
 	}
@@ -140,7 +141,8 @@ func TestItemsAsTheWhole(t *testing.T) {
 	}
 	t.Logf("%d ResourceLists of the scripts are read item by item, of %d documents", cut, len(docs))
 	r := rand.New(rand.NewPCG(1, 2))
-	odd := []string{"# c\n", "  # c\n", "\n", "    # c\n", "- x\n", "x: |\n", " ", "&a ", "*a", "'", "\"", "[", "]", "{", "# c", "items:\n", "  - ", "functionConfig:\n  a: b\n", ">\n", "|+\n"}
+	odd := []string{"# c\n", "  # c\n", "\n", "    # c\n", "- x\n", "x: |\n", " ", "&a ", "*a", "'", "\"", "[", "]", "{",
+		"# c", "items:\n", "  - ", "functionConfig:\n  a: b\n", ">\n", "|+\n"}
 	tries := 0
 	for range 400 {
 		some := make([]string, 1+r.IntN(4))

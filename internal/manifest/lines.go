@@ -146,7 +146,8 @@ func scalarText(n *yaml.Node) (string, bool) {
 		return n.Value, true
 	}
 	// What looks like a mapping goes into single quotes.
-	return "'" + strings.ReplaceAll(n.Value, "'", "''") + "'", strings.Contains(n.Value, ": ") && strings.Trim(n.Value, " ") == n.Value
+	return "'" + strings.ReplaceAll(n.Value, "'", "''") + "'", strings.Contains(n.Value, ": ") &&
+		strings.Trim(n.Value, " ") == n.Value
 }
 
 // isPlain tells whether a text of printable ASCII characters is obviously fine without quotes outside of flow

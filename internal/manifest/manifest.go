@@ -43,9 +43,9 @@ type Object struct {
 	line  int
 }
 
-// Read reads manifests: either one ResourceList, or any YAML and JSON documents. It accepts only what it can write back, and
-// says of the first thing that it cannot accept where it is and what to do about it. Empty documents are kept, but they are no
-// objects.
+// Read reads manifests: either one ResourceList, or any YAML and JSON documents. It accepts only what it can write
+// back, and says of the first thing that it cannot accept where it is and what to do about it. Empty documents are
+// kept, but they are no objects.
 func Read(inputs ...Input) (*Set, error) {
 	s := &Set{}
 	aliases := &aliasBudget{left: maxAliased}
@@ -69,7 +69,8 @@ func Read(inputs ...Input) (*Set, error) {
 				continue
 			}
 			s.objects = append(s.objects, &Object{chunk: c, item: -1, node: yaml.NewRNode(c.expanded), line: c.tree.Line})
-			if yamlnode.Text(c.expanded, "kind") == resourceList && strings.HasPrefix(yamlnode.Text(c.expanded, "apiVersion"), functionGroup) {
+			if yamlnode.Text(c.expanded, "kind") == resourceList &&
+				strings.HasPrefix(yamlnode.Text(c.expanded, "apiVersion"), functionGroup) {
 				s.list = c
 			}
 		}
@@ -82,14 +83,16 @@ func Read(inputs ...Input) (*Set, error) {
 		if len(names) == 0 {
 			return nil, errors.New("reading manifests: there is no input")
 		}
-		return nil, fmt.Errorf("reading %s: the input is empty: manifests or a ResourceList are expected", strings.Join(names, ", "))
+		return nil, fmt.Errorf("reading %s: the input is empty: manifests or a ResourceList are expected",
+			strings.Join(names, ", "))
 	}
 	if s.list == nil {
 		return s, nil
 	}
 	if len(s.objects) > 1 {
 		return nil, s.list.fail(&problem{s.list.tree.Line, fmt.Sprintf(
-			"a ResourceList stands among other documents (%d): give it alone, or give its items as plain manifests", len(s.objects)-1)})
+			"a ResourceList stands among other documents (%d): give it alone, or give its items as plain manifests",
+			len(s.objects)-1)})
 	}
 	return s, s.openList()
 }
@@ -124,8 +127,9 @@ func (s *Set) openList() error {
 	switch strings.TrimPrefix(s.APIVersion, functionGroup) {
 	case "v1", "v1beta1", "v1alpha1":
 	default:
-		return c.fail(&problem{root.Line, fmt.Sprintf("apiVersion %s of the ResourceList is not known: v1, v1beta1 and v1alpha1 of %s are",
-			s.APIVersion, strings.TrimSuffix(functionGroup, "/"))})
+		return c.fail(
+			&problem{root.Line, fmt.Sprintf("apiVersion %s of the ResourceList is not known: v1, v1beta1 and v1alpha1 of %s are",
+				s.APIVersion, strings.TrimSuffix(functionGroup, "/"))})
 	}
 	if config := yamlnode.Get(root, "functionConfig"); config != nil && !yamlnode.IsNull(config) {
 		s.FunctionConfig = yaml.NewRNode(config)
@@ -139,7 +143,8 @@ func (s *Set) openList() error {
 	}
 	for i, item := range items.Content {
 		if item.Kind != yaml.MappingNode {
-			return c.fail(&problem{item.Line, fmt.Sprintf("item %d of the ResourceList is %s, not a mapping", i+1, kindName(item))})
+			return c.fail(
+				&problem{item.Line, fmt.Sprintf("item %d of the ResourceList is %s, not a mapping", i+1, kindName(item))})
 		}
 		of := c
 		if c.items != nil {
@@ -150,12 +155,12 @@ func (s *Set) openList() error {
 	return nil
 }
 
-// Objects returns the objects in the order in which they were read: one a document, or one an item of the ResourceList. Lists
-// (kind List and the like) are objects of their own; their items are not.
+// Objects returns the objects in the order in which they were read: one a document, or one an item of the ResourceList.
+// Lists (kind List and the like) are objects of their own; their items are not.
 func (s *Set) Objects() []*Object { return s.objects }
 
-// Node returns the object's mapping, without aliases and merge keys. Edit it in place, then call [Object.MarkEdited]. Lines in it
-// count from the start of the input.
+// Node returns the object's mapping, without aliases and merge keys. Edit it in place, then call [Object.MarkEdited].
+// Lines in it count from the start of the input.
 func (o *Object) Node() *yaml.RNode { return o.node }
 
 // MarkEdited says that Node was changed. Changes to objects that are not marked are lost.
@@ -177,7 +182,8 @@ func (o *Object) Index() (int, bool) {
 	return i, err == nil && i >= 0
 }
 
-// Place returns the name of the input that the object was read from, and the position of its document there, counting from 0.
+// Place returns the name of the input that the object was read from, and the position of its document there, counting
+// from 0.
 func (o *Object) Place() (input string, document int) { return o.chunk.input, max(o.chunk.number-1, 0) }
 
 func (o *Object) annotation(name string) string {
@@ -205,9 +211,9 @@ func (o *Object) Where() string {
 	return fmt.Sprintf("%s (%s)", path, at)
 }
 
-// Write writes everything in the order in which it was read: what was not edited as the bytes that were read. In function mode,
-// results are appended to those of the functions before; otherwise they are ignored. Several inputs become one stream.
-// Nothing is written unless all of it can be.
+// Write writes everything in the order in which it was read: what was not edited as the bytes that were read. In
+// function mode, results are appended to those of the functions before; otherwise they are ignored. Several inputs
+// become one stream. Nothing is written unless all of it can be.
 func (s *Set) Write(w io.Writer, results fn.Results) error {
 	out, err := s.render(results)
 	if err != nil {

@@ -16,11 +16,12 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// maxDepth bounds how deep mappings and sequences may nest. The deepest manifests in use, CustomResourceDefinitions, stay
-// below 100. All recursion over nodes relies on it.
+// maxDepth bounds how deep mappings and sequences may nest. The deepest manifests in use, CustomResourceDefinitions,
+// stay below 100. All recursion over nodes relies on it.
 const maxDepth = 500
 
-// maxDirectives bounds how many lines that start with % a document may have. The library looks through all of them for each tag.
+// maxDirectives bounds how many lines that start with % a document may have. The library looks through all of them for
+// each tag.
 const maxDirectives = 100
 
 // problem is something wrong at a line; 0 stands for an unknown line.
@@ -105,7 +106,9 @@ func (c *chunk) parse() error {
 		return c.fail(p)
 	}
 	if root.Kind != yaml.MappingNode {
-		return c.fail(&problem{root.Line, fmt.Sprintf("the document is %s, not a mapping: a manifest starts with apiVersion and kind", kindName(root))})
+		return c.fail(
+			&problem{root.Line,
+				fmt.Sprintf("the document is %s, not a mapping: a manifest starts with apiVersion and kind", kindName(root))})
 	}
 	c.tree, c.expanded = root, root
 	if c.format == yamlFormat {
@@ -114,7 +117,8 @@ func (c *chunk) parse() error {
 	return nil
 }
 
-// parseYAML parses the body, and with it what looked like trailing comments where that may be the end of a quoted scalar.
+// parseYAML parses the body, and with it what looked like trailing comments where that may be the end of a quoted
+// scalar.
 func (c *chunk) parseYAML() (*yaml.Node, *problem) {
 	doc, p := parseYAML(c.body)
 	if p != nil && len(c.tail) > 0 {
@@ -159,8 +163,8 @@ func (c *chunk) original() (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
-// checkAround refuses what no reader takes in front of the body and behind it, where nothing parses: directives without a
-// --- line or by the hundred, and control characters.
+// checkAround refuses what no reader takes in front of the body and behind it, where nothing parses: directives without
+// a --- line or by the hundred, and control characters.
 func (c *chunk) checkAround() *problem {
 	if c.directive && !c.explicit {
 		return &problem{c.line, "malformed YAML: a directive (a line that starts with %) needs a --- line behind it"}
@@ -184,7 +188,8 @@ func (c *chunk) checkControls() *problem {
 	for _, text := range [][]byte{c.head, c.tail} {
 		if at := bytes.IndexFunc(text, isControl); at >= 0 {
 			r, _ := utf8.DecodeRune(text[at:])
-			return &problem{line + countLines(text[:at]), fmt.Sprintf("there is the control character %U in a comment: remove it", r)}
+			return &problem{line + countLines(text[:at]),
+				fmt.Sprintf("there is the control character %U in a comment: remove it", r)}
 		}
 		line += countLines(text) + countLines(c.body)
 	}
@@ -193,7 +198,8 @@ func (c *chunk) checkControls() *problem {
 
 // isControl reports whether YAML, version 1.1 (section 5.1), does not allow r.
 func isControl(r rune) bool {
-	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r >= 0x7f && r <= 0x9f && r != 0x85 || r == 0xfffe || r == 0xffff
+	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r >= 0x7f && r <= 0x9f && r != 0x85 || r == 0xfffe ||
+		r == 0xffff
 }
 
 // expand makes the copy without aliases that callers edit. The budget is one for all documents.
@@ -216,8 +222,8 @@ func looksLikeFlowYAML(body []byte) bool {
 
 var yamlErrorLine = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?`)
 
-// parseYAML parses text that holds one document and returns it, a document node with one child; nil where there is no document
-// or only comments. Lines count from 1 within text.
+// parseYAML parses text that holds one document and returns it, a document node with one child; nil where there is no
+// document or only comments. Lines count from 1 within text.
 func parseYAML(text []byte) (*yaml.Node, *problem) {
 	text = unixBreaks(text)
 	dec := yaml.NewDecoder(bytes.NewReader(text))
@@ -232,7 +238,8 @@ func parseYAML(text []byte) (*yaml.Node, *problem) {
 		case errors.Is(err, io.EOF):
 			err = nil
 		case err == nil:
-			return nil, &problem{second.Line, "a second document starts behind an unusual line break (NEL, LS or PS): use a plain newline"}
+			return nil, &problem{second.Line, "a second document starts behind an unusual line break (NEL, LS or PS): use a " +
+				"plain newline"}
 		}
 	}
 	if err != nil {
@@ -252,8 +259,8 @@ func unixBreaks(text []byte) []byte {
 	return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 }
 
-// yamlProblem turns the library's error into ours. The library counts lines from 0 where its grammar finds the mistake, and names
-// none in a few cases.
+// yamlProblem turns the library's error into ours. The library counts lines from 0 where its grammar finds the mistake,
+// and names none in a few cases.
 func yamlProblem(text []byte, err error) *problem {
 	m := yamlErrorLine.FindStringSubmatch(err.Error())
 	if m == nil {
@@ -269,7 +276,8 @@ func yamlProblem(text []byte, err error) *problem {
 		if at := bytes.Index(text, []byte("*"+name)); at >= 0 {
 			line = 1 + countLines(text[:at])
 		}
-		return &problem{line, fmt.Sprintf("alias *%s stands for nothing: the document has no anchor &%s before it", name, name)}
+		return &problem{line,
+			fmt.Sprintf("alias *%s stands for nothing: the document has no anchor &%s before it", name, name)}
 	case msg == "control characters are not allowed":
 		at := bytes.IndexFunc(text, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7f })
 		if at < 0 {
@@ -285,7 +293,8 @@ func yamlProblem(text []byte, err error) *problem {
 		strings.HasPrefix(msg, "found incompatible"), strings.HasPrefix(msg, "found duplicate"):
 		line++
 	}
-	if lines := bytes.Split(text, []byte("\n")); line > 0 && line <= len(lines) && bytes.Contains(lines[line-1], []byte("{{")) {
+	if lines := bytes.Split(text, []byte("\n")); line > 0 && line <= len(lines) &&
+		bytes.Contains(lines[line-1], []byte("{{")) {
 		msg += unrendered
 	}
 	return &problem{line, "malformed YAML: " + msg}
@@ -295,8 +304,9 @@ const unrendered = " (a template that was not rendered?)"
 
 var tooDeep = fmt.Sprintf("mappings and sequences nest deeper than %d levels: this is no Kubernetes manifest", maxDepth)
 
-// check walks a parsed tree without recursion. It finds duplicate keys, keys that are no scalars and excessive nesting, adds
-// offset to all lines so that they count from the input's first, and tells whether there are aliases or merge keys.
+// check walks a parsed tree without recursion. It finds duplicate keys, keys that are no scalars and excessive nesting,
+// adds offset to all lines so that they count from the input's first, and tells whether there are aliases or merge
+// keys.
 func check(root *yaml.Node, offset int) (hasAliases bool, p *problem) {
 	type level struct {
 		node *yaml.Node
@@ -324,7 +334,8 @@ func check(root *yaml.Node, offset int) (hasAliases bool, p *problem) {
 		case yaml.AliasNode:
 			hasAliases = true
 		case yaml.ScalarNode:
-			if n.Tag == yaml.MergeTag && n.Style&yaml.TaggedStyle == 0 && (top.node.Kind != yaml.MappingNode || top.next%2 == 0) {
+			if n.Tag == yaml.MergeTag && n.Style&yaml.TaggedStyle == 0 &&
+				(top.node.Kind != yaml.MappingNode || top.next%2 == 0) {
 				n.Tag = yaml.NodeTagString // << is a word where it is no key
 			}
 		case yaml.MappingNode, yaml.SequenceNode:
@@ -348,7 +359,8 @@ func checkKeys(m *yaml.Node, offset int) (merges bool, p *problem) {
 		key := m.Content[i]
 		scalar := yamlnode.Resolve(key)
 		if scalar == nil || scalar.Kind != yaml.ScalarNode {
-			return false, &problem{key.Line + offset, fmt.Sprintf("a mapping key is %s, not a string%s", kindName(key), unrendered)}
+			return false, &problem{key.Line + offset,
+				fmt.Sprintf("a mapping key is %s, not a string%s", kindName(key), unrendered)}
 		}
 		if isMerge(key) {
 			merges = true
@@ -366,7 +378,8 @@ func checkKeys(m *yaml.Node, offset int) (merges bool, p *problem) {
 			}
 		}
 		if first != nil {
-			return false, &problem{key.Line + offset, fmt.Sprintf("key %q is there twice, first in line %d: remove one of them", scalar.Value, first.Line+offset)}
+			return false, &problem{key.Line + offset,
+				fmt.Sprintf("key %q is there twice, first in line %d: remove one of them", scalar.Value, first.Line+offset)}
 		}
 	}
 	return merges, nil

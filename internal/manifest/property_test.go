@@ -352,7 +352,8 @@ func TestPlainLines(t *testing.T) {
 	const alphabet = "ab05-+._:/ #,[]{}&*!|>'\"%@`?=<~$\\\té\n"
 	words := []string{"", "x", "true", "null", "~", "no", "5", "0x1F", "1e3", "1_000", "<<", "---", "...", "--- x",
 		"--a=b", "-", "- x", "2020-01-02",
-		".5", ".inf", "a: b", "it's: 'b'", "x& y: z #", "a:", "a #b", "a#b", "# a", "key", "docker.io/a/b:c@sha256:0", "$(VAR)", " a", "a ", "=", "::",
+		".5", ".inf", "a: b", "it's: 'b'", "x& y: z #", "a:", "a #b", "a#b", "# a", "key", "docker.io/a/b:c@sha256:0",
+		"$(VAR)", " a", "a ", "=", "::",
 		"\u0085", "\u2028"}
 	text := func() string {
 		if rng.IntN(2) == 0 {

@@ -29,7 +29,8 @@ func splice(text []byte, orig, edited *yaml.Node, st style) ([]byte, bool) {
 		s.eols = append(s.eols, all[pos+len(bare):end])
 		pos = end
 	}
-	if !s.mapping(orig, edited, len(s.lines), st) && !s.sequence(orig, edited, len(s.lines), st) && !s.flow(orig, edited, st) {
+	if !s.mapping(orig, edited, len(s.lines), st) && !s.sequence(orig, edited, len(s.lines), st) &&
+		!s.flow(orig, edited, st) {
 		return nil, false
 	}
 	out, ok := s.apply(len(text))

@@ -26,7 +26,8 @@ func Read(text []byte, line int) (*yaml.Node, bool) {
 	return r.document()
 }
 
-// Use reads a text as [Read] does, and calls use with the tree, of which nothing but strings may be kept: its memory is used again.
+// Use reads a text as [Read] does, and calls use with the tree, of which nothing but strings may be kept: its memory is
+// used again.
 func Use(text []byte, use func(n *yaml.Node)) bool {
 	m, _ := spare.Get().(*memory)
 	if m == nil {

@@ -67,7 +67,8 @@ func compare(text []byte) (problem string, read bool) {
 func documents(tb testing.TB, root string, use func(name, text string)) {
 	tb.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.Contains(".yaml.yml.txtar.json", filepath.Ext(path)) || filepath.Ext(path) == "" {
+		if err != nil || d.IsDir() || !strings.Contains(".yaml.yml.txtar.json", filepath.Ext(path)) ||
+			filepath.Ext(path) == "" {
 			return err
 		}
 		data, err := os.ReadFile(path)
@@ -131,12 +132,16 @@ func FuzzTexts(f *testing.F) {
 // fragments are what texts are made of that have much YAML in little room.
 var fragments = []string{
 	"# x\n", "# x\n  ", "\n# x\n", "\n  # y\n  ", "\n  # z\n",
-	"\n", "\n", "\n", "\n  ", "\n  ", "\n    ", "\n- ", "\n  - ", "- ", "a: ", "b: ", "a:", "c:", "k: v", "\n\n", " ", "  ", "word", "two words",
-	"#", " # comment", "# ", ":", ": ", "'", "''", "'it''s'", `"`, `"x"`, `\`, `\"`, `\n`, "\\\n", `\\`, "|", "|-", "|+", ">", ">-", "|\n", "|-\n  ",
-	"[", "]", "{", "}", ", ", ",", "[a, b]", "{a: b}", "[]", "{}", "-", "--", "?", "? ", "&x ", "*x", "!!str ", "!", "%", "@", "`", "~", "null",
-	"true", "yes", "off", "1", "0x1F", "0o7", "1e3", ".5", "-1", "1_0", "1:30", "2001-01-01", "<<", "<<: ", "=", "é", "日本", "\u00a0", "\u0085",
-	"\u2028", "\ufeff", "\t", "\r\n", "\x00", "---", "\n---\n", "\n...\n", "  \n", "   x", "kind: Pod\n", "100m", "1Gi", "-x", "--x=y", "a:b", "http://x",
-	"$(A)", "a#b", "(", "^", ";", "\\ ", "\\t", "\\x41", "\\/", ".", "..", ".nan", ".inf", "-.inf", "+1", "y", "N", "No", "0", "00", "08", "0b1", "9223372036854775808",
+	"\n", "\n", "\n", "\n  ", "\n  ", "\n    ", "\n- ", "\n  - ", "- ", "a: ", "b: ", "a:", "c:", "k: v", "\n\n", " ",
+	"  ", "word", "two words",
+	"#", " # comment", "# ", ":", ": ", "'", "''", "'it''s'", `"`, `"x"`, `\`, `\"`, `\n`, "\\\n", `\\`, "|", "|-", "|+",
+	">", ">-", "|\n", "|-\n  ",
+	"[", "]", "{", "}", ", ", ",", "[a, b]", "{a: b}", "[]", "{}", "-", "--", "?", "? ", "&x ", "*x", "!!str ", "!", "%",
+	"@", "`", "~", "null", "true", "yes", "off", "1", "0x1F", "0o7", "1e3", ".5", "-1", "1_0", "1:30", "2001-01-01", "<<",
+	"<<: ", "=", "é", "日本", "\u00a0", "\u0085", "\u2028", "\ufeff", "\t", "\r\n", "\x00", "---", "\n---\n", "\n...\n",
+	"  \n", "   x", "kind: Pod\n", "100m", "1Gi", "-x", "--x=y", "a:b", "http://x", "$(A)", "a#b", "(", "^", ";", "\\ ",
+	"\\t", "\\x41", "\\/", ".", "..", ".nan", ".inf", "-.inf", "+1", "y", "N", "No", "0", "00", "08", "0b1",
+	"9223372036854775808",
 }
 
 // assemble makes a text of the fragments that choices are numbers of.
@@ -212,19 +217,22 @@ func TestGenerated(t *testing.T) {
 // shapes have something of everything that is read here.
 var shapes = []string{
 	"a: b\nc:\n  d: 'e'\n  f:\n  - g: h\n    i: |\n      j\n\n      k\n  - - l\n    - m\n",
-	"a: one\n  two\n\n  three\nb: 'one\n  two\n\n\n  three' \nc: \"one\\n \\\n  two\\\n\n  three \\\" \\\\\n  four\"\nd: e\n",
+	"a: one\n  two\n\n  three\nb: 'one\n  two\n\n\n  three' \nc: \"one\\n \\\n  two\\\n\n" +
+		"  three \\\" \\\\\n  four\"\nd: e\n",
 	"a: {b: c, d: [e, 'f', \"g\"], h: {}} \nb: [1, -2, x:y, a b]\nc: []\n",
 	"- a # b\n- c: d # e\n  f: g\n-   h:\n    - i\n    j: |-\n        k\n       # l\n- \"m\": n\n  'o': p # q\n",
 	"{a: b, c: [d, {e: f}]}\n", "[a, b, 'c d']\n",
 	"a:\n- b\n- c:\n  - d\n  e:\nf:\n  g:\n  h: ü # é\n  ï: j\n  k: # l\n",
-	"# a\na: b\n# c\n# d\ne:\n  # f\n  g:\n  # h\n  - i: j\n    # k\n    l: m\n\n  # n\n  - o\n  # p\n  q: |\n    r\n  # s\n  t: u # v\n\n# w\nx: y\n",
+	"# a\na: b\n# c\n# d\ne:\n  # f\n  g:\n  # h\n  - i: j\n    # k\n    l: m\n\n  # n\n  - o\n  # p\n  q: |\n    r\n" +
+		"  # s\n  t: u # v\n\n# w\nx: y\n",
 	"a: |\n  b\n   c\n\n\nd: |-\n\te\nf:\n - |\n  g\n - h\n   i\n -  'j\n  k'\n",
 }
 
 // TestTags compares what plain scalars are taken for.
 func TestTags(t *testing.T) {
 	const chars = "0123456789+-._:~eExXoObBaAcCfFnNuUlLtTrRyYiIsSzZkmg <=/"
-	words := []string{"null", "true", "false", "NULL", "True", "FALSE", ".inf", "-.INF", ".nan", "0x1f", "0o17", "0b101", "1e3", "2001-01-02", "1_000", "190:20:30"}
+	words := []string{"null", "true", "false", "NULL", "True", "FALSE", ".inf", "-.INF", ".nan", "0x1f", "0o17", "0b101",
+		"1e3", "2001-01-02", "1_000", "190:20:30"}
 	r := rand.New(rand.NewPCG(1, 0))
 	for range 100_000 {
 		text := make([]byte, 1+r.IntN(6))
