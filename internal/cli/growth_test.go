@@ -89,6 +89,8 @@ func growth() map[string]func(n int) string {
 			"ConfigMap": pods("{containers: [{name: c, image: node, env: [{name: A, value: x}], envFrom: [{configMapRef: " +
 			"{name: c}}]}]}"),
 		"pods on the host's network":      pods("{hostNetwork: true, containers: [{name: c, image: node}]}"),
+		"pods of one long value":          longValue(pods("{containers: [{name: c, image: java, envFrom: [{configMapRef: {name: l}}]}]}")),
+		"pods that refer to a long value": longValue(pods("{containers: [{name: c, image: java, args: [$(JAVA_TOOL_OPTIONS)], envFrom: [{configMapRef: {name: l}}]}]}")),
 		"prefixes of one ConfigMap":       prefixes(pod),
 		"variables that double":           env("x", "LASTLAST"),
 		"a value that grows":              env("x", "LASTy"),
@@ -178,6 +180,14 @@ func configMap(n int) string {
 	return b.String()
 }
 
+// longValue adds a ConfigMap whose value grows along with what shares it.
+func longValue(shared func(n int) string) func(n int) string {
+	return func(n int) string {
+		return shared(n) + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: l}\ndata:\n  JAVA_TOOL_OPTIONS: '" +
+			strings.Repeat("-Dx=y ", 16*n) + "'\n"
+	}
+}
+
 // prefixes is one ConfigMap under many prefixes.
 func prefixes(pod func(rest string) string) func(n int) string {
 	return func(n int) string {
@@ -211,7 +221,8 @@ func growthLock(tb testing.TB) string {
 	tb.Helper()
 	lock := filepath.Join(tb.TempDir(), "lock.yaml")
 	text := "apiVersion: debuggable.dev/v1alpha1\nkind: ImageConfigs\nmetadata: {name: images}\n" +
-		"images:\n- image: node\n  config: {Entrypoint: [node, a.js], Env: [NODE_VERSION=20]}\n"
+		"images:\n- image: node\n  config: {Entrypoint: [node, a.js], Env: [NODE_VERSION=20]}\n" +
+		"- image: java\n  config: {Entrypoint: [java, -jar, a.jar], Env: [JAVA_VERSION=17]}\n"
 	if err := os.WriteFile(lock, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}

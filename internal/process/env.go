@@ -104,7 +104,7 @@ func EnvironmentOf(c *workload.Container, cfg image.Config, known *Sources) Envi
 	namespace := yamlnode.Namespace(c.Pod.Workload.Node)
 	e := Environment{layer: known.layer(cfg, namespace, envFrom(c)), own: map[string]string{}, Unknown: map[string]bool{},
 		Likely: map[string]string{}}
-	e.expanded = &expanding{size: e.layer.bytes, many: e.layer.many}
+	e.expanded = &expanding{size: e.layer.bytes, many: e.layer.many, shared: &known.expanded}
 	for _, entry := range yamlnode.Items(c.Node, "env") {
 		name := yamlnode.Text(entry, "name")
 		if name == "" {

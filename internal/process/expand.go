@@ -74,17 +74,25 @@ func expandAt(raw string, lookup func(name string, at int) (string, bool)) (text
 // of words and variables by default, and never more than 6 (execve(2)), so that what comes to more does not start.
 const maxExpanded = 6 << 20
 
+// maxShared bounds what references to long values come to in all containers: thousands of them may refer to one value.
+const (
+	maxShared = 128 << 20
+	long      = 1 << 10
+)
+
 // expanding counts what references in a container's values and words have come to.
 type expanding struct {
-	size int
-	many bool // there are more variables than are looked at
+	size   int
+	many   bool // there are more variables than are looked at
+	shared *int // what those of all containers to long values have come to
+	beyond bool // this one has such a reference, and that is too much
 }
 
 // expand resolves the references in raw within the bound; beyond it raw stays as it is.
 func (x *expanding) expand(
 	raw string, e Environment, seen func(name string, at int),
 ) (text string, segments []segment) {
-	References(raw, func(name string) { value, _ := e.lookup(name); x.size += len(value) })
+	References(raw, func(name string) { value, _ := e.lookup(name); x.count(len(value)) })
 	if x.tooMuch() {
 		return raw, []segment{{0, 0, len(raw)}}
 	}
@@ -94,8 +102,17 @@ func (x *expanding) expand(
 	})
 }
 
+// count counts a value that is referred to.
+func (x *expanding) count(bytes int) {
+	x.size += bytes
+	if x.shared != nil && bytes > long {
+		*x.shared += bytes
+		x.beyond = x.beyond || *x.shared > maxShared
+	}
+}
+
 // tooMuch reports whether the references have come to more than is looked at.
-func (x *expanding) tooMuch() bool { return x.many || x.size > maxExpanded }
+func (x *expanding) tooMuch() bool { return x.many || x.beyond || x.size > maxExpanded }
 
 // tooLarge refuses a container of which the references, or envFrom, make too much.
 func (x *expanding) tooLarge() error {
@@ -107,6 +124,9 @@ func (x *expanding) tooLarge() error {
 		return reason.Refuse(reason.TooLarge,
 			"its variables, those of envFrom too, command and args come to more than %d MiB once their references are resolved",
 			maxExpanded>>20)
+	case x.beyond:
+		return reason.Refuse(reason.TooLarge,
+			"what references to long values come to in the containers up to this one is more than %d MiB", maxShared>>20)
 	}
 	return nil
 }

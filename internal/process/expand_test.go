@@ -188,6 +188,19 @@ func TestExpansionIsBounded(t *testing.T) {
 		e.expanded.tooMuch() {
 		t.Errorf("4 MB of references become %d bytes", len(text))
 	}
+	left := 0
+	for all, i := new(int), 0; i < 2*maxShared>>16; i++ {
+		e.expanded = &expanding{shared: all}
+		text, _ := e.expanded.expand("$(A)", e, func(string, int) {})
+		if err := e.expanded.tooLarge(); (text == "$(A)") != (err != nil) {
+			t.Fatalf("%d bytes, %v", len(text), err)
+		} else if err != nil {
+			left++
+		}
+	}
+	if left != maxShared>>16 {
+		t.Errorf("%d of %d containers that refer to a long value are left alone", left, 2*maxShared>>16)
+	}
 	open := strings.Repeat("$(", 2<<20)
 	start := time.Now()
 	if text, _ := expand(open, e.lookup); text != open {

@@ -24,6 +24,8 @@ type Sources struct {
 	buildpacks map[string]func() []string // their ids, by label
 	// what these and the environments that no other container shares come to, in variables
 	copies int
+	// what references to long values have come to, in bytes
+	expanded int
 }
 
 // source is the data of a ConfigMap or a Secret.

@@ -213,7 +213,7 @@ func unread(p language.Process, word string) (variable string) {
 	return variable
 }
 
-// options lists the words that may become options of the JVM: of variables that start scripts hand to it (JAVA_OPTS, CATALINA_OPTS, …)
+// options lists the words that may ask the JVM for the agent: of variables that start scripts hand to it (JAVA_OPTS, CATALINA_OPTS, …)
 // as well, unless nothing can hand them over: the program is java itself, and its command line has no variables in it.
 func options(p language.Process) []string {
 	java := len(p.Argv) > 0 && language.ProgramName(p.Argv[0]) == "java"
@@ -236,7 +236,7 @@ func options(p language.Process) []string {
 	}
 	texts = slices.Clip(texts)
 	for _, n := range names {
-		texts = append(texts, strings.Fields(p.Env[n])...)
+		texts = append(texts, language.WordsFrom(p.Env[n], agents...)...)
 	}
 	if !java {
 		return texts
@@ -253,10 +253,13 @@ var javaValueOptions = []string{
 // javaVariables are the variables that the JVM and its launcher read options from.
 var javaVariables = []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"}
 
+// agents are how words ask for the debug agent.
+var agents = []string{"-agentlib:jdwp", "-Xrunjdwp"}
+
 // jdwpOptions returns the options of a debug agent that a word starts, quotes around the word ignored.
 func jdwpOptions(word string) (string, bool) {
 	word = strings.Trim(word, `"'`)
-	for _, agent := range []string{"-agentlib:jdwp", "-Xrunjdwp"} {
+	for _, agent := range agents {
 		if _, rest, ok := strings.Cut(word, agent); ok {
 			rest = strings.TrimLeft(rest, "=:")
 			options, _, _ := strings.Cut(rest, " ")

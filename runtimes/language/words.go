@@ -95,6 +95,21 @@ func OptionValue(args []string, names ...string) (value string, given bool) {
 	return value, given
 }
 
+// WordsFrom returns the words of a variable from the first on that holds one of the marks; none where no word does. A value may be
+// long, and thousands of containers share it, each of which is looked at: most hold no mark, and finding that takes little.
+func WordsFrom(value string, marks ...string) []string {
+	first := -1
+	for _, mark := range marks {
+		if i := strings.Index(value, mark); i >= 0 && (first < 0 || i < first) {
+			first = i
+		}
+	}
+	if first < 0 {
+		return nil
+	}
+	return strings.Fields(value[strings.LastIndexAny(value[:first], " \t\n\v\f\r")+1:])
+}
+
 // LeadingOptions returns the words up to the first that is neither an option nor the value of one.
 func LeadingOptions(args []string, withValue []string) []string {
 	return args[:OptionsEnd(args, func(name string) bool { return slices.Contains(withValue, name) })]

@@ -272,7 +272,7 @@ func sets(p language.Process, name string) bool {
 
 // existing looks for an inspector on the command line and in NODE_OPTIONS.
 func existing(p language.Process) (language.Plan, bool) {
-	words := strings.Fields(p.Env["NODE_OPTIONS"])
+	words := language.WordsFrom(p.Env["NODE_OPTIONS"], "--inspect", "--debug-port")
 	if len(p.Argv) > 0 && (!p.Script || language.ProgramName(p.Argv[0]) == "docker-entrypoint.sh") {
 		switch language.ProgramName(p.Argv[0]) {
 		case "node", "nodejs", "docker-entrypoint.sh": // the official image's hands options to node

@@ -127,7 +127,10 @@ func existing(p language.Process) (language.Plan, bool) {
 	if p.Unknown["RUBY_DEBUG_PORT"] {
 		address = "$RUBY_DEBUG_PORT" // known at run time only
 	}
-	words := strings.Fields(p.Env["RUBYOPT"])
+	var words []string
+	if options := p.Env["RUBYOPT"]; strings.Contains(options, "debug/open") { // or it is not taken apart: it may be long
+		words = strings.Fields(options)
+	}
 	found := false
 	if len(p.Argv) > 0 && !p.Script {
 		args := language.LeadingOptions(p.Argv[1:], valueOptions)
