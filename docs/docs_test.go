@@ -46,6 +46,8 @@ func notRun() []string {
 		"docs/support-images.md: make support-images", // support/build's tests and e2e/debuggers build and push them
 		// testdata/pod/support-images.txtar runs these flags on manifests.
 		"docs/support-images.md: debuggable -f k8s/ --support-registry registry.example.com/debug --support-tag 1.2.3 --support-pull-policy IfNotPresent",
+		// testdata/pod/support-delivery.txtar runs this one.
+		"docs/support-images.md: debuggable -f k8s/ --support-registry registry.example.com/debug --support-delivery image",
 		// support/build's tests do, with archives of their own.
 		"docs/support-images.md: go run ./support/build -only netcore -netcore=require -vsdbg-version 17.6.10401.3 -vsdbg-url 'downloads/vsdbg-{rid}.tar.gz'",
 		"docs/watch.md: debuggable watch", // e2e/watch runs it against a real API server

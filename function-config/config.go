@@ -52,6 +52,9 @@ type Config struct {
 	SupportTag    string
 	// SupportPullPolicy is the imagePullPolicy of support images, or "".
 	SupportPullPolicy string
+	// SupportDelivery says how support files get into pods: init, by an init container that copies them, or image, as a
+	// volume that is the image.
+	SupportDelivery string
 	// Protocols are the preferred debug protocols, best first.
 	Protocols []string
 	// ListenOn says where debuggers listen: default, all or loopback.
@@ -76,6 +79,12 @@ type Config struct {
 	// ByField says that the user gives settings by fields, not by flags, so that messages name those.
 	ByField bool
 }
+
+// The values of SupportDelivery.
+const (
+	DeliveryInit  = "init"
+	DeliveryImage = "image"
+)
 
 // ProbeTimeout says what becomes of probes' timeouts: nothing, or raised to Duration, which is positive.
 type ProbeTimeout struct {
@@ -106,6 +115,7 @@ func Default() Config {
 		Platform:        "linux/amd64",
 		SupportRegistry: "gcr.io/k8s-skaffold/skaffold-debug-support",
 		Replicas:        1,
+		SupportDelivery: DeliveryInit,
 		ListenOn:        runtimes.OnDefault,
 		Memory:          "raise",
 		Engine:          image.EngineFallback,

@@ -17,7 +17,7 @@ func encode(t *testing.T, c Config) []byte {
 	m := object{
 		"apiVersion": APIVersion, "kind": Kind, "layouts": c.Layouts, "archives": c.Archives, "imageConfigs": c.ImageConfigs, "offline": c.Offline,
 		"insecureRegistries": c.InsecureRegistries, "platform": c.Platform, "supportRegistry": c.SupportRegistry,
-		"supportImages": c.SupportImages, "supportTag": c.SupportTag, "supportPullPolicy": c.SupportPullPolicy, "protocols": c.Protocols,
+		"supportImages": c.SupportImages, "supportTag": c.SupportTag, "supportPullPolicy": c.SupportPullPolicy, "supportDelivery": c.SupportDelivery, "protocols": c.Protocols,
 		"suspend": c.Suspend, "replicas": c.Replicas, "probeTimeout": c.ProbeTimeout.String(), "strict": c.Strict, "memory": c.Memory,
 	}
 	var artifacts, workloads []any

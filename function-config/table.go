@@ -94,6 +94,11 @@ func settings() []setting {
 			schema{enum: append([]string{""}, pullPolicies()...)}, parsePullPolicy,
 			func(c *Config) *string { return &c.SupportPullPolicy },
 			"when nodes pull the support images; without it, Kubernetes decides by the tag"),
+		textSetting("supportDelivery", "support-delivery", "init|image", d.SupportDelivery,
+			schema{enum: []string{DeliveryInit, DeliveryImage}}, parseSupportDelivery,
+			func(c *Config) *string { return &c.SupportDelivery },
+			"how the support files get into pods: an init container copies them, or the image is mounted as a volume "+
+				"(Kubernetes 1.35 and later)"),
 		textSetting("listenOn", "listen-on", "default|all|loopback", d.ListenOn, schema{enum: listenOn()}, parseListenOn,
 			func(c *Config) *string { return &c.ListenOn },
 			"where debuggers listen, all of which `kubectl port-forward` reaches: on all of the pod's addresses, "+

@@ -218,6 +218,14 @@ func parsePullPolicy(s string) (string, error) {
 	return s, nil
 }
 
+func parseSupportDelivery(s string) (string, error) {
+	known := []string{DeliveryInit, DeliveryImage}
+	if !slices.Contains(known, s) {
+		return "", fmt.Errorf("%s is neither init nor image%s", fields.Quote(s), fields.DidYouMean(s, known))
+	}
+	return s, nil
+}
+
 const (
 	tagPattern     = `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`
 	groupPattern   = `^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$`

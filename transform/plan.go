@@ -55,6 +55,8 @@ type ContainerPlan struct {
 	SupportImage string
 	// pullPolicy is when nodes pull it; "" for Kubernetes' default.
 	pullPolicy string
+	// folder is where the image has its files, where it is to be mounted itself; "" for an init container.
+	folder string
 
 	artifact string // what the annotation records
 	results  fn.Results
@@ -250,6 +252,9 @@ func (p *planner) attach(plan *ContainerPlan, c *containerScope, o runtimes.Opti
 	}
 	if name := plan.Program.Detection.Runtime.Name(); plan.Debugger.Support {
 		plan.SupportImage, plan.pullPolicy = p.scope.supportImage(name, c.want.Platform).Image, p.scope.cfg.SupportPullPolicy
+		if p.scope.cfg.SupportDelivery == functionconfig.DeliveryImage && !c.container.Pod.Workload.Rules.Knative {
+			plan.folder = p.support.folder(name, c.want.Platform)
+		}
 		if err := p.support.check(name, c.want.Platform); err != nil {
 			return err
 		}
@@ -279,7 +284,8 @@ func (p *PodPlan) debugged() (all []podedit.Debugged) {
 		if c.Refusal == nil {
 			d := podedit.Debugged{Container: c.Container, Ports: c.Debugger.Ports, User: c.Program.Image.User}
 			if c.Debugger.Support {
-				d.Support, d.SupportImage, d.PullPolicy = c.Program.Detection.Runtime.Name(), c.SupportImage, c.pullPolicy
+				d.Support, d.SupportImage = c.Program.Detection.Runtime.Name(), c.SupportImage
+				d.PullPolicy, d.Folder = c.pullPolicy, c.folder
 			}
 			all = append(all, d)
 		}

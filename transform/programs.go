@@ -182,6 +182,15 @@ func (s support) published(name, platform string) bool {
 	return true
 }
 
+// folder is where a support image has its files: container-debug-support's Dockerfiles put theirs into /duct-tape,
+// support/build into /support. A registry's copy of the published ones has no labels.
+func (s support) folder(name, platform string) string {
+	if s.published(name, platform) {
+		return "duct-tape"
+	}
+	return "support"
+}
+
 // label is what a support image says of itself.
 func (s support) label(name, platform string) func(label string) string {
 	return func(label string) string {

@@ -67,7 +67,7 @@ func (c *ContainerPlan) cautions() fn.Results {
 	}
 	// Half of the storage is left to the application.
 	storage := c.Container.Pod.StorageLimit()
-	if !storage.IsZero() && storage.Value() < 2*int64(c.Debugger.Storage)<<20 {
+	if c.folder == "" && !storage.IsZero() && storage.Value() < 2*int64(c.Debugger.Storage)<<20 {
 		rs = append(rs, c.Container.Result(fn.Warning, reason.TightStorage, name, "the support files take up to %dMi of the pod's "+
 			"ephemeral-storage limit of %s, and the pod is evicted above that: raise it", c.Debugger.Storage, storage.String()))
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
@@ -26,8 +27,10 @@ type Debugged struct {
 	Ports     []runtimes.Port
 	// Support names the runtime whose support files are needed, SupportImage the image that has them; "" for none.
 	Support, SupportImage string
-	// PullPolicy is the imagePullPolicy of SupportImage; "" for none.
+	// PullPolicy is when nodes pull SupportImage; "" for Kubernetes' default.
 	PullPolicy string
+	// Folder is where SupportImage has its files, where the image itself is mounted; "" where an init container copies them.
+	Folder string
 	// User is whom the container's image runs as.
 	User string
 }
@@ -36,6 +39,14 @@ type Debugged struct {
 func InSupport(p string) bool {
 	p = path.Clean(p)
 	return p == SupportPath || strings.HasPrefix(p, SupportPath+"/")
+}
+
+// volume is the name of the volume with a container's support files: all that are copied share one, an image is one of its own.
+func (d Debugged) volume() string {
+	if d.Folder == "" {
+		return volumeName
+	}
+	return volumeName + "-" + d.Support
 }
 
 func installerName(support string) string { return "install-" + support + "-debug-support" }
@@ -47,7 +58,7 @@ func CheckSupport(p *workload.Pod, debugged []Debugged) error {
 		return nil
 	}
 	for _, check := range []func() error{
-		func() error { return checkVolumes(p) },
+		func() error { return checkVolumes(p, supported) },
 		func() error { return checkPaths(supported) },
 		func() error { return checkInstallers(p, supported) },
 	} {
@@ -58,32 +69,64 @@ func CheckSupport(p *workload.Pod, debugged []Debugged) error {
 	return nil
 }
 
-// checkVolumes refuses what has the volume's name and is not it.
-func checkVolumes(p *workload.Pod) error {
+// checkVolumes refuses what has the name of one of the volumes and is not it.
+func checkVolumes(p *workload.Pod, supported []Debugged) error {
+	wanted := map[string]Debugged{}
+	for _, d := range supported {
+		wanted[d.volume()] = d
+	}
 	for _, v := range yamlnode.Items(p.Spec, "volumes") {
-		empty := yamlnode.Get(v, "emptyDir")
-		if yamlnode.Text(v, "name") == volumeName && (!yamlnode.IsMapping(empty) || len(empty.Content) > 0) {
-			// One with a sizeLimit, or in memory, may be too small for the files.
-			return reason.Refuse(reason.VolumeTaken, "the pod has a volume %s that is no plain emptyDir; rename it", volumeName)
+		if d, is := wanted[yamlnode.Text(v, "name")]; is && !d.isVolume(v) {
+			return reason.Refuse(reason.VolumeTaken, "the pod has a volume %s that is no %s; rename it", d.volume(), d.kindOfVolume())
 		}
 	}
 	for _, claim := range yamlnode.Items(p.Workload.Node, "spec", "volumeClaimTemplates") {
-		if yamlnode.Name(claim) == volumeName { // a StatefulSet's claim takes the place of the pod's volume
-			return reason.Refuse(reason.VolumeTaken, "a volume claim template is named %s; rename it", volumeName)
+		if name := yamlnode.Name(claim); wanted[name].Support != "" { // a StatefulSet's claim takes the place of the pod's volume
+			return reason.Refuse(reason.VolumeTaken, "a volume claim template is named %s; rename it", name)
 		}
 	}
 	for _, c := range p.Containers {
 		// A mount of that volume counts as ours, so it has to be one.
 		for _, m := range yamlnode.Items(c.Node, "volumeMounts") {
+			d, is := wanted[yamlnode.Text(m, "name")]
 			elsewhere := path.Clean(yamlnode.Text(m, "mountPath")) != SupportPath ||
-				yamlnode.Get(m, "subPath") != nil || yamlnode.Get(m, "subPathExpr") != nil
-			if yamlnode.Text(m, "name") == volumeName && elsewhere {
+				yamlnode.Text(m, "subPath") != d.Folder || yamlnode.Get(m, "subPathExpr") != nil
+			if is && elsewhere {
 				return reason.Refuse(reason.VolumeTaken, "container %s mounts a volume %s elsewhere than at %s; rename it",
-					c.Name, volumeName, SupportPath)
+					c.Name, d.volume(), SupportPath)
 			}
 		}
 	}
 	return nil
+}
+
+// isVolume reports whether a volume of the right name is the one with the container's support files.
+func (d Debugged) isVolume(v *yaml.Node) bool {
+	if d.Folder != "" {
+		return yamlnode.Text(v, "image", "reference") == d.SupportImage && yamlnode.Text(v, "image", "pullPolicy") == d.PullPolicy
+	}
+	// One with a sizeLimit, or in memory, may be too small for the files.
+	empty := yamlnode.Get(v, "emptyDir")
+	return yamlnode.IsMapping(empty) && len(empty.Content) == 0
+}
+
+func (d Debugged) kindOfVolume() string {
+	if d.Folder != "" {
+		return "volume of the image " + foreign.Short(d.SupportImage)
+	}
+	return "plain emptyDir"
+}
+
+// newVolume builds the volume with the container's support files.
+func (d Debugged) newVolume() *yaml.Node {
+	if d.Folder == "" {
+		return yamlnode.Mapping("name", yamlnode.String(d.volume()), "emptyDir", &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle})
+	}
+	image := yamlnode.Mapping("reference", yamlnode.String(d.SupportImage))
+	if d.PullPolicy != "" {
+		yamlnode.Set(image, "pullPolicy", yamlnode.String(d.PullPolicy))
+	}
+	return yamlnode.Mapping("name", yamlnode.String(d.volume()), "image", image)
 }
 
 // checkPaths refuses what is mounted where the support files would be.
@@ -92,7 +135,7 @@ func checkPaths(supported []Debugged) error {
 		for _, used := range []struct{ list, path string }{{"volumeMounts", "mountPath"}, {"volumeDevices", "devicePath"}} {
 			for _, m := range yamlnode.Items(d.Container.Node, used.list) {
 				at, volume := yamlnode.Text(m, used.path), yamlnode.Text(m, "name")
-				if InSupport(at) && volume != volumeName {
+				if InSupport(at) && volume != d.volume() {
 					return reason.Refuse(reason.MountPathTaken,
 						"container %s mounts volume %s at %s, where the support files would be mounted", d.Container.Name, volume, path.Clean(at))
 				}
@@ -107,6 +150,9 @@ func checkInstallers(p *workload.Pod, supported []Debugged) error {
 	images := map[string]map[string]bool{} // of the containers that are to be there, by name
 	for _, d := range supported {
 		name := installerName(d.Support)
+		if d.Folder != "" {
+			continue
+		}
 		if images[name] == nil {
 			images[name] = map[string]bool{}
 		}
@@ -114,7 +160,7 @@ func checkInstallers(p *workload.Pod, supported []Debugged) error {
 	}
 	for _, c := range p.Containers {
 		wanted := images[c.Name]
-		if len(wanted) > 0 && (!c.Init || len(wanted) > 1 || !wanted[c.Image] || !mountsSupport(c.Node)) {
+		if len(wanted) > 0 && (!c.Init || len(wanted) > 1 || !wanted[c.Image] || !mounts(c.Node, volumeName)) {
 			return reason.Refuse(reason.InitContainerTaken, "the pod has a container %s of its own; rename it", c.Name)
 		}
 	}
@@ -126,15 +172,15 @@ func withSupport(debugged []Debugged) []Debugged {
 	return slices.DeleteFunc(slices.Clone(debugged), func(d Debugged) bool { return d.Support == "" })
 }
 
-// AddSupport adds the volume, the mounts and the init containers that fill it, ahead of the pod's own init containers
-// and in the order of the table of runtimes.
+// AddSupport adds the volumes, the mounts and, where files are copied, the init containers that do so, ahead of the pod's own
+// init containers and in the order of the table of runtimes.
 func AddSupport(p *workload.Pod, debugged []Debugged) error {
 	supported := withSupport(debugged)
 	if len(supported) == 0 {
 		return nil
 	}
 	for _, d := range supported {
-		if err := mount(d.Container.Node); err != nil {
+		if err := mount(d.Container.Node, d); err != nil {
 			return err
 		}
 	}
@@ -153,21 +199,32 @@ func AddSupport(p *workload.Pod, debugged []Debugged) error {
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(volumes.Content, func(v *yaml.Node) bool { return yamlnode.Text(v, "name") == volumeName }) {
-		empty := &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
-		volumes.Content = append(volumes.Content, yamlnode.Mapping("name", yamlnode.String(volumeName), "emptyDir", empty))
+	for _, d := range inOrder(supported) {
+		named := func(v *yaml.Node) bool { return yamlnode.Text(v, "name") == d.volume() }
+		if !slices.ContainsFunc(volumes.Content, named) {
+			volumes.Content = append(volumes.Content, d.newVolume())
+		}
 	}
 	return nil
 }
 
+// inOrder are the first containers that need each runtime's support files, in the order of the table of runtimes.
+func inOrder(supported []Debugged) (first []Debugged) {
+	for _, r := range runtimes.All() {
+		if i := slices.IndexFunc(supported, func(d Debugged) bool { return d.Support == r.Name() }); i >= 0 {
+			first = append(first, supported[i])
+		}
+	}
+	return first
+}
+
 // newInstallers builds the init containers that the pod does not have yet.
 func newInstallers(p *workload.Pod, supported []Debugged) (installers []*yaml.Node, err error) {
-	for _, r := range runtimes.All() {
-		i := slices.IndexFunc(supported, func(d Debugged) bool { return d.Support == r.Name() })
-		if i < 0 || p.Has(installerName(r.Name())) {
+	for _, d := range inOrder(supported) {
+		if d.Folder != "" || p.Has(installerName(d.Support)) {
 			continue
 		}
-		c, err := newInstaller(p, supported[i])
+		c, err := newInstaller(p, d)
 		if err != nil {
 			return nil, err
 		}
@@ -176,17 +233,25 @@ func newInstallers(p *workload.Pod, supported []Debugged) (installers []*yaml.No
 	return installers, nil
 }
 
-// mountsSupport reports whether a container mounts the support files.
-func mountsSupport(container *yaml.Node) bool {
-	return slices.ContainsFunc(yamlnode.Items(container, "volumeMounts"), func(m *yaml.Node) bool { return yamlnode.Text(m, "name") == volumeName })
+// mounts reports whether a container mounts a volume.
+func mounts(container *yaml.Node, volume string) bool {
+	return slices.ContainsFunc(yamlnode.Items(container, "volumeMounts"), func(m *yaml.Node) bool { return yamlnode.Text(m, "name") == volume })
 }
 
-func mount(container *yaml.Node) error {
-	mounts, err := yamlnode.Ensure(container, "volumeMounts", yaml.SequenceNode)
-	if err == nil && !mountsSupport(container) {
-		mounts.Content = append(mounts.Content, yamlnode.Mapping("name", yamlnode.String(volumeName), "mountPath", yamlnode.String(SupportPath)))
+// mount mounts the support files that d needs in a container: its own, or the one that copies them.
+func mount(container *yaml.Node, d Debugged) error {
+	list, err := yamlnode.Ensure(container, "volumeMounts", yaml.SequenceNode)
+	if err != nil || mounts(container, d.volume()) {
+		return err
 	}
-	return err
+	m := yamlnode.Mapping("name", yamlnode.String(d.volume()), "mountPath", yamlnode.String(SupportPath))
+	if d.Folder != "" {
+		// An image's volume is read-only whatever this says; but people, and policies, read it.
+		yamlnode.Set(m, "subPath", yamlnode.String(d.Folder))
+		yamlnode.Set(m, "readOnly", yamlnode.Bool(true))
+	}
+	list.Content = append(list.Content, m)
+	return nil
 }
 
 // newInstaller builds the init container of a support image, for the first container that needs it.
@@ -201,7 +266,7 @@ func newInstaller(p *workload.Pod, d Debugged) (*yaml.Node, error) {
 	if security := installerSecurity(d); security != nil {
 		yamlnode.Set(c, "securityContext", security)
 	}
-	return c, mount(c)
+	return c, mount(c, d)
 }
 
 // installerSecurity copies from the application's security context what the Pod Security levels ask for, so that the

@@ -151,7 +151,7 @@ func Table() []Entry {
 			"rename it",
 		},
 		{UnknownContainer, Warning, "an annotation names a container that the pod does not have", "correct it"},
-		{VolumeTaken, Error, "the pod has another volume `debugging-support-files`", "rename yours"},
+		{VolumeTaken, Error, "the pod has another volume of the name that the support files' has", "rename yours"},
 		{MountPathTaken, Error, "`/dbg`, or something in it, is in use", "mount yours elsewhere"},
 		{InitContainerTaken, Error, "the pod has another init container of that name", "rename yours"},
 		{NoFreePort, Warning, "every port from the default on is taken", "free one"},

@@ -181,6 +181,11 @@ func Number(value int) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagInt, Value: strconv.Itoa(value)}
 }
 
+// Bool is a boolean scalar.
+func Bool(value bool) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagBool, Value: strconv.FormatBool(value)}
+}
+
 // Mapping builds a mapping from name, value, name, value, …
 func Mapping(fields ...any) *yaml.Node {
 	m := &yaml.Node{Kind: yaml.MappingNode}
