@@ -12,6 +12,7 @@ BENCH    ?= .
 IMAGE    ?=
 REGISTRY ?=
 VERSION  ?=
+SUPPORT  ?= dist/support
 
 # Modules beside the main one: what is heavy stays out of the product's go.mod.
 MODULES := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path './dist/*' | sort))
@@ -92,7 +93,7 @@ image: ## the function's image as an OCI layout, dist/image, without a container
 
 .PHONY: support-images
 support-images: ## the support images as OCI layouts in dist/support
-	$(GO) run ./support/build -o dist/support $(if $(VERSION),-version $(VERSION))
+	$(GO) run ./support/build -o $(SUPPORT) $(if $(VERSION),-version $(VERSION))
 
 .PHONY: release
 release: image support-images ## archives, bills of materials, checksums and a Krew manifest in dist/release, from the commit as it is; nothing is published
@@ -100,9 +101,9 @@ release: image support-images ## archives, bills of materials, checksums and a K
 	$(GO) run ./internal/release -o dist/release
 
 .PHONY: push
-push: ## support images to REGISTRY/go, REGISTRY/nodejs, …; use them with --support-registry REGISTRY
+push: ## support images to REGISTRY/go, REGISTRY/nodejs, …; it prints the flag to use
 	@if [ -z '$(REGISTRY)' ]; then echo 'make push: say where to, with REGISTRY=registry.example.com/debug'; exit 2; fi
-	$(GO) run ./support/build -o dist/support $(if $(VERSION),-version $(VERSION)) -push $(REGISTRY)
+	$(GO) run ./support/build -o $(SUPPORT) $(if $(VERSION),-version $(VERSION)) -push '$(REGISTRY)'
 
 .PHONY: clean
 clean: ## remove what was built: bin, dist

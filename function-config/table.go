@@ -83,7 +83,7 @@ func settings() []setting {
 		textSetting("lookInside", "look-inside", "local|always|never", d.LookInside, schema{enum: whoseFiles()}, parseLookInside,
 			func(c *Config) *string { return &c.LookInside },
 			"read files of images, where their configuration leaves open what runs: of layouts and archives, of registries too, or never"),
-		textSetting("supportRegistry", "support-registry", "PREFIX", d.SupportRegistry, schema{minLength: 1}, parseSupportRegistry,
+		textSetting("supportRegistry", "support-registry", "PREFIX", d.SupportRegistry, schema{minLength: 1}, ParseSupportRegistry,
 			func(c *Config) *string { return &c.SupportRegistry },
 			"repository that holds the support images; a slash and the runtime's name is appended"),
 		supportImagesSetting(),

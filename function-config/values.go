@@ -166,8 +166,8 @@ func parsePlatform(s string) (string, error) {
 
 var variant = regexp.MustCompile(`^[a-z0-9.]*$`)
 
-// parseSupportRegistry reads a repository prefix. One slash at its end is forgiven.
-func parseSupportRegistry(s string) (string, error) {
+// ParseSupportRegistry reads the repository prefix of support images. One slash at its end is forgiven, and taken off.
+func ParseSupportRegistry(s string) (string, error) {
 	prefix := strings.TrimSuffix(s, "/")
 	if checkFilled(prefix) != nil {
 		return "", errEmpty

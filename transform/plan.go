@@ -251,7 +251,7 @@ func (p *planner) attach(plan *ContainerPlan, c *containerScope, o runtimes.Opti
 		return err
 	}
 	if name := plan.Program.Detection.Runtime.Name(); plan.Debugger.Support {
-		plan.SupportImage, plan.pullPolicy = p.scope.supportImage(name, c.want.Platform).Image, p.scope.cfg.SupportPullPolicy
+		plan.SupportImage, plan.pullPolicy = p.support.reference(name, c.want.Platform), p.scope.cfg.SupportPullPolicy
 		if p.scope.cfg.SupportDelivery == functionconfig.DeliveryImage && !c.container.Pod.Workload.Rules.Knative {
 			plan.folder = p.support.folder(name, c.want.Platform)
 		}

@@ -113,10 +113,10 @@ func imageProblem(err error) error {
 // supportLabels begin the labels by which a support image says what is inside, and what it can do; see runtimes.Options.
 const supportLabels = "dev.debuggable.support/"
 
-// SupportImages lists the support images of the user's choice that will be needed: whether they are there, and what their
-// labels say. What the default ones can do is known. It does no harm when one of them cannot be resolved.
-func (p *Programs) SupportImages() []image.Want {
-	var wants []image.Want
+// SupportImages lists the support images that will be needed. Of those of the user's choice it is to be found out whether they
+// are there, and what their labels say; what the published ones can do is known, and no more is to be found out than
+// what is written down of them. It does no harm when one of them cannot be resolved.
+func (p *Programs) SupportImages() (chosen, published []image.Want) {
 	seen := map[image.Want]bool{}
 	for _, c := range p.scope.open() {
 		k := p.known[c]
@@ -124,15 +124,17 @@ func (p *Programs) SupportImages() []image.Want {
 			continue
 		}
 		name := k.program.Detection.Runtime.Name()
-		if p.scope.stockSupport(name) {
-			continue
+		want := p.scope.supportImage(name, c.want.Platform)
+		switch {
+		case seen[want]:
+		case p.scope.stockSupport(name):
+			published = append(published, want)
+		default:
+			chosen = append(chosen, want)
 		}
-		if want := p.scope.supportImage(name, c.want.Platform); !seen[want] {
-			seen[want] = true
-			wants = append(wants, want)
-		}
+		seen[want] = true
 	}
-	return wants
+	return chosen, published
 }
 
 // stockSupport reports whether the support image of a runtime is the published one, as it is known: under its usual name
@@ -180,6 +182,15 @@ func (s support) published(name, platform string) bool {
 		}
 	}
 	return true
+}
+
+// reference is what a pod names a support image by: with the digest that a lock file has of it.
+func (s support) reference(name, platform string) string {
+	want := s.supportImage(name, platform)
+	if pin := s.images[want].Config.Pin; pin.Hex != "" && !strings.Contains(want.Image, "@") {
+		return want.Image + "@" + pin.String()
+	}
+	return want.Image
 }
 
 // folder is where a support image has its files: container-debug-support's Dockerfiles put theirs into /duct-tape,

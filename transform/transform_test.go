@@ -38,7 +38,8 @@ func apply(manifests string, cfg functionconfig.Config, config func(ref string) 
 	}
 	programs := scope.Programs(images)
 	support := map[image.Want]image.Result{}
-	for _, want := range programs.SupportImages() {
+	chosen, _ := programs.SupportImages()
+	for _, want := range chosen {
 		support[want] = image.Result{Err: image.ErrNotFound}
 	}
 	plan := programs.Plan(support)

@@ -3,11 +3,13 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/terminal"
 	"debuggable.dev/debuggable/internal/usage"
@@ -21,7 +23,7 @@ func newLock(in io.Reader, out, errw io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lock",
 		Short: "Write the image configurations that manifests need into one ImageConfigs resource",
-		Long: `lock resolves every image in scope and prints one ImageConfigs resource. Later runs read it with
+		Long: `lock resolves every image in scope, support images too, and prints one ImageConfigs resource. Later runs read it with
 --image-configs, or find it among the manifests, and then need no registry. ImageConfigs resources that are among
 the manifests already are not read: lock makes them anew. An image that cannot be resolved makes the exit status 1,
 after the others are written.
@@ -61,12 +63,20 @@ exit status 1.`,
 		}
 		scope := transform.Find(objects(set), cfg)
 		found := resolve(cmd.Context(), errw, source, scope, cfg)
+		// Here the published ones are asked for as well: what is pinned stays the same, and passes where digests are wanted.
+		maps.Copy(found.images, resolveAll(cmd.Context(), errw, image.Pushed(source), found.published))
+		support := slices.Concat(found.support, found.published)
 		if err := interrupted(cmd.Context()); err != nil {
 			return err
 		}
-		made := newLocked(slices.Concat(scope.Images(), found.support), found.support, found.images)
+		made := newLocked(scope.Images(), support, found.images)
 		for _, err := range made.errs {
 			complain(errw, err)
+		}
+		for _, want := range made.unpinned {
+			if !cfg.Offline {
+				fmt.Fprintf(errw, "note     support image %s could not be resolved, so it is not pinned\n", foreign.Short(want.Image))
+			}
 		}
 		switch {
 		case check != "":

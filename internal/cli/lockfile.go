@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -17,22 +18,33 @@ type locked struct {
 	entries []image.Entry
 	errs    []error         // of the images that could not be resolved
 	unknown map[string]bool // those images by their full names, support images too
+	// unpinned are the support images that could not be resolved. One that cannot be asked is taken for an ordinary one, and no error.
+	unpinned []image.Want
 }
 
-// newLocked sorts out what was resolved. A support image that cannot be asked is taken for an ordinary one, and no
-// error.
+// newLocked sorts out what was resolved.
 func newLocked(wants, support []image.Want, resolved map[image.Want]image.Result) locked {
 	l := locked{unknown: map[string]bool{}}
 	for _, want := range wants {
-		r := resolved[want]
-		switch {
-		case r.Err == nil:
+		if r := resolved[want]; r.Err == nil {
 			l.entries = append(l.entries, entry(want, r.Config))
-			continue
-		case !slices.Contains(support, want):
+		} else {
 			l.errs = append(l.errs, r.Err)
+			l.unknown[fullName(want.Image)] = true
 		}
-		l.unknown[fullName(want.Image)] = true
+	}
+	for _, want := range support {
+		r := resolved[want]
+		if r.Err != nil {
+			l.unpinned = append(l.unpinned, want)
+			l.unknown[fullName(want.Image)] = true
+			continue
+		}
+		e := entry(want, r.Config)
+		if pin := cmp.Or(r.Config.Root, r.Config.Pin); pin.Hex != "" {
+			e.Pin = pin.String()
+		}
+		l.entries = append(l.entries, e)
 	}
 	return l
 }

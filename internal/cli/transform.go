@@ -166,9 +166,10 @@ func interrupted(ctx context.Context) error {
 
 // resolved is a scope with all that it needs to know, and the plan that follows from it.
 type resolved struct {
-	images  map[image.Want]image.Result // support images too
-	support []image.Want                // which of them are support images
-	plan    *transform.Plan
+	images    map[image.Want]image.Result // support images too
+	support   []image.Want                // which of them are support images of the user's choice
+	published []image.Want                // and which the published ones, of which only what is written down is known
+	plan      *transform.Plan
 }
 
 // resolve finds the configurations of the images that a scope needs, and then of the support images, and plans what to
@@ -178,8 +179,9 @@ func resolve(
 ) resolved {
 	r := resolved{images: resolveAll(ctx, errw, source, scope.Images())}
 	programs := lookInside(ctx, errw, cfg, r.images, scope)
-	r.support = programs.SupportImages()
+	r.support, r.published = programs.SupportImages()
 	found := resolveAll(ctx, errw, image.Pushed(source), r.support)
+	maps.Copy(found, resolveAll(ctx, errw, image.Written(source), r.published))
 	r.plan = programs.Plan(found)
 	maps.Copy(r.images, found)
 	return r

@@ -65,6 +65,7 @@ func readEntry(r *fields.Reader, n *yaml.Node, path string) Entry {
 	r.Mapping(n, path, []fields.Field{
 		{Name: "image", Required: true, Read: text(&e.Image, checkReference)},
 		{Name: "digest", Read: text(&e.Digest, checkDigest)},
+		{Name: "pin", Read: text(&e.Pin, checkDigest)},
 		{Name: "platform", Read: text(&e.Platform, checkPlatform)},
 		{Name: "author", Read: text(&e.Author, func(string) error { return nil })},
 		{Name: "config", Required: true, Read: func(n *yaml.Node, path string) { e.Config = readConfig(r, n, path) }},
@@ -184,7 +185,7 @@ func MarshalImageConfigs(name string, entries []Entry) ([]byte, error) {
 	for _, e := range entries {
 		entry := mapping(0)
 		w.put(entry, "image", e.Image)
-		for _, f := range [][2]string{{"digest", e.Digest}, {"platform", e.Platform}, {"author", e.Author}} {
+		for _, f := range [][2]string{{"digest", e.Digest}, {"pin", e.Pin}, {"platform", e.Platform}, {"author", e.Author}} {
 			if f[1] != "" {
 				w.put(entry, f[0], f[1])
 			}

@@ -191,7 +191,7 @@ func TestParseImageConfigsOfOnlineBoutique(t *testing.T) {
 func TestMarshalImageConfigs(t *testing.T) {
 	entries := []Entry{
 		{
-			Image: "gcr.io/acme/web:v1", Digest: zeros, Platform: "linux/amd64", Author: "github.com/google/ko",
+			Image: "gcr.io/acme/web:v1", Digest: zeros, Pin: zeros, Platform: "linux/amd64", Author: "github.com/google/ko",
 			Config: v1.Config{
 				Entrypoint: []string{"/app"}, Env: []string{"GOTRACEBACK=single"}, WorkingDir: "/srv", User: "1000", Cmd: []string{"yes", "1.5", "a b", "it's: #1", "two\nlines"},
 				Labels: map[string]string{"b": "no", "a": "x"}, ExposedPorts: map[string]struct{}{"9/tcp": {}, "80/tcp": {}}, Volumes: map[string]struct{}{},
@@ -203,6 +203,7 @@ func TestMarshalImageConfigs(t *testing.T) {
 	const want = head + `images:
 - image: gcr.io/acme/web:v1
   digest: ` + zeros + `
+  pin: ` + zeros + `
   platform: linux/amd64
   author: github.com/google/ko
   config:

@@ -23,6 +23,10 @@ type Config struct {
 	Author string
 	// Digest is the digest of the image's manifest (not of an index); zero where the source does not say.
 	Digest v1.Hash
+	// Root is the digest that the reference stands for, be it an index's; zero where the source does not say.
+	Root v1.Hash
+	// Pin is the digest by which somebody wrote down that the image is to be pulled; zero for none. See Entry.
+	Pin v1.Hash
 	// Platform is the image's platform; nil where the source does not say.
 	Platform *v1.Platform
 	// From says where the configuration was found, for people: `layout build/oci`, `registry`, `images.lock.yaml`.
@@ -62,8 +66,10 @@ type Result struct {
 // Entry is an image configuration that somebody wrote down: one element of "images" in an ImageConfigs resource or
 // in the function's configuration. The keys of config are the OCI image configuration's own.
 type Entry struct {
-	Image    string    `yaml:"image"`
-	Digest   string    `yaml:"digest,omitempty"`
+	Image  string `yaml:"image"`
+	Digest string `yaml:"digest,omitempty"`
+	// Pin is the digest by which a support image is to be pulled, which may be an index's: nodes of any platform take it.
+	Pin      string    `yaml:"pin,omitempty"`
 	Platform string    `yaml:"platform,omitempty"`
 	Author   string    `yaml:"author,omitempty"`
 	Config   v1.Config `yaml:"config"`

@@ -180,7 +180,9 @@ func (r *Registry) find(ctx context.Context, h *host, ref name.Reference, platfo
 	if err != nil {
 		return Config{}, err
 	}
-	return (&picker{store: s}).pick(ctx, []descriptor{{Digest: root}}, platform)
+	config, err := (&picker{store: s}).pick(ctx, []descriptor{{Digest: root}}, platform)
+	config.Root = root
+	return config, err
 }
 
 func (r *Registry) host(ref name.Reference) *host {

@@ -191,6 +191,16 @@ func TestRegistryRequests(t *testing.T) {
 	count("tag, warm cache", o, tag, 1)    // HEAD
 	count("digest of an index, warm cache", o, digest, 0)
 
+	// What a tag or a digest stands for is known, whatever image of an index is taken, and from where.
+	for _, ref := range []string{tag, digest} {
+		for _, o := range []RegistryOptions{anonymous(), o} {
+			got, err := ask(t, NewRegistry(o), ref, "linux/arm64")
+			if err != nil || got.Root != digestOf(t, index) || got.Digest == got.Root {
+				t.Errorf("%s stands for %v, of which %v is taken: %v", ref, got.Root, got.Digest, err)
+			}
+		}
+	}
+
 	// Another platform of an index that is known needs only what is its own.
 	hub.seen()
 	chosen(t, NewRegistry(o), digest, "linux/amd64")

@@ -53,6 +53,12 @@ func NewEntries(from, mend string, entries []Entry) Source {
 				names = append(names, n)
 			}
 		}
+		if e.Pin != "" {
+			if w.config.Pin, err = v1.NewHash(e.Pin); err != nil {
+				s.bad = append(s.bad, fmt.Sprintf("entry %d of %s: pin: %v", i+1, from, err))
+				continue
+			}
+		}
 		for _, n := range names {
 			s.byName[n] = append(s.byName[n], w)
 		}
@@ -72,6 +78,15 @@ type writtenEntry struct {
 	label  string // for errors
 	config Config
 	files  []files.File
+}
+
+// Written leaves of a chain's sources those of what somebody wrote down.
+func Written(s Source) Source {
+	c, ok := s.(chain)
+	if !ok {
+		c = chain{s}
+	}
+	return slices.DeleteFunc(slices.Clone(c), func(s Source) bool { _, is := s.(*written); return !is })
 }
 
 // tagWords is what distinguishes a reference from others of its repository, for people.
@@ -149,7 +164,8 @@ func (s *written) Config(_ context.Context, ref name.Reference, platform v1.Plat
 
 // sameImage reports whether two configurations say the same of an image, as far as both say it.
 func sameImage(a, b Config) bool {
-	return sameSettings(a, b) && (a.Digest == b.Digest || a.Digest.Hex == "" || b.Digest.Hex == "")
+	same := func(a, b v1.Hash) bool { return a == b || a.Hex == "" || b.Hex == "" }
+	return sameSettings(a, b) && same(a.Digest, b.Digest) && same(a.Pin, b.Pin)
 }
 
 // sameSettings is sameImage but for the digest.

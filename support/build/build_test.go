@@ -44,6 +44,9 @@ func TestBuild(t *testing.T) {
 		if err := run(t.Context(), []string{"-o", out, "-only", "nodejs", "-version", "1.2.3", "-push", host + "/debug"}, &stdout, &stderr); err != nil {
 			t.Fatalf("%v\n%s", err, stderr.String())
 		}
+		if flags := "--support-registry " + host + "/debug --support-tag 1.2.3"; !strings.Contains(stdout.String(), flags) {
+			t.Errorf("it does not print %s:\n%s", flags, stdout.String())
+		}
 		l, err := layout.ImageIndexFromPath(filepath.Join(out, "nodejs"))
 		if err != nil {
 			t.Fatal(err)
@@ -472,10 +475,34 @@ func TestStripELF(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{"-only", "perl"}, {"-netcore", "maybe"}, {"-version", "a b"}, {"x"}, {"-nope"}} {
+	for _, args := range [][]string{{"-only", "perl"}, {"-netcore", "maybe"}, {"-version", "a b"}, {"x"}, {"-nope"},
+		{"-push", "https://example.com/debug"}, {"-push", "example.com/debug:v1"}, {"-push", "example.com//debug"}, {"-push", "a b"}, {"-push", "/"}} {
 		var errw strings.Builder
 		if _, err := parseFlags(args, &errw); err != errUsage || errw.Len() == 0 {
 			t.Errorf("%v: %v, %q", args, err, errw.String())
+		}
+	}
+}
+
+// TestMakePush: a wrong REGISTRY is refused before anything is built, however it is written.
+func TestMakePush(t *testing.T) {
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("make is not installed")
+	}
+	for registry, want := range map[string]string{
+		"https://example.com/debug":  "leave out https://: example.com/debug",
+		"example.com/debug:v1":       "is not a repository prefix",
+		"example.com/debug and more": "is not a repository prefix",
+		"":                           "say where to, with REGISTRY=registry.example.com/debug",
+	} {
+		out := filepath.Join(t.TempDir(), "out")
+		cmd := exec.CommandContext(t.Context(), "make", "-C", "../..", "push", "REGISTRY="+registry, "SUPPORT="+out)
+		said, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(said), want) {
+			t.Errorf("REGISTRY=%s: %v\n%s", registry, err, said)
+		}
+		if _, err := os.Stat(out); err == nil {
+			t.Errorf("REGISTRY=%s: something was built", registry)
 		}
 	}
 }

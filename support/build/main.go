@@ -29,6 +29,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/ociimage"
 	"debuggable.dev/debuggable/runtimes"
 )
@@ -49,6 +50,9 @@ func main() {
 
 var errUsage = errors.New("wrong usage")
 
+// unversioned is the version of images that are built without one.
+const unversioned = "dev"
+
 // settings are the program's flags.
 type settings struct {
 	out, version, push string
@@ -64,7 +68,7 @@ func parseFlags(args []string, errw io.Writer) (settings, error) {
 	fs := flag.NewFlagSet("build", flag.ContinueOnError)
 	fs.SetOutput(errw)
 	fs.StringVar(&s.out, "o", filepath.Join("dist", "support"), "`folder` for the OCI layouts and SBOMs")
-	fs.StringVar(&s.version, "version", "dev", "the images' version, which becomes their tag")
+	fs.StringVar(&s.version, "version", unversioned, "the images' version, which becomes their tag")
 	fs.StringVar(&s.push, "push", "", "also push to this `registry` prefix (example.com/debug), tagged with the version and latest")
 	fs.BoolVar(&s.insecure, "insecure", false, "push over plain http where https does not answer")
 	only := fs.String("only", "", "comma-separated `runtimes` to build (default: all)")
@@ -115,6 +119,14 @@ func parseFlags(args []string, errw io.Writer) (settings, error) {
 	}
 	if _, err := name.NewTag("example.com/x:" + s.version); err != nil {
 		return complain("-version %q cannot be a tag", s.version)
+	}
+	if s.push != "" {
+		// It is used as it is checked here: what is pushed is what the setting will name.
+		prefix, err := functionconfig.ParseSupportRegistry(s.push)
+		if err != nil {
+			return complain("-push (make push's REGISTRY): %v", err)
+		}
+		s.push = prefix
 	}
 	return s, nil
 }
@@ -170,6 +182,12 @@ func run(ctx context.Context, args []string, out, errw io.Writer) error {
 		}
 		if err := finish(ctx, runtime, parts, s, out); err != nil {
 			return fmt.Errorf("%s: %w", runtime, err)
+		}
+	}
+	if s.push != "" {
+		fmt.Fprintf(out, "\nUse them with --support-registry %s\n", s.push)
+		if s.version != unversioned {
+			fmt.Fprintf(out, "or, whatever is pushed later, with --support-registry %s --support-tag %s\n", s.push, s.version)
 		}
 	}
 	return nil
@@ -254,7 +272,7 @@ func finish(ctx context.Context, runtime string, parts []part, s settings, out i
 	if s.insecure {
 		opts = append(opts, name.Insecure)
 	}
-	repo, err := name.NewRepository(strings.TrimSuffix(s.push, "/")+"/"+runtime, opts...)
+	repo, err := name.NewRepository(s.push+"/"+runtime, opts...)
 	if err != nil {
 		return fmt.Errorf("-push: %w", err)
 	}
