@@ -57,6 +57,13 @@ func (c *ContainerPlan) cautions() fn.Results {
 		rs = append(rs, c.Container.Result(fn.Warning, reason.OutlivesProgram, name,
 			"%s outlives the program, so a crash does not restart the container; %s", c.Debugger.Outlives, program.OwnEnds))
 	}
+	if impatient := c.Debugger.Impatient; impatient != "" {
+		rs = append(rs, c.Container.Result(fn.Warning, reason.WorkerTimeout, name, "%s", impatient))
+	}
+	if switched := c.Program.ElectsLeader(); switched != "" {
+		rs = append(rs, c.Container.Result(fn.Warning, reason.LeaderElection, name, "%s: a program that is stopped for some 10 s, as at "+
+			"a breakpoint, loses the leader's lease, and most end then: switch that off for the time", switched))
+	}
 	if raise := c.Memory; raise != nil {
 		rs = append(rs, c.Container.Result(fn.Info, reason.MemoryRaised, name,
 			"memory limit raised from %s to %s, to hold the debugger; the request stays", raise.From, raise.To))

@@ -57,6 +57,8 @@ const (
 	PortShared            Code = "PortShared"
 	AnnotationsFull       Code = "AnnotationsFull"
 	TightStorage          Code = "TightStorage"
+	WorkerTimeout         Code = "WorkerTimeout"
+	LeaderElection        Code = "LeaderElection"
 	KnativeFeatures       Code = "KnativeFeatures"
 	DebuggerDialsOut      Code = "DebuggerDialsOut"
 	ProgramInVariable     Code = "ProgramInVariable"
@@ -296,6 +298,16 @@ func Table() []Entry {
 			"the support files count towards the limits of `ephemeral-storage`, and may be too much for " +
 				"the pod's",
 			"raise the limit for the time",
+		},
+		{
+			WorkerTimeout, Warning,
+			"a server (gunicorn, Unicorn) ends workers that do not answer for a while, as at a breakpoint",
+			"raise the server's timeout for the time, or switch it off",
+		},
+		{
+			LeaderElection, Warning,
+			"the program takes part in the election of a leader (`--leader-elect` and its like), and a breakpoint of some 10 s loses the lease",
+			"switch the election off for the time: there is one replica",
 		},
 		{
 			KnativeFeatures, Warning,

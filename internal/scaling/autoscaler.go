@@ -106,6 +106,16 @@ func (r *Rules) scaling(t target) (all []autoscaler) {
 	return all
 }
 
+// least is the number of pods that the autoscaler sees to; 0 where it does not say.
+func (a autoscaler) least() int {
+	field := a.min
+	if field == "" {
+		field = a.max
+	}
+	n, _ := yamlnode.Integer(a.node, "spec", field)
+	return n
+}
+
 // pin makes the autoscaler keep one number of replicas: the wanted one, or its own maximum where that is less.
 func (a autoscaler) pin(replicas int) bool {
 	spec := yamlnode.Get(a.node, "spec")

@@ -129,7 +129,10 @@ func (r *Rules) Plan(w *workload.Workload) Plan {
 	}
 	p.counts, p.pinned = counts, r.scaling(targetOf(w))
 	before := replicasOf(w)
-	if budget := r.blockedBudget(w, before); budget != "" && len(counts) > 0 {
+	for _, a := range p.pinned {
+		before = max(before, a.least())
+	}
+	if budget := r.blockedBudget(w, before); budget != "" && (len(counts) > 0 || before > r.replicas) {
 		p.Results = append(p.Results, w.Result(fn.Warning, reason.BudgetBlocks, fmt.Sprintf(
 			"PodDisruptionBudget %s cannot be kept with %d of %d replicas, so nodes cannot be drained meanwhile", budget,
 			r.replicas, before)))

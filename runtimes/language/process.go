@@ -176,6 +176,9 @@ type Plan struct {
 	Existing bool
 	// Outlives names the debugger that stays when the program ends; "": none does.
 	Outlives string
+	// Impatient says what ends a part of the program that does not answer for a while, as at a breakpoint, and what to do
+	// about it; "" where nothing is known to.
+	Impatient string
 	// Starts says that the debugger starts the program, which then gets no capabilities from its file.
 	Starts bool
 }

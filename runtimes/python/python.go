@@ -43,7 +43,7 @@ func Language() *language.Language {
 			Address: regexp.MustCompile(`--(?:listen|port)[= ]([^\s"']+)`),
 		}},
 		InFront: true,
-		Plan:    plan,
+		Plan:    planned,
 		Editor:  inEditors(),
 		Doc: language.Doc{
 			Programs: "`python` `python2` `python3` `python3.N`, `*.py`, `gunicorn` `uvicorn` `hypercorn` `flask` `celery` " +
@@ -84,6 +84,13 @@ func program(p language.Process) string {
 		return "opentelemetry-instrument" // it runs what follows, which is a Python program whatever it is called
 	}
 	return ""
+}
+
+// planned is plan, and what is known of the server.
+func planned(p language.Process, o language.Options) (language.Plan, error) {
+	plan, err := plan(p, o)
+	plan.Impatient = impatient(p)
+	return plan, err
 }
 
 // plan starts the program by the launcher.
@@ -168,13 +175,16 @@ func listenOn(mode string, o language.Options) (string, error) {
 	return "", nil
 }
 
+// agents are programs that execute the Python program that follows.
+func agents() []string { return []string{"ddtrace-run", "newrelic-admin", "dotenv"} }
+
 // published says what keeps the published support image from starting the program: its debuggers are for Python up to
 // 3.11, and the program that takes a debugged one's place fails to connect to the debugger of the latter, which has
 // ended with it, and its launcher puts "-m debugpy" right behind the interpreter, so that debugpy takes Python's own
 // options for its own. (Source: python/helper-image in github.com/GoogleContainerTools/container-debug-support.)
 func published(p language.Process) error {
 	name := language.ProgramName(p.Argv[0])
-	if slices.Contains([]string{"ddtrace-run", "newrelic-admin", "dotenv"}, name) {
+	if slices.Contains(agents(), name) {
 		return language.SupportImageOld("does not outlast that " + name + " executes another Python")
 	}
 	if stub := maybeStub(p); isPython(name) && stub != "" {

@@ -46,7 +46,7 @@ func Language() *language.Language {
 		}},
 		Variables:  []string{"RUBYOPT", "RUBY_DEBUG_HOST", "RUBY_DEBUG_PORT"},
 		ByVariable: true,
-		Plan:       plan,
+		Plan:       planned,
 		Editor:     inEditors(),
 		Doc: language.Doc{
 			Programs: "`" + strings.Join(programs(), "` `") + "`, `ruby3.N`, `*.rb`",
@@ -72,6 +72,17 @@ func program(p language.Process) string {
 		return name
 	}
 	return ""
+}
+
+// planned is plan, and what is known of the server.
+func planned(p language.Process, o language.Options) (language.Plan, error) {
+	plan, err := plan(p, o)
+	// Source: timeout in Unicorn's Configurator, and murder_lazy_workers in its http_server.rb.
+	if len(p.Argv) > 0 && language.ProgramName(p.Argv[0]) == "unicorn" {
+		plan.Impatient = "Unicorn ends a worker that does not answer for 60 s, as at a breakpoint, unless its configuration file " +
+			"says otherwise: raise the timeout there for the time"
+	}
+	return plan, err
 }
 
 // plan lets RUBYOPT load the support image's file, in whatever Ruby program comes first to the port.
