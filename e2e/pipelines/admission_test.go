@@ -55,11 +55,19 @@ func TestAdmission(t *testing.T) {
 		}
 		before = append(before, pod)
 	}
-	after := rewrite(t, program, before)
+	for _, delivery := range []string{"init", "image"} {
+		t.Run(delivery, func(t *testing.T) { checkAdmission(t, program, client, namespaces, before, delivery) })
+	}
+}
+
+// checkAdmission makes pods debuggable, with support images as they are delivered, and has each namespace take what it took before.
+func checkAdmission(t *testing.T, program string, client dynamic.Interface, namespaces []string, before []object, delivery string) {
+	t.Helper()
+	after := rewrite(t, program, before, delivery)
 	if len(after) != len(before) {
 		t.Fatalf("%d pods came out of %d", len(after), len(before))
 	}
-	if !reflect.DeepEqual(rewrite(t, program, after), after) {
+	if !reflect.DeepEqual(rewrite(t, program, after, delivery), after) {
 		t.Error("a second run changes something")
 	}
 	admitted, debuggable := map[string]int{}, 0
@@ -80,9 +88,9 @@ func TestAdmission(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d of %d pods were made debuggable; admitted before: %v", debuggable, pods, admitted)
-	if debuggable < pods/3 { // small limits that may not be raised leave some alone
-		t.Errorf("%d of %d pods were made debuggable, want more", debuggable, pods)
+	t.Logf("%d of %d pods were made debuggable; admitted before: %v", debuggable, len(before), admitted)
+	if debuggable < len(before)/3 { // small limits that may not be raised leave some alone
+		t.Errorf("%d of %d pods were made debuggable, want more", debuggable, len(before))
 	}
 	for _, namespace := range namespaces {
 		if admitted[namespace] < 10 {
@@ -178,7 +186,7 @@ func dryRun(ctx context.Context, client dynamic.Interface, namespace string, pod
 }
 
 // rewrite gives pods to the program, and returns what comes out in their order.
-func rewrite(t *testing.T, program string, pods []object) []object {
+func rewrite(t *testing.T, program string, pods []object, delivery string) []object {
 	t.Helper()
 	lock := filepath.Join(t.TempDir(), "images.yaml")
 	if err := os.WriteFile(lock, []byte(images), 0o600); err != nil {
@@ -194,7 +202,7 @@ func rewrite(t *testing.T, program string, pods []object) []object {
 		t.Fatal(err)
 	}
 	// The rules of these namespaces are not among the manifests, so that limits are to stay.
-	cmd := exec.CommandContext(t.Context(), program, "--offline", "--quiet", "--memory=keep", "--image-configs", lock)
+	cmd := exec.CommandContext(t.Context(), program, "--offline", "--quiet", "--memory=keep", "--support-delivery", delivery, "--image-configs", lock)
 	cmd.Stdin = bytes.NewReader(input)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
