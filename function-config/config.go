@@ -107,6 +107,8 @@ type WorkloadKind struct {
 	Kind     string
 	Template string // path of the pod template
 	Replicas string // path of the replica count, or ""
+	// Containers are the paths of containers, from Template, where that is a pod's spec and its metadata in one; none: it has both.
+	Containers []string
 }
 
 // Default returns the settings that hold where nothing is given.

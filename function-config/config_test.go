@@ -94,9 +94,12 @@ func TestSettings(t *testing.T) {
 		{"probeTimeout", "skip", "skip", []string{"--probe-timeout=skip"}, func(c *Config) { c.ProbeTimeout = ProbeTimeout{Skip: true} }},
 		{"strict", "true", "'true'", []string{"--strict"}, func(c *Config) { c.Strict = true }},
 		{
-			"workloads", "[{group: example.com, kind: App, template: 'spec.tasks[].template', replicas: spec.replicas}, {group: '', kind: X, template: t}]", "", nil,
+			"workloads", "[{group: example.com, kind: App, template: 'spec.tasks[].template', replicas: spec.replicas}, {group: '', kind: X, template: t, containers: [main, 'steps[]']}]", "", nil,
 			func(c *Config) {
-				c.Workloads = []WorkloadKind{{"example.com", "App", "spec.tasks[].template", "spec.replicas"}, {Kind: "X", Template: "t"}}
+				c.Workloads = []WorkloadKind{
+					{Group: "example.com", Kind: "App", Template: "spec.tasks[].template", Replicas: "spec.replicas"},
+					{Kind: "X", Template: "t", Containers: []string{"main", "steps[]"}},
+				}
 			},
 		},
 	}
@@ -259,14 +262,15 @@ func TestFunctionConfigErrors(t *testing.T) {
 
 		"image entry": {typed("images: [{image: a, config: {}}, {image: a, config: {Entrypoint: /app}}]"), `images[1].config.Entrypoint: want a list of strings, got the string "/app"`},
 
-		"workload group":    {typed("workloads: [{group: apps/v1, kind: A, template: a}]"), `workloads[0].group: "apps/v1" has a version; write the group alone: apps`},
-		"workload group2":   {typed("workloads: [{group: A_b, kind: A, template: a}]"), `workloads[0].group: "A_b" is not an API group like apps or argoproj.io`},
-		"workload kind":     {typed("workloads: [{kind: deployment.apps, template: a}]"), `workloads[0].kind: "deployment.apps" is not a kind like Deployment`},
-		"workload missing":  {typed("workloads: [{}]"), "workloads[0].kind: is missing\nworkloads[0].template: is missing"},
-		"workload template": {typed("workloads: [{kind: A, template: .spec..x}]"), `workloads[0].template: ".spec..x" is not a path; want fields separated by dots, like spec.template or spec.tasks[].template`},
-		"workload index":    {typed("workloads: [{kind: A, template: 'spec.x[0]'}]"), `workloads[0].template: "spec.x[0]" is not a path`},
-		"workload replicas": {typed("workloads: [{kind: A, template: a, replicas: 'spec.x[]'}]"), `workloads[0].replicas: "spec.x[]" is a list; want the path of a number`},
-		"workload field":    {typed("workloads: [{kind: A, template: a, replica: b}]"), `workloads[0].replica: unknown field, did you mean replicas?`},
+		"workload group":     {typed("workloads: [{group: apps/v1, kind: A, template: a}]"), `workloads[0].group: "apps/v1" has a version; write the group alone: apps`},
+		"workload group2":    {typed("workloads: [{group: A_b, kind: A, template: a}]"), `workloads[0].group: "A_b" is not an API group like apps or argoproj.io`},
+		"workload kind":      {typed("workloads: [{kind: deployment.apps, template: a}]"), `workloads[0].kind: "deployment.apps" is not a kind like Deployment`},
+		"workload missing":   {typed("workloads: [{}]"), "workloads[0].kind: is missing\nworkloads[0].template: is missing"},
+		"workload template":  {typed("workloads: [{kind: A, template: .spec..x}]"), `workloads[0].template: ".spec..x" is not a path; want fields separated by dots, like spec.template or spec.tasks[].template`},
+		"workload index":     {typed("workloads: [{kind: A, template: 'spec.x[0]'}]"), `workloads[0].template: "spec.x[0]" is not a path`},
+		"workload replicas":  {typed("workloads: [{kind: A, template: a, replicas: 'spec.x[]'}]"), `workloads[0].replicas: "spec.x[]" is a list; want the path of a number`},
+		"workload container": {typed("workloads: [{kind: A, template: a, containers: [b, '.']}]"), `workloads[0].containers[1]: "." is not a path; want fields`},
+		"workload field":     {typed("workloads: [{kind: A, template: a, replica: b}]"), `workloads[0].replica: unknown field, did you mean replicas?`},
 
 		"ConfigMap key":       {data("image-configs: a"), `image-configs: unknown field, did you mean imageConfigs?`},
 		"ConfigMap field":     {configMapHead + "dat: {}", `dat: unknown field, did you mean data?`},

@@ -36,6 +36,9 @@ func encode(t *testing.T, c Config) []byte {
 		if w.Replicas != "" {
 			o["replicas"] = w.Replicas
 		}
+		if w.Containers != nil {
+			o["containers"] = w.Containers
+		}
 		workloads = append(workloads, o)
 	}
 	m["artifacts"], m["workloads"] = artifacts, workloads
@@ -57,7 +60,7 @@ func encode(t *testing.T, c Config) []byte {
 
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte(typedHead + "layouts: [a, b]\nimages: [{image: a, config: {Cmd: [\"a\\n\"]}}]\nplatform: linux/arm/v7\nreplicas: 0\n"))
-	f.Add([]byte(typedHead + "artifacts: [{image: 'a/*', name: b, runtime: java}]\nworkloads: [{group: a.b, kind: C, template: 'a[].b', replicas: c}]\nprobeTimeout: skip\n"))
+	f.Add([]byte(typedHead + "artifacts: [{image: 'a/*', name: b, runtime: java}]\nworkloads: [{group: a.b, kind: C, template: 'a[].b', replicas: c, containers: ['d[]']}]\nprobeTimeout: skip\n"))
 	f.Add([]byte(typedHead + "artifacts: &a [*a]\nlayouts: &b [&c x, *c]\n<<: *b\n"))
 	f.Add([]byte(configMapHead + "data: {artifacts: \"image=a,name=b\\nimage={c,d}\", layouts: 'a,b', offline: 'true', probeTimeout: 1h}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {

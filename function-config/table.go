@@ -317,12 +317,14 @@ func supportImagesSetting() setting {
 func workloadsSetting() setting {
 	return setting{
 		name: "workloads",
-		help: "further kinds that hold a pod template",
+		help: "further kinds that hold a pod template, or containers",
 		schema: schema{typ: "array", items: &schema{typ: "object", required: []string{"kind", "template"}, properties: []property{
 			{"group", "API group without version; empty for the core group", schema{typ: "string", pattern: groupPattern}},
 			{"kind", "kind, like Rollout", schema{typ: "string", pattern: kindPattern}},
 			{"template", "path of the pod template, like spec.template; tasks[] means each element of a list", schema{typ: "string", pattern: pathPattern}},
 			{"replicas", "path of the replica count, if there is one", schema{typ: "string", pattern: pathPattern}},
+			{"containers", "paths of containers, from the template, like container or steps[], where the template has them itself and is no pod template " +
+				"with a spec: it has metadata, volumes and initContainers, as far as the kind knows them", schema{typ: "array", items: &schema{typ: "string", pattern: pathPattern}}},
 		}}},
 		readNode: func(r *fields.Reader, c *Config, n *yaml.Node, path string) {
 			c.Workloads = nil

@@ -15,6 +15,7 @@ import (
 
 	"debuggable.dev/debuggable/internal/fields"
 	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
 )
 
@@ -271,6 +272,12 @@ func readWorkload(r *fields.Reader, n *yaml.Node, path string) WorkloadKind {
 			}
 		})},
 		{Name: "template", Required: true, Read: text(&w.Template, fieldPath)},
+		{Name: "containers", Read: func(n *yaml.Node, path string) {
+			w.Containers, _ = r.Strings(n, path)
+			for i, s := range w.Containers {
+				fieldPath(s, yamlnode.Index(path, i))
+			}
+		}},
 		{Name: "replicas", Read: text(&w.Replicas, func(s, path string) {
 			fieldPath(s, path)
 			if strings.HasSuffix(s, "[]") {

@@ -111,7 +111,7 @@ func (s *Programs) usedPorts(p *workload.Pod, platform string) *portSet {
 				"Secret/"+yamlnode.Text(from, "secretRef", "name"))
 		}
 	}
-	for _, v := range yamlnode.Items(p.Spec, "volumes") {
+	for _, v := range p.Volumes() {
 		configs = append(configs, "ConfigMap/"+yamlnode.Text(v, "configMap", "name"),
 			"Secret/"+yamlnode.Text(v, "secret", "secretName"))
 		for _, source := range yamlnode.Items(v, "projected", "sources") {

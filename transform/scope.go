@@ -100,6 +100,10 @@ func (s *Scope) addWorkload(w *workload.Workload, match *functionconfig.Matcher)
 func ownKinds(cfg functionconfig.Config) (own []workload.Kind) {
 	for _, k := range cfg.Workloads {
 		kind := workload.Kind{Group: k.Group, Kind: k.Kind, Template: []string{k.Template}, Complete: true}
+		if k.Containers != nil {
+			// Whether its pods end is not known, so they do.
+			kind.Containers, kind.Ends = k.Containers, true
+		}
 		if k.Replicas != "" {
 			kind.Replicas = []string{k.Replicas}
 		}
@@ -145,6 +149,11 @@ func scopePod(p *workload.Pod, cfg functionconfig.Config, match *functionconfig.
 	}
 	if s.configured != nil {
 		return s, nil
+	}
+	if len(s.containers) > 0 {
+		if err := p.CheckPatched(); err != nil {
+			return s, err
+		}
 	}
 	told, err := s.told()
 	if err != nil {

@@ -75,12 +75,13 @@ func checkVolumes(p *workload.Pod, supported []Debugged) error {
 	for _, d := range supported {
 		wanted[d.volume()] = d
 	}
-	for _, v := range yamlnode.Items(p.Spec, "volumes") {
+	for _, v := range p.Volumes() {
 		if d, is := wanted[yamlnode.Text(v, "name")]; is && !d.isVolume(v) {
 			return reason.Refuse(reason.VolumeTaken, "the pod has a volume %s that is no %s; rename it", d.volume(), d.kindOfVolume())
 		}
 	}
-	for _, claim := range yamlnode.Items(p.Workload.Node, "spec", "volumeClaimTemplates") {
+	claims := slices.Concat(yamlnode.Items(p.Workload.Node, "spec", "volumeClaimTemplates"), yamlnode.Items(p.Outer, "volumeClaimTemplates"))
+	for _, claim := range claims {
 		if name := yamlnode.Name(claim); wanted[name].Support != "" { // a StatefulSet's claim takes the place of the pod's volume
 			return reason.Refuse(reason.VolumeTaken, "a volume claim template is named %s; rename it", name)
 		}
@@ -292,7 +293,7 @@ func installerSecurity(d Debugged) *yaml.Node {
 			yamlnode.Set(s, name, yamlnode.Clone(v))
 		}
 	}
-	pod := yamlnode.Get(d.Container.Pod.Spec, "securityContext")
+	pod := d.Container.Pod.Setting("securityContext")
 	nonRoot := yamlnode.Get(own, "runAsNonRoot")
 	if nonRoot == nil {
 		nonRoot = yamlnode.Get(pod, "runAsNonRoot")

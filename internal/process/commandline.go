@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -21,6 +22,8 @@ type word struct {
 	segments []segment // how text maps to raw; nil for a word of the image, which raw escapes as a whole
 	node     *yaml.Node
 	unknown  int // where in text a reference stands whose value is not known, or -1
+	// appended says that something else puts the word there when the pod is made: it is not written.
+	appended bool
 }
 
 // part is one of the two parts of a command line: what comes from ENTRYPOINT or command, and from CMD or args.
@@ -59,6 +62,9 @@ func CommandLineOf(c *workload.Container, cfg image.Config, e Environment) (Comm
 					w.unknown = at
 				}
 			})
+			if at := placeholderIn(w.text, c); at >= 0 && (w.unknown < 0 || at < w.unknown) {
+				w.unknown = at
+			}
 			p.words = append(p.words, w)
 		}
 	}
@@ -71,7 +77,34 @@ func CommandLineOf(c *workload.Container, cfg image.Config, e Environment) (Comm
 			l.args.words = imageWords(cfg.Cmd)
 		}
 	}
+	rules := c.Pod.Workload.Rules
+	if rules.Appends == "" || yamlnode.Get(c.Node, rules.Appends) == nil {
+		return l, nil
+	}
+	if l.command.node == nil {
+		return l, reason.Refuse(reason.NoCommand, "its %s is to be run by a command, which is not given", rules.Appends)
+	}
+	l.args.words = append(l.args.words, word{raw: rules.File, text: rules.File, unknown: -1, appended: true})
 	return l, nil
+}
+
+// placeholderIn is where the first of what is put in the place of text when the pod is made stands in a word; -1 for none.
+func placeholderIn(text string, c *workload.Container) int {
+	if begins := c.Pod.Workload.Rules.Placeholder; begins != "" {
+		return strings.Index(text, begins)
+	}
+	return -1
+}
+
+// CheckAppended refuses a command line in which what is put behind it when the pod is made would not be where it was.
+func (l CommandLine) CheckAppended() error {
+	words := l.words()
+	for i, w := range words {
+		if w.appended && i < len(words)-1 {
+			return reason.Refuse(reason.ProgramDynamic, "the debugger needs a word behind %s, which is put there when the pod is made", w.text)
+		}
+	}
+	return nil
 }
 
 // notAString words that an element of command or args is no string, which Kubernetes refuses.
@@ -202,7 +235,8 @@ func WriteCommandLine(c *workload.Container, l CommandLine) {
 		l.command.write(c, "name", "image", "imagePullPolicy")
 		args = args || l.args.fromImage()
 	}
-	if args && len(l.args.words) > 0 {
+	written := func(w word) bool { return !w.appended }
+	if args && slices.ContainsFunc(l.args.words, written) {
 		l.args.write(c, "name", "image", "imagePullPolicy", "command")
 	}
 }
@@ -214,13 +248,16 @@ func (p part) write(c *workload.Container, after ...string) {
 		yamlnode.Set(c.Node, p.field, node, after...)
 	}
 	neighbours := slices.Clone(node.Content)
-	content := make([]*yaml.Node, len(p.words))
-	for i, w := range p.words {
-		if content[i] = w.node; w.node == nil {
-			content[i] = yamlnode.StringLike(w.raw, neighbours)
-			continue
+	content := make([]*yaml.Node, 0, len(p.words))
+	for _, w := range p.words {
+		switch {
+		case w.appended:
+		case w.node == nil:
+			content = append(content, yamlnode.StringLike(w.raw, neighbours))
+		default:
+			content = append(content, w.node)
+			yamlnode.SetString(w.node, w.raw)
 		}
-		yamlnode.SetString(w.node, w.raw)
 	}
 	node.Content = content
 }

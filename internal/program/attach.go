@@ -90,6 +90,9 @@ func (p Program) attachOnce(c *workload.Container, o runtimes.Options) (plan run
 		if edits.Line, err = edits.Line.Edit(inserted); err != nil {
 			return plan, edits, err
 		}
+		if err := edits.Line.CheckAppended(); err != nil {
+			return plan, edits, err
+		}
 	}
 	edits.Env, edits.Hides, err = process.PlanEnv(c, p.Env, changes, edits.Line.ManifestWords())
 	if err != nil {
@@ -238,6 +241,9 @@ func (p Program) CheckStart(c *workload.Container, plan runtimes.Plan) error {
 	if c.Completes() && plan.Outlives != "" {
 		return reason.Refuse(reason.OutlivesProgram,
 			"%s outlives the program, so the container would never complete; %s", plan.Outlives, OwnEnds)
+	}
+	if read := c.Pod.OutputRead(); plan.Announces != "" && read != "" {
+		return reason.Refuse(reason.OutputRead, "%s, and %s writes there, too", read, plan.Announces)
 	}
 	if !plan.Starts {
 		return nil

@@ -57,6 +57,8 @@ const (
 	PortShared            Code = "PortShared"
 	AnnotationsFull       Code = "AnnotationsFull"
 	TightStorage          Code = "TightStorage"
+	PodPatched            Code = "PodPatched"
+	OutputRead            Code = "OutputRead"
 	WorkerTimeout         Code = "WorkerTimeout"
 	LeaderElection        Code = "LeaderElection"
 	KnativeFeatures       Code = "KnativeFeatures"
@@ -298,6 +300,16 @@ func Table() []Entry {
 			"the support files count towards the limits of `ephemeral-storage`, and may be too much for " +
 				"the pod's",
 			"raise the limit for the time",
+		},
+		{
+			PodPatched, Warning,
+			"the pod will be another one than the manifest says: `podSpecPatch`, `templateDefaults`",
+			"write what they say into the template",
+		},
+		{
+			OutputRead, Warning,
+			"a workflow reads, or may read, what the container writes (`outputs.result`), and the debugger announces itself there",
+			"debug another container",
 		},
 		{
 			WorkerTimeout, Warning,

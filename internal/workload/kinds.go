@@ -22,6 +22,24 @@ type Kind struct {
 	// Knative says that Knative's rules hold: containers may not declare a port more and need no name, and annotations
 	// say how many pods there may be.
 	Knative bool
+	// Containers are the paths of containers beside initContainers, from the template, where that is a pod's spec and its metadata in one.
+	// None: the template has a spec with containers.
+	Containers []string
+	// Main is what a container without a name is called in the pod; "" where each has a name of its own.
+	Main string
+	// Appends is the field of a container whose text is put into a file, the path of which becomes the last word of what is started.
+	Appends, File string
+	// Placeholder begins what is put in the place of text only when the pod is made.
+	Placeholder string
+	// Outer is the path of what holds for all pods of the object, where they do not say otherwise, and Patched are fields of
+	// it, and of templates, by which a pod becomes another than its template says.
+	Outer   string
+	Patched []string
+	// Ends says that the pods are meant to end, whatever they say.
+	Ends bool
+	// Output is what others name what a container writes by; Shared says that others may well be in other objects.
+	Output string
+	Shared bool
 	// Complete says that an object of the kind has a pod template, or is a mistake.
 	Complete bool
 }
@@ -50,6 +68,10 @@ var kinds = []Kind{
 
 	{Group: "argoproj.io", Kind: "Rollout", Template: template, Replicas: replicas,
 		Deadlines: []string{"spec.progressDeadlineSeconds"}},
+	argoWorkflow("Workflow", "spec", false),
+	argoWorkflow("CronWorkflow", "spec.workflowSpec", false),
+	argoWorkflow("WorkflowTemplate", "spec", true),
+	argoWorkflow("ClusterWorkflowTemplate", "spec", true),
 	{Group: "serving.knative.dev", Kind: "Service", Template: template, Knative: true},
 	{Group: "serving.knative.dev", Kind: "Configuration", Template: template, Knative: true},
 	{Group: "apps.kruise.io", Kind: "CloneSet", Template: template, Replicas: replicas,
@@ -66,6 +88,19 @@ var kinds = []Kind{
 		Template:   []string{"spec.leaderWorkerTemplate.leaderTemplate", "spec.leaderWorkerTemplate.workerTemplate"},
 		Replicas:   replicas,
 		Partitions: []string{"spec.rolloutStrategy.rollingUpdateConfiguration.partition"}},
+}
+
+// argoWorkflow is a kind of Argo Workflows, which holds the spec of a workflow at a path. Sources: Template, ScriptTemplate, Metadata and
+// WorkflowSpec in argo-workflows' pkg/apis/workflow/v1alpha1/workflow_types.go, and createWorkflowPod in its
+// workflow/controller/workflowpod.go: the names of containers, the script's path, templateDefaults and podSpecPatch.
+func argoWorkflow(kind, spec string, shared bool) Kind {
+	return Kind{
+		Group: "argoproj.io", Kind: kind, Template: []string{spec + ".templates[]"},
+		Containers: []string{"container", "script", "containerSet.containers[]", "sidecars[]"}, Main: "main",
+		Appends: "source", File: "/argo/staging/script", Placeholder: "{{",
+		Outer: spec, Patched: []string{"podSpecPatch", "templateDefaults"}, Deadlines: []string{spec + ".activeDeadlineSeconds"}, Ends: true,
+		Output: "outputs.result", Shared: shared,
+	}
 }
 
 var (

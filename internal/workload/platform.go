@@ -53,12 +53,12 @@ func (w nodeWants) allows(value string) bool {
 // that do not name the label say nothing about it.
 func (p *Pod) nodeWants(labels []string) nodeWants {
 	for _, label := range labels {
-		if v := yamlnode.Text(p.Spec, "nodeSelector", label); v != "" {
+		if v := yamlnode.Text(p.Setting("nodeSelector"), label); v != "" {
 			return nodeWants{named: []string{v}}
 		}
 	}
 	var w nodeWants
-	terms := yamlnode.Get(p.Spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution",
+	terms := yamlnode.Get(p.Setting("affinity"), "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution",
 		"nodeSelectorTerms")
 	for _, term := range yamlnode.Items(terms) {
 		var in, not []string

@@ -2,16 +2,54 @@ package workload
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
 // OnHostNetwork reports whether the pod's ports are its node's.
-func (p *Pod) OnHostNetwork() bool { return yamlnode.IsTrue(p.Spec, "hostNetwork") }
+func (p *Pod) OnHostNetwork() bool { return yamlnode.IsTrue(p.Setting("hostNetwork")) }
+
+// Setting is a field of the pod's spec, or else what the object says for all its pods.
+func (p *Pod) Setting(name string) *yaml.Node {
+	if v := yamlnode.Get(p.Spec, name); v != nil {
+		return v
+	}
+	return yamlnode.Get(p.Outer, name)
+}
+
+// Volumes are the volumes that the pod gets: its own, and what the object says for all its pods.
+func (p *Pod) Volumes() []*yaml.Node {
+	return slices.Concat(yamlnode.Items(p.Spec, "volumes"), yamlnode.Items(p.Outer, "volumes"))
+}
+
+// CheckPatched refuses a pod that will be another one than is written here.
+func (p *Pod) CheckPatched() error {
+	for _, field := range p.Workload.Rules.Patched {
+		if v := p.Setting(field); v != nil && !yamlnode.IsNull(v) && (v.Kind != yaml.ScalarNode || v.Value != "") {
+			return reason.Refuse(reason.PodPatched, "%s makes another pod of it than is written here", field)
+		}
+	}
+	return nil
+}
+
+// OutputRead says who reads what the program writes, and would take what a debugger writes for it; "" where nobody is known to.
+func (p *Pod) OutputRead() string {
+	switch w := p.Workload; {
+	case w.Rules.Output == "":
+		return ""
+	case w.Rules.Shared:
+		return "a workflow that refers to it may read " + w.Rules.Output
+	case yamlnode.Mentions(w.Node, w.Rules.Output):
+		return "the workflow reads " + w.Rules.Output
+	}
+	return ""
+}
 
 // Completes reports whether the container is meant to end: it belongs to a job, or the pod waits for it.
 func (c *Container) Completes() bool {
@@ -19,7 +57,7 @@ func (c *Container) Completes() bool {
 		return yamlnode.Text(c.Node, "restartPolicy") != "Always" // a native sidecar stays
 	}
 	policy := yamlnode.Text(c.Pod.Spec, "restartPolicy")
-	return policy == "Never" || policy == "OnFailure"
+	return c.Pod.Workload.Rules.Ends || policy == "Never" || policy == "OnFailure"
 }
 
 // NoTemp reports whether the container cannot write to /tmp.
@@ -37,7 +75,7 @@ func (c *Container) NoTemp() bool {
 
 // NonRoot reports whether the container runs as another user than root, going by the manifest and the image's user.
 func (c *Container) NonRoot(imageUser string) bool {
-	securities := []*yaml.Node{yamlnode.Get(c.Node, "securityContext"), yamlnode.Get(c.Pod.Spec, "securityContext")}
+	securities := []*yaml.Node{yamlnode.Get(c.Node, "securityContext"), c.Pod.Setting("securityContext")}
 	for _, security := range securities {
 		if user := yamlnode.Text(security, "runAsUser"); user != "" {
 			return user != "0"

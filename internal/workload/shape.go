@@ -3,6 +3,7 @@ package workload
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -40,10 +41,10 @@ func listOf(elements shape) shape {
 	return shape{kind: yaml.SequenceNode, name: "a list", each: &elements}
 }
 
-// metadataShape and podShape are the shapes of a pod template's two fields.
-var metadataShape, podShape = podShapes()
+// metadataShape and podShape are the shapes of a pod template's two fields, containerShape that of a container.
+var metadataShape, podShape, containerShape = podShapes()
 
-func podShapes() (metadata, pod shape) {
+func podShapes() (metadata, pod, container shape) {
 	text := shape{kind: yaml.ScalarNode, name: "a string"}
 	number := shape{kind: yaml.ScalarNode, tag: yaml.NodeTagInt, name: "an integer"}
 	any := record()
@@ -52,7 +53,7 @@ func podShapes() (metadata, pod shape) {
 	resources := record(shaped{"limits", mapOf(text)}, shaped{"requests", mapOf(text)})
 	security := record(shaped{"capabilities", record(shaped{"add", listOf(text)}, shaped{"drop", listOf(text)})})
 	mount := record(shaped{"name", text}, shaped{"mountPath", text})
-	container := record(
+	container = record(
 		shaped{"name", text}, shaped{"image", text}, shaped{"workingDir", text}, shaped{"command", listOf(shape{})},
 		shaped{"args", listOf(shape{})},
 		shaped{"env", listOf(record(shaped{"name", text}, shaped{"value", text}, shaped{"valueFrom", any}))},
@@ -68,7 +69,7 @@ func podShapes() (metadata, pod shape) {
 		shaped{"volumes", listOf(record(shaped{"name", text}))}, shaped{"securityContext", any},
 		shaped{"resources", resources},
 	)
-	return record(shaped{"annotations", mapOf(text)}, shaped{"labels", mapOf(text)}), pod
+	return record(shaped{"annotations", mapOf(text)}, shaped{"labels", mapOf(text)}), pod, container
 }
 
 // check returns a *reason.Refusal for the first value, in the document's order, that is not of the shape. A null counts
@@ -105,13 +106,30 @@ func (s shape) check(node *yaml.Node, path string) error {
 	return nil
 }
 
+// shape is podShape, with containers where the kind has them.
+func (p *Pod) shape() shape {
+	s := podShape
+	for _, path := range p.Workload.Rules.Containers {
+		names := strings.Split(path, ".")
+		of := containerShape
+		for _, name := range slices.Backward(names) {
+			if list, is := strings.CutSuffix(name, "[]"); is {
+				name, of = list, listOf(of)
+			}
+			of = record(shaped{name, of})
+		}
+		s.fields = append(slices.Clone(s.fields), of.fields...)
+	}
+	return s
+}
+
 // CheckShape refuses a pod with a field that is not what Kubernetes expects there. Paths in the message begin at the
 // document's root.
 func (p *Pod) CheckShape() error {
 	if err := metadataShape.check(yamlnode.Get(p.Template, "metadata"), yamlnode.Join(p.Path, "metadata")); err != nil {
 		return err
 	}
-	if err := podShape.check(p.Spec, yamlnode.Join(p.Path, "spec")); err != nil {
+	if err := p.shape().check(p.Spec, p.SpecPath); err != nil {
 		return err
 	}
 	w := p.Workload

@@ -3,6 +3,7 @@
 package workload
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -43,8 +44,10 @@ type Workload struct {
 type Pod struct {
 	Workload *Workload
 	Template *yaml.Node // the mapping with the pod's metadata and spec
-	Spec     *yaml.Node
-	Path     string // leads from the document's root to Template
+	Spec     *yaml.Node // which may be Template itself; see Kind.Containers
+	Outer    *yaml.Node // what holds where Spec does not say otherwise; nil for nothing
+	Path     string     // leads from the document's root to Template
+	SpecPath string     // leads from the document's root to Spec
 
 	Containers []*Container // in pod order, init containers first
 
@@ -106,22 +109,29 @@ func (w *Workload) addPods(k Kind) {
 }
 
 func (w *Workload) addPod(node *yaml.Node, path string) {
-	spec := yamlnode.Get(node, "spec")
-	if !yamlnode.IsMapping(spec) {
+	p := &Pod{Workload: w, Template: node, Spec: yamlnode.Get(node, "spec"), Path: path, SpecPath: yamlnode.Join(path, "spec")}
+	lists := []string{"containers[]"}
+	if w.Rules.Containers != nil {
+		p.Spec, p.SpecPath, lists = node, path, w.Rules.Containers
+		p.Outer = yamlnode.Get(w.Node, strings.Split(w.Rules.Outer, ".")...)
+	}
+	if !yamlnode.IsMapping(p.Spec) {
 		return
 	}
-	p := &Pod{Workload: w, Template: node, Spec: spec, Path: path}
-	for _, list := range []string{"initContainers", "containers"} {
-		for i, c := range yamlnode.Items(spec, list) {
-			if !yamlnode.IsMapping(c) {
+	for _, list := range append([]string{"initContainers[]"}, lists...) {
+		for _, at := range yamlnode.Lookup(p.Spec, list) {
+			if !yamlnode.IsMapping(at.Node) {
 				continue
 			}
 			p.Containers = append(p.Containers, &Container{
-				Pod: p, Node: c, Name: yamlnode.Text(c, "name"), Image: strings.TrimSpace(yamlnode.Text(c, "image")),
-				Init: list == "initContainers",
-				Path: yamlnode.Join(path, yamlnode.Index("spec."+list, i)),
+				Pod: p, Node: at.Node, Name: cmp.Or(yamlnode.Text(at.Node, "name"), w.Rules.Main),
+				Image: strings.TrimSpace(yamlnode.Text(at.Node, "image")), Init: list == "initContainers[]",
+				Path: yamlnode.Join(p.SpecPath, at.Path),
 			})
 		}
+	}
+	if w.Rules.Containers != nil && !slices.ContainsFunc(p.Containers, func(c *Container) bool { return !c.Init }) {
+		return // it says what other templates there are, and in which order
 	}
 	if w.Rules.Knative {
 		p.nameUnnamed()

@@ -110,6 +110,19 @@ type Located struct {
 	Path string
 }
 
+// Mentions reports whether a scalar in a node has a text in it. What aliases stand for is not looked into: it is looked into where it is.
+func Mentions(node *yaml.Node, text string) bool {
+	if node == nil {
+		return false
+	}
+	for _, n := range node.Content {
+		if Mentions(n, text) {
+			return true
+		}
+	}
+	return node.Kind == yaml.ScalarNode && strings.Contains(node.Value, text)
+}
+
 // Lookup follows a dotted path, into every element of a list where it says `[]`. "" is the node itself.
 func Lookup(node *yaml.Node, path string) []Located {
 	found := []Located{{node, ""}}

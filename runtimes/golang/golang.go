@@ -151,6 +151,7 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	plan := language.Plan{
 		Insert: []language.Insertion{{Before: 0, Words: words}}, Ports: []language.Port{{Protocol: "dlv", Number: port}},
 		Support: true, Memory: memory(p), Storage: 32, Starts: true,
+		Announces: "Delve", // writeListeningMessage in its pkg/logflags
 	}
 	if !o.Can(ExitsWithProgram) {
 		plan.Outlives = "Delve"

@@ -179,6 +179,8 @@ type Plan struct {
 	// Impatient says what ends a part of the program that does not answer for a while, as at a breakpoint, and what to do
 	// about it; "" where nothing is known to.
 	Impatient string
+	// Announces names the debugger that writes to the program's standard output that it is there; "": none does.
+	Announces string
 	// Starts says that the debugger starts the program, which then gets no capabilities from its file.
 	Starts bool
 }
