@@ -24,7 +24,11 @@ func Language() *language.Language {
 	return &language.Language{
 		Names: []string{"python"},
 		Signs: language.Signs{
-			Programs:   []string{"gunicorn", "uvicorn", "hypercorn", "flask", "celery", "django-admin", "locust", "debugpy"},
+			// functions-framework is the name of several languages' server: the image decides.
+			Programs: []string{
+				"gunicorn", "uvicorn", "hypercorn", "flask", "celery", "django-admin", "locust", "debugpy",
+				"functions_framework", "functions-framework-python", "functions_framework_python",
+			},
 			Program:    program,
 			Buildpacks: buildpacks(),
 			Strong:     []string{"PYTHON_VERSION"},

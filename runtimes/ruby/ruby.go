@@ -57,7 +57,7 @@ func Language() *language.Language {
 }
 
 func programs() []string {
-	return []string{"ruby", "bundle", "rails", "rake", "puma", "unicorn", "sidekiq", "rackup", "rdbg"}
+	return []string{"ruby", "bundle", "rails", "rake", "puma", "unicorn", "sidekiq", "rackup", "functions-framework-ruby", "rdbg"}
 }
 
 var versioned = regexp.MustCompile(`^ruby\d+(\.\d+)*$`)
