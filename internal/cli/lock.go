@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
-	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/terminal"
 	"debuggable.dev/debuggable/internal/usage"
@@ -70,14 +69,7 @@ exit status 1.`,
 			return err
 		}
 		made := newLocked(scope.Images(), support, found.images)
-		for _, err := range made.errs {
-			complain(errw, err)
-		}
-		for _, want := range made.unpinned {
-			if !cfg.Offline {
-				fmt.Fprintf(errw, "note     support image %s could not be resolved, so it is not pinned\n", foreign.Short(want.Image))
-			}
-		}
+		made.complain(errw, cfg.Offline)
 		switch {
 		case check != "":
 			err = made.check(check, errw)

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"debuggable.dev/debuggable/internal/atomicfile"
+	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/image"
 )
 
@@ -47,6 +48,18 @@ func newLocked(wants, support []image.Want, resolved map[image.Want]image.Result
 		l.entries = append(l.entries, e)
 	}
 	return l
+}
+
+// complain says what could not be resolved; offline, support images are not expected to be.
+func (l locked) complain(errw io.Writer, offline bool) {
+	for _, err := range l.errs {
+		complain(errw, err)
+	}
+	for _, want := range l.unpinned {
+		if !offline {
+			fmt.Fprintf(errw, "note     support image %s could not be resolved, so it is not pinned\n", foreign.Short(want.Image))
+		}
+	}
 }
 
 // fullName is the one name of an image that may be written in several ways.
