@@ -68,7 +68,7 @@ func (c *chunk) parseItems() bool {
 		return false
 	}
 	head, texts, tail := cutItems(c.body)
-	if len(texts) == 0 {
+	if len(texts) == 0 || bytes.HasPrefix(tail, []byte("#")) {
 		return false
 	}
 	root, ok := plainyaml.Read(head[:len(head)-len(itemsLine)], c.line)
@@ -80,6 +80,9 @@ func (c *chunk) parseItems() bool {
 	all := &yaml.Node{Kind: yaml.SequenceNode, Tag: yaml.NodeTagSeq, Line: line, Column: indentOf(texts[0]) + 1}
 	it := &items{}
 	for _, text := range texts {
+		if endsWithComment(text) {
+			return false
+		}
 		it.chunks = append(it.chunks, &chunk{input: c.input, number: c.number, line: line, format: yamlFormat, body: text})
 		line += countLines(text)
 	}
@@ -104,6 +107,13 @@ func (c *chunk) parseItems() bool {
 	it.style = defaultStyle.of(root, true).of(root, false)
 	c.tree, c.expanded, c.items = root, root, it
 	return true
+}
+
+// endsWithComment reports whether the last line of an item may be a comment: whose it is shows only in what follows.
+func endsWithComment(item []byte) bool {
+	item = bytes.TrimRight(item, " \n")
+	last := item[bytes.LastIndexByte(item, '\n')+1:]
+	return bytes.HasPrefix(bytes.TrimLeft(last, " "), []byte("#"))
 }
 
 // parseItem reads an item as a sequence of one.
