@@ -23,22 +23,22 @@ func names(containers []Container) []string {
 		func(c Container) string { return c.Namespace + "/" + c.Workload + ":" + c.Name },
 		func(c Container) string { return c.Namespace + "/" + c.Kind + "/" + c.Workload + ":" + c.Name },
 	}
+	count := make([]map[string]int, len(forms))
+	for i, form := range forms {
+		count[i] = map[string]int{}
+		for _, c := range containers {
+			count[i][form(c)]++
+		}
+	}
 	var all []string
 	for _, c := range containers {
 		name := ""
-		for _, form := range forms {
-			name = form(c)
-			same := 0
-			for _, other := range containers {
-				if form(other) == name {
-					same++
-				}
-			}
-			if same == 1 {
+		for i, form := range forms {
+			if name = form(c); count[i][name] == 1 {
 				break
 			}
 		}
-		name = prefix + name
+		name = prefix + literal(name)
 		if c.Sources.Guess && c.NeedsMapping() {
 			name += " (paths guessed)"
 		}
@@ -91,7 +91,43 @@ type entry struct {
 }
 
 func (e entry) object() editor.Object {
-	return append(editor.Object{{Key: "name", Value: e.name}}, e.fields...)
+	return append(editor.Object{{Key: "name", Value: e.name}}, literals(e.fields).(editor.Object)...)
+}
+
+// workspaceFolder is VS Code's variable for the directory that it has open.
+const workspaceFolder = "${workspaceFolder}"
+
+// literal takes apart what VS Code would replace in a text, ${command:…} by what the command answers, for which it
+// runs it. VS Code has no way to quote it, and no name or directory of a container that runs holds it; manifests are
+// other people's.
+func literal(s string) string {
+	rest, ours := strings.CutPrefix(s, workspaceFolder)
+	rest = strings.ReplaceAll(rest, "${", "$ {")
+	if ours {
+		return workspaceFolder + rest
+	}
+	return rest
+}
+
+// literals is literal for all texts of a value.
+func literals(v any) any {
+	switch v := v.(type) {
+	case string:
+		return literal(v)
+	case []any:
+		all := make([]any, len(v))
+		for i := range v {
+			all[i] = literals(v[i])
+		}
+		return all
+	case editor.Object:
+		all := make(editor.Object, len(v))
+		for i, f := range v {
+			all[i] = editor.Field{Key: literal(f.Key), Value: literals(f.Value)}
+		}
+		return all
+	}
+	return v
 }
 
 // vscodeEntries are the configurations for VS Code's own debuggers.
@@ -99,7 +135,7 @@ func vscodeEntries(workspace string, containers []Container) []entry {
 	var entries []entry
 	for i, name := range names(containers) {
 		if l, ok := containers[i].language(); ok && l.Launch != nil {
-			entries = append(entries, entry{name, l.Launch(containers[i].target(placeIn(workspace, "${workspaceFolder}")))})
+			entries = append(entries, entry{name, l.Launch(containers[i].target(placeIn(workspace, workspaceFolder)))})
 		}
 	}
 	return entries
@@ -128,7 +164,7 @@ func cloudCodeEntries(workspace string, containers []Container) []entry {
 			selector = append(selector, editor.Field{Key: key, Value: c.Labels[key]})
 		}
 		o = append(o, editor.Field{Key: "podSelector", Value: selector})
-		if mappings := c.target(placeIn(workspace, "${workspaceFolder}")).Mappings; len(mappings) > 0 {
+		if mappings := c.target(placeIn(workspace, workspaceFolder)).Mappings; len(mappings) > 0 {
 			widest := mappings[len(mappings)-1]
 			o = append(o, editor.Field{Key: "localRoot", Value: widest.Local},
 				editor.Field{Key: "remoteRoot", Value: widest.Remote})
