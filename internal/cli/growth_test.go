@@ -88,9 +88,11 @@ func growth() map[string]func(n int) string {
 		"pods that add to one " +
 			"ConfigMap": pods("{containers: [{name: c, image: node, env: [{name: A, value: x}], envFrom: [{configMapRef: " +
 			"{name: c}}]}]}"),
-		"pods on the host's network":      pods("{hostNetwork: true, containers: [{name: c, image: node}]}"),
-		"pods of one long value":          longValue(pods("{containers: [{name: c, image: java, envFrom: [{configMapRef: {name: l}}]}]}")),
-		"pods that refer to a long value": longValue(pods("{containers: [{name: c, image: java, args: [$(JAVA_TOOL_OPTIONS)], envFrom: [{configMapRef: {name: l}}]}]}")),
+		"pods on the host's network": pods("{hostNetwork: true, containers: [{name: c, image: node}]}"),
+		"pods of one long value": longValue(
+			pods("{containers: [{name: c, image: java, envFrom: [{configMapRef: {name: l}}]}]}")),
+		"pods that refer to a long value": longValue(
+			pods("{containers: [{name: c, image: java, args: [$(JAVA_TOOL_OPTIONS)], envFrom: [{configMapRef: {name: l}}]}]}")),
 		"prefixes of one ConfigMap":       prefixes(pod),
 		"variables that double":           env("x", "LASTLAST"),
 		"a value that grows":              env("x", "LASTy"),

@@ -22,10 +22,10 @@ func newLock(in io.Reader, out, errw io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lock",
 		Short: "Write the image configurations that manifests need into one ImageConfigs resource",
-		Long: `lock resolves every image in scope, support images too, and prints one ImageConfigs resource. Later runs read it with
---image-configs, or find it among the manifests, and then need no registry. ImageConfigs resources that are among
-the manifests already are not read: lock makes them anew. An image that cannot be resolved makes the exit status 1,
-after the others are written.
+		Long: `lock resolves every image in scope, support images too, and prints one ImageConfigs resource. Later runs read
+it with --image-configs, or find it among the manifests, and then need no registry. ImageConfigs resources that are
+among the manifests already are not read: lock makes them anew. An image that cannot be resolved makes the exit
+status 1, after the others are written.
 
 With --output, the entries of images that cannot be resolved this time stay, and where nothing changed, the file is
 not touched. With --check, nothing is written: a line for each entry that is missing, superfluous or different, and

@@ -19,7 +19,8 @@ type locked struct {
 	entries []image.Entry
 	errs    []error         // of the images that could not be resolved
 	unknown map[string]bool // those images by their full names, support images too
-	// unpinned are the support images that could not be resolved. One that cannot be asked is taken for an ordinary one, and no error.
+	// unpinned are the support images that could not be resolved. One that cannot be asked is taken for an ordinary one,
+	// and no error.
 	unpinned []image.Want
 }
 
@@ -57,7 +58,8 @@ func (l locked) complain(errw io.Writer, offline bool) {
 	}
 	for _, want := range l.unpinned {
 		if !offline {
-			fmt.Fprintf(errw, "note     support image %s could not be resolved, so it is not pinned\n", foreign.Short(want.Image))
+			fmt.Fprintf(errw, "note     support image %s could not be resolved, so it is not pinned\n",
+				foreign.Short(want.Image))
 		}
 	}
 }

@@ -88,7 +88,8 @@ func CommandLineOf(c *workload.Container, cfg image.Config, e Environment) (Comm
 	return l, nil
 }
 
-// placeholderIn is where the first of what is put in the place of text when the pod is made stands in a word; -1 for none.
+// placeholderIn is where the first of what is put in the place of text when the pod is made stands in a word; -1 for
+// none.
 func placeholderIn(text string, c *workload.Container) int {
 	if begins := c.Pod.Workload.Rules.Placeholder; begins != "" {
 		return strings.Index(text, begins)
@@ -101,7 +102,8 @@ func (l CommandLine) CheckAppended() error {
 	words := l.words()
 	for i, w := range words {
 		if w.appended && i < len(words)-1 {
-			return reason.Refuse(reason.ProgramDynamic, "the debugger needs a word behind %s, which is put there when the pod is made", w.text)
+			return reason.Refuse(reason.ProgramDynamic, "the debugger needs a word behind %s, which is put there when the pod "+
+				"is made", w.text)
 		}
 	}
 	return nil

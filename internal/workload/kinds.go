@@ -22,17 +22,18 @@ type Kind struct {
 	// Knative says that Knative's rules hold: containers may not declare a port more and need no name, and annotations
 	// say how many pods there may be.
 	Knative bool
-	// Containers are the paths of containers beside initContainers, from the template, where that is a pod's spec and its metadata in one.
-	// None: the template has a spec with containers.
+	// Containers are the paths of containers beside initContainers, from the template, where that is a pod's spec and its
+	// metadata in one. None: the template has a spec with containers.
 	Containers []string
 	// Main is what a container without a name is called in the pod; "" where each has a name of its own.
 	Main string
-	// Appends is the field of a container whose text is put into a file, the path of which becomes the last word of what is started.
+	// Appends is the field of a container whose text is put into a file, the path of which becomes the last word of what
+	// is started.
 	Appends, File string
 	// Placeholder begins what is put in the place of text only when the pod is made.
 	Placeholder string
-	// Outer is the path of what holds for all pods of the object, where they do not say otherwise, and Patched are fields of
-	// it, and of templates, by which a pod becomes another than its template says.
+	// Outer is the path of what holds for all pods of the object, where they do not say otherwise, and Patched are fields
+	// of it, and of templates, by which a pod becomes another than its template says.
 	Outer   string
 	Patched []string
 	// Ends says that the pods are meant to end, whatever they say.
@@ -90,15 +91,17 @@ var kinds = []Kind{
 		Partitions: []string{"spec.rolloutStrategy.rollingUpdateConfiguration.partition"}},
 }
 
-// argoWorkflow is a kind of Argo Workflows, which holds the spec of a workflow at a path. Sources: Template, ScriptTemplate, Metadata and
-// WorkflowSpec in argo-workflows' pkg/apis/workflow/v1alpha1/workflow_types.go, and createWorkflowPod in its
-// workflow/controller/workflowpod.go: the names of containers, the script's path, templateDefaults and podSpecPatch.
+// argoWorkflow is a kind of Argo Workflows, which holds the spec of a workflow at a path. Sources: Template,
+// ScriptTemplate, Metadata and WorkflowSpec in argo-workflows' pkg/apis/workflow/v1alpha1/workflow_types.go, and
+// createWorkflowPod in its workflow/controller/workflowpod.go: the names of containers, the script's path,
+// templateDefaults and podSpecPatch.
 func argoWorkflow(kind, spec string, shared bool) Kind {
 	return Kind{
 		Group: "argoproj.io", Kind: kind, Template: []string{spec + ".templates[]"},
 		Containers: []string{"container", "script", "containerSet.containers[]", "sidecars[]"}, Main: "main",
 		Appends: "source", File: "/argo/staging/script", Placeholder: "{{",
-		Outer: spec, Patched: []string{"podSpecPatch", "templateDefaults"}, Deadlines: []string{spec + ".activeDeadlineSeconds"}, Ends: true,
+		Outer: spec, Patched: []string{"podSpecPatch", "templateDefaults"},
+		Deadlines: []string{spec + ".activeDeadlineSeconds"}, Ends: true,
 		Output: "outputs.result", Shared: shared,
 	}
 }

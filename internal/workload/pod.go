@@ -38,7 +38,8 @@ func (p *Pod) CheckPatched() error {
 	return nil
 }
 
-// OutputRead says who reads what the program writes, and would take what a debugger writes for it; "" where nobody is known to.
+// OutputRead says who reads what the program writes, and would take what a debugger writes for it; "" where nobody is
+// known to.
 func (p *Pod) OutputRead() string {
 	switch w := p.Workload; {
 	case w.Rules.Output == "":

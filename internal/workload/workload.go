@@ -109,7 +109,8 @@ func (w *Workload) addPods(k Kind) {
 }
 
 func (w *Workload) addPod(node *yaml.Node, path string) {
-	p := &Pod{Workload: w, Template: node, Spec: yamlnode.Get(node, "spec"), Path: path, SpecPath: yamlnode.Join(path, "spec")}
+	p := &Pod{Workload: w, Template: node, Spec: yamlnode.Get(node, "spec"), Path: path,
+		SpecPath: yamlnode.Join(path, "spec")}
 	lists := []string{"containers[]"}
 	if w.Rules.Containers != nil {
 		p.Spec, p.SpecPath, lists = node, path, w.Rules.Containers
