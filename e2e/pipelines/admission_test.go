@@ -60,8 +60,11 @@ func TestAdmission(t *testing.T) {
 	}
 }
 
-// checkAdmission makes pods debuggable, with support images as they are delivered, and has each namespace take what it took before.
-func checkAdmission(t *testing.T, program string, client dynamic.Interface, namespaces []string, before []object, delivery string) {
+// checkAdmission makes pods debuggable, with support images as they are delivered, and has each namespace take what it
+// took before.
+func checkAdmission(
+	t *testing.T, program string, client dynamic.Interface, namespaces []string, before []object, delivery string,
+) {
 	t.Helper()
 	after := rewrite(t, program, before, delivery)
 	if len(after) != len(before) {
@@ -202,7 +205,8 @@ func rewrite(t *testing.T, program string, pods []object, delivery string) []obj
 		t.Fatal(err)
 	}
 	// The rules of these namespaces are not among the manifests, so that limits are to stay.
-	cmd := exec.CommandContext(t.Context(), program, "--offline", "--quiet", "--memory=keep", "--support-delivery", delivery, "--image-configs", lock)
+	cmd := exec.CommandContext(t.Context(), program, "--offline", "--quiet", "--memory=keep", "--support-delivery",
+		delivery, "--image-configs", lock)
 	cmd.Stdin = bytes.NewReader(input)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

@@ -34,8 +34,9 @@ images:
 	policyVolumes    = `(has(object.spec.volumes) ? object.spec.volumes : []).filter(v, has(v.image))`
 )
 
-// TestPolicies: a pod that a cluster's policies admit is admitted after it is made debuggable, where the settings of support images are
-// what the policies ask for; and refused where they are not, so that the policies are known to look at what was added.
+// TestPolicies: a pod that a cluster's policies admit is admitted after it is made debuggable, where the settings of
+// support images are what the policies ask for; and refused where they are not, so that the policies are known to look
+// at what was added.
 func TestPolicies(t *testing.T) {
 	program, err := cluster.Debuggable(t.Context(), t.TempDir())
 	if err != nil {
@@ -71,7 +72,8 @@ func TestPolicies(t *testing.T) {
 		},
 		{
 			name: "if-not-present", image: "true", pull: `p == 'IfNotPresent'`,
-			refused:  [][]string{nil, registry, with("--support-pull-policy", "Always"), append(slices.Clone(byDigest), "--support-pull-policy", "Never")},
+			refused: [][]string{nil, registry, with("--support-pull-policy", "Always"),
+				append(slices.Clone(byDigest), "--support-pull-policy", "Never")},
 			admitted: [][]string{with("--support-pull-policy", "IfNotPresent"), with("--support-tag", "v1.2"), byDigest},
 		},
 	} {
@@ -109,7 +111,8 @@ func makePolicy(t *testing.T, client dynamic.Interface, name, image, pull string
 	t.Helper()
 	create(t, client, "namespaces", "", object{"apiVersion": "v1", "kind": "Namespace", "metadata": object{"name": name}})
 	validation := func(of, field, variable, expression string) object {
-		return object{"expression": of + ".map(x, x." + field + ").all(" + variable + ", " + expression + ")", "message": name}
+		return object{"expression": of + ".map(x, x." + field + ").all(" + variable + ", " + expression + ")",
+			"message": name}
 	}
 	in := object{"matchLabels": object{"kubernetes.io/metadata.name": name}}
 	for kind, spec := range map[string]object{
@@ -119,15 +122,21 @@ func makePolicy(t *testing.T, client dynamic.Interface, name, image, pull string
 				"apiGroups": []any{""}, "apiVersions": []any{"v1"}, "operations": []any{"CREATE"}, "resources": []any{"pods"}}}},
 			"validations": []any{
 				validation(policyContainers, "image", "i", image), validation(policyVolumes, "image.reference", "i", image),
-				validation(policyContainers, "imagePullPolicy", "p", pull), validation(policyVolumes, "image.pullPolicy", "p", pull),
+				validation(policyContainers, "imagePullPolicy", "p", pull),
+				validation(policyVolumes, "image.pullPolicy", "p", pull),
 			},
 		},
-		"ValidatingAdmissionPolicyBinding": {"policyName": name, "validationActions": []any{"Deny"}, "matchResources": object{"namespaceSelector": in}},
+		"ValidatingAdmissionPolicyBinding": {"policyName": name, "validationActions": []any{"Deny"},
+			"matchResources": object{"namespaceSelector": in}},
 	} {
-		plural := map[string]string{"ValidatingAdmissionPolicy": "validatingadmissionpolicies", "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings"}
-		made := object{"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": object{"name": name}, "spec": spec}
-		resource := client.Resource(schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1", Resource: plural[kind]})
-		if _, err := resource.Create(t.Context(), &unstructured.Unstructured{Object: made}, metav1.CreateOptions{}); err != nil {
+		plural := map[string]string{"ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+			"ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings"}
+		made := object{"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": object{"name": name},
+			"spec": spec}
+		resource := client.Resource(schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1",
+			Resource: plural[kind]})
+		if _, err := resource.Create(t.Context(), &unstructured.Unstructured{Object: made},
+			metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -152,8 +161,9 @@ func makePolicy(t *testing.T, client dynamic.Interface, name, image, pull string
 
 // policyPod is a pod that all policies admit.
 func policyPod() object {
-	return object{"apiVersion": "v1", "kind": "Pod", "metadata": object{"name": "web"}, "spec": object{"containers": []any{object{
-		"name": "web", "image": "registry.example.com/web:v1@" + supportDigest, "imagePullPolicy": "IfNotPresent"}}}}
+	return object{"apiVersion": "v1", "kind": "Pod", "metadata": object{"name": "web"},
+		"spec": object{"containers": []any{object{
+			"name": "web", "image": "registry.example.com/web:v1@" + supportDigest, "imagePullPolicy": "IfNotPresent"}}}}
 }
 
 // rewritePod makes policyPod debuggable.
