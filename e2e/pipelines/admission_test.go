@@ -27,19 +27,7 @@ type object = map[string]any
 // security, sizes and sums: what a namespace admits before, it has to admit afterwards.
 func TestAdmission(t *testing.T) {
 	const pods, seed = 400, 7
-	program, err := cluster.Debuggable(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := start(t).Config("admin", "system:masters")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.QPS, config.Burst = 1000, 1000
-	client, err := dynamic.NewForConfig(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	program, client := debuggableAndClient(t)
 	namespaces := makeNamespaces(t, client)
 
 	var before []object
@@ -58,6 +46,25 @@ func TestAdmission(t *testing.T) {
 	for _, delivery := range []string{"init", "image"} {
 		t.Run(delivery, func(t *testing.T) { checkAdmission(t, program, client, namespaces, before, delivery) })
 	}
+}
+
+// debuggableAndClient builds the program, starts an API server and connects to it as an administrator.
+func debuggableAndClient(t *testing.T) (program string, client dynamic.Interface) {
+	t.Helper()
+	program, err := cluster.Debuggable(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := start(t).Config("admin", "system:masters")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.QPS, config.Burst = 1000, 1000
+	client, err = dynamic.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program, client
 }
 
 // checkAdmission makes pods debuggable, with support images as they are delivered, and has each namespace take what it

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"debuggable.dev/debuggable/e2e/cluster"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -38,19 +37,7 @@ images:
 // support images are what the policies ask for; and refused where they are not, so that the policies are known to look
 // at what was added.
 func TestPolicies(t *testing.T) {
-	program, err := cluster.Debuggable(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := start(t).Config("admin", "system:masters")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.QPS, config.Burst = 1000, 1000
-	client, err := dynamic.NewForConfig(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	program, client := debuggableAndClient(t)
 	registry := []string{"--support-registry", "registry.example.com/debug"}
 	with := func(flags ...string) []string { return append(slices.Clone(registry), flags...) }
 	byDigest := []string{"--support-image", "go=registry.example.com/tools/dlv@" + supportDigest}

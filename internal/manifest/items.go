@@ -14,9 +14,10 @@ import (
 // reading the whole leads to. Where that is not certain, and where one of the items cannot be written by itself, the
 // list is treated as one document.
 type items struct {
-	chunks []*chunk // trees are sequences of one item
-	style  style    // that the whole has where items are
-	fields int      // how many nodes there are in the list's mapping
+	head, tail []byte   // the text above and below the items
+	chunks     []*chunk // trees are sequences of one item
+	style      style    // that the whole has where items are
+	fields     int      // how many nodes there are in the list's mapping
 }
 
 // cutItems cuts the text of a ResourceList into what is above its items, which ends with the line of their key, the
@@ -78,7 +79,7 @@ func (c *chunk) parseItems() bool {
 	line := c.line + countLines(head)
 	key := &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Value: "items", Line: line - 1, Column: 1}
 	all := &yaml.Node{Kind: yaml.SequenceNode, Tag: yaml.NodeTagSeq, Line: line, Column: indentOf(texts[0]) + 1}
-	it := &items{}
+	it := &items{head: head, tail: tail}
 	for _, text := range texts {
 		if endsWithComment(text) {
 			return false
@@ -159,21 +160,21 @@ func (c *chunk) emitItems(root *yaml.Node) ([]byte, bool) {
 		out, _ := item.splice(item.tree, &c.items.style)
 		return out
 	})
-	head, _, tail := cutItems(c.body)
 	size := len(c.body)
 	for _, body := range bodies {
 		size += len(body)
 	}
-	out := append(make([]byte, 0, size), head...)
+	out := append(make([]byte, 0, size), c.items.head...)
 	for _, body := range bodies {
 		if body == nil {
 			return nil, false
 		}
 		out = append(out, body...)
 	}
-	out = append(out, tail...)
-	newHead, texts, newTail := cutItems(out)
-	if !bytes.Equal(newHead, head) || !bytes.Equal(newTail, tail) || !slices.EqualFunc(texts, bodies, bytes.Equal) {
+	out = append(out, c.items.tail...)
+	head, texts, tail := cutItems(out)
+	if !bytes.Equal(head, c.items.head) || !bytes.Equal(tail, c.items.tail) ||
+		!slices.EqualFunc(texts, bodies, bytes.Equal) {
 		return nil, false
 	}
 	if len(added) == 0 {

@@ -150,10 +150,10 @@ func checkPaths(supported []Debugged) error {
 func checkInstallers(p *workload.Pod, supported []Debugged) error {
 	images := map[string]map[string]bool{} // of the containers that are to be there, by name
 	for _, d := range supported {
-		name := installerName(d.Support)
 		if d.Folder != "" {
 			continue
 		}
+		name := installerName(d.Support)
 		if images[name] == nil {
 			images[name] = map[string]bool{}
 		}
