@@ -115,10 +115,8 @@ func pythonLayout(name, local, remote string, args ...string) layout {
 			copyFile(t, filepath.Join(tree, local, "__init__.py"), filepath.Join(root, remote, "__init__.py"))
 		},
 		start: func(t *testing.T, root string) []string {
-			if out, err := exec.Command("python3", "-m", "debugpy", "--version").CombinedOutput(); err != nil {
-				t.Skipf("python3 has no debugpy: %s", out)
-			}
-			words := []string{"python3", "-Xfrozen_modules=off", "-m", "debugpy", "--listen", "ADDRESS"}
+			words := []string{"env", "PYTHONPATH=" + debugpy(t), "python3", "-Xfrozen_modules=off", "-m", "debugpy",
+				"--listen", "ADDRESS"}
 			for _, a := range args {
 				words = append(words, strings.ReplaceAll(a, "ROOT", root))
 			}
@@ -452,25 +450,70 @@ func imageOf(t *testing.T, root string) v1.Image {
 	return img
 }
 
-// delve builds the Delve that the support image has.
-func delve(t *testing.T) string {
+// lacks skips a test for what this machine does not have; where CI is set, which has it, the test fails.
+func lacks(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+// toolCache is where the debuggers are kept for the next run.
+func toolCache(t *testing.T) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		t.Skip(err)
+		lacks(t, "%v", err)
 	}
 	dir := filepath.Join(cache, "debuggable", "tests")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Skip(err)
+		lacks(t, "%v", err)
 	}
-	out := filepath.Join(dir, "dlv")
+	return dir
+}
+
+// delve builds the Delve that the support image has.
+func delve(t *testing.T) string {
+	t.Helper()
+	out := filepath.Join(toolCache(t), "dlv")
 	cmd := exec.Command("go", "build", "-o", out, ".")
 	cmd.Dir = "../../support/go"
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if msg, err := cmd.CombinedOutput(); err != nil {
-		t.Skipf("Delve cannot be built: %s", msg)
+		lacks(t, "Delve cannot be built: %s", msg)
 	}
 	return out
+}
+
+// debugpy installs the debugpy that the support image has for new Pythons, and returns the directory.
+func debugpy(t *testing.T) string {
+	t.Helper()
+	lock, err := os.ReadFile("../../support/python/wheels.lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, version, _ := strings.Cut(string(lock), " debugpy-")
+	version, _, _ = strings.Cut(version, "-")
+	cache := toolCache(t)
+	dir := filepath.Join(cache, "debugpy-"+version)
+	if isDir(dir) {
+		return dir
+	}
+	made, err := os.MkdirTemp(cache, "debugpy-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(made)
+	out, err := exec.Command("python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+		"--target", made, "debugpy=="+version).CombinedOutput()
+	if err != nil {
+		lacks(t, "debugpy cannot be installed: %s", out)
+	}
+	if err := os.Rename(made, dir); err != nil && !isDir(dir) { // another run may have been faster
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func run(t *testing.T, dir, name string, args ...string) {
