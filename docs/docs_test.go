@@ -18,8 +18,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// notRun lists the command blocks that no test can run here, as file and first line: they need a cluster, or a registry or a
-// terminal of the reader's. Every other block of commands is marked console and is run.
+// notRun lists the command blocks that no test can run here, as file and first line: they need a cluster, or a registry
+// or a terminal of the reader's. Every other block of commands is marked console and is run.
 func notRun() []string {
 	return []string{
 		"README.md: go test ./...", // it would run itself
@@ -32,7 +32,8 @@ func notRun() []string {
 		"README.md: go install debuggable.dev/debuggable@latest", // takes what is published
 		"docs/howto/ci.md: debuggable lock -f k8s/ -o images.lock.yaml",
 		"docs/howto/ci.md: debuggable lock -f k8s/ --check images.lock.yaml",
-		"docs/howto/flux.md: kustomize build overlays/dev | debuggable --strict --offline --image-configs images.lock.yaml > rendered/debug.yaml",
+		"docs/howto/flux.md: kustomize build overlays/dev | debuggable --strict --offline --image-configs images.lock.yaml " +
+			"> rendered/debug.yaml",
 		"docs/howto/flux.md: flux suspend kustomization web",
 		"docs/howto/helm.md: helm plugin install helm-plugin", // internal/pipelines does
 		"docs/howto/kustomize.md: kustomize build overlays/dev | debuggable | kubectl apply -f -",
@@ -45,11 +46,16 @@ func notRun() []string {
 		"docs/runtimes.md: kubectl port-forward deployment/web 56268",
 		"docs/support-images.md: make support-images", // support/build's tests and e2e/debuggers build and push them
 		// testdata/pod/support-images.txtar runs these flags on manifests.
-		"docs/support-images.md: debuggable -f k8s/ --support-registry registry.example.com/debug --support-tag 1.2.3 --support-pull-policy IfNotPresent",
+		"docs/support-images.md: debuggable -f k8s/ --support-registry registry.example.com/debug --support-tag 1.2.3 " +
+			"--support-pull-policy IfNotPresent",
 		// testdata/pod/support-delivery.txtar runs this one.
 		"docs/support-images.md: debuggable -f k8s/ --support-registry registry.example.com/debug --support-delivery image",
 		// support/build's tests do, with archives of their own.
-		"docs/support-images.md: go run ./support/build -only netcore -netcore=require -vsdbg-version 17.6.10401.3 -vsdbg-url 'downloads/vsdbg-{rid}.tar.gz'",
+		"docs/support-images.md: go run ./support/build -only netcore -netcore=require -vsdbg-version 17.6.10401.3 " +
+			"-vsdbg-url 'downloads/vsdbg-{rid}.tar.gz'",
+		// e2e/watch calls it with Skaffold's own client.
+		"docs/watch.md: grpcurl -plaintext -import-path proto -proto v2/skaffold.proto 127.0.0.1:50052 " +
+			"proto.v2.SkaffoldV2Service/Events",
 		"docs/watch.md: debuggable watch", // e2e/watch runs it against a real API server
 	}
 }
@@ -82,7 +88,8 @@ func TestEveryCommandBlockIsRunOrListed(t *testing.T) {
 			id := b.doc + ": " + strings.TrimSpace(command)
 			seen = append(seen, id)
 			if !slices.Contains(listed, id) {
-				t.Errorf("%s:%d: block of commands that no test runs: mark it console, or add %q to notRun and say why", b.doc, b.start, id)
+				t.Errorf("%s:%d: block of commands that no test runs: mark it console, or add %q to notRun and say why", b.doc,
+					b.start, id)
 			}
 		case "":
 			t.Errorf("%s:%d: block without a language", b.doc, b.start)
@@ -95,8 +102,8 @@ func TestEveryCommandBlockIsRunOrListed(t *testing.T) {
 	}
 }
 
-// TestListedCommandsAreUnderstood asks debuggable for the help of each of its command lines that is not run: an unknown flag or
-// a wrong value is an error all the same.
+// TestListedCommandsAreUnderstood asks debuggable for the help of each of its command lines that is not run: an unknown
+// flag or a wrong value is an error all the same.
 func TestListedCommandsAreUnderstood(t *testing.T) {
 	installTools(t)
 	asked := 0
@@ -125,8 +132,8 @@ func TestListedCommandsAreUnderstood(t *testing.T) {
 	}
 }
 
-// TestCommands runs each console block in a copy of the repository, with the program and kustomize on PATH, and compares what
-// is printed with what the document shows. UPDATE=1 writes down what is printed.
+// TestCommands runs each console block in a copy of the repository, with the program and kustomize on PATH, and
+// compares what is printed with what the document shows. UPDATE=1 writes down what is printed.
 func TestCommands(t *testing.T) {
 	root := repository(t)
 	installTools(t)
@@ -180,7 +187,8 @@ func TestCommands(t *testing.T) {
 				if os.Getenv("UPDATE") != "" && !slices.ContainsFunc(s.want, isOpen) {
 					s.want = got
 				} else if !matches(got, s.want) {
-					t.Errorf("$ %s\nprinted\n%s\nbut the document says\n%s", s.command, strings.Join(got, "\n"), strings.Join(s.want, "\n"))
+					t.Errorf("$ %s\nprinted\n%s\nbut the document says\n%s", s.command, strings.Join(got, "\n"),
+						strings.Join(s.want, "\n"))
 				}
 				printed.lines = append(printed.lines, "$ "+strings.ReplaceAll(s.command, "\n", "\n> "))
 				printed.lines = append(printed.lines, s.want...)

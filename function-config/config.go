@@ -107,7 +107,8 @@ type WorkloadKind struct {
 	Kind     string
 	Template string // path of the pod template
 	Replicas string // path of the replica count, or ""
-	// Containers are the paths of containers, from Template, where that is a pod's spec and its metadata in one; none: it has both.
+	// Containers are the paths of containers, from Template, where that is a pod's spec and its metadata in one; none: it
+	// has both.
 	Containers []string
 }
 
@@ -171,7 +172,8 @@ func readFunctionConfig(c *Config, functionConfig *yaml.RNode) error {
 	case kind == "":
 		r.Errorf("kind", "is missing; %s", wantedKinds)
 	case kind != Kind && kind != "ConfigMap":
-		r.Errorf("kind", "a functionConfig cannot be of kind %s%s; %s", fields.Quote(kind), meant(kind, []string{Kind, "ConfigMap"}), wantedKinds)
+		r.Errorf("kind", "a functionConfig cannot be of kind %s%s; %s", fields.Quote(kind),
+			meant(kind, []string{Kind, "ConfigMap"}), wantedKinds)
 	case apiVersion == "":
 		r.Errorf("apiVersion", "is missing; %s", wantedKinds)
 	default:
@@ -186,7 +188,8 @@ func ignore(*yaml.Node, string) {}
 
 func readTyped(c *Config, n *yaml.Node) error {
 	r := &fields.Reader{}
-	known := []fields.Field{{Name: "apiVersion", Read: ignore}, {Name: "kind", Read: ignore}, {Name: "metadata", Read: ignore}}
+	known := []fields.Field{{Name: "apiVersion", Read: ignore}, {Name: "kind", Read: ignore},
+		{Name: "metadata", Read: ignore}}
 	for _, s := range settings() {
 		known = append(known, fields.Field{Name: s.name, Read: func(n *yaml.Node, path string) { s.readNode(r, c, n, path) }})
 	}

@@ -15,10 +15,13 @@ func encode(t *testing.T, c Config) []byte {
 	t.Helper()
 	type object = map[string]any
 	m := object{
-		"apiVersion": APIVersion, "kind": Kind, "layouts": c.Layouts, "archives": c.Archives, "imageConfigs": c.ImageConfigs, "offline": c.Offline,
+		"apiVersion": APIVersion, "kind": Kind, "layouts": c.Layouts, "archives": c.Archives, "imageConfigs": c.ImageConfigs,
+		"offline":            c.Offline,
 		"insecureRegistries": c.InsecureRegistries, "platform": c.Platform, "supportRegistry": c.SupportRegistry,
-		"supportImages": c.SupportImages, "supportTag": c.SupportTag, "supportPullPolicy": c.SupportPullPolicy, "supportDelivery": c.SupportDelivery, "protocols": c.Protocols,
-		"suspend": c.Suspend, "replicas": c.Replicas, "probeTimeout": c.ProbeTimeout.String(), "strict": c.Strict, "memory": c.Memory,
+		"supportImages": c.SupportImages, "supportTag": c.SupportTag, "supportPullPolicy": c.SupportPullPolicy,
+		"supportDelivery": c.SupportDelivery, "protocols": c.Protocols,
+		"suspend": c.Suspend, "replicas": c.Replicas, "probeTimeout": c.ProbeTimeout.String(), "strict": c.Strict,
+		"memory": c.Memory,
 	}
 	var artifacts, workloads []any
 	for _, a := range c.Artifacts {
@@ -59,10 +62,13 @@ func encode(t *testing.T, c Config) []byte {
 }
 
 func FuzzLoad(f *testing.F) {
-	f.Add([]byte(typedHead + "layouts: [a, b]\nimages: [{image: a, config: {Cmd: [\"a\\n\"]}}]\nplatform: linux/arm/v7\nreplicas: 0\n"))
-	f.Add([]byte(typedHead + "artifacts: [{image: 'a/*', name: b, runtime: java}]\nworkloads: [{group: a.b, kind: C, template: 'a[].b', replicas: c, containers: ['d[]']}]\nprobeTimeout: skip\n"))
+	f.Add([]byte(typedHead + "layouts: [a, b]\nimages: [{image: a, config: {Cmd: [\"a\\n\"]}}]\nplatform: " +
+		"linux/arm/v7\nreplicas: 0\n"))
+	f.Add([]byte(typedHead + "artifacts: [{image: 'a/*', name: b, runtime: java}]\nworkloads: [{group: a.b, kind: C, " +
+		"template: 'a[].b', replicas: c, containers: ['d[]']}]\nprobeTimeout: skip\n"))
 	f.Add([]byte(typedHead + "artifacts: &a [*a]\nlayouts: &b [&c x, *c]\n<<: *b\n"))
-	f.Add([]byte(configMapHead + "data: {artifacts: \"image=a,name=b\\nimage={c,d}\", layouts: 'a,b', offline: 'true', probeTimeout: 1h}\n"))
+	f.Add([]byte(configMapHead + "data: {artifacts: \"image=a,name=b\\nimage={c,d}\", layouts: 'a,b', offline: 'true', " +
+		"probeTimeout: 1h}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var n yaml.Node
 		if yaml.NewDecoder(bytes.NewReader(data)).Decode(&n) != nil {

@@ -40,14 +40,17 @@ func imagesSchema() schema {
 		{"User", "", text},
 		{"Labels", "", schema{typ: "object", values: &text}},
 	}}
-	return schema{typ: "array", items: &schema{typ: "object", required: []string{"image", "config"}, properties: []property{
-		{"image", "image reference", schema{typ: "string", minLength: 1}},
-		{"digest", "digest of the image's manifest", schema{typ: "string", pattern: "^sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$"}},
-		{"pin", "digest by which a support image is pulled", schema{typ: "string", pattern: "^sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$"}},
-		{"platform", "OS/ARCH[/VARIANT]", schema{typ: "string", minLength: 1}},
-		{"author", "the image configuration's author", text},
-		{"config", "the image configuration's config, with its own keys", config},
-	}}}
+	return schema{typ: "array", items: &schema{typ: "object", required: []string{"image", "config"},
+		properties: []property{
+			{"image", "image reference", schema{typ: "string", minLength: 1}},
+			{"digest", "digest of the image's manifest",
+				schema{typ: "string", pattern: "^sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$"}},
+			{"pin", "digest by which a support image is pulled",
+				schema{typ: "string", pattern: "^sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$"}},
+			{"platform", "OS/ARCH[/VARIANT]", schema{typ: "string", minLength: 1}},
+			{"author", "the image configuration's author", text},
+			{"config", "the image configuration's config, with its own keys", config},
+		}}}
 }
 
 // Schema returns the JSON schema of a typed functionConfig, as YAML.

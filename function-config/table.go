@@ -62,32 +62,41 @@ func settings() []setting {
 			"folders that hold OCI image layouts; IMAGE=DIR says which image a layout's only one is"),
 		listSetting("archives", "archive", "FILE", func(c *Config) *[]string { return &c.Archives }, checkFilled,
 			"image archives, as `docker save` or OCI tools write them"),
-		listSetting("imageConfigs", "image-configs", "FILE", func(c *Config) *[]string { return &c.ImageConfigs }, checkFilled,
+		listSetting("imageConfigs", "image-configs", "FILE", func(c *Config) *[]string { return &c.ImageConfigs },
+			checkFilled,
 			"files of ImageConfigs resources, as `debuggable lock` writes them"),
 		{
-			name: "images", help: "image configurations, in the form of an ImageConfigs resource's images", schema: imagesSchema(),
+			name: "images", help: "image configurations, in the form of an ImageConfigs resource's images",
+			schema:   imagesSchema(),
 			readNode: func(r *fields.Reader, c *Config, n *yaml.Node, path string) { c.Images = image.ReadEntries(r, n, path) },
 		},
 		boolSetting("offline", "offline", func(c *Config) *bool { return &c.Offline },
 			"never open a network connection"),
-		listSetting("insecureRegistries", "insecure-registry", "HOST", func(c *Config) *[]string { return &c.InsecureRegistries }, checkHost,
+		listSetting("insecureRegistries", "insecure-registry", "HOST",
+			func(c *Config) *[]string { return &c.InsecureRegistries }, checkHost,
 			"registries (HOST or HOST:PORT) that may be reached over plain http or with an untrusted certificate"),
-		textSetting("platform", "platform", "OS/ARCH", d.Platform, schema{pattern: "^linux/[a-z0-9]+(/[a-z0-9.]+)?$"}, parsePlatform,
+		textSetting("platform", "platform", "OS/ARCH", d.Platform, schema{pattern: "^linux/[a-z0-9]+(/[a-z0-9.]+)?$"},
+			parsePlatform,
 			func(c *Config) *string { return &c.Platform },
 			"platform to choose from multi-platform images, where the workload itself does not ask for one"),
 		artifactsSetting(),
 		runtimesSetting(),
 		textSetting("engine", "engine", "fallback|first|never", d.Engine, schema{enum: engine()}, parseEngine,
 			func(c *Config) *string { return &c.Engine },
-			"ask the local container engine, Docker or Podman, for images: for those that no registry hands out, ahead of registries, or never"),
-		textSetting("lookInside", "look-inside", "local|always|never", d.LookInside, schema{enum: whoseFiles()}, parseLookInside,
+			"ask the local container engine, Docker or Podman, for images: for those that no registry hands out, ahead of "+
+				"registries, or never"),
+		textSetting("lookInside", "look-inside", "local|always|never", d.LookInside, schema{enum: whoseFiles()},
+			parseLookInside,
 			func(c *Config) *string { return &c.LookInside },
-			"read files of images, where their configuration leaves open what runs: of layouts and archives, of registries too, or never"),
-		textSetting("supportRegistry", "support-registry", "PREFIX", d.SupportRegistry, schema{minLength: 1}, ParseSupportRegistry,
+			"read files of images, where their configuration leaves open what runs: of layouts and archives, of registries "+
+				"too, or never"),
+		textSetting("supportRegistry", "support-registry", "PREFIX", d.SupportRegistry, schema{minLength: 1},
+			ParseSupportRegistry,
 			func(c *Config) *string { return &c.SupportRegistry },
 			"repository that holds the support images; a slash and the runtime's name is appended"),
 		supportImagesSetting(),
-		textSetting("supportTag", "support-tag", "TAG", d.SupportTag, schema{pattern: "^(" + tagPattern + ")?$"}, parseSupportTag,
+		textSetting("supportTag", "support-tag", "TAG", d.SupportTag, schema{pattern: "^(" + tagPattern + ")?$"},
+			parseSupportTag,
 			func(c *Config) *string { return &c.SupportTag },
 			"tag of the images in supportRegistry; without it, latest"),
 		textSetting("supportPullPolicy", "support-pull-policy", "Always|IfNotPresent|Never", d.SupportPullPolicy,
@@ -164,7 +173,8 @@ func boolSetting(name, flag string, of func(*Config) *bool, help string) setting
 }
 
 // textSetting is a value that is written as a string and read by parse.
-func textSetting[T any](name, flag, value, def string, sch schema, parse func(string) (T, error), of func(*Config) *T, help string) setting {
+func textSetting[T any](name, flag, value, def string, sch schema, parse func(string) (T, error), of func(*Config) *T,
+	help string) setting {
 	set := func(r *fields.Reader, c *Config, values []string, path string) {
 		v, err := parse(values[0])
 		if err != nil {
@@ -218,7 +228,8 @@ func artifactsSetting() setting {
 		help: "transform only images that match one of these; where none are given, every container's",
 		form: "image=IMAGE[,name=NAME][,runtime=RUNTIME]",
 		schema: schema{typ: "array", items: &schema{typ: "object", required: []string{"image"}, properties: []property{
-			{"image", "image that is meant: tag and digest count only where given; * matches within a path element, ** across", schema{typ: "string", minLength: 1}},
+			{"image", "image that is meant: tag and digest count only where given; * matches within a path element, ** across",
+				schema{typ: "string", minLength: 1}},
 			{"name", "name to record in the annotation; without it, the container's image as written", schema{typ: "string"}},
 			{"runtime", "language runtime; saves its detection", schema{typ: "string", enum: runtimes.Names()}},
 		}}},
@@ -242,10 +253,11 @@ func runtimesSetting() setting {
 		name: "runtimes", flag: "runtime", value: "IMAGE=RUNTIME", list: true, separator: "\n",
 		help: "say what images run, without narrowing what is transformed",
 		form: "IMAGE=RUNTIME",
-		schema: schema{typ: "array", items: &schema{typ: "object", required: []string{"image", "runtime"}, properties: []property{
-			{"image", "image that is meant, as in artifacts", schema{typ: "string", minLength: 1}},
-			{"runtime", "language runtime; saves its detection", schema{typ: "string", enum: runtimes.Names()}},
-		}}},
+		schema: schema{typ: "array", items: &schema{typ: "object", required: []string{"image", "runtime"},
+			properties: []property{
+				{"image", "image that is meant, as in artifacts", schema{typ: "string", minLength: 1}},
+				{"runtime", "language runtime; saves its detection", schema{typ: "string", enum: runtimes.Names()}},
+			}}},
 		readNode: func(r *fields.Reader, c *Config, n *yaml.Node, path string) {
 			c.Runtimes = nil
 			r.Items(n, path, func(n *yaml.Node, path string) {
@@ -318,14 +330,18 @@ func workloadsSetting() setting {
 	return setting{
 		name: "workloads",
 		help: "further kinds that hold a pod template, or containers",
-		schema: schema{typ: "array", items: &schema{typ: "object", required: []string{"kind", "template"}, properties: []property{
-			{"group", "API group without version; empty for the core group", schema{typ: "string", pattern: groupPattern}},
-			{"kind", "kind, like Rollout", schema{typ: "string", pattern: kindPattern}},
-			{"template", "path of the pod template, like spec.template; tasks[] means each element of a list", schema{typ: "string", pattern: pathPattern}},
-			{"replicas", "path of the replica count, if there is one", schema{typ: "string", pattern: pathPattern}},
-			{"containers", "paths of containers, from the template, like container or steps[], where the template has them itself and is no pod template " +
-				"with a spec: it has metadata, volumes and initContainers, as far as the kind knows them", schema{typ: "array", items: &schema{typ: "string", pattern: pathPattern}}},
-		}}},
+		schema: schema{typ: "array", items: &schema{typ: "object", required: []string{"kind", "template"},
+			properties: []property{
+				{"group", "API group without version; empty for the core group", schema{typ: "string", pattern: groupPattern}},
+				{"kind", "kind, like Rollout", schema{typ: "string", pattern: kindPattern}},
+				{"template", "path of the pod template, like spec.template; tasks[] means each element of a list",
+					schema{typ: "string", pattern: pathPattern}},
+				{"replicas", "path of the replica count, if there is one", schema{typ: "string", pattern: pathPattern}},
+				{"containers", "paths of containers, from the template, like container or steps[], where the template has them " +
+					"itself and is no pod template " +
+					"with a spec: it has metadata, volumes and initContainers, as far as the kind knows them",
+					schema{typ: "array", items: &schema{typ: "string", pattern: pathPattern}}},
+			}}},
 		readNode: func(r *fields.Reader, c *Config, n *yaml.Node, path string) {
 			c.Workloads = nil
 			r.Items(n, path, func(n *yaml.Node, path string) { c.Workloads = append(c.Workloads, readWorkload(r, n, path)) })

@@ -131,14 +131,16 @@ func ParseProbeTimeout(s string) (ProbeTimeout, error) {
 
 // architectures are those that Linux images are built for, by their names in the OCI image specification (GOARCH).
 func architectures() []string {
-	return []string{"amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64", "loong64", "mips64le", "mips64", "mips", "mipsle", "ppc64"}
+	return []string{"amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64", "loong64", "mips64le", "mips64", "mips",
+		"mipsle", "ppc64"}
 }
 
 // parsePlatform reads OS/ARCH[/VARIANT]. Only Linux is accepted: the debuggers in the support images are Linux
 // programs, so that another platform could only choose images that cannot be debugged.
 func parsePlatform(s string) (string, error) {
 	bad := func(why string) (string, error) {
-		return "", fmt.Errorf("%s is not a platform: %s; want linux/ARCH or linux/ARCH/VARIANT, like linux/arm64", fields.Quote(s), why)
+		return "", fmt.Errorf("%s is not a platform: %s; want linux/ARCH or linux/ARCH/VARIANT, like linux/arm64",
+			fields.Quote(s), why)
 	}
 	if strings.Contains(s, ":") {
 		return bad("an OS version means nothing for Linux")
@@ -147,7 +149,8 @@ func parsePlatform(s string) (string, error) {
 	if err != nil {
 		return bad("it has more than three parts")
 	}
-	also := map[string]string{"x86_64": "amd64", "x86-64": "amd64", "x64": "amd64", "aarch64": "arm64", "armv8": "arm64", "armv7": "arm/v7", "armhf": "arm/v7", "i386": "386", "x86": "386"}
+	also := map[string]string{"x86_64": "amd64", "x86-64": "amd64", "x64": "amd64", "aarch64": "arm64", "armv8": "arm64",
+		"armv7": "arm/v7", "armhf": "arm/v7", "i386": "386", "x86": "386"}
 	switch {
 	case p.OS == "" || p.Architecture == "":
 		return bad("it lacks an OS or an architecture")
@@ -178,7 +181,8 @@ func ParseSupportRegistry(s string) (string, error) {
 	}
 	_, err := name.NewRepository(prefix+"/x", name.WeakValidation)
 	if err != nil || strings.HasPrefix(s, "/") || strings.Contains(prefix+"/", "//") {
-		return "", fmt.Errorf("%s is not a repository prefix; want one like gcr.io/acme/debug, without tag and digest", fields.Quote(s))
+		return "", fmt.Errorf("%s is not a repository prefix; want one like gcr.io/acme/debug, without tag and digest",
+			fields.Quote(s))
 	}
 	return prefix, nil
 }
@@ -204,7 +208,8 @@ func parseSupported(s string) (string, error) {
 
 func parseSupportTag(s string) (string, error) {
 	if s != "" && !tagSyntax.MatchString(s) {
-		return "", fmt.Errorf("%s is not a tag like v1.2; a digest belongs into supportImages, with the whole reference", fields.Quote(s))
+		return "", fmt.Errorf("%s is not a tag like v1.2; a digest belongs into supportImages, with the whole reference",
+			fields.Quote(s))
 	}
 	return s, nil
 }
@@ -214,7 +219,8 @@ func pullPolicies() []string { return []string{"Always", "IfNotPresent", "Never"
 
 func parsePullPolicy(s string) (string, error) {
 	if s != "" && !slices.Contains(pullPolicies(), s) {
-		return "", fmt.Errorf("%s is none of %s%s", fields.Quote(s), strings.Join(pullPolicies(), ", "), fields.DidYouMean(s, pullPolicies()))
+		return "", fmt.Errorf("%s is none of %s%s", fields.Quote(s), strings.Join(pullPolicies(), ", "),
+			fields.DidYouMean(s, pullPolicies()))
 	}
 	return s, nil
 }
@@ -255,7 +261,8 @@ func readWorkload(r *fields.Reader, n *yaml.Node, path string) WorkloadKind {
 	}
 	fieldPath := func(s, path string) {
 		if !pathSyntax.MatchString(s) {
-			r.Errorf(path, "%s is not a path; want fields separated by dots, like spec.template or spec.tasks[].template", fields.Quote(s))
+			r.Errorf(path, "%s is not a path; want fields separated by dots, like spec.template or spec.tasks[].template",
+				fields.Quote(s))
 		}
 	}
 	r.Mapping(n, path, []fields.Field{

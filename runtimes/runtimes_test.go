@@ -81,12 +81,17 @@ func TestDetect(t *testing.T) {
 		"another behind launchers": {proc("with -- gosu app ruby a.rb", "JAVA_VERSION=21"), "", ""},
 		"a role behind dashes": {proc("/app/bin/start -- worker", "JAVA_VERSION=21"),
 			"jvm: image sets JAVA_VERSION", ""},
-		"an empty variable is a sign":            {proc("/app", "ASPNETCORE_URLS="), "netcore: image sets ASPNETCORE_URLS", ""},
-		"entrypoint.py":                          {proc("./entrypoint.py"), "python: program entrypoint.py", ""},
-		"functions framework":                    {Process{Argv: []string{"functions-framework"}, ImageEnv: map[string]string{"PYTHON_VERSION": "3.12"}}, "python: image sets PYTHON_VERSION", ""},
-		"functions framework of Node.js":         {Process{Argv: []string{"functions-framework"}, ImageEnv: map[string]string{"NODE_VERSION": "22"}}, "nodejs: image sets NODE_VERSION", ""},
-		"functions framework, Python's own name": {proc("/usr/local/bin/functions_framework"), "python: program functions_framework", ""},
-		"functions framework, Ruby's own name":   {proc("functions-framework-ruby"), "ruby: program functions-framework-ruby", ""},
+		"an empty variable is a sign": {proc("/app", "ASPNETCORE_URLS="), "netcore: image sets ASPNETCORE_URLS",
+			""},
+		"entrypoint.py": {proc("./entrypoint.py"), "python: program entrypoint.py", ""},
+		"functions framework": {Process{Argv: []string{"functions-framework"},
+			ImageEnv: map[string]string{"PYTHON_VERSION": "3.12"}}, "python: image sets PYTHON_VERSION", ""},
+		"functions framework of Node.js": {Process{Argv: []string{"functions-framework"},
+			ImageEnv: map[string]string{"NODE_VERSION": "22"}}, "nodejs: image sets NODE_VERSION", ""},
+		"functions framework, Python's own name": {proc("/usr/local/bin/functions_framework"),
+			"python: program functions_framework", ""},
+		"functions framework, Ruby's own name": {proc("functions-framework-ruby"), "ruby: program functions-framework-ruby",
+			""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := Detect(test.process)
@@ -492,15 +497,22 @@ func looksOnPath(label string) string {
 // TestBuildpacks: the ids of Paketo's, Heroku's and Google Cloud's buildpacks say the language of what they build.
 func TestBuildpacks(t *testing.T) {
 	for want, ids := range map[string][]string{
-		"go":      {"google.go.build", "google.go.functions-framework", "paketo-buildpacks/go-dist", "paketo-buildpacks/go-build", "heroku/go"},
-		"jvm":     {"google.java.maven", "google.java.functions-framework", "paketo-buildpacks/executable-jar", "paketo-buildpacks/bellsoft-liberica", "heroku/java", "heroku/jvm"},
-		"nodejs":  {"google.nodejs.npm", "google.nodejs.functions-framework", "paketo-buildpacks/npm-start", "paketo-buildpacks/node-engine", "heroku/nodejs", "heroku/nodejs-engine"},
-		"python":  {"google.python.pip", "google.python.functions-framework", "paketo-buildpacks/python-start", "paketo-buildpacks/cpython", "heroku/python"},
-		"netcore": {"google.dotnet.publish", "google.dotnet.functions-framework", "paketo-buildpacks/dotnet-execute", "paketo-buildpacks/dotnet-core-aspnet-runtime", "heroku/dotnet"},
-		"ruby":    {"google.ruby.bundle", "google.ruby.functions-framework", "paketo-buildpacks/puma", "paketo-buildpacks/mri", "heroku/ruby"},
+		"go": {"google.go.build", "google.go.functions-framework", "paketo-buildpacks/go-dist",
+			"paketo-buildpacks/go-build", "heroku/go"},
+		"jvm": {"google.java.maven", "google.java.functions-framework", "paketo-buildpacks/executable-jar",
+			"paketo-buildpacks/bellsoft-liberica", "heroku/java", "heroku/jvm"},
+		"nodejs": {"google.nodejs.npm", "google.nodejs.functions-framework", "paketo-buildpacks/npm-start",
+			"paketo-buildpacks/node-engine", "heroku/nodejs", "heroku/nodejs-engine"},
+		"python": {"google.python.pip", "google.python.functions-framework", "paketo-buildpacks/python-start",
+			"paketo-buildpacks/cpython", "heroku/python"},
+		"netcore": {"google.dotnet.publish", "google.dotnet.functions-framework", "paketo-buildpacks/dotnet-execute",
+			"paketo-buildpacks/dotnet-core-aspnet-runtime", "heroku/dotnet"},
+		"ruby": {"google.ruby.bundle", "google.ruby.functions-framework", "paketo-buildpacks/puma",
+			"paketo-buildpacks/mri", "heroku/ruby"},
 	} {
 		for _, id := range ids {
-			p := Process{Argv: []string{"/workspace/run"}, Labels: map[string]string{"io.buildpacks.build.metadata": `{"buildpacks":[{"id":"` + id + `"}]}`}}
+			p := Process{Argv: []string{"/workspace/run"},
+				Labels: map[string]string{"io.buildpacks.build.metadata": `{"buildpacks":[{"id":"` + id + `"}]}`}}
 			if d := Detect(p); d.Runtime == nil || d.Runtime.Name() != want || d.Sign.Words != "image built with buildpack "+id {
 				t.Errorf("%s: got %+v, want %s", id, d, want)
 			}

@@ -3,6 +3,9 @@ package transform
 import (
 	"slices"
 
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/debuginfo"
 	"debuggable.dev/debuggable/internal/image"
@@ -13,11 +16,10 @@ import (
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
-	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// Plan is what is to be done with a set of objects, in document order: made before anything is edited, and not changed afterwards.
+// Plan is what is to be done with a set of objects, in document order: made before anything is edited, and not changed
+// afterwards.
 type Plan struct {
 	Workloads []WorkloadPlan
 }
@@ -127,8 +129,9 @@ func (w *WorkloadPlan) rename(p *workload.Pod, renamed map[*yaml.Node]bool) {
 		}
 	}
 	if len(w.renames) > before {
-		w.Results = append(w.Results, w.Workload.Result(fn.Warning, reason.AnnotationRenamed, "annotation "+functionconfig.ProbeAnnotationDocumented+
-			" is written out as "+functionconfig.ProbeAnnotation+", since Kubernetes refuses a key with two slashes"))
+		w.Results = append(w.Results, w.Workload.Result(fn.Warning, reason.AnnotationRenamed,
+			"annotation "+functionconfig.ProbeAnnotationDocumented+
+				" is written out as "+functionconfig.ProbeAnnotation+", since Kubernetes refuses a key with two slashes"))
 	}
 }
 
@@ -163,7 +166,8 @@ func refusePod(p *podScope, cfg functionconfig.Config, err error) (results fn.Re
 	return results
 }
 
-// keep plans a pod that is debuggable already: its containers stay, but for the probes of those that the annotation lists.
+// keep plans a pod that is debuggable already: its containers stay, but for the probes of those that the annotation
+// lists.
 func (p *PodPlan) keep(s *podScope) (results fn.Results) {
 	listed := map[string]debuginfo.Entry{}
 	for _, e := range s.configured {

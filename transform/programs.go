@@ -43,7 +43,8 @@ func (s *Scope) Programs(images map[image.Want]image.Result) *Programs {
 
 // Again works out anew the programs that depend on files of images that were not known before, and may be by now.
 func (p *Programs) Again(images map[image.Want]image.Result) *Programs {
-	again := &Programs{scope: p.scope, images: images, ports: p.ports, known: make(map[*containerScope]*known, len(p.known))}
+	again := &Programs{scope: p.scope, images: images, ports: p.ports,
+		known: make(map[*containerScope]*known, len(p.known))}
 	for _, w := range p.scope.workloads {
 		for _, pod := range w.pods {
 			for _, c := range pod.open() {
@@ -110,12 +111,13 @@ func imageProblem(err error) error {
 	return reason.Refuse(reason.ImageUnreadable, "%s", err)
 }
 
-// supportLabels begin the labels by which a support image says what is inside, and what it can do; see runtimes.Options.
+// supportLabels begin the labels by which a support image says what is inside, and what it can do; see
+// runtimes.Options.
 const supportLabels = "dev.debuggable.support/"
 
-// SupportImages lists the support images that will be needed. Of those of the user's choice it is to be found out whether they
-// are there, and what their labels say; what the published ones can do is known, and no more is to be found out than
-// what is written down of them. It does no harm when one of them cannot be resolved.
+// SupportImages lists the support images that will be needed. Of those of the user's choice it is to be found out
+// whether they are there, and what their labels say; what the published ones can do is known, and no more is to be
+// found out than what is written down of them. It does no harm when one of them cannot be resolved.
 func (p *Programs) SupportImages() (chosen, published []image.Want) {
 	seen := map[image.Want]bool{}
 	for _, c := range p.scope.open() {
@@ -137,8 +139,8 @@ func (p *Programs) SupportImages() (chosen, published []image.Want) {
 	return chosen, published
 }
 
-// stockSupport reports whether the support image of a runtime is the published one, as it is known: under its usual name
-// and tag.
+// stockSupport reports whether the support image of a runtime is the published one, as it is known: under its usual
+// name and tag.
 func (s *Scope) stockSupport(name string) bool {
 	return s.cfg.SupportTag == "" && s.fromPublished(name)
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/program"
@@ -12,7 +14,6 @@ import (
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/runtimes"
 	"debuggable.dev/debuggable/runtimes/language"
-	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 )
 
 // outcome words what is done with a container that gets a debugger or has one.
@@ -29,7 +30,8 @@ func (c *ContainerPlan) outcome() fn.Results {
 		}
 		result(reason.AlreadyDebugged, "%s, already under a debugger: %s (%s)", name, where, sign)
 	case where == "":
-		result(reason.Debuggable, "%s, no port: attach with %s through exec (%s)", name, c.Program.Detection.Runtime.Exec[0], sign)
+		result(reason.Debuggable, "%s, no port: attach with %s through exec (%s)", name, c.Program.Detection.Runtime.Exec[0],
+			sign)
 	default:
 		result(reason.Debuggable, "%s, %s (%s)", name, where, sign)
 	}
@@ -61,22 +63,26 @@ func (c *ContainerPlan) cautions() fn.Results {
 		rs = append(rs, c.Container.Result(fn.Warning, reason.WorkerTimeout, name, "%s", impatient))
 	}
 	if switched := c.Program.ElectsLeader(); switched != "" {
-		rs = append(rs, c.Container.Result(fn.Warning, reason.LeaderElection, name, "%s: a program that is stopped for some 10 s, as at "+
-			"a breakpoint, loses the leader's lease, and most end then: switch that off for the time", switched))
+		rs = append(rs, c.Container.Result(fn.Warning, reason.LeaderElection, name,
+			"%s: a program that is stopped for some 10 s, as at "+
+				"a breakpoint, loses the leader's lease, and most end then: switch that off for the time", switched))
 	}
 	if raise := c.Memory; raise != nil {
 		rs = append(rs, c.Container.Result(fn.Info, reason.MemoryRaised, name,
 			"memory limit raised from %s to %s, to hold the debugger; the request stays", raise.From, raise.To))
 	}
 	if c.Debugger.Support && c.Container.Pod.Workload.Rules.Knative {
-		rs = append(rs, c.Container.Result(fn.Warning, reason.KnativeFeatures, name, "Knative admits the init container and the volume "+
-			"only where kubernetes.podspec-init-containers and kubernetes.podspec-volumes-emptydir are enabled in its config-features"))
+		rs = append(rs, c.Container.Result(fn.Warning, reason.KnativeFeatures, name,
+			"Knative admits the init container and the volume "+
+				"only where kubernetes.podspec-init-containers and kubernetes.podspec-volumes-emptydir are enabled in its "+
+				"config-features"))
 	}
 	// Half of the storage is left to the application.
 	storage := c.Container.Pod.StorageLimit()
 	if c.folder == "" && !storage.IsZero() && storage.Value() < 2*int64(c.Debugger.Storage)<<20 {
-		rs = append(rs, c.Container.Result(fn.Warning, reason.TightStorage, name, "the support files take up to %dMi of the pod's "+
-			"ephemeral-storage limit of %s, and the pod is evicted above that: raise it", c.Debugger.Storage, storage.String()))
+		rs = append(rs, c.Container.Result(fn.Warning, reason.TightStorage, name,
+			"the support files take up to %dMi of the pod's "+
+				"ephemeral-storage limit of %s, and the pod is evicted above that: raise it", c.Debugger.Storage, storage.String()))
 	}
 	return rs
 }
@@ -130,7 +136,8 @@ func (c *ContainerPlan) localImage() fn.Results {
 		name = r.Name()
 	}
 	return fn.Results{c.Container.Result(fn.Info, reason.LocalImage, name,
-		"the image's configuration is that of the container engine at %s: the cluster may get another one of this name", engine)}
+		"the image's configuration is that of the container engine at %s: the cluster may get another one of this name",
+		engine)}
 }
 
 // refusal makes the result for a container that stays as it is.
@@ -171,8 +178,8 @@ func portWords(ports []runtimes.Port) string {
 	return strings.Join(words, ", ")
 }
 
-// sharedPorts warns of debuggers in two containers of a pod that are there already and listen on one port: a pod has one network, so
-// that only one of them can.
+// sharedPorts warns of debuggers in two containers of a pod that are there already and listen on one port: a pod has
+// one network, so that only one of them can.
 func (p *PodPlan) sharedPorts() (results fn.Results) {
 	first := map[int32]*workload.Container{}
 	for _, c := range p.Containers {

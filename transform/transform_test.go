@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
+	v1image "github.com/google/go-containerregistry/pkg/v1"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/manifest"
 	"debuggable.dev/debuggable/internal/workload"
-	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
-
-	v1image "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // object is a manifest's object as the transform wants it.
@@ -22,7 +22,8 @@ type object struct{ *manifest.Object }
 func (o object) File() (string, int) { return "", 0 }
 
 // apply transforms manifests; config gives each image its configuration. An error is one of reading or writing.
-func apply(manifests string, cfg functionconfig.Config, config func(ref string) image.Result) (string, fn.Results, error) {
+func apply(manifests string, cfg functionconfig.Config, config func(ref string) image.Result) (string, fn.Results,
+	error) {
 	set, err := manifest.Read(manifest.Input{Name: "manifests", Data: []byte(manifests)})
 	if err != nil {
 		return "", nil, fmt.Errorf("reading: %w", err)
@@ -59,23 +60,40 @@ func configured(c v1image.Config) image.Result { return image.Result{Config: ima
 
 func TestPlatform(t *testing.T) {
 	affinity := func(exprs string) string {
-		return "{affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: " + exprs + "}}}}"
+		return "{affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: " + exprs +
+			"}}}}"
 	}
 	for name, test := range map[string]struct{ spec, byDefault, want string }{
-		"nothing said":              {"{}", "linux/amd64", "linux/amd64"},
-		"node selector":             {"{nodeSelector: {kubernetes.io/arch: arm64}}", "linux/amd64", "linux/arm64"},
-		"deprecated label":          {"{nodeSelector: {beta.kubernetes.io/arch: s390x}}", "linux/amd64", "linux/s390x"},
-		"same, with a variant":      {"{nodeSelector: {kubernetes.io/arch: arm}}", "linux/arm/v6", "linux/arm/v6"},
-		"selector beats affinity":   {"{nodeSelector: {kubernetes.io/arch: arm64}, affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/arch, operator: In, values: [amd64]}]}]}}}}", "linux/amd64", "linux/arm64"},
-		"affinity":                  {affinity("[{matchExpressions: [{key: kubernetes.io/arch, operator: In, values: [arm64]}]}]"), "linux/amd64", "linux/arm64"},
-		"affinity to the default":   {affinity("[{matchExpressions: [{key: kubernetes.io/arch, operator: In, values: [arm64, amd64]}]}]"), "linux/amd64", "linux/amd64"},
-		"affinity in several terms": {affinity("[{matchExpressions: [{key: zone, operator: In, values: [a]}]}, {matchExpressions: [{key: kubernetes.io/arch, operator: In, values: [arm64]}]}]"), "linux/amd64", "linux/arm64"},
-		"another operator":          {affinity("[{matchExpressions: [{key: kubernetes.io/arch, operator: NotIn, values: [arm64]}]}]"), "linux/amd64", "linux/amd64"},
-		"affinity to others":        {affinity("[{matchExpressions: [{key: kubernetes.io/arch, operator: NotIn, values: [amd64]}]}]"), "linux/amd64", "linux/arm64"},
-		"affinity to some others":   {affinity("[{matchExpressions: [{key: kubernetes.io/arch, operator: NotIn, values: [arm64, amd64]}]}]"), "linux/amd64", "linux/s390x"},
-		"to others in one term":     {affinity("[{matchExpressions: [{key: kubernetes.io/arch, operator: NotIn, values: [amd64]}]}, {matchExpressions: [{key: kubernetes.io/arch, operator: NotIn, values: [arm64]}]}]"), "linux/amd64", "linux/amd64"},
-		"another label":             {affinity("[{matchExpressions: [{key: zone, operator: In, values: [arm64]}]}]"), "linux/amd64", "linux/amd64"},
-		"not as it should be":       {"{nodeSelector: [kubernetes.io/arch], affinity: x}", "linux/amd64", "linux/amd64"},
+		"nothing said":         {"{}", "linux/amd64", "linux/amd64"},
+		"node selector":        {"{nodeSelector: {kubernetes.io/arch: arm64}}", "linux/amd64", "linux/arm64"},
+		"deprecated label":     {"{nodeSelector: {beta.kubernetes.io/arch: s390x}}", "linux/amd64", "linux/s390x"},
+		"same, with a variant": {"{nodeSelector: {kubernetes.io/arch: arm}}", "linux/arm/v6", "linux/arm/v6"},
+		"selector beats affinity": {"{nodeSelector: {kubernetes.io/arch: arm64}, affinity: {nodeAffinity: " +
+			"{requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: " +
+			"kubernetes.io/arch, operator: In, values: [amd64]}]}]}}}}", "linux/amd64", "linux/arm64"},
+		"affinity": {affinity(
+			"[{matchExpressions: [{key: kubernetes.io/arch, operator: In, values: [arm64]}]}]"), "linux/amd64", "linux/arm64"},
+		"affinity to the default": {affinity(
+			"[{matchExpressions: [{key: kubernetes.io/arch, operator: In, values: [arm64, amd64]}]}]"), "linux/amd64",
+			"linux/amd64"},
+		"affinity in several terms": {affinity(
+			"[{matchExpressions: [{key: zone, operator: In, values: [a]}]}, {matchExpressions: [{key: kubernetes.io/arch, " +
+				"operator: In, values: [arm64]}]}]"), "linux/amd64", "linux/arm64"},
+		"another operator": {affinity(
+			"[{matchExpressions: [{key: kubernetes.io/arch, operator: NotIn, values: [arm64]}]}]"), "linux/amd64",
+			"linux/amd64"},
+		"affinity to others": {affinity(
+			"[{matchExpressions: [{key: kubernetes.io/arch, operator: NotIn, values: [amd64]}]}]"), "linux/amd64",
+			"linux/arm64"},
+		"affinity to some others": {affinity(
+			"[{matchExpressions: [{key: kubernetes.io/arch, operator: NotIn, values: [arm64, amd64]}]}]"), "linux/amd64",
+			"linux/s390x"},
+		"to others in one term": {affinity(
+			"[{matchExpressions: [{key: kubernetes.io/arch, operator: NotIn, values: [amd64]}]}, {matchExpressions: [{key: " +
+				"kubernetes.io/arch, operator: NotIn, values: [arm64]}]}]"), "linux/amd64", "linux/amd64"},
+		"another label": {affinity("[{matchExpressions: [{key: zone, operator: In, values: [arm64]}]}]"),
+			"linux/amd64", "linux/amd64"},
+		"not as it should be": {"{nodeSelector: [kubernetes.io/arch], affinity: x}", "linux/amd64", "linux/amd64"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &workload.Pod{Spec: yaml.MustParse(test.spec).YNode()}
@@ -93,7 +111,8 @@ func TestOnLinux(t *testing.T) {
 		"{os: {name: windows}, nodeSelector: {kubernetes.io/os: linux}}": false,
 		"{nodeSelector: {kubernetes.io/os: windows}}":                    false,
 		"{nodeSelector: {beta.kubernetes.io/os: windows}}":               false,
-		"{affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/os, operator: In, values: [windows, linux]}]}]}}}}": true,
+		"{affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: " +
+			"[{matchExpressions: [{key: kubernetes.io/os, operator: In, values: [windows, linux]}]}]}}}}": true,
 	} {
 		p := &workload.Pod{Spec: yaml.MustParse(spec).YNode()}
 		if got := p.OnLinux(); got != want {
@@ -104,7 +123,8 @@ func TestOnLinux(t *testing.T) {
 
 func TestNoFreePort(t *testing.T) {
 	var pod strings.Builder
-	pod.WriteString("apiVersion: v1\nkind: Pod\nmetadata: {name: busy}\nspec:\n  containers:\n  - name: app\n    image: app\n    ports:\n")
+	pod.WriteString("apiVersion: v1\nkind: Pod\nmetadata: {name: busy}\nspec:\n  containers:\n  - name: app\n    image: " +
+		"app\n    ports:\n")
 	for port := 56268; port <= 65535; port++ {
 		fmt.Fprintf(&pod, "    - containerPort: %d\n", port)
 	}
@@ -125,7 +145,8 @@ func TestNoFreePort(t *testing.T) {
 // Sources of one run must not see each other: what one container gets is the same alone and among others.
 func TestContainersAreIndependent(t *testing.T) {
 	config := func(ref string) image.Result {
-		return configured(v1image.Config{Entrypoint: []string{"java", "-jar", ref}, Env: []string{"JAVA_TOOL_OPTIONS=-Xmx1g"}})
+		return configured(v1image.Config{Entrypoint: []string{"java", "-jar", ref},
+			Env: []string{"JAVA_TOOL_OPTIONS=-Xmx1g"}})
 	}
 	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: %s}\nspec:\n  containers:\n  - name: app\n    image: %s\n"
 	var alone []string

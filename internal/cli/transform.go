@@ -126,7 +126,8 @@ type transformation struct {
 	outside int // containers that no artifact matches
 }
 
-// planSet plans what to do with the objects of a set. An error is one of the settings, or of the sources that they name.
+// planSet plans what to do with the objects of a set. An error is one of the settings, or of the sources that they
+// name.
 func planSet(
 	ctx context.Context, errw io.Writer, set *manifest.Set, files []string, flags *functionconfig.Flags,
 ) (transformation, error) {

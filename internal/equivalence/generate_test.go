@@ -23,7 +23,8 @@ type unit struct {
 	Unordered bool   // programs run at the same time
 	Existing  bool   // a debugger is there already
 	Trace     bool   // a shell writes down what it does
-	// Files are the scripts of the image that are this unit's own, by path. Known says that the image's files are looked into.
+	// Files are the scripts of the image that are this unit's own, by path. Known says that the image's files are looked
+	// into.
 	Files map[string]string
 	Known bool
 	// AppUnknown says that nobody could tell by the command line which program is the application: "server; notify".
@@ -66,7 +67,8 @@ func (g *generator) legit(why string) {
 // generate makes up a case. inside: every command stands behind a script of an image that is looked into.
 func generate(seed uint64, inside bool) testCase {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 7)), inside: inside}
-	tc := testCase{Seed: seed, Shell: g.one(shellNames()...), JSON: g.chance(20), Function: g.chance(20), Annotations: map[string]string{}}
+	tc := testCase{Seed: seed, Shell: g.one(shellNames()...), JSON: g.chance(20), Function: g.chance(20),
+		Annotations: map[string]string{}}
 	g.tc = &tc
 	tc.Suspend = g.chance(8)
 	if g.chance(10) {
@@ -87,9 +89,12 @@ func generate(seed uint64, inside bool) testCase {
 
 // awkward words, as the program is to get them.
 var awkward = []string{
-	"a", "--port=8080", "--verbose", "-x", "--", "-", "", " ", "a b", "it's", `say "hi"`, "$HOME", "${HOME}", "$$", "$(HOSTNAME)", "$(KNOWN)",
-	"$(SECRET)", "$(UNKNOWN)", "$$(KNOWN)", "$$$(KNOWN)", "$((1+2))", "a$", "$", "$(", "$(a b", "&", ";", "|", "a&b", "a;b", "a|b", ">f", "<f", "2>&1", `\`, `a\b`, `\n`, "a\nb", "\n", "\t", "ünï", "$é",
-	"日本", "*.js", "?", "[a]", "{a,b}", "~", "~/x", "#x", "a#b", "!", "!x", "`id`", "'", `"`, "a=b", "A=1", "%s", "(", ")", "((", "-agentlib", "null", "true", "1", "0x1", "1e3", "yes", "~", "@x", ": ", "- a", "key: v", "é:", "--inspect-me", "=", "a,b",
+	"a", "--port=8080", "--verbose", "-x", "--", "-", "", " ", "a b", "it's", `say "hi"`, "$HOME", "${HOME}", "$$",
+	"$(HOSTNAME)", "$(KNOWN)", "$(SECRET)", "$(UNKNOWN)", "$$(KNOWN)", "$$$(KNOWN)", "$((1+2))", "a$", "$", "$(", "$(a b",
+	"&", ";", "|", "a&b", "a;b", "a|b", ">f", "<f", "2>&1", `\`, `a\b`, `\n`, "a\nb", "\n", "\t", "ünï", "$é",
+	"日本", "*.js", "?", "[a]", "{a,b}", "~", "~/x", "#x", "a#b", "!", "!x", "`id`", "'", `"`, "a=b", "A=1", "%s", "(", ")",
+	"((", "-agentlib", "null", "true", "1", "0x1", "1e3", "yes", "~", "@x", ": ", "- a", "key: v", "é:", "--inspect-me",
+	"=", "a,b",
 }
 
 func (g *generator) words(max int) []string {
@@ -172,12 +177,16 @@ func (g *generator) container() {
 // shared says where a person accepts that variables would reach others: suspended, or beside Node in another process.
 func (g *generator) shared() {
 	u := g.u
-	beside := slices.ContainsFunc(u.Class, func(c string) bool { return strings.HasPrefix(c, "script:background") || c == "script:pipe" })
+	beside := slices.ContainsFunc(u.Class, func(c string) bool {
+		return strings.HasPrefix(c, "script:background") ||
+			c == "script:pipe"
+	})
 	script := slices.ContainsFunc(u.Class, func(c string) bool { return strings.HasPrefix(c, "script:") })
 	if g.byVariable() && !u.Existing && (beside || script && g.tc.Suspend) {
 		g.legit("variables that others would get")
 	}
-	if u.Runtime == "jvm" && slices.Contains(u.Class, "server") && (slices.Contains(u.Class, "option:optional") || slices.Contains(u.Class, "option:missing")) {
+	if u.Runtime == "jvm" && slices.Contains(u.Class, "server") &&
+		(slices.Contains(u.Class, "option:optional") || slices.Contains(u.Class, "option:missing")) {
 		g.legit("variable from an optional Secret")
 	}
 	if u.needsWrapper && !u.Existing && slices.Contains(u.Class, "login") {
@@ -215,7 +224,8 @@ func (g *generator) program() []string {
 	}
 	switch u.Runtime {
 	case "go":
-		program := g.one("/app/server", "/usr/local/bin/gosrv", "/ko-app/web", "/manager", "/workspace/main", "/app/my server", "./server", "gosrv")
+		program := g.one("/app/server", "/usr/local/bin/gosrv", "/ko-app/web", "/manager", "/workspace/main",
+			"/app/my server", "./server", "gosrv")
 		u.App = program
 		switch program {
 		case "./server":
@@ -244,7 +254,8 @@ func (g *generator) program() []string {
 		}
 		if u.Existing {
 			u.App = strings.TrimPrefix(u.App, "./")
-			listen := [][]string{{"--listen=:2345"}, {"--listen", "127.0.0.1:2345"}, {"-l", ":2345"}, {"-l=:2345"}, {"--listen=[::]:2345"}, nil}[g.IntN(6)]
+			listen := [][]string{{"--listen=:2345"}, {"--listen", "127.0.0.1:2345"}, {"-l", ":2345"}, {"-l=:2345"},
+				{"--listen=[::]:2345"}, nil}[g.IntN(6)]
 			line := append([]string{g.one("dlv", "/usr/local/bin/dlv", "/dbg/go/bin/dlv"), "exec", "--headless"}, listen...)
 			line = append(line, "--api-version=2", "--accept-multiclient", "--continue", u.App, "--")
 			return append(line, args...)
@@ -261,19 +272,24 @@ func (g *generator) program() []string {
 		}
 		line := []string{program}
 		if u.Existing && g.chance(60) {
-			line = append(line, g.one("-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000", "-Xrunjdwp:transport=dt_socket,server=y,suspend=n,address=8000",
+			line = append(line, g.one("-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000",
+				"-Xrunjdwp:transport=dt_socket,server=y,suspend=n,address=8000",
 				"-agentlib:jdwp=transport=dt_socket,server=y,address=0.0.0.0:8000,suspend=n"))
 		} else if u.Existing && g.chance(30) {
-			u.Container.Env = append(u.Container.Env, envVar{Name: g.one("JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"), Value: "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000"})
+			u.Container.Env = append(u.Container.Env,
+				envVar{Name: g.one("JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"),
+					Value: "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000"})
 		} else if u.Existing && g.chance(40) {
-			line = append(g.assigning("JAVA_TOOL_OPTIONS", "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000"), line...)
+			line = append(g.assigning("JAVA_TOOL_OPTIONS",
+				"-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000"), line...)
 		} else if u.Existing {
 			g.option("JAVA_TOOL_OPTIONS", "-Xmx1g -agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000", true)
 		}
 		for range g.IntN(3) {
 			line = append(line, g.one("-Xmx512m", "-Dfile.encoding=UTF-8", "-Dx=a b", "-XX:+UseG1GC", "-ea", "-Dp=$(KNOWN)"))
 		}
-		line = append(line, [][]string{{"-jar", "app.jar"}, {"-cp", "/app:/app/lib/*", "com.example.Main"}, {"-cp", "@/app/jib-classpath-file", "Main"}}[g.IntN(3)]...)
+		line = append(line, [][]string{{"-jar", "app.jar"}, {"-cp", "/app:/app/lib/*", "com.example.Main"},
+			{"-cp", "@/app/jib-classpath-file", "Main"}}[g.IntN(3)]...)
 		return append(line, args...)
 	case "nodejs":
 		u.App = "/usr/local/bin/node"
@@ -283,7 +299,9 @@ func (g *generator) program() []string {
 		var line []string
 		switch k := g.IntN(13); {
 		case k == 12 && !u.Existing: // what is no command is node's
-			line = append([]string{g.one("docker-entrypoint.sh", "/usr/local/bin/docker-entrypoint.sh")}, [][]string{{"server.js"}, {"--enable-source-maps", "server.js"}, {"--", "server.js"}, {"dist/main.mjs"}}[g.IntN(4)]...)
+			line = append([]string{g.one("docker-entrypoint.sh", "/usr/local/bin/docker-entrypoint.sh")},
+				[][]string{{"server.js"}, {"--enable-source-maps", "server.js"}, {"--", "server.js"},
+					{"dist/main.mjs"}}[g.IntN(4)]...)
 			u.Image.Env = append(u.Image.Env, "NODE_VERSION=22.1.0")
 			g.class("node-entrypoint")
 		case k < 6 || u.Existing:
@@ -291,7 +309,8 @@ func (g *generator) program() []string {
 			if u.Existing && g.chance(60) {
 				line = append(line, g.one("--inspect", "--inspect=9300", "--inspect=0.0.0.0:9300", "--inspect-brk=127.0.0.1:9300"))
 			} else if u.Existing && g.chance(40) {
-				line = append(g.assigning("NODE_OPTIONS", g.one("--inspect=0.0.0.0:9300", "--no-warnings --inspect-brk=9300")), line...)
+				line = append(g.assigning("NODE_OPTIONS", g.one("--inspect=0.0.0.0:9300", "--no-warnings --inspect-brk=9300")),
+					line...)
 			} else if u.Existing {
 				g.option("NODE_OPTIONS", g.one("--inspect=0.0.0.0:9300", "--max-old-space-size=512 --inspect=9300"), true)
 			}
@@ -303,7 +322,8 @@ func (g *generator) program() []string {
 			}
 			line = append(line, g.one("server.js", "/app/server.js", "dist/main.mjs", "."))
 		case k == 6 || k == 7:
-			line = [][]string{{"npm", "start"}, {"npm", "run", "start"}, {"/usr/local/bin/npm", "run", "serve"}, {"npm", "--silent", "start"}, {"npm", "start", "--"}}[g.IntN(5)]
+			line = [][]string{{"npm", "start"}, {"npm", "run", "start"}, {"/usr/local/bin/npm", "run", "serve"},
+				{"npm", "--silent", "start"}, {"npm", "start", "--"}}[g.IntN(5)]
 			if line[len(line)-1] != "--" && len(args) > 0 {
 				line = append(line, "--") // npm looks at all words in front of it
 			}
@@ -324,10 +344,12 @@ func (g *generator) program() []string {
 			line = [][]string{{"next", "start"}, {"ts-node", "src/server.ts"}}[g.IntN(2)]
 			g.class("next")
 		}
-		if slices.Contains([]string{"npm", "yarn", "pnpm", "npx", "tsx", "nodemon"}, line[0][strings.LastIndexByte(line[0], '/')+1:]) {
+		if slices.Contains([]string{"npm", "yarn", "pnpm", "npx", "tsx", "nodemon"},
+			line[0][strings.LastIndexByte(line[0], '/')+1:]) {
 			u.needsWrapper = true
 		}
-		u.variable = path.Base(line[len(line)-1]) != "node" && !slices.Contains([]string{"node", "nodemon"}, path.Base(line[0])) && line[0] != "env"
+		u.variable = path.Base(line[len(line)-1]) != "node" &&
+			!slices.Contains([]string{"node", "nodemon"}, path.Base(line[0])) && line[0] != "env"
 		if path := line[0]; !strings.HasSuffix(path, "node") && !strings.HasSuffix(path, "docker-entrypoint.sh") {
 			u.App = "node"
 		}
@@ -339,10 +361,12 @@ func (g *generator) program() []string {
 		program := g.one("python", "python3", "/usr/local/bin/python3", "/usr/bin/python3", "python3.12")
 		line := []string{program}
 		if u.Existing {
-			line = append(line, [][]string{{"-m", "debugpy", "--listen", "0.0.0.0:5700"}, {"-mdebugpy", "--listen", "5700"}, {"-u", "-m", "ptvsd", "--port", "5700", "--host", "0.0.0.0"}}[g.IntN(3)]...)
+			line = append(line, [][]string{{"-m", "debugpy", "--listen", "0.0.0.0:5700"}, {"-mdebugpy", "--listen", "5700"},
+				{"-u", "-m", "ptvsd", "--port", "5700", "--host", "0.0.0.0"}}[g.IntN(3)]...)
 			line = append(line, "app.py")
 		} else if g.chance(30) {
-			line = [][]string{{"gunicorn", "-b", ":8080", "app:app"}, {"uvicorn", "main:app"}, {"/usr/local/bin/flask", "run"}, {"celery", "-A", "x", "worker"}}[g.IntN(4)]
+			line = [][]string{{"gunicorn", "-b", ":8080", "app:app"}, {"uvicorn", "main:app"}, {"/usr/local/bin/flask", "run"},
+				{"celery", "-A", "x", "worker"}}[g.IntN(4)]
 		} else {
 			if g.chance(30) {
 				line = append(line, g.one("-u", "-O", "-uB", "-Wignore"))
@@ -366,7 +390,8 @@ func (g *generator) program() []string {
 	if g.chance(40) {
 		env("NODE_ENV=production", "JAVA_HOME=/x", "GOGC=50", "PYTHONPATH=/x")
 	}
-	line := [][]string{{"nginx", "-g", "daemon off;"}, {"ruby", "app.rb"}, {"puma"}, {"php-fpm"}, {"sleep", "1"}}[g.IntN(5)]
+	line := [][]string{{"nginx", "-g", "daemon off;"}, {"ruby", "app.rb"}, {"puma"}, {"php-fpm"},
+		{"sleep", "1"}}[g.IntN(5)]
 	u.App = line[0]
 	return append(line, args...)
 }
@@ -377,14 +402,16 @@ func (g *generator) assigning(name, value string) []string {
 		return []string{"env", name + "=" + value}
 	}
 	g.class("existing:script")
-	script := g.one(`export N="$N V"; exec "$0" "$@"`, `N="$N V" exec "$0" "$@"`, `[ -z "$no" ] && export N="V"; "$0" "$@"`, `if true; then N="V"; export N; fi; exec "$0" "$@"`)
+	script := g.one(`export N="$N V"; exec "$0" "$@"`, `N="$N V" exec "$0" "$@"`,
+		`[ -z "$no" ] && export N="V"; "$0" "$@"`, `if true; then N="V"; export N; fi; exec "$0" "$@"`)
 	return []string{"sh", "-c", strings.NewReplacer("N", name, "V", value).Replace(script)}
 }
 
 // option gives an options variable a value from one of the places where it can come from.
 func (g *generator) option(name, value string, known bool) {
 	u := g.u
-	kind := g.one("image", "literal", "literal", "reference", "secret", "optional", "missing", "configmap", "configFrom", "configFromHidden", "prefixed", "secretFrom", "twice")
+	kind := g.one("image", "literal", "literal", "reference", "secret", "optional", "missing", "configmap", "configFrom",
+		"configFromHidden", "prefixed", "secretFrom", "twice")
 	if known {
 		kind = g.one("image", "literal", "configFrom", "reference")
 	}
@@ -420,14 +447,18 @@ func (g *generator) option(name, value string, known bool) {
 		}
 		add(envVar{Name: name, From: &valueFrom{Secret: ref}})
 	case "configmap":
-		add(envVar{Name: name, From: &valueFrom{ConfigMap: &keyRef{Name: stored("ConfigMap", map[string]string{"opts": value}, g.chance(50)), Key: "opts"}}})
+		add(envVar{Name: name, From: &valueFrom{ConfigMap: &keyRef{Name: stored("ConfigMap", map[string]string{"opts": value},
+			g.chance(50)), Key: "opts"}}})
 	case "configFrom", "configFromHidden":
-		c.EnvFrom = append(c.EnvFrom, envFrom{ConfigMap: &nameRef{Name: stored("ConfigMap", map[string]string{name: value, "OTHER": "x$(KNOWN)"}, kind == "configFrom")}})
+		c.EnvFrom = append(c.EnvFrom, envFrom{ConfigMap: &nameRef{Name: stored("ConfigMap",
+			map[string]string{name: value, "OTHER": "x$(KNOWN)"}, kind == "configFrom")}})
 	case "prefixed":
 		before, after, _ := strings.Cut(name, "_")
-		c.EnvFrom = append(c.EnvFrom, envFrom{Prefix: before + "_", ConfigMap: &nameRef{Name: stored("ConfigMap", map[string]string{after: value}, true)}})
+		c.EnvFrom = append(c.EnvFrom, envFrom{Prefix: before + "_",
+			ConfigMap: &nameRef{Name: stored("ConfigMap", map[string]string{after: value}, true)}})
 	case "secretFrom":
-		c.EnvFrom = append(c.EnvFrom, envFrom{Secret: &nameRef{Name: stored("Secret", map[string]string{name: value}, g.chance(50))}})
+		c.EnvFrom = append(c.EnvFrom, envFrom{Secret: &nameRef{Name: stored("Secret", map[string]string{name: value},
+			g.chance(50))}})
 	case "twice":
 		add(envVar{Name: name, Value: "-first"})
 		add(envVar{Name: name, Value: value})
@@ -440,15 +471,19 @@ func (g *generator) environment() {
 	u := g.u
 	c := &u.Container
 	if g.chance(80) {
-		u.Image.Env = append(u.Image.Env, "PATH="+g.one(defaultPath, "/app/bin:"+defaultPath, "/opt/java/openjdk/bin:"+defaultPath, "/usr/local/bin:/usr/bin:/bin:/sbin"))
+		u.Image.Env = append(u.Image.Env, "PATH="+g.one(defaultPath, "/app/bin:"+defaultPath,
+			"/opt/java/openjdk/bin:"+defaultPath, "/usr/local/bin:/usr/bin:/bin:/sbin"))
 	}
 	c.Env = append(c.Env, envVar{Name: "KNOWN", Value: g.one("known", "a b", "x", "$(HOSTNAME)", "it's $$HOME", "1")})
 	if g.chance(30) {
-		g.tc.Stores = append(g.tc.Stores, store{Kind: "Secret", Name: "secret-" + c.Name, Data: map[string]string{"token": g.one("s3cret", "a b", "x;y", "--flag", "it's")}, InItems: g.chance(30)})
-		c.Env = append(c.Env, envVar{Name: "SECRET", From: &valueFrom{Secret: &keyRef{Name: "secret-" + c.Name, Key: "token"}}})
+		g.tc.Stores = append(g.tc.Stores, store{Kind: "Secret", Name: "secret-" + c.Name,
+			Data: map[string]string{"token": g.one("s3cret", "a b", "x;y", "--flag", "it's")}, InItems: g.chance(30)})
+		c.Env = append(c.Env, envVar{Name: "SECRET",
+			From: &valueFrom{Secret: &keyRef{Name: "secret-" + c.Name, Key: "token"}}})
 	}
 	if g.chance(30) {
-		c.Env = append(c.Env, envVar{Name: "POD_NAME", From: &valueFrom{Field: &fieldRef{FieldPath: "metadata.name"}}}, envVar{Name: "X", Value: "$(POD_NAME)-$(KNOWN)-$$(KNOWN)"})
+		c.Env = append(c.Env, envVar{Name: "POD_NAME", From: &valueFrom{Field: &fieldRef{FieldPath: "metadata.name"}}},
+			envVar{Name: "X", Value: "$(POD_NAME)-$(KNOWN)-$$(KNOWN)"})
 	}
 	if g.chance(20) {
 		c.Env = append(c.Env, envVar{Name: "AWKWARD", Value: awkward[g.IntN(len(awkward))]})
@@ -457,7 +492,8 @@ func (g *generator) environment() {
 		u.Image.Env = append(u.Image.Env, "MODE="+g.one("prod", "$HOME", "$(KNOWN)", "a b"))
 	}
 	if g.chance(4) {
-		c.Env = append(c.Env, envVar{Name: "PATH", Value: g.one(defaultPath+":$(PATH)", "/app/bin:"+defaultPath, "$(KNOWN):"+defaultPath)})
+		c.Env = append(c.Env, envVar{Name: "PATH",
+			Value: g.one(defaultPath+":$(PATH)", "/app/bin:"+defaultPath, "$(KNOWN):"+defaultPath)})
 	}
 	defer func() {
 		if g.chance(5) {
@@ -480,7 +516,8 @@ func (g *generator) environment() {
 		}
 	case "nodejs":
 		if g.chance(40) {
-			g.option("NODE_OPTIONS", g.one("--max-old-space-size=256", "--enable-source-maps --no-warnings", "-r dotenv/config", "", "--require \"./a b.js\""), false)
+			g.option("NODE_OPTIONS", g.one("--max-old-space-size=256", "--enable-source-maps --no-warnings", "-r dotenv/config",
+				"", "--require \"./a b.js\""), false)
 		}
 		if g.chance(8) {
 			g.option("PATH", "/app/bin:"+defaultPath, false)
@@ -491,18 +528,30 @@ func (g *generator) environment() {
 // launcher makes up a launcher with its options.
 func (g *generator) launcher() []string {
 	lines := [][]string{
-		{"tini", "--"}, {"tini"}, {"/sbin/tini", "-g", "--"}, {"/usr/bin/tini", "-s", "-v", "--"}, {"tini", "-e", "143", "--"}, {"/sbin/tini", "-p", "SIGTERM", "--"}, {"tini", "-wg", "--"},
-		{"dumb-init"}, {"dumb-init", "--"}, {"/usr/bin/dumb-init", "-c", "--"}, {"dumb-init", "--rewrite", "15:3", "--"}, {"dumb-init", "-r", "15:3"}, {"/sbin/docker-init", "--"},
-		{"catatonit", "--"}, {"env", "A=B"}, {"env", "A=B", "C=d e"}, {"/usr/bin/env"}, {"env", "-u", "MODE"}, {"env", "--unset=MODE", "A=$HOME"}, {"env", "--"}, {"env", "--", "A=1"}, {"env", "-C", "/app/sub"},
-		{"env", "-i", "PATH=" + defaultPath, "HOME=/x"}, {"env", "-", "PATH=" + defaultPath}, {"nice"}, {"nice", "-n", "5"}, {"nice", "-n5"}, {"nice", "-5"}, {"nice", "--adjustment=5"}, {"nohup"}, {"setsid"}, {"setsid", "-w"},
-		{"stdbuf", "-oL"}, {"stdbuf", "-o", "L", "-e0"}, {"stdbuf", "--output=L"}, {"chpst", "-u", "app"}, {"chpst", "-u", "app:app", "-P"}, {"su-exec", "app:app"}, {"/sbin/su-exec", "1000"}, {"gosu", "app"}, {"/usr/local/bin/gosu", "1000:1000"},
-		{"setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "--"}, {"setpriv", "--reuid", "1000", "--init-groups"}, {"docker-entrypoint.sh"}, {"/usr/local/bin/docker-entrypoint.sh"}, {"/docker-entrypoint.sh"}, {"bundle", "exec"},
+		{"tini", "--"}, {"tini"}, {"/sbin/tini", "-g", "--"}, {"/usr/bin/tini", "-s", "-v", "--"},
+		{"tini", "-e", "143", "--"}, {"/sbin/tini", "-p", "SIGTERM", "--"}, {"tini", "-wg", "--"},
+		{"dumb-init"}, {"dumb-init", "--"}, {"/usr/bin/dumb-init", "-c", "--"}, {"dumb-init", "--rewrite", "15:3", "--"},
+		{"dumb-init", "-r", "15:3"}, {"/sbin/docker-init", "--"},
+		{"catatonit", "--"}, {"env", "A=B"}, {"env", "A=B", "C=d e"}, {"/usr/bin/env"}, {"env", "-u", "MODE"},
+		{"env", "--unset=MODE", "A=$HOME"}, {"env", "--"}, {"env", "--", "A=1"}, {"env", "-C", "/app/sub"},
+		{"env", "-i", "PATH=" + defaultPath, "HOME=/x"}, {"env", "-", "PATH=" + defaultPath}, {"nice"}, {"nice", "-n", "5"},
+		{"nice", "-n5"}, {"nice", "-5"}, {"nice", "--adjustment=5"}, {"nohup"}, {"setsid"}, {"setsid", "-w"},
+		{"stdbuf", "-oL"}, {"stdbuf", "-o", "L", "-e0"}, {"stdbuf", "--output=L"}, {"chpst", "-u", "app"},
+		{"chpst", "-u", "app:app", "-P"}, {"su-exec", "app:app"}, {"/sbin/su-exec", "1000"}, {"gosu", "app"},
+		{"/usr/local/bin/gosu", "1000:1000"},
+		{"setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "--"}, {"setpriv", "--reuid", "1000", "--init-groups"},
+		{"docker-entrypoint.sh"}, {"/usr/local/bin/docker-entrypoint.sh"}, {"/docker-entrypoint.sh"}, {"bundle", "exec"},
 		{"wait-for-it", "db:5432", "--"}, {"/app/wait-for-it.sh", "db:5432", "-t", "30", "--"},
-		{"env", "NODE_ENV=production"}, {"env", "JAVA_TOOL_OPTIONS=-Xmx2g"}, {"env", "NODE_OPTIONS=--no-warnings"}, {"catatonit", "-g", "--"}, {"catatonit"}, {"nice", "nohup"}, {"timeout", "60"}, {"timeout", "-s", "INT", "60"}, {"ionice", "-c2"}, {"busybox", "nice"}, {"/bin/busybox", "env", "A=B"},
+		{"env", "NODE_ENV=production"}, {"env", "JAVA_TOOL_OPTIONS=-Xmx2g"}, {"env", "NODE_OPTIONS=--no-warnings"},
+		{"catatonit", "-g", "--"}, {"catatonit"}, {"nice", "nohup"}, {"timeout", "60"}, {"timeout", "-s", "INT", "60"},
+		{"ionice", "-c2"}, {"busybox", "nice"}, {"/bin/busybox", "env", "A=B"},
 	}
 	if g.u.Runtime == "python" {
-		lines = append(lines, []string{"opentelemetry-instrument"}, []string{"opentelemetry-instrument", "--traces_exporter", "console"}, []string{"opentelemetry-instrument", "--traces_exporter=console"},
-			[]string{"poetry", "run"}, []string{"poetry", "-q", "run"}, []string{"pipenv", "run"}, []string{"uv", "run"}, []string{"uv", "run", "--no-sync"}, []string{"uv", "run", "--"}, []string{"uv", "run", "--python", "3.12", "--"})
+		lines = append(lines, []string{"opentelemetry-instrument"},
+			[]string{"opentelemetry-instrument", "--traces_exporter", "console"},
+			[]string{"opentelemetry-instrument", "--traces_exporter=console"},
+			[]string{"poetry", "run"}, []string{"poetry", "-q", "run"}, []string{"pipenv", "run"}, []string{"uv", "run"},
+			[]string{"uv", "run", "--no-sync"}, []string{"uv", "run", "--"}, []string{"uv", "run", "--python", "3.12", "--"})
 	}
 	switch k := g.IntN(25); {
 	case k == 0:
@@ -548,8 +597,10 @@ func (g *generator) quote(w string) string {
 
 // dynamic are words whose value only the shell knows.
 var dynamic = []string{
-	`$HOME`, `"$HOME"`, `"${VAR:-x}"`, `--opt=${VAR:-x}`, `${MODE}`, `$(hostname)`, "`hostname`", `"$(echo 'a b')"`, `"$KNOWN"`, `$KNOWN`, `$((1+2))`, `"a $KNOWN b"`, `~`, `*.none`, `"${HOME}/x"`, `'$HOME'`, `"$@"`, `$@`,
-	`"$1"`, `"${1:-none}"`, `--port="$PORT"`, `$#`, `"$0"`, `\$HOME`, `{a,b}`, `"'"`, `${HOME%/*}`, `"${KNOWN#a}"`, `$UNSET`, `""$UNSET`, `-D"x y"=z`, `$(cat /tmp/in)`, `$(KNOWN)`, `"$(SECRET)"`,
+	`$HOME`, `"$HOME"`, `"${VAR:-x}"`, `--opt=${VAR:-x}`, `${MODE}`, `$(hostname)`, "`hostname`", `"$(echo 'a b')"`,
+	`"$KNOWN"`, `$KNOWN`, `$((1+2))`, `"a $KNOWN b"`, `~`, `*.none`, `"${HOME}/x"`, `'$HOME'`, `"$@"`, `$@`,
+	`"$1"`, `"${1:-none}"`, `--port="$PORT"`, `$#`, `"$0"`, `\$HOME`, `{a,b}`, `"'"`, `${HOME%/*}`, `"${KNOWN#a}"`,
+	`$UNSET`, `""$UNSET`, `-D"x y"=z`, `$(cat /tmp/in)`, `$(KNOWN)`, `"$(SECRET)"`,
 }
 
 // script puts the command into a shell script.
@@ -566,12 +617,14 @@ func (g *generator) script(argv []string) []string {
 		words = append(words, dynamic[g.IntN(len(dynamic))])
 	}
 	if strings.HasSuffix(argv[0], "java") && g.u.Runtime == "jvm" && g.chance(12) {
-		words[0] = g.one(`"$JAVA_HOME/bin/java"`, "$JAVA_HOME/bin/java", "${JAVA_HOME}/bin/java", `"${JAVA_HOME:-/opt/java/openjdk}/bin/java"`)
+		words[0] = g.one(`"$JAVA_HOME/bin/java"`, "$JAVA_HOME/bin/java", "${JAVA_HOME}/bin/java",
+			`"${JAVA_HOME:-/opt/java/openjdk}/bin/java"`)
 		g.u.Image.Env = append(g.u.Image.Env, "JAVA_HOME=/opt/java/openjdk")
 		g.u.App = "java"
 		g.class("script:java-home")
 	} else if g.chance(3) && !g.u.Existing {
-		words[0] = g.one(`"${APP:-`+argv[0]+`}"`, "$(command -v "+argv[0]+")", "`command -v "+argv[0]+"`", `"$(command -v `+argv[0]+`)"`)
+		words[0] = g.one(`"${APP:-`+argv[0]+`}"`, "$(command -v "+argv[0]+")", "`command -v "+argv[0]+"`",
+			`"$(command -v `+argv[0]+`)"`)
 		g.legit("program that is known at run time only")
 	}
 	sep := " "
@@ -586,50 +639,127 @@ func (g *generator) script(argv []string) []string {
 		legit      string
 		unordered  bool
 	}
-	const loop, background, conditional, builtin = "the program runs in a loop", "background job", "conditional around the program", "the script ends with something else"
+	const loop, background, conditional, builtin = "the program runs in a loop", "background job",
+		"conditional around the program", "the script ends with something else"
 	templates := []template{
-		{"plain", c, "", false}, {"plain", c, "", false}, {"plain", c + "\n", "", false}, {"exec", "exec " + c, "", false}, {"exec", "exec " + c, "", false}, {"exec", "exec  " + c + "\n", "", false},
-		{"and", "migrate && exec " + c, "", false}, {"and", "migrate up && " + c, "", false}, {"and", "migrate 'a b' && setup && " + c, "", false}, {"and", "[ -d /app ] && " + c, "", false}, {"and", "fails && exec " + c, "", false},
-		{"sequence", "migrate; exec " + c, "", false}, {"sequence", "set -e; migrate; exec " + c, "", false}, {"sequence", "set -eu\nmigrate up\nsetup\nexec " + c + "\n", "", false}, {"sequence", "set -e; fails; exec " + c, "", false},
-		{"sequence", "sleep 1; " + c, "", false}, {"sequence", "echo starting; exec " + c, "", false}, {"sequence", "echo \"$HOME $KNOWN\"; " + c, "", false}, {"sequence", "umask 022; ulimit -c 0; exec " + c, "", false},
-		{"cd", "cd /srv && " + c, "", false}, {"cd", "cd /app; exec " + c, "", false}, {"cd", "cd \"/my dir\" && exec " + c, "", false}, {"cd", "cd app && " + c, "", false},
-		{"assign", "X=1 exec " + c, "", false}, {"assign", "X='a b' Y=$HOME " + c, "", false}, {"assign", "X=1; Y=2; " + c, "", false}, {"assign", "X=\"$KNOWN\" " + c, "", false},
-		{"export", "export X=1; exec " + c, "", false}, {"export", "export X=1 Y=2 && " + c, "", false}, {"export", "X=1\nexport X\n" + c, "", false}, {"export", "export PATH=/app/bin:$PATH; exec " + c, "", false}, {"export", "unset MODE; exec " + c, "", false},
-		{"export", "export NODE_OPTIONS=\"$NODE_OPTIONS --no-warnings\"; exec " + c, "", false}, {"export", "export JAVA_TOOL_OPTIONS=\"$JAVA_TOOL_OPTIONS -Dx=1\"; exec " + c, "", false}, {"export", "JAVA_TOOL_OPTIONS=-Xmx2g " + c, "", false}, {"export", "NODE_OPTIONS=--no-warnings " + c, "", false},
-		{"redirect", c + " 2>&1 > /tmp/f", "", false}, {"redirect", c + " >/tmp/f 2>&1", "", false}, {"redirect", "exec " + c + " </tmp/in", "", false}, {"redirect", "> out.log " + c, "", false}, {"redirect", c + " >\"/tmp/x y\"", "", false}, {"redirect", "exec 2>&1; exec " + c, "", false}, {"redirect", "exec >/tmp/f; exec " + c, "", false}, {"redirect", c + " 1>&2", "", false}, {"redirect", "2>/dev/null " + c, "", false},
-		{"comment", "# start\n\nexec " + c + " # now\n", "", false}, {"comment", "#!/bin/sh\n# it's \"quoted\nset -e\n" + c, "", false},
-		{"heredoc", c + " <<EOF\nhello $HOME\nEOF\n", "", false}, {"heredoc", c + " <<'EOF'\nit's $HOME\nEOF", "", false}, {"heredoc", "cat <<-EOF >/tmp/f\n\tx $KNOWN\n\tEOF\nexec " + c, "", false},
-		{"subshell", "( " + c + " )", "", false}, {"subshell", "(cd /srv && " + c + ")", "", false}, {"subshell", "(cd /srv; migrate); exec " + c, "", false}, {"block", "{ " + c + "; }", "", false}, {"block", "{ migrate; setup; } && exec " + c, "", false},
-		{"pipe", c + " | cat", "", true}, {"pipe", c + " 2>&1 | tee out.log", "", true}, {"pipe", "echo hi | " + c, "", false}, {"pipe", "cat /tmp/in | " + c, "", true}, {"pipe", "echo x | migrate; exec " + c, "", false},
-		{"or", c + " || fails", conditional, false}, {"or", "fails || migrate; exec " + c, "", false}, {"or", "migrate || exit 1; exec " + c, "", false}, {"or", "fails || exec " + c, conditional, false}, {"or", "migrate || " + c, conditional, false}, {"or", "fails || true; " + c, "", false}, {"or", "fails && migrate || setup; " + c, "", false},
-		{"loop", "for i in 1 2; do " + c + "; done", loop, false}, {"loop", "while ! " + c + "; do break; done", loop, false}, {"loop-before", "until waitfor db; do sleep 1; done; exec " + c, "", false}, {"loop-before", "for i in a b; do migrate $i; done\nexec " + c, "", false}, {"loop-before", "while fails; do sleep 1; done && " + c, "", false},
-		{"background", c + " &\nwait", background, true}, {"background", c + " & pid=$!; wait $pid", background, true}, {"background-before", "notify & exec " + c, "", true}, {"background-before", "(sleep 1; notify) & " + c, "", true},
-		{"if-around", "if true; then " + c + "; fi", conditional, false}, {"if-around", "if [ -n \"$NOPE\" ]; then migrate; else exec " + c + "; fi", conditional, false}, {"case-around", "case \"$KNOWN\" in *) exec " + c + ";; esac", conditional, false},
-		{"if-before", "if [ -n \"$KNOWN\" ]; then migrate; fi; exec " + c, "", false}, {"if-before", "if ! migrate; then exit 1; fi\nexec " + c, "", false}, {"case-before", "case \"$MODE\" in prod) migrate;; *) setup;; esac; exec " + c, "", false}, {"if-before", "[ -n \"$NOPE\" ] && migrate; exec " + c, "", false},
-		{"function", "run() { " + c + "; }; run", "program in a function", false}, {"function-before", "f() { migrate \"$@\"; }\nf x\nexec " + c, "", false},
+		{"plain", c, "", false}, {"plain", c, "", false}, {"plain", c + "\n", "", false}, {"exec", "exec " + c, "", false},
+		{"exec", "exec " + c, "", false}, {"exec", "exec  " + c + "\n", "", false},
+		{"and", "migrate && exec " + c, "", false}, {"and", "migrate up && " + c, "", false},
+		{"and", "migrate 'a b' && setup && " + c, "", false}, {"and", "[ -d /app ] && " + c, "", false},
+		{"and", "fails && exec " + c, "", false},
+		{"sequence", "migrate; exec " + c, "", false}, {"sequence", "set -e; migrate; exec " + c, "", false},
+		{"sequence", "set -eu\nmigrate up\nsetup\nexec " + c + "\n", "", false},
+		{"sequence", "set -e; fails; exec " + c, "", false},
+		{"sequence", "sleep 1; " + c, "", false}, {"sequence", "echo starting; exec " + c, "", false},
+		{"sequence", "echo \"$HOME $KNOWN\"; " + c, "", false}, {"sequence", "umask 022; ulimit -c 0; exec " + c, "", false},
+		{"cd", "cd /srv && " + c, "", false}, {"cd", "cd /app; exec " + c, "", false},
+		{"cd", "cd \"/my dir\" && exec " + c, "", false}, {"cd", "cd app && " + c, "", false},
+		{"assign", "X=1 exec " + c, "", false}, {"assign", "X='a b' Y=$HOME " + c, "", false},
+		{"assign", "X=1; Y=2; " + c, "", false}, {"assign", "X=\"$KNOWN\" " + c, "", false},
+		{"export", "export X=1; exec " + c, "", false}, {"export", "export X=1 Y=2 && " + c, "", false},
+		{"export", "X=1\nexport X\n" + c, "", false}, {"export", "export PATH=/app/bin:$PATH; exec " + c, "", false},
+		{"export", "unset MODE; exec " + c, "", false},
+		{"export", "export NODE_OPTIONS=\"$NODE_OPTIONS --no-warnings\"; exec " + c, "", false},
+		{"export", "export JAVA_TOOL_OPTIONS=\"$JAVA_TOOL_OPTIONS -Dx=1\"; exec " + c, "", false},
+		{"export", "JAVA_TOOL_OPTIONS=-Xmx2g " + c, "", false}, {"export", "NODE_OPTIONS=--no-warnings " + c, "", false},
+		{"redirect", c + " 2>&1 > /tmp/f", "", false}, {"redirect", c + " >/tmp/f 2>&1", "", false},
+		{"redirect", "exec " + c + " </tmp/in", "", false}, {"redirect", "> out.log " + c, "", false},
+		{"redirect", c + " >\"/tmp/x y\"", "", false}, {"redirect", "exec 2>&1; exec " + c, "", false},
+		{"redirect", "exec >/tmp/f; exec " + c, "", false}, {"redirect", c + " 1>&2", "", false},
+		{"redirect", "2>/dev/null " + c, "", false},
+		{"comment", "# start\n\nexec " + c + " # now\n", "", false},
+		{"comment", "#!/bin/sh\n# it's \"quoted\nset -e\n" + c, "", false},
+		{"heredoc", c + " <<EOF\nhello $HOME\nEOF\n", "", false}, {"heredoc", c + " <<'EOF'\nit's $HOME\nEOF", "", false},
+		{"heredoc", "cat <<-EOF >/tmp/f\n\tx $KNOWN\n\tEOF\nexec " + c, "", false},
+		{"subshell", "( " + c + " )", "", false}, {"subshell", "(cd /srv && " + c + ")", "", false},
+		{"subshell", "(cd /srv; migrate); exec " + c, "", false}, {"block", "{ " + c + "; }", "", false},
+		{"block", "{ migrate; setup; } && exec " + c, "", false},
+		{"pipe", c + " | cat", "", true}, {"pipe", c + " 2>&1 | tee out.log", "", true},
+		{"pipe", "echo hi | " + c, "", false}, {"pipe", "cat /tmp/in | " + c, "", true},
+		{"pipe", "echo x | migrate; exec " + c, "", false},
+		{"or", c + " || fails", conditional, false}, {"or", "fails || migrate; exec " + c, "", false},
+		{"or", "migrate || exit 1; exec " + c, "", false}, {"or", "fails || exec " + c, conditional, false},
+		{"or", "migrate || " + c, conditional, false}, {"or", "fails || true; " + c, "", false},
+		{"or", "fails && migrate || setup; " + c, "", false},
+		{"loop", "for i in 1 2; do " + c + "; done", loop, false}, {"loop", "while ! " + c + "; do break; done", loop, false},
+		{"loop-before", "until waitfor db; do sleep 1; done; exec " + c, "", false},
+		{"loop-before", "for i in a b; do migrate $i; done\nexec " + c, "", false},
+		{"loop-before", "while fails; do sleep 1; done && " + c, "", false},
+		{"background", c + " &\nwait", background, true}, {"background", c + " & pid=$!; wait $pid", background, true},
+		{"background-before", "notify & exec " + c, "", true}, {"background-before", "(sleep 1; notify) & " + c, "", true},
+		{"if-around", "if true; then " + c + "; fi", conditional, false},
+		{"if-around", "if [ -n \"$NOPE\" ]; then migrate; else exec " + c + "; fi", conditional, false},
+		{"case-around", "case \"$KNOWN\" in *) exec " + c + ";; esac", conditional, false},
+		{"if-before", "if [ -n \"$KNOWN\" ]; then migrate; fi; exec " + c, "", false},
+		{"if-before", "if ! migrate; then exit 1; fi\nexec " + c, "", false},
+		{"case-before", "case \"$MODE\" in prod) migrate;; *) setup;; esac; exec " + c, "", false},
+		{"if-before", "[ -n \"$NOPE\" ] && migrate; exec " + c, "", false},
+		{"function", "run() { " + c + "; }; run", "program in a function", false},
+		{"function-before", "f() { migrate \"$@\"; }\nf x\nexec " + c, "", false},
 		{"trap", "trap 'echo bye' EXIT; " + c, "", false}, {"trap", "trap : TERM; exec " + c, "", false},
-		{"eval", "eval " + g.quoteSingle(c), "eval", false}, {"source", ". /app/env.sh; exec " + c, "", false}, {"source", ". /app/env.sh && " + c, "", false},
-		{"command", "command " + c, "", false}, {"not", "! " + c, "", false}, {"after", c + "; echo done", builtin, false}, {"after", c + "; exit $?", "", false}, {"after", c + "; rc=$?; echo ended $rc; exit $rc", "", false}, {"after", c + "; if [ $? -ne 0 ]; then echo failed; exit 3; fi", "", false}, {"sequence", "hash -r; exec " + c, "", false}, {"after", c + " && echo ok", builtin, false}, {"after", c + "; notify done", builtin, false}, {"after", c + " && notify ok", builtin, false},
-		{"shift", "shift; exec " + c, "", false}, {"default", "PORT=${PORT:-8080}; exec " + c + " --port $PORT", "", false}, {"default", ": ${X:=1}; export X; " + c, "", false}, {"setx", "set -ex; " + c, "", false}, {"args", "exec " + c + ` "$@"`, "", false}, {"args", c + ` "$@"`, "", false}, {"args", c + " $*", "", false},
-		{"exec-env", "exec env A=B \"C=$HOME\" " + c, "", false}, {"or", c + " || exit $?", "", false}, {"or", "cd \"$HOME\" || exit 1; cd /app; exec " + c, "", false}, {"or", "test -z \"$NOPE\" || migrate; exec " + c, "", false},
-		{"export", "export A=1 B=$(hostname); exec " + c, "", false}, {"export", "A=1 B=2; export A B; exec " + c, "", false}, {"export", "export A; exec " + c, "", false}, {"export", "export A=\"$KNOWN\" C=\"x y\" && exec " + c, "", false},
-		{"eval-before", "eval \"$(echo X=1)\"; exec " + c, "", false}, {"params-before", "[ \"$1\" = x ] && shift; exec " + c + ` "$@"`, "", false}, {"params-before", `set -- --x "$@"; exec ` + c + ` "$@"`, "", false}, {"params-before", "set -- a b; " + c + ` "$@" --last`, "", false}, {"args", c + ` ${1+"$@"}`, "", false},
-		{"ifs", "IFS=:; " + c + " $KNOWN", "", false}, {"redirect", "exec 3>&1; " + c + " >&3", "", false}, {"redirect", "{ " + c + "; } 2>&1", "", false}, {"redirect", "nohup " + c + " >/dev/null 2>&1", "", false}, {"pipe", "{ " + c + "; } | cat", "", true},
-		{"space", "  " + c + "  ;", "", false}, {"space", "\n\n\t" + c + "\n\n", "", false}, {"comment", "# don't\nmigrate # it's\n# \"\nexec " + c, "", false}, {"case-around", "case \"$1\" in start) shift; exec " + c + ";; *) exec " + c + ";; esac", conditional, false},
-		{"if-around", "if ! " + c + "; then exit 1; fi", conditional, false}, {"builtin", "command exec " + c, "", false}, {"sequence", "wait; exec " + c, "", false}, {"sequence", "[ -f /app/env.sh ] && . /app/env.sh; exec " + c, "", false}, {"sequence", "mkdir -p /tmp/a && chmod 700 /tmp/a && exec " + c, "", false},
-		{"loop-before", "while read -r line; do migrate \"$line\"; done < /tmp/in; exec " + c, "", false}, {"loop-before", "i=0; while [ $i -lt 2 ]; do i=$((i+1)); setup $i; done; " + c, "", false}, {"background-before", "notify & wait; exec " + c, "", false}, {"background-before", "while false; do notify; sleep 1; done & exec " + c, "", false},
-		{"subst", "V=\"$(migrate; echo x)\" " + c + " \"$V\"", "", false}, {"function-before", "log() { echo \"$@\"; }; log start; log 'go'; exec " + c, "", false}, {"function-before", "wait_for() { until waitfor \"$1\"; do sleep 1; done; }\nwait_for db\n\nexec " + c + "\n", "", false},
-		{"earlier", "keytool -importcert -file x && exec " + c, "", false}, {"earlier", "java -jar migrate.jar; exec " + c, "", false}, {"earlier", "node migrate.js && " + c, "", false},
-		{"earlier", "npm run build && exec " + c, "", false}, {"earlier", "healthcheck; " + c, "", false}, {"earlier", "{ keytool -list; node migrate.js; } && exec " + c, "", false}, {"earlier", "X=$(java -cp /app Health) " + c, "", false},
-		{"background-other", "java -jar worker.jar & exec " + c, "", true}, {"background-other", "node worker.js & exec " + c, "", true}, {"background-other", "healthcheck & " + c, "", true}, {"background-other", "w() { node worker.js; }; w & exec " + c, "", true},
-		{"earlier", "java -version; exec " + c, "", false}, {"earlier", "java -version >/dev/null 2>&1 && exec " + c, "", false}, {"earlier", "keytool -list 2>&1; exec " + c, "", false},
-		{"background-heard", "V=$(java -version 2>&1); export V; exec " + c, "", false}, {"background-heard", "V=\"$(node health.js 2>&1)\" " + c, "", false}, {"background-heard", "java -version 2>&1 | migrate; exec " + c, "", false},
-		{"background-heard", "export A=\"$(keytool -list 2>&1)\"; " + c, "", false}, {"background-heard", "v() { java -version 2>&1; }; V=$(v); export V; exec " + c, "", false}, {"background-heard", "setup \"$(java -version 2>&1)\"; exec " + c, "", false},
-		{"background-heard", "java -version 2>/tmp/v; read -r V </tmp/v; export V; exec " + c, "", false}, {"background-heard", "if { node health.js; } 2>&1 | migrate; then setup; fi; " + c, "", false}, {"background-heard", "v() { java -version; }; setup \"`v 2>&1`\" && " + c, "", false},
-		{"background-other", "xargs -a /tmp/two -P2 -n1 java -jar worker.jar; exec " + c, "", true}, {"background-other", "screen -dm java -jar worker.jar; exec " + c, "", true}, {"background-other", "screen -dm node worker.js && " + c, "", true},
+		{"eval", "eval " + g.quoteSingle(c), "eval", false}, {"source", ". /app/env.sh; exec " + c, "", false},
+		{"source", ". /app/env.sh && " + c, "", false},
+		{"command", "command " + c, "", false}, {"not", "! " + c, "", false}, {"after", c + "; echo done", builtin, false},
+		{"after", c + "; exit $?", "", false}, {"after", c + "; rc=$?; echo ended $rc; exit $rc", "", false},
+		{"after", c + "; if [ $? -ne 0 ]; then echo failed; exit 3; fi", "", false},
+		{"sequence", "hash -r; exec " + c, "", false}, {"after", c + " && echo ok", builtin, false},
+		{"after", c + "; notify done", builtin, false}, {"after", c + " && notify ok", builtin, false},
+		{"shift", "shift; exec " + c, "", false}, {"default", "PORT=${PORT:-8080}; exec " + c + " --port $PORT", "", false},
+		{"default", ": ${X:=1}; export X; " + c, "", false}, {"setx", "set -ex; " + c, "", false},
+		{"args", "exec " + c + ` "$@"`, "", false}, {"args", c + ` "$@"`, "", false}, {"args", c + " $*", "", false},
+		{"exec-env", "exec env A=B \"C=$HOME\" " + c, "", false}, {"or", c + " || exit $?", "", false},
+		{"or", "cd \"$HOME\" || exit 1; cd /app; exec " + c, "", false},
+		{"or", "test -z \"$NOPE\" || migrate; exec " + c, "", false},
+		{"export", "export A=1 B=$(hostname); exec " + c, "", false}, {"export", "A=1 B=2; export A B; exec " + c, "", false},
+		{"export", "export A; exec " + c, "", false}, {"export", "export A=\"$KNOWN\" C=\"x y\" && exec " + c, "", false},
+		{"eval-before", "eval \"$(echo X=1)\"; exec " + c, "", false},
+		{"params-before", "[ \"$1\" = x ] && shift; exec " + c + ` "$@"`, "", false},
+		{"params-before", `set -- --x "$@"; exec ` + c + ` "$@"`, "", false},
+		{"params-before", "set -- a b; " + c + ` "$@" --last`, "", false}, {"args", c + ` ${1+"$@"}`, "", false},
+		{"ifs", "IFS=:; " + c + " $KNOWN", "", false}, {"redirect", "exec 3>&1; " + c + " >&3", "", false},
+		{"redirect", "{ " + c + "; } 2>&1", "", false}, {"redirect", "nohup " + c + " >/dev/null 2>&1", "", false},
+		{"pipe", "{ " + c + "; } | cat", "", true},
+		{"space", "  " + c + "  ;", "", false}, {"space", "\n\n\t" + c + "\n\n", "", false},
+		{"comment", "# don't\nmigrate # it's\n# \"\nexec " + c, "", false},
+		{"case-around", "case \"$1\" in start) shift; exec " + c + ";; *) exec " + c + ";; esac", conditional, false},
+		{"if-around", "if ! " + c + "; then exit 1; fi", conditional, false}, {"builtin", "command exec " + c, "", false},
+		{"sequence", "wait; exec " + c, "", false}, {"sequence", "[ -f /app/env.sh ] && . /app/env.sh; exec " + c, "", false},
+		{"sequence", "mkdir -p /tmp/a && chmod 700 /tmp/a && exec " + c, "", false},
+		{"loop-before", "while read -r line; do migrate \"$line\"; done < /tmp/in; exec " + c, "", false},
+		{"loop-before", "i=0; while [ $i -lt 2 ]; do i=$((i+1)); setup $i; done; " + c, "", false},
+		{"background-before", "notify & wait; exec " + c, "", false},
+		{"background-before", "while false; do notify; sleep 1; done & exec " + c, "", false},
+		{"subst", "V=\"$(migrate; echo x)\" " + c + " \"$V\"", "", false},
+		{"function-before", "log() { echo \"$@\"; }; log start; log 'go'; exec " + c, "", false},
+		{"function-before", "wait_for() { until waitfor \"$1\"; do sleep 1; done; }\nwait_for db\n\nexec " + c + "\n", "",
+			false},
+		{"earlier", "keytool -importcert -file x && exec " + c, "", false},
+		{"earlier", "java -jar migrate.jar; exec " + c, "", false}, {"earlier", "node migrate.js && " + c, "", false},
+		{"earlier", "npm run build && exec " + c, "", false}, {"earlier", "healthcheck; " + c, "", false},
+		{"earlier", "{ keytool -list; node migrate.js; } && exec " + c, "", false},
+		{"earlier", "X=$(java -cp /app Health) " + c, "", false},
+		{"background-other", "java -jar worker.jar & exec " + c, "", true},
+		{"background-other", "node worker.js & exec " + c, "", true}, {"background-other", "healthcheck & " + c, "", true},
+		{"background-other", "w() { node worker.js; }; w & exec " + c, "", true},
+		{"earlier", "java -version; exec " + c, "", false},
+		{"earlier", "java -version >/dev/null 2>&1 && exec " + c, "", false},
+		{"earlier", "keytool -list 2>&1; exec " + c, "", false},
+		{"background-heard", "V=$(java -version 2>&1); export V; exec " + c, "", false},
+		{"background-heard", "V=\"$(node health.js 2>&1)\" " + c, "", false},
+		{"background-heard", "java -version 2>&1 | migrate; exec " + c, "", false},
+		{"background-heard", "export A=\"$(keytool -list 2>&1)\"; " + c, "", false},
+		{"background-heard", "v() { java -version 2>&1; }; V=$(v); export V; exec " + c, "", false},
+		{"background-heard", "setup \"$(java -version 2>&1)\"; exec " + c, "", false},
+		{"background-heard", "java -version 2>/tmp/v; read -r V </tmp/v; export V; exec " + c, "", false},
+		{"background-heard", "if { node health.js; } 2>&1 | migrate; then setup; fi; " + c, "", false},
+		{"background-heard", "v() { java -version; }; setup \"`v 2>&1`\" && " + c, "", false},
+		{"background-other", "xargs -a /tmp/two -P2 -n1 java -jar worker.jar; exec " + c, "", true},
+		{"background-other", "screen -dm java -jar worker.jar; exec " + c, "", true},
+		{"background-other", "screen -dm node worker.js && " + c, "", true},
 		{"background-other", "make -j2 setup; exec " + c, "", true}, {"earlier", "make setup; exec " + c, "", false},
 		{"later", c + "; rc=$?; exit $rc", "", false},
-		{"readonly", "readonly X=1; " + c, "", false}, {"local", "X=$(hostname) exec " + c, "", false}, {"subst", "X=`migrate`; exec " + c, "", false}, {"dot", "true; : ; exec " + c, "", false},
+		{"readonly", "readonly X=1; " + c, "", false}, {"local", "X=$(hostname) exec " + c, "", false},
+		{"subst", "X=`migrate`; exec " + c, "", false}, {"dot", "true; : ; exec " + c, "", false},
 	}
 	if g.u.inScript != "" {
 		g.legit(g.u.inScript)
@@ -637,7 +767,9 @@ func (g *generator) script(argv []string) []string {
 	t := templates[g.IntN(len(templates))]
 	bash := g.chance(25)
 	if g.chance(8) { // the command itself is in the positional parameters
-		t = template{name: "params", text: g.one(`exec "$@"`, `"$@"`, `set -e; migrate; exec "$@"`, `cd /srv && exec "$@"`, `exec $0 "$@"`, `migrate "$1" && "$@"`, `command "$@"`, `for i in 1 2; do migrate $i; done; "$0" "$@"`, `"$0" "$@"; exit $?`), legit: ""}
+		t = template{name: "params", text: g.one(`exec "$@"`, `"$@"`, `set -e; migrate; exec "$@"`, `cd /srv && exec "$@"`,
+			`exec $0 "$@"`, `migrate "$1" && "$@"`, `command "$@"`, `for i in 1 2; do migrate $i; done; "$0" "$@"`,
+			`"$0" "$@"; exit $?`), legit: ""}
 		positional = append([]string{"sh"}, argv...)
 		if strings.Contains(t.text, "$0") {
 			positional = argv
@@ -647,7 +779,9 @@ func (g *generator) script(argv []string) []string {
 		}
 	}
 	if bash && g.chance(20) {
-		t.text = g.one("set -o pipefail; ", "[[ -n $KNOWN ]] && migrate; ", "set -euo pipefail\n", "shopt -s nullglob; ", "export A=$'x\\ny'; ", "declare -x A=1; ", "a=(1 2); migrate \"${a[@]}\"; ", "(( 1 + 1 )); ", "source /app/env.sh; ", "export A=1 B=(x); ", "echo <<< x; ") + t.text
+		t.text = g.one("set -o pipefail; ", "[[ -n $KNOWN ]] && migrate; ", "set -euo pipefail\n", "shopt -s nullglob; ",
+			"export A=$'x\\ny'; ", "declare -x A=1; ", "a=(1 2); migrate \"${a[@]}\"; ", "(( 1 + 1 )); ", "source /app/env.sh; ",
+			"export A=1 B=(x); ", "echo <<< x; ") + t.text
 	}
 	if strings.Contains(t.text, "time exec") || strings.HasPrefix(t.text, "time ") && t.name != "plain" {
 		t.text = strings.TrimPrefix(t.text, "time ")
@@ -736,7 +870,8 @@ func (g *generator) scriptFile(argv []string) []string {
 		if g.chance(30) {
 			u := g.u
 			u.Existing = true
-			u.Container.Env = append(u.Container.Env, envVar{Name: "JAVA_OPTS", Value: "-Xmx1g -agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000"})
+			u.Container.Env = append(u.Container.Env,
+				envVar{Name: "JAVA_OPTS", Value: "-Xmx1g -agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:8000"})
 		}
 		return append(g.runner("/app/start-java.sh"), g.words(2)...)
 	case "nodejs":
@@ -860,8 +995,8 @@ func (g *generator) buildpack(argv []string) {
 	}
 	api := g.one("0.3", "0.4", "0.9", "0.10", "0.12", "")
 	bpAPI := g.one("0.3", "0.5", "0.8", "0.9", "0.10")
-	// The label as the lifecycle writes it: without the buildpacks' APIs. What those mean holds all the same: the processes of 0.9 and
-	// later are direct, and nobody gave words to a script of one word, which loses them (0.3).
+	// The label as the lifecycle writes it: without the buildpacks' APIs. What those mean holds all the same: the
+	// processes of 0.9 and later are direct, and nobody gave words to a script of one word, which loses them (0.3).
 	bare := g.chance(50)
 	if bare && bpAPI == "0.3" {
 		bpAPI = "0.7"

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// buildLifecycles builds the launchers of two versions of the buildpacks lifecycle, each a module of its own in lifecycle/: old knows every
-// platform API, the newest knows those from 0.7 on. Their modules are asked for where a CI runs; elsewhere they are built if the
-// module cache has them.
+// buildLifecycles builds the launchers of two versions of the buildpacks lifecycle, each a module of its own in
+// lifecycle/: old knows every platform API, the newest knows those from 0.7 on. Their modules are asked for where a CI
+// runs; elsewhere they are built if the module cache has them.
 func buildLifecycles(t testing.TB, dir string) (built map[string]string) {
 	t.Helper()
 	built = map[string]string{}
@@ -26,7 +26,8 @@ func buildLifecycles(t testing.TB, dir string) (built map[string]string) {
 			cmd.Env = append(cmd.Env, "GOPROXY=off")
 		}
 		if out, err := cmd.CombinedOutput(); err != nil {
-			fmt.Printf("LAUNCH EQUIVALENCE: the %s buildpacks launcher cannot be built (%s): a stub stands for it\n", version, firstLine(out))
+			fmt.Printf("LAUNCH EQUIVALENCE: the %s buildpacks launcher cannot be built (%s): a stub stands for it\n", version,
+				firstLine(out))
 			continue
 		}
 		built[version] = file
@@ -67,7 +68,8 @@ func (s *sandbox) lifecycles(built map[string]string) error {
 
 // buildpackIDs are those that the generator names.
 var buildpackIDs = []string{
-	"paketo-buildpacks/go-dist", "paketo-buildpacks/npm-start", "example/jvm", "example/python", "example/netcore", "example/go", "example/nodejs",
+	"paketo-buildpacks/go-dist", "paketo-buildpacks/npm-start", "example/jvm", "example/python", "example/netcore",
+	"example/go", "example/nodejs",
 }
 
 // lifecycle puts the launcher in place that knows what the image is made for: the stub where no real one does.
@@ -91,7 +93,8 @@ func (s *sandbox) lifecycle(c start) error {
 		case s.launchers["old"]:
 			from = "/lifecycle-old"
 		}
-		if err := os.WriteFile(s.root+"/layers/config/metadata.toml", metadata(lines, c.buildpack, s.api), 0o644); err != nil {
+		if err := os.WriteFile(s.root+"/layers/config/metadata.toml", metadata(lines, c.buildpack, s.api),
+			0o644); err != nil {
 			return err
 		}
 	}
@@ -125,7 +128,8 @@ func metadata(lines [][]string, id, platform string) []byte {
 		if len(command) == 1 && less(f[2], "0.9") {
 			text = strconv.Quote(command[0])
 		}
-		fmt.Fprintf(&b, "[[processes]]\ntype = %q\ndirect = %s\nbuildpack-id = %q\ncommand = %s\nargs = %s\n", f[0], f[1], id, text, list(args))
+		fmt.Fprintf(&b, "[[processes]]\ntype = %q\ndirect = %s\nbuildpack-id = %q\ncommand = %s\nargs = %s\n", f[0], f[1], id,
+			text, list(args))
 		if f[3] != "" {
 			fmt.Fprintf(&b, "working-dir = %q\n", f[3])
 		}

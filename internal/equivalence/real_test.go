@@ -17,8 +17,9 @@ type builder struct {
 	real map[string]bool // the paths of real programs
 }
 
-// realPrograms are the launchers that are real in the sandbox, and their paths there, on a machine that has them: Debian's packages
-// tini, dumb-init, catatonit, runit, gosu, sudo, numactl, busybox-static, coreutils, findutils and util-linux. Elsewhere a stub stands for them.
+// realPrograms are the launchers that are real in the sandbox, and their paths there, on a machine that has them:
+// Debian's packages tini, dumb-init, catatonit, runit, gosu, sudo, numactl, busybox-static, coreutils, findutils and
+// util-linux. Elsewhere a stub stands for them.
 var realPrograms = []struct {
 	name  string
 	paths []string
@@ -137,7 +138,8 @@ func (b builder) programs() {
 	}
 	b.must(os.Chmod(b.root+"/etc/sudoers", 0o440))
 	// What programs load when they run.
-	for _, pattern := range []string{"/usr/libexec/coreutils/libstdbuf.so", "/usr/libexec/sudo/*", "/lib/*/security/pam_permit.so"} {
+	for _, pattern := range []string{"/usr/libexec/coreutils/libstdbuf.so", "/usr/libexec/sudo/*",
+		"/lib/*/security/pam_permit.so"} {
 		files, err := filepath.Glob(pattern)
 		b.must(err)
 		files = slices.DeleteFunc(files, func(f string) bool { return !strings.Contains(f, ".so") })

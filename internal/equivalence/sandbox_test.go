@@ -19,32 +19,40 @@ import (
 var stubPaths = strings.Split(`/app/server /usr/local/bin/gosrv /app/my server /ko-app/web /workspace/main /manager
 /usr/bin/java /opt/java/openjdk/bin/java /usr/bin/keytool /usr/bin/jcmd
 /usr/local/bin/node /usr/bin/dotnet /app/MyApp
-/usr/local/bin/python /usr/local/bin/python3 /usr/local/bin/python3.12 /usr/bin/python3 /venv/bin/python /venv/bin/gunicorn
+/usr/local/bin/python /usr/local/bin/python3 /usr/local/bin/python3.12 /usr/bin/python3 /venv/bin/python
+/venv/bin/gunicorn
 /usr/local/bin/gunicorn /usr/local/bin/uvicorn /usr/local/bin/flask /usr/local/bin/celery
 /usr/sbin/nginx /usr/local/bin/ruby /usr/local/bin/puma /usr/local/bin/php-fpm
-/usr/local/bin/migrate /usr/local/bin/waitfor /usr/local/bin/setup /usr/local/bin/fails /bin/sleep /bin/cat /bin/tee /bin/hostname /bin/date
+/usr/local/bin/migrate /usr/local/bin/waitfor /usr/local/bin/setup /usr/local/bin/fails
+/bin/sleep /bin/cat /bin/tee /bin/hostname /bin/date
 /usr/bin/curl /bin/grpc_health_probe /bin/mkdir /bin/chmod /bin/id /bin/true /bin/false /usr/local/bin/notify
-/sbin/tini /usr/bin/tini /usr/bin/dumb-init /sbin/docker-init /usr/bin/catatonit /usr/bin/env /usr/bin/nice /usr/bin/nohup /usr/bin/setsid
-/usr/bin/stdbuf /usr/bin/chpst /sbin/su-exec /usr/local/bin/gosu /usr/bin/setpriv /usr/local/bin/opentelemetry-instrument
+/sbin/tini /usr/bin/tini /usr/bin/dumb-init /sbin/docker-init /usr/bin/catatonit
+/usr/bin/env /usr/bin/nice /usr/bin/nohup /usr/bin/setsid
+/usr/bin/stdbuf /usr/bin/chpst /sbin/su-exec /usr/local/bin/gosu /usr/bin/setpriv
+/usr/local/bin/opentelemetry-instrument
 /usr/local/bin/poetry /usr/local/bin/pipenv /usr/local/bin/uv /usr/local/bin/bundle /bin/busybox
 /usr/bin/timeout /usr/bin/ionice /usr/bin/taskset /usr/bin/numactl /usr/bin/sudo /usr/bin/xargs
 /usr/local/bin/dlv /dbg/go/bin/dlv /dbg/python/launcher /dbg/nodejs/bin/node
-/cnb/lifecycle/launcher /cnb/process/web /cnb/process/worker /cnb/process/task /layers/bin/node /layers/bin/gunicorn`, "\n")
+/cnb/lifecycle/launcher /cnb/process/web /cnb/process/worker /cnb/process/task
+/layers/bin/node /layers/bin/gunicorn`, "\n")
 
-// scripts are those of the sandbox. docker-entrypoint.sh has the contract of the official Node image: what is no command is node's.
+// scripts are those of the sandbox. docker-entrypoint.sh has the contract of the official Node image: what is no
+// command is node's.
 var scripts = map[string]string{
-	"/usr/local/bin/docker-entrypoint.sh": "#!/bin/sh\nset -e\ncase $1 in -*) set -- node \"$@\";; *) command -v \"$1\" >/dev/null 2>&1 || set -- node \"$@\";; esac\nexec \"$@\"\n",
-	"/docker-entrypoint.sh":               "#!/bin/sh\nset -e\nsetup\nexec \"$@\"\n",
-	"/usr/local/bin/wait-for-it":          "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nshift\nwaitfor db\nexec \"$@\"\n",
-	"/app/wait-for-it.sh":                 "#!/bin/bash\nwhile [[ $1 != -- ]]; do shift; done\nexec \"${@:2}\"\n",
-	"/entrypoint.sh":                      "#!/bin/sh\nset -e\nsetup entrypoint\nexec \"$@\"\n",
-	"/app/start-go.sh":                    "#!/bin/sh\nsetup\nexec /app/server \"$@\"\n",
-	"/app/start-java.sh":                  "#!/bin/bash\nsetup\nexec java $JAVA_OPTS -jar app.jar \"$@\"\n",
-	"/app/start-node.sh":                  "#!/bin/sh\nexec node server.js \"$@\"\n",
-	"/app/start-python.sh":                "#!/bin/sh\nexec python app.py \"$@\"\n",
-	"/app/start-dotnet":                   "#!/bin/sh\nexec dotnet app.dll \"$@\"\n",
-	"/app/env.sh":                         "FROM_FILE=yes\nexport FROM_FILE\n",
-	"/tmp/in":                             "input\n",
+	"/usr/local/bin/docker-entrypoint.sh": "#!/bin/sh\nset -e\ncase $1 in -*) set -- node \"$@\";; *) command -v \"$1\" " +
+		">/dev/null 2>&1 || set -- node \"$@\";; esac\nexec \"$@\"\n",
+	"/docker-entrypoint.sh": "#!/bin/sh\nset -e\nsetup\nexec \"$@\"\n",
+	"/usr/local/bin/wait-for-it": "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nshift\nwaitfor db\nexec " +
+		"\"$@\"\n",
+	"/app/wait-for-it.sh":  "#!/bin/bash\nwhile [[ $1 != -- ]]; do shift; done\nexec \"${@:2}\"\n",
+	"/entrypoint.sh":       "#!/bin/sh\nset -e\nsetup entrypoint\nexec \"$@\"\n",
+	"/app/start-go.sh":     "#!/bin/sh\nsetup\nexec /app/server \"$@\"\n",
+	"/app/start-java.sh":   "#!/bin/bash\nsetup\nexec java $JAVA_OPTS -jar app.jar \"$@\"\n",
+	"/app/start-node.sh":   "#!/bin/sh\nexec node server.js \"$@\"\n",
+	"/app/start-python.sh": "#!/bin/sh\nexec python app.py \"$@\"\n",
+	"/app/start-dotnet":    "#!/bin/sh\nexec dotnet app.dll \"$@\"\n",
+	"/app/env.sh":          "FROM_FILE=yes\nexport FROM_FILE\n",
+	"/tmp/in":              "input\n",
 }
 
 // sandbox is a root directory to start containers in, one after the other.
@@ -125,11 +133,13 @@ func newSandbox(t testing.TB, root, stub, shell string, lifecycles map[string]st
 	for _, manager := range managers {
 		files[manager] = otherFiles["/usr/bin/supervisord"]
 	}
-	for _, tool := range []string{"/usr/local/bin/npm", "/usr/local/bin/npx", "/usr/local/bin/yarn", "/usr/local/bin/pnpm"} {
+	for _, tool := range []string{"/usr/local/bin/npm", "/usr/local/bin/npx", "/usr/local/bin/yarn",
+		"/usr/local/bin/pnpm"} {
 		files[tool] = "#!/usr/bin/env node\n"
 	}
 	for _, tool := range []string{"nodemon", "ts-node", "tsx", "next"} {
-		files["/app/node_modules/.bin/"+tool], files["/usr/local/bin/"+tool] = "#!/usr/bin/env node\n", "#!/usr/bin/env node\n"
+		files["/app/node_modules/.bin/"+tool], files["/usr/local/bin/"+tool] = "#!/usr/bin/env node\n",
+			"#!/usr/bin/env node\n"
 	}
 	for p, text := range files {
 		must(os.MkdirAll(filepath.Dir(root+p), 0o755))
@@ -241,7 +251,8 @@ func (s *sandbox) run(c start) (outcome, error) {
 	defer alive.Close()
 	defer held.Close()
 	var stdout, stderr bytes.Buffer
-	cmd := &exec.Cmd{Path: file, Args: c.argv, Dir: c.dir, Stdout: &stdout, Stderr: &stderr, SysProcAttr: &syscall.SysProcAttr{Chroot: s.root, Setpgid: true}}
+	cmd := &exec.Cmd{Path: file, Args: c.argv, Dir: c.dir, Stdout: &stdout, Stderr: &stderr,
+		SysProcAttr: &syscall.SysProcAttr{Chroot: s.root, Setpgid: true}}
 	cmd.ExtraFiles = append(make([]*os.File, 60), held)
 	cmd.Env = []string{}
 	for k, v := range c.env {

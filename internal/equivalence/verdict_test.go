@@ -13,14 +13,15 @@ import (
 	"strconv"
 	"strings"
 
-	functionconfig "debuggable.dev/debuggable/function-config"
-	"debuggable.dev/debuggable/internal/image"
-	"debuggable.dev/debuggable/internal/manifest"
-	"debuggable.dev/debuggable/transform"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 	"sigs.k8s.io/yaml"
+
+	functionconfig "debuggable.dev/debuggable/function-config"
+	"debuggable.dev/debuggable/internal/image"
+	"debuggable.dev/debuggable/internal/manifest"
+	"debuggable.dev/debuggable/transform"
 )
 
 type meta struct {
@@ -45,7 +46,8 @@ type object struct {
 
 // manifest writes the case's pod and what goes with it.
 func (tc testCase) manifest() []byte {
-	pod := object{APIVersion: "v1", Kind: "Pod", Metadata: meta{Name: "pod", Annotations: tc.Annotations}, Spec: &podSpec{}}
+	pod := object{APIVersion: "v1", Kind: "Pod", Metadata: meta{Name: "pod", Annotations: tc.Annotations},
+		Spec: &podSpec{}}
 	for _, u := range tc.Units {
 		pod.Spec.Containers = append(pod.Spec.Containers, u.Container)
 	}
@@ -131,14 +133,16 @@ func (tc testCase) rewrite(in []byte) (results fn.Results, out []byte, err error
 	}
 	cfg := functionconfig.Default()
 	cfg.Suspend, cfg.Protocols = tc.Suspend, tc.Protocols
-	cfg.SupportRegistry = "registry.example/debug" // the published support images cannot do all that the stand-ins here can
+	// the published support images cannot do all that the stand-ins here can
+	cfg.SupportRegistry = "registry.example/debug"
 	scope := transform.Find(objects, cfg)
 	images := map[image.Want]image.Result{}
 	for _, want := range scope.Images() {
 		for _, u := range tc.Units {
 			if u.Container.Image == want.Image {
 				images[want] = image.Result{Config: image.Config{Author: u.Image.Author, Files: u.known(), Config: v1.Config{
-					Entrypoint: u.Image.Entrypoint, Cmd: u.Image.Cmd, Env: u.Image.Env, WorkingDir: u.Image.WorkingDir, Labels: u.Image.Labels,
+					Entrypoint: u.Image.Entrypoint, Cmd: u.Image.Cmd, Env: u.Image.Env, WorkingDir: u.Image.WorkingDir,
+					Labels: u.Image.Labels,
 				}}}
 			}
 		}
@@ -293,8 +297,10 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 	}
 	if uses(c) && !uses(u.Container) {
 		mounted := slices.ContainsFunc(c.Mounts, func(m mountRef) bool { return m.MountPath == "/dbg" })
-		volume := slices.ContainsFunc(t.pod.Spec.Volumes, func(m map[string]any) bool { return m["name"] == "debugging-support-files" })
-		installed := slices.ContainsFunc(t.pod.Spec.InitContainers, func(c container) bool { return strings.HasPrefix(c.Name, "install-") })
+		volume := slices.ContainsFunc(t.pod.Spec.Volumes,
+			func(m map[string]any) bool { return m["name"] == "debugging-support-files" })
+		installed := slices.ContainsFunc(t.pod.Spec.InitContainers,
+			func(c container) bool { return strings.HasPrefix(c.Name, "install-") })
 		if !mounted || !volume || !installed {
 			v.broken = "uses /dbg without its mount, volume or init container"
 			return v, nil
@@ -342,7 +348,8 @@ func (tc testCase) judgeUnit(u unit, t transformed, box *sandbox) (v verdict, er
 	return v, nil
 }
 
-// hiddenIn returns the variables of which the results warn that what an object that is not among the manifests sets them to is hidden.
+// hiddenIn returns the variables of which the results warn that what an object that is not among the manifests sets
+// them to is hidden.
 func hiddenIn(results []string) (names []string) {
 	for _, r := range results {
 		for _, name := range []string{"JAVA_TOOL_OPTIONS", "NODE_OPTIONS", "RUBYOPT", "PATH"} {
@@ -357,10 +364,10 @@ func hiddenIn(results []string) (names []string) {
 // maxAttempts is how often a container is started whose life is a matter of timing.
 const maxAttempts = 12
 
-// timed reports whether what a container does is a matter of timing even if nothing is changed: programs run at the same time, and
-// dumb-init stops those that are left when its own program ends, while setsid waits for whichever of its children ends first, or
-// for none. Then the lives that it has as it was, and those that it has now, must have one in common; a change that breaks something
-// leaves none.
+// timed reports whether what a container does is a matter of timing even if nothing is changed: programs run at the
+// same time, and dumb-init stops those that are left when its own program ends, while setsid waits for whichever of its
+// children ends first, or for none. Then the lives that it has as it was, and those that it has now, must have one in
+// common; a change that breaks something leaves none.
 func (u unit) timed() bool {
 	return u.Unordered || slices.Contains(u.Class, "launcher:setsid")
 }
@@ -374,8 +381,8 @@ func (u unit) app(e entry) bool {
 	return u.App == "" || p == path.Clean(u.App) || path.Base(p) == u.App
 }
 
-// compare says what is wrong with a container's life after the rewrite, going by the one before. idle says that the application was
-// not started, before the rewrite as well.
+// compare says what is wrong with a container's life after the rewrite, going by the one before. idle says that the
+// application was not started, before the rewrite as well.
 func (tc testCase) compare(u unit, ports map[string]int, was, is outcome, hidden []string) (idle bool, broken string) {
 	idle = !slices.ContainsFunc(was.entries, u.app)
 	if idle {
@@ -398,7 +405,8 @@ func (tc testCase) compare(u unit, ports map[string]int, was, is outcome, hidden
 	return idle, ""
 }
 
-// failing drops from two lives of a container that does not get as far as its program what comes of failing in another way.
+// failing drops from two lives of a container that does not get as far as its program what comes of failing in another
+// way.
 func failing(u unit, was, is outcome) (outcome, outcome) {
 	failed := func(e entry) bool { return e.kind == "fail" }
 	was.entries, is.entries = slices.Clone(was.entries), slices.Clone(is.entries)
@@ -484,8 +492,10 @@ func sharedPort(u unit, is outcome) string {
 	return ""
 }
 
-// judgeHooks runs the commands of probes and hooks, before and after, with the ports taken that the program's debuggers have.
-func (tc testCase) judgeHooks(u unit, before, after start, was, is outcome, hidden []string, box *sandbox) (broken string, err error) {
+// judgeHooks runs the commands of probes and hooks, before and after, with the ports taken that the program's debuggers
+// have.
+func (tc testCase) judgeHooks(u unit, before, after start, was, is outcome, hidden []string,
+	box *sandbox) (broken string, err error) {
 	ports := func(o outcome) (busy []string) {
 		for _, d := range o.debuggers {
 			if d.port != "" { // any that is free
@@ -535,9 +545,11 @@ var (
 	// shellMessage is how bash begins a message: with $0, which may be another program's name, and the line.
 	shellMessage = regexp.MustCompile(`^.*: line \d+: `)
 
-	// launcherMessage is what tini says of itself, and of the name and number of what it starts, and which of its options a launcher does
-	// not know.
-	launcherMessage = regexp.MustCompile(`(?m)^\[[A-Z]+ +tini \(\d+\)\].*$|^Zombie processes will not.*$|^To fix the problem, use the -s.*$|^(?:tini|catatonit): (?:invalid|unrecognized) option.*$`)
+	// launcherMessage is what tini says of itself, and of the name and number of what it starts, and which of its options
+	// a launcher does not know.
+	launcherMessage = regexp.MustCompile(
+		`(?m)^\[[A-Z]+ +tini \(\d+\)\].*$|^Zombie processes will not.*$|^To fix the problem, use the ` +
+			`-s.*$|^(?:tini|catatonit): (?:invalid|unrecognized) option.*$`)
 
 	// said is what a program says that has a debugger, or options for one: the application, and those beside it.
 	said       = regexp.MustCompile(`(?m)^(?:Picked up JAVA_TOOL_OPTIONS: .*|Debugger listening on port \d+)(?:\n|$)`)
@@ -555,7 +567,8 @@ func differ(was, is outcome, u unit, hidden []string) string {
 	}
 	a, b := was.entries, is.entries
 	key := func(e entry) string {
-		level := slices.IndexFunc(e.env, func(v string) bool { return strings.HasPrefix(v, "SHLVL=") }) // tells two of one program apart
+		// tells two of one program apart
+		level := slices.IndexFunc(e.env, func(v string) bool { return strings.HasPrefix(v, "SHLVL=") })
 		own := slices.DeleteFunc(slices.Clone(e.argv), debuggers)
 		return strings.Join(append([]string{e.path, e.dir, strings.Join(e.env[max(level, 0):level+1], "")}, own...), "\x00")
 	}
@@ -769,7 +782,8 @@ func restyle(data []byte, seed uint64) []byte {
 		switch n.Kind {
 		case kyaml.ScalarNode:
 			if value && n.Tag == kyaml.NodeTagString {
-				n.Style = []kyaml.Style{n.Style, n.Style, kyaml.DoubleQuotedStyle, kyaml.SingleQuotedStyle, kyaml.LiteralStyle, kyaml.FoldedStyle}[r.IntN(6)]
+				n.Style = []kyaml.Style{n.Style, n.Style, kyaml.DoubleQuotedStyle, kyaml.SingleQuotedStyle, kyaml.LiteralStyle,
+					kyaml.FoldedStyle}[r.IntN(6)]
 				if r.IntN(12) == 0 && n.Style != kyaml.LiteralStyle && n.Style != kyaml.FoldedStyle {
 					n.LineComment = "# why"
 				}

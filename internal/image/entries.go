@@ -418,7 +418,8 @@ func readHealthcheck(r *fields.Reader, n *yaml.Node, path string, c *v1.Config) 
 			*t.time = time.Duration(nanoseconds)
 		}})
 	}
-	known = append(known, fields.Field{Name: "Retries", Read: func(n *yaml.Node, path string) { h.Retries, _ = r.Int(n, path) }})
+	known = append(known, fields.Field{Name: "Retries",
+		Read: func(n *yaml.Node, path string) { h.Retries, _ = r.Int(n, path) }})
 	// Docker's newest key, which the library's type lacks, is no misspelt Interval.
 	known = append(known, fields.Field{Name: "StartInterval", Read: func(n *yaml.Node, path string) { r.Int(n, path) }})
 	r.OpenMapping(n, path, known)

@@ -74,30 +74,46 @@ func TestParseEntries(t *testing.T) {
 			want: []Entry{{Image: "web"}},
 		},
 		"aliases": {
-			in:   `[{image: a, config: &c {Cmd: [x]}}, {image: b, config: *c}]`,
-			want: []Entry{{Image: "a", Config: v1.Config{Cmd: []string{"x"}}}, {Image: "b", Config: v1.Config{Cmd: []string{"x"}}}},
+			in: `[{image: a, config: &c {Cmd: [x]}}, {image: b, config: *c}]`,
+			want: []Entry{{Image: "a", Config: v1.Config{Cmd: []string{"x"}}},
+				{Image: "b", Config: v1.Config{Cmd: []string{"x"}}}},
 		},
-		"no list":    {in: `{image: web}`, err: `images: want a list, got a mapping`},
-		"no entry":   {in: `[web]`, err: `images[0]: want a mapping, got the string "web"`},
-		"no image":   {in: `[{config: {}}]`, err: `images[0].image: is missing`},
-		"no config":  {in: `[{image: web}]`, err: `images[0].config: is missing`},
-		"capitals":   {in: `[{image: Web, config: {}}]`, err: `images[0].image: "Web" is not an image reference: a repository's name has no capital letters`},
-		"bad image":  {in: `[{image: "Web App", config: {}}]`, err: `images[0].image: "Web App" is not an image reference: want REPOSITORY[:TAG][@DIGEST], like gcr.io/acme/web:v1`},
-		"bad digest": {in: `[{image: web, digest: "sha256:00", config: {}}]`, err: `images[0].digest: "sha256:00" is not a digest like sha256:<64 hexadecimal digits>: wrong number of hex digits for sha256: 00`},
+		"no list":   {in: `{image: web}`, err: `images: want a list, got a mapping`},
+		"no entry":  {in: `[web]`, err: `images[0]: want a mapping, got the string "web"`},
+		"no image":  {in: `[{config: {}}]`, err: `images[0].image: is missing`},
+		"no config": {in: `[{image: web}]`, err: `images[0].config: is missing`},
+		"capitals": {in: `[{image: Web, config: {}}]`,
+			err: `images[0].image: "Web" is not an image reference: a repository's name has no capital letters`},
+		"bad image": {in: `[{image: "Web App", config: {}}]`,
+			err: `images[0].image: "Web App" is not an image reference: want ` +
+				`REPOSITORY[:TAG][@DIGEST], like gcr.io/acme/web:v1`},
+		"bad digest": {in: `[{image: web, digest: "sha256:00", config: {}}]`,
+			err: `images[0].digest: "sha256:00" is not a digest like sha256:<64 hexadecimal digits>: wrong number of hex ` +
+				`digits for sha256: 00`},
 		"bad platform": {
-			in:  `[{image: web, platform: amd64, config: {}}, {image: web, platform: linux/, config: {}}]`,
-			err: "images[0].platform: \"amd64\" is not a platform like linux/amd64 or linux/arm/v7\nimages[1].platform: \"linux/\" is not a platform like linux/amd64 or linux/arm/v7",
+			in: `[{image: web, platform: amd64, config: {}}, {image: web, platform: linux/, config: {}}]`,
+			err: "images[0].platform: \"amd64\" is not a platform like linux/amd64 or linux/arm/v7\nimages[1].platform: " +
+				"\"linux/\" is not a platform like linux/amd64 or linux/arm/v7",
 		},
-		"unknown field":      {in: `[{image: web, Config: {}, config: {}}]`, err: `images[0].Config: unknown field, did you mean config?`},
-		"entrypoint no list": {in: `[{image: a, config: {}}, {image: b, config: {}}, {image: c, config: {Entrypoint: /app}}]`, err: `images[2].config.Entrypoint: want a list of strings, got the string "/app"`},
-		"number in env":      {in: `[{image: a, config: {Env: [A=1, 2]}}]`, err: `images[0].config.Env[1]: want a string, got the integer "2"; put it in quotes`},
-		"number as user":     {in: `[{image: a, config: {User: 1000}}]`, err: `images[0].config.User: want a string, got the integer "1000"; put it in quotes`},
-		"label":              {in: `[{image: a, config: {Labels: {org.version: 1.0}}}]`, err: `images[0].config.Labels["org.version"]: want a string, got the number "1.0"; put it in quotes`},
-		"port":               {in: `[{image: a, config: {ExposedPorts: {80: {}, 81: 1}}}]`, err: `images[0].config.ExposedPorts["81"]: want a mapping, got the integer "1"`},
-		"ports as list":      {in: `[{image: a, config: {ExposedPorts: [80]}}]`, err: `images[0].config.ExposedPorts: want a mapping, got a list`},
-		"health check":       {in: `[{image: a, config: {Healthcheck: {Interval: 3s}}}]`, err: `images[0].config.Healthcheck.Interval: want an integer, got the string "3s"`},
-		"case":               {in: `[{image: a, config: {entrypoint: [/app]}}]`, err: `images[0].config.entrypoint: case matters in field names: write Entrypoint`},
-		"twice":              {in: `[{image: a, config: {Cmd: [a], Cmd: [b]}}]`, err: `images[0].config.Cmd: is given twice`},
+		"unknown field": {in: `[{image: web, Config: {}, config: {}}]`,
+			err: `images[0].Config: unknown field, did you mean config?`},
+		"entrypoint no list": {in: `[{image: a, config: {}}, {image: b, config: {}}, {image: c, config: {Entrypoint: /app}}]`,
+			err: `images[2].config.Entrypoint: want a list of strings, got the string "/app"`},
+		"number in env": {in: `[{image: a, config: {Env: [A=1, 2]}}]`,
+			err: `images[0].config.Env[1]: want a string, got the integer "2"; put it in quotes`},
+		"number as user": {in: `[{image: a, config: {User: 1000}}]`,
+			err: `images[0].config.User: want a string, got the integer "1000"; put it in quotes`},
+		"label": {in: `[{image: a, config: {Labels: {org.version: 1.0}}}]`,
+			err: `images[0].config.Labels["org.version"]: want a string, got the number "1.0"; put it in quotes`},
+		"port": {in: `[{image: a, config: {ExposedPorts: {80: {}, 81: 1}}}]`,
+			err: `images[0].config.ExposedPorts["81"]: want a mapping, got the integer "1"`},
+		"ports as list": {in: `[{image: a, config: {ExposedPorts: [80]}}]`,
+			err: `images[0].config.ExposedPorts: want a mapping, got a list`},
+		"health check": {in: `[{image: a, config: {Healthcheck: {Interval: 3s}}}]`,
+			err: `images[0].config.Healthcheck.Interval: want an integer, got the string "3s"`},
+		"case": {in: `[{image: a, config: {entrypoint: [/app]}}]`,
+			err: `images[0].config.entrypoint: case matters in field names: write Entrypoint`},
+		"twice": {in: `[{image: a, config: {Cmd: [a], Cmd: [b]}}]`, err: `images[0].config.Cmd: is given twice`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -132,19 +148,29 @@ func TestParseImageConfigs(t *testing.T) {
 		want []Entry
 		err  string
 	}{
-		"one":            {in: head + "images:\n- {image: a, config: {}}\n", want: []Entry{{Image: "a"}}},
-		"no images":      {in: head},
-		"several":        {in: "# comment\n---\n" + head + "images: [{image: a, config: {}}]\n---\n# nothing\n---\n" + head + "images: [{image: b, config: {}}]\n", want: []Entry{{Image: "a"}, {Image: "b"}}},
-		"JSON":           {in: `{"apiVersion":"debuggable.dev/v1alpha1","kind":"ImageConfigs","images":[{"image":"a","config":{"Cmd":["x"]}}]}`, want: []Entry{{Image: "a", Config: v1.Config{Cmd: []string{"x"}}}}},
-		"empty":          {in: "# nothing\n", err: in + `there is no ImageConfigs resource in it`},
-		"other kind":     {in: head + "---\napiVersion: v1\nkind: Pod\nspec: {}\n", err: in + `document 2: want a resource of kind ImageConfigs of debuggable.dev/v1alpha1, got kind "Pod" of apiVersion "v1"`},
-		"other version":  {in: strings.Replace(head, "v1alpha1", "v1", 1), err: in + `document 1: want a resource of kind ImageConfigs of debuggable.dev/v1alpha1, got kind "ImageConfigs" of apiVersion "debuggable.dev/v1"`},
-		"no mapping":     {in: "- a\n", err: in + `document 1: want a resource of kind ImageConfigs of debuggable.dev/v1alpha1, got no mapping`},
-		"unknown field":  {in: head + "image: []\n", err: in + `document 1: image: unknown field, did you mean images?`},
-		"images twice":   {in: head + "images: []\nimages: []\n", err: in + `document 1: images: is given twice`},
-		"syntax":         {in: head + "images: [\n", err: in + `document 1: yaml: line 7: did not find expected node content`},
-		"no UTF-8":       {in: "a: \xff\n", err: in + `the text is not valid UTF-8`},
-		"several errors": {in: head + "images: [{image: a}]\n---\n" + head + "images: [{config: {}}]\n", err: in + "document 1: images[0].config: is missing\n" + in + "document 2: images[0].image: is missing"},
+		"one":       {in: head + "images:\n- {image: a, config: {}}\n", want: []Entry{{Image: "a"}}},
+		"no images": {in: head},
+		"several": {in: "# comment\n---\n" + head + "images: [{image: a, config: {}}]\n---\n# nothing\n---\n" + head +
+			"images: [{image: b, config: {}}]\n", want: []Entry{{Image: "a"}, {Image: "b"}}},
+		"JSON": {in: `{"apiVersion":"debuggable.dev/v1alpha1","kind":"ImageConfigs",` +
+			`"images":[{"image":"a","config":{"Cmd":["x"]}}]}`,
+			want: []Entry{{Image: "a", Config: v1.Config{Cmd: []string{"x"}}}}},
+		"empty": {in: "# nothing\n", err: in + `there is no ImageConfigs resource in it`},
+		"other kind": {in: head + "---\napiVersion: v1\nkind: Pod\nspec: {}\n",
+			err: in + `document 2: want a resource of kind ImageConfigs of debuggable.dev/v1alpha1, got kind "Pod" of ` +
+				`apiVersion "v1"`},
+		"other version": {in: strings.Replace(head, "v1alpha1", "v1", 1),
+			err: in + `document 1: want a resource of kind ImageConfigs of debuggable.dev/v1alpha1, got kind "ImageConfigs" ` +
+				`of apiVersion "debuggable.dev/v1"`},
+		"no mapping": {in: "- a\n", err: in +
+			`document 1: want a resource of kind ImageConfigs of debuggable.dev/v1alpha1, got no mapping`},
+		"unknown field": {in: head + "image: []\n", err: in + `document 1: image: unknown field, did you mean images?`},
+		"images twice":  {in: head + "images: []\nimages: []\n", err: in + `document 1: images: is given twice`},
+		"syntax": {in: head + "images: [\n",
+			err: in + `document 1: yaml: line 7: did not find expected node content`},
+		"no UTF-8": {in: "a: \xff\n", err: in + `the text is not valid UTF-8`},
+		"several errors": {in: head + "images: [{image: a}]\n---\n" + head + "images: [{config: {}}]\n",
+			err: in + "document 1: images[0].config: is missing\n" + in + "document 2: images[0].image: is missing"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -157,9 +183,11 @@ func TestParseImageConfigs(t *testing.T) {
 // TestImageConfigsAreBounded: a few lines with aliases can stand for more than memory holds.
 func TestImageConfigsAreBounded(t *testing.T) {
 	const many = 5000
-	in := head + "images:\n- &image {image: a, config: {Env: [&env A=b" + strings.Repeat(", *env", many) + "]}}\n" + strings.Repeat("- *image\n", many)
+	in := head + "images:\n- &image {image: a, config: {Env: [&env A=b" + strings.Repeat(", *env", many) + "]}}\n" +
+		strings.Repeat("- *image\n", many)
 	got, err := ParseImageConfigs([]byte(in), "f.yaml")
-	checkEntries(t, got, err, nil, `reading image configurations "f.yaml": document 1: images[200].config.Env: there are more than 1000000 values up to here: do aliases (*name) multiply?`)
+	checkEntries(t, got, err, nil, `reading image configurations "f.yaml": document 1: images[200].config.Env: there `+
+		`are more than 1000000 values up to here: do aliases (*name) multiply?`)
 }
 
 func TestParseImageConfigsResource(t *testing.T) {
@@ -193,8 +221,10 @@ func TestMarshalImageConfigs(t *testing.T) {
 		{
 			Image: "gcr.io/acme/web:v1", Digest: zeros, Pin: zeros, Platform: "linux/amd64", Author: "github.com/google/ko",
 			Config: v1.Config{
-				Entrypoint: []string{"/app"}, Env: []string{"GOTRACEBACK=single"}, WorkingDir: "/srv", User: "1000", Cmd: []string{"yes", "1.5", "a b", "it's: #1", "two\nlines"},
-				Labels: map[string]string{"b": "no", "a": "x"}, ExposedPorts: map[string]struct{}{"9/tcp": {}, "80/tcp": {}}, Volumes: map[string]struct{}{},
+				Entrypoint: []string{"/app"}, Env: []string{"GOTRACEBACK=single"}, WorkingDir: "/srv", User: "1000",
+				Cmd:    []string{"yes", "1.5", "a b", "it's: #1", "two\nlines"},
+				Labels: map[string]string{"b": "no", "a": "x"}, ExposedPorts: map[string]struct{}{"9/tcp": {}, "80/tcp": {}},
+				Volumes:     map[string]struct{}{},
 				Healthcheck: &v1.HealthConfig{Test: []string{"NONE"}, Timeout: time.Second, Retries: 2}, Tty: true,
 			},
 		},
@@ -297,8 +327,10 @@ func roundTrip(t *testing.T, entries []Entry) {
 }
 
 func TestRoundTrip(t *testing.T) {
-	words := []string{"", " ", "a", "/app", "yes", "No", "null", "~", "1", "-1", "1.5e3", "0x1F", "0o17", "1_000", "1:20:30", ".inf", "2020-01-01", "true", "<<", "=", "-", "--", "- a", "a: b", "#a", "a #b",
-		"$(A)", "$$", "\"", "'", "\\", "a\nb", "\n", "a\n", " a", "a ", "\ta", "a\tb", "{a}", "[a", "a,b", "&a", "*a", "!a", "|", ">", "%a", "@a", "`a", "?", ": ", "é", "日本", "\u0085", "\u2028", "\ufeff", "\x00", "\x1b[0m", "😀",
+	words := []string{"", " ", "a", "/app", "yes", "No", "null", "~", "1", "-1", "1.5e3", "0x1F", "0o17", "1_000",
+		"1:20:30", ".inf", "2020-01-01", "true", "<<", "=", "-", "--", "- a", "a: b", "#a", "a #b", "$(A)", "$$", "\"", "'",
+		"\\", "a\nb", "\n", "a\n", " a", "a ", "\ta", "a\tb", "{a}", "[a", "a,b", "&a", "*a", "!a", "|", ">", "%a", "@a",
+		"`a", "?", ": ", "é", "日本", "\u0085", "\u2028", "\ufeff", "\x00", "\x1b[0m", "😀",
 		strings.Repeat("long ", 100)}
 	random := rand.New(rand.NewPCG(1, 2))
 	word := func() string {

@@ -1,8 +1,9 @@
 // Package image finds image configurations: the part of a container image that says what a container of it runs.
 //
 // A [Source] answers for one image reference; there are sources for entries written down (inline, in ImageConfigs
-// resources and files), for OCI layouts, for archives, for registries and for the container engine of this machine, and [Chain] asks them in order.
-// [ResolveAll] resolves each distinct reference once, concurrently. Nothing here knows about manifests.
+// resources and files), for OCI layouts, for archives, for registries and for the container engine of this machine, and
+// [Chain] asks them in order. [ResolveAll] resolves each distinct reference once, concurrently. Nothing here knows
+// about manifests.
 package image
 
 import (

@@ -15,10 +15,11 @@ import (
 	"sync"
 	"time"
 
-	"debuggable.dev/debuggable/internal/foreign"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"debuggable.dev/debuggable/internal/foreign"
 )
 
 // RegistryOptions say how registries are reached. The zero value is a good start: standard keychains, proxies from the
@@ -27,7 +28,8 @@ type RegistryOptions struct {
 	// Insecure lists the hosts, HOST or HOST:PORT, that may be reached over plain http or with an untrusted certificate.
 	// Loopback hosts may always be reached over plain http, as Docker does it.
 	Insecure []string
-	// Surface says what the user calls a setting, by its field's name: the field, or the flag with its value. nil for the field.
+	// Surface says what the user calls a setting, by its field's name: the field, or the flag with its value. nil for the
+	// field.
 	Surface func(field string) string
 	// UserAgent is put ahead of the client library's own.
 	UserAgent string
@@ -36,8 +38,8 @@ type RegistryOptions struct {
 	Transport http.RoundTripper
 	// Keychain finds credentials; nil for those of Docker and Podman (auth files, credential helpers).
 	Keychain authn.Keychain
-	// Timeout bounds the time for one image, with all its requests and retries; 30 seconds where it is 0. A host that has taken all
-	// of it several times is given a little of it for its other images.
+	// Timeout bounds the time for one image, with all its requests and retries; 30 seconds where it is 0. A host that has
+	// taken all of it several times is given a little of it for its other images.
 	Timeout time.Duration
 	// Total bounds the time for all images, from the first on; 2 minutes where it is 0.
 	Total time.Duration
@@ -59,8 +61,8 @@ const (
 )
 
 // Registry is a source that asks the registry that a reference names. It fetches indexes, manifests and configurations;
-// layers only when a Config's are opened. With a cache, an image by digest that is there needs no request, and an image by tag a single HEAD
-// request for the digest.
+// layers only when a Config's are opened. With a cache, an image by digest that is there needs no request, and an image
+// by tag a single HEAD request for the digest.
 type Registry struct {
 	opts  RegistryOptions
 	cache *cache
@@ -87,7 +89,8 @@ func NewRegistry(o RegistryOptions) *Registry {
 	if o.Total <= 0 {
 		o.Total = defaultTotal
 	}
-	r := &Registry{opts: o, cache: &cache{dir: o.CacheDir}, hosts: map[string]*host{}, large: make(chan struct{}, manyLarge)}
+	r := &Registry{opts: o, cache: &cache{dir: o.CacheDir}, hosts: map[string]*host{},
+		large: make(chan struct{}, manyLarge)}
 	r.base = o.Transport
 	if r.base == nil {
 		r.base = &http.Transport{
@@ -150,7 +153,8 @@ func (r *Registry) explain(ctx, limited context.Context, h *host, ref name.Refer
 	case ctx.Err() != nil:
 		return &sourceError{doing, ctx.Err()}
 	case limited.Err() != nil && r.left() <= 0:
-		return &sourceError{doing, fmt.Errorf("no answer within the %s that there are for all images: %w", r.opts.Total, limited.Err())}
+		return &sourceError{doing, fmt.Errorf("no answer within the %s that there are for all images: %w", r.opts.Total,
+			limited.Err())}
 	case limited.Err() != nil:
 		return &sourceError{doing, fmt.Errorf("no answer within %s: %w", r.opts.Timeout, limited.Err())}
 	}
@@ -231,8 +235,8 @@ func (s *repoStore) root(ctx context.Context, ref name.Reference) (v1.Hash, erro
 		s.asked, err = v1.NewHash(d.DigestStr())
 		return s.asked, err
 	}
-	// Registries bound how often manifests are read, but not how often they are asked for a digest. Where the cache has not seen the
-	// tag it is all the same: the manifest has to be read.
+	// Registries bound how often manifests are read, but not how often they are asked for a digest. Where the cache has
+	// not seen the tag it is all the same: the manifest has to be read.
 	if s.cache.knows(ref.Name()) {
 		var h v1.Hash
 		err := s.access.ask(ctx, http.MethodHead, manifests, ref.Identifier(), func(resp *http.Response) (err error) {
@@ -240,7 +244,8 @@ func (s *repoStore) root(ctx context.Context, ref name.Reference) (v1.Hash, erro
 			return err
 		})
 		code := status(err)
-		if err == nil || code == http.StatusNotFound || code == http.StatusTooManyRequests || code == 0 && transient(err) || ctx.Err() != nil {
+		if err == nil || code == http.StatusNotFound || code == http.StatusTooManyRequests || code == 0 && transient(err) ||
+			ctx.Err() != nil {
 			return h, err
 		}
 		// Not every registry answers HEAD in full, and those that refuse say why only to GET.

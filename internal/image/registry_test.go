@@ -145,15 +145,19 @@ func TestRegistry(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", c.ref, got, err)
 		}
 	}
-	for ref, want := range map[string]string{"none:v1": "does not have it", "web:v2": "does not have it", "web@" + digestA: "does not have it"} {
-		if _, err := ask(t, s, hub.host+"/"+ref, "linux/amd64"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), want) {
+	for ref, want := range map[string]string{"none:v1": "does not have it", "web:v2": "does not have it",
+		"web@" + digestA: "does not have it"} {
+		if _, err := ask(t, s, hub.host+"/"+ref, "linux/amd64"); !errors.Is(err, ErrNotFound) ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v", ref, err)
 		}
 	}
-	if _, err := ask(t, s, hub.host+"/multi:v1", "linux/s390x"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "linux/amd64, linux/arm64, linux/arm/v6") {
+	if _, err := ask(t, s, hub.host+"/multi:v1", "linux/s390x"); !errors.Is(err, ErrNotFound) ||
+		!strings.Contains(err.Error(), "linux/amd64, linux/arm64, linux/arm/v6") {
 		t.Errorf("got error %v", err)
 	}
-	if _, err := ask(t, s, hub.host+"/chart:v1", "linux/amd64"); err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "not a container image") {
+	if _, err := ask(t, s, hub.host+"/chart:v1", "linux/amd64"); err == nil || errors.Is(err, ErrNotFound) ||
+		!strings.Contains(err.Error(), "not a container image") {
 		t.Errorf("got error %v", err)
 	}
 	for _, r := range hub.seen() {
@@ -334,7 +338,9 @@ func TestRegistryBasicAuth(t *testing.T) {
 	}{
 		{"Docker", map[string]string{"config.json": auths}, "DOCKER_CONFIG"},
 		{"Podman", map[string]string{"containers/auth.json": auths}, "XDG_RUNTIME_DIR"},
-		{"helper", map[string]string{"config.json": helper, "docker-credential-test": "#!/bin/sh\ncat > /dev/null\necho '{\"Username\":\"me\",\"Secret\":\"secret\"}'\n"}, "DOCKER_CONFIG"},
+		{"helper", map[string]string{"config.json": helper,
+			"docker-credential-test": "#!/bin/sh\ncat > /dev/null\necho '{\"Username\":\"me\",\"Secret\":\"secret\"}'\n"},
+			"DOCKER_CONFIG"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := noCredentials(t)
@@ -363,7 +369,8 @@ func TestRegistryBasicAuth(t *testing.T) {
 	t.Run("none", func(t *testing.T) {
 		noCredentials(t)
 		_, err := ask(t, NewRegistry(RegistryOptions{Backoff: time.Millisecond}), hub.host+"/web:v1", "linux/amd64")
-		if err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "docker login "+hub.host) || strings.Contains(err.Error(), "secret") {
+		if err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "docker login "+hub.host) ||
+			strings.Contains(err.Error(), "secret") {
 			t.Errorf("got error %v", err)
 		}
 	})
@@ -439,7 +446,8 @@ func TestRegistryToken(t *testing.T) {
 	})
 	o := anonymous()
 	chosen(t, NewRegistry(o), hub.host+"/public:v1", "linux/amd64")
-	if _, err := ask(t, NewRegistry(o), hub.host+"/private:v1", "linux/amd64"); err == nil || !strings.Contains(err.Error(), "docker login") {
+	if _, err := ask(t, NewRegistry(o), hub.host+"/private:v1", "linux/amd64"); err == nil ||
+		!strings.Contains(err.Error(), "docker login") {
 		t.Errorf("got error %v", err)
 	}
 	o.Keychain = fixed{"me", "secret"}
@@ -456,7 +464,8 @@ func TestRegistryUntrusted(t *testing.T) {
 	hub := newHub(t, true)
 	hub.push(t, newImage(t, "linux/amd64"), "web:v1")
 	ref := hub.host + "/web:v1"
-	if _, err := ask(t, NewRegistry(anonymous()), ref, "linux/amd64"); err == nil || !strings.Contains(err.Error(), "add "+hub.host+" to insecureRegistries") {
+	if _, err := ask(t, NewRegistry(anonymous()), ref, "linux/amd64"); err == nil ||
+		!strings.Contains(err.Error(), "add "+hub.host+" to insecureRegistries") {
 		t.Errorf("got error %v", err)
 	}
 	o := anonymous()
@@ -486,7 +495,8 @@ func TestRegistryPlain(t *testing.T) {
 		hub.seen()
 		o := anonymous()
 		o.Transport = to
-		if _, err := ask(t, NewRegistry(o), host+"/web:v1", "linux/amd64"); err == nil || !strings.Contains(err.Error(), "add "+host+" to insecureRegistries") {
+		if _, err := ask(t, NewRegistry(o), host+"/web:v1", "linux/amd64"); err == nil ||
+			!strings.Contains(err.Error(), "add "+host+" to insecureRegistries") {
 			t.Errorf("%s: got error %v", host, err)
 		}
 		if got := hub.seen(); len(got) != 0 {
@@ -568,7 +578,8 @@ func TestRegistryRetries(t *testing.T) {
 	// Nothing else is tried again.
 	hub.behave(failing(1000, reply(http.StatusBadRequest)))
 	hub.seen()
-	if _, err := ask(t, NewRegistry(RegistryOptions{Keychain: authn.NewMultiKeychain(), Transport: http.DefaultTransport}), hub.host+"/web:v1", "linux/amd64"); err == nil {
+	if _, err := ask(t, NewRegistry(RegistryOptions{Keychain: authn.NewMultiKeychain(), Transport: http.DefaultTransport}),
+		hub.host+"/web:v1", "linux/amd64"); err == nil {
 		t.Error("got no error")
 	}
 	if got := hub.seen(); len(got) != 1 {
@@ -615,7 +626,8 @@ func TestRegistryTimeLimit(t *testing.T) {
 
 	o := anonymous()
 	o.Timeout = 50 * time.Millisecond
-	if _, err := NewRegistry(o).Config(context.Background(), ref, platform); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no answer within 50ms") {
+	if _, err := NewRegistry(o).Config(context.Background(), ref, platform); !errors.Is(err, context.DeadlineExceeded) ||
+		!strings.Contains(err.Error(), "no answer within 50ms") {
 		t.Errorf("got error %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -635,7 +647,8 @@ func TestRegistryTimeLimit(t *testing.T) {
 	}
 }
 
-// TestRegistryThatNeverAnswers is waited for once, not for each of its images; the cache and other registries answer all the same.
+// TestRegistryThatNeverAnswers is waited for once, not for each of its images; the cache and other registries answer
+// all the same.
 func TestRegistryThatNeverAnswers(t *testing.T) {
 	hub, other := newHub(t, false), newHub(t, false)
 	img := newImage(t, "linux/amd64")
@@ -709,12 +722,18 @@ func TestRegistryLies(t *testing.T) {
 		path   string
 		answer func(w http.ResponseWriter, r *http.Request)
 	}{
-		{"other configuration", config, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"config":{"Entrypoint":["/evil"]}}`) }},
+		{"other configuration", config, func(w http.ResponseWriter,
+			_ *http.Request) {
+			fmt.Fprint(w, `{"config":{"Entrypoint":["/evil"]}}`)
+		}},
 		{"endless configuration", config, endless},
 		{"endless manifest", "/manifests/", endless},
 		{"text", "/manifests/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "welcome to the login page") }},
 		{"null", "/manifests/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "null") }},
-		{"schema 1", "/manifests/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"schemaVersion":1,"name":"web"}`) }},
+		{"schema 1", "/manifests/", func(w http.ResponseWriter,
+			_ *http.Request) {
+			fmt.Fprint(w, `{"schemaVersion":1,"name":"web"}`)
+		}},
 	} {
 		hub.behave(func(w http.ResponseWriter, r *http.Request) bool {
 			if !strings.Contains(r.URL.Path, c.path) {
@@ -736,7 +755,8 @@ func TestRegistryLies(t *testing.T) {
 func TestRegistryDamage(t *testing.T) {
 	hub := newHub(t, false)
 	img := newImage(t, "linux/amd64")
-	index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}})
+	index := mutate.AppendManifests(empty.Index,
+		mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}})
 	hub.push(t, index, "web:v1")
 	gone := func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) }
 	other := func(w http.ResponseWriter) { fmt.Fprint(w, "{}") }
@@ -864,9 +884,12 @@ func TestRegistryUnreachable(t *testing.T) {
 func TestErrorsHoldNoLocalPort(t *testing.T) {
 	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 43210}
 	for err, want := range map[error]string{
-		&net.OpError{Op: "read", Net: "tcp", Source: local, Addr: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 443}, Err: io.EOF}:                           "read tcp 10.0.0.1:443: EOF",
-		&net.OpError{Op: "proxyconnect", Net: "tcp", Err: &net.OpError{Op: "dial", Net: "tcp", Source: local, Err: io.EOF}}:                                  "proxyconnect tcp: dial tcp: EOF",
-		&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "read udp 127.0.0.1:43210->127.0.0.11:53: i/o timeout", Name: "r.io", IsTimeout: true}}: "dial tcp: lookup r.io: i/o timeout",
+		&net.OpError{Op: "read", Net: "tcp", Source: local, Addr: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 443},
+			Err: io.EOF}: "read tcp 10.0.0.1:443: EOF",
+		&net.OpError{Op: "proxyconnect", Net: "tcp",
+			Err: &net.OpError{Op: "dial", Net: "tcp", Source: local, Err: io.EOF}}: "proxyconnect tcp: dial tcp: EOF",
+		&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "read udp 127.0.0.1:43210->127.0.0.11:53: i/o timeout",
+			Name: "r.io", IsTimeout: true}}: "dial tcp: lookup r.io: i/o timeout",
 	} {
 		if got := withoutPort(fmt.Errorf("wrapped: %w", err)).Error(); got != want {
 			t.Errorf("got %q, want %q", got, want)

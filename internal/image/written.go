@@ -20,16 +20,19 @@ import (
 // platform serves best wins, then one that has no platform; an entry that alone matches serves whatever the platform.
 // Entries that serve equally well have to be equal: of two that differ, nobody knows which is meant.
 //
-// mend is the command that makes the entries anew; the error for a repository of which the entries have other tags names it.
+// mend is the command that makes the entries anew; the error for a repository of which the entries have other tags
+// names it.
 func NewEntries(from, mend string, entries []Entry) Source {
-	s := &written{from: from, mend: mend, others: map[string][]string{}, byName: make(map[string][]writtenEntry, len(entries))}
+	s := &written{from: from, mend: mend, others: map[string][]string{},
+		byName: make(map[string][]writtenEntry, len(entries))}
 	for i, e := range entries {
 		ref, err := ParseReference(e.Image)
 		if err != nil {
 			s.bad = append(s.bad, fmt.Sprintf("entry %d of %s: %v", i+1, from, err))
 			continue
 		}
-		w := writtenEntry{label: fmt.Sprintf("entry %d (%s)", i+1, foreign.Short(e.Image)), config: Config{Config: e.Config, Author: e.Author, From: from}, files: e.Files}
+		w := writtenEntry{label: fmt.Sprintf("entry %d (%s)", i+1, foreign.Short(e.Image)),
+			config: Config{Config: e.Config, Author: e.Author, From: from}, files: e.Files}
 		if e.Platform != "" {
 			p, err := ParsePlatform(e.Platform)
 			if err != nil {
@@ -151,8 +154,9 @@ func (s *written) Config(_ context.Context, ref name.Reference, platform v1.Plat
 	}
 	for _, e := range best[1:] {
 		if !sameImage(best[0].config, e.config) {
-			return Config{}, &sourceError{"looking in " + s.from, fmt.Errorf("%s and %s are about the same image, %s, and differ: remove one of them",
-				best[0].label, e.label, ref)}
+			return Config{}, &sourceError{"looking in " + s.from,
+				fmt.Errorf("%s and %s are about the same image, %s, and differ: remove one of them",
+					best[0].label, e.label, ref)}
 		}
 	}
 	var known []files.File

@@ -9,9 +9,9 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// heard finds the commands of a script whose messages something reads: V=$(java -version 2>&1), java -version 2>&1 | head -1. What
-// a debugger makes a program say there would be taken for what the program says. What only goes to the container's log, or to a file
-// that is not mentioned again, is for people.
+// heard finds the commands of a script whose messages something reads: V=$(java -version 2>&1), java -version 2>&1 |
+// head -1. What a debugger makes a program say there would be taken for what the program says. What only goes to the
+// container's log, or to a file that is not mentioned again, is for people.
 func heard(file *syntax.File) map[*syntax.CallExpr]bool {
 	h := ears{mentions: map[string]int{}, functions: map[string]bool{}}
 	syntax.Walk(file, func(n syntax.Node) bool {
@@ -26,7 +26,8 @@ func heard(file *syntax.File) map[*syntax.CallExpr]bool {
 		}
 		return true
 	})
-	// Where the output of functions is read is known only when all their calls have been seen; and a function may call another.
+	// Where the output of functions is read is known only when all their calls have been seen; and a function may call
+	// another.
 	for {
 		before := h.called
 		h.calls, h.piped = map[*syntax.CallExpr]bool{}, map[*syntax.Stmt]pipe{}
@@ -146,8 +147,8 @@ func (h *ears) readLater(w *syntax.Word) bool {
 	return !all || !strings.HasPrefix(name, "/dev/") && h.mentions[name] > 1
 }
 
-// selects reports whether a command picks the lines that name a version, which no message about a debugger does: grep version,
-// sed -n 's/.* version "\(.*\)"/\1/p', awk '/version/ …'.
+// selects reports whether a command picks the lines that name a version, which no message about a debugger does: grep
+// version, sed -n 's/.* version "\(.*\)"/\1/p', awk '/version/ …'.
 func selects(st *syntax.Stmt) bool {
 	name, call := callName(st)
 	if call == nil {

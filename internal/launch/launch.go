@@ -5,8 +5,8 @@
 // have to be put so that they end up in front of one of that program's words. Nothing is ever removed, replaced or
 // re-quoted: an edit inserts whole words into the argument vector, or bytes into one of its words (a shell script).
 //
-// The rule above all others: after the edits the container starts exactly what it started before, in the same order. What
-// is not certain is a [reason.Refusal], with a reason code that does not change and a message for people.
+// The rule above all others: after the edits the container starts exactly what it started before, in the same order.
+// What is not certain is a [reason.Refusal], with a reason code that does not change and a message for people.
 //
 // The package does no I/O and runs nothing. The data flow is
 //
@@ -32,8 +32,8 @@ import (
 type Input struct {
 	// Argv holds the words after Kubernetes' expansion. A $(NAME) whose value is not known is left in the text.
 	Argv []string
-	// UnknownFrom says for each word at which byte the first such $(NAME) stands, or -1; nil: there is none in any. In a word of
-	// the image, or behind $$, the same text is just text.
+	// UnknownFrom says for each word at which byte the first such $(NAME) stands, or -1; nil: there is none in any. In a
+	// word of the image, or behind $$, the same text is just text.
 	UnknownFrom []int
 	// Env holds the variables whose values are known. They are used to follow "$JAVA_HOME/bin/java" and for buildpacks.
 	Env map[string]string
@@ -51,8 +51,8 @@ type Input struct {
 	inText bool            // words in front of "$@" go into scripts, and not among their parameters
 }
 
-// Assignment is what becomes of a variable on the way from the container's environment to the program. A script's variable
-// that it does not export reaches the program only if the container's environment has the variable too.
+// Assignment is what becomes of a variable on the way from the container's environment to the program. A script's
+// variable that it does not export reaches the program only if the container's environment has the variable too.
 type Assignment struct {
 	// Value is the value, when Known. A variable that is certainly unset is Known and Unset.
 	Value string
@@ -79,8 +79,8 @@ type Command struct {
 
 // Found is the program that matters.
 type Found struct {
-	// Argv holds the program and its arguments; Argv[0] may be a path. A word that is only known at run time stands as its source
-	// text, without the outermost quotes: $PORT, $(cmd), ${JDK}/bin/java.
+	// Argv holds the program and its arguments; Argv[0] may be a path. A word that is only known at run time stands as its
+	// source text, without the outermost quotes: $PORT, $(cmd), ${JDK}/bin/java.
 	Argv []string
 	// Static says for each word of Argv whether its value is certain.
 	Static []bool
@@ -98,7 +98,8 @@ type Found struct {
 	References map[string]bool
 	// Script says that the program is, or is likely to be, a shell script: see IsScript.
 	Script bool
-	// File is what the program's file is, where that is known, and Dir in front of its name where that alone does not say it.
+	// File is what the program's file is, where that is known, and Dir in front of its name where that alone does not say
+	// it.
 	File *files.File
 	// Via holds the launchers and shells that were passed, outermost first: tini, sh -c, docker-entrypoint.sh.
 	Via []string
@@ -131,8 +132,8 @@ type Found struct {
 }
 
 // Edit is an insertion into the line (Found.Base, or else Input.Argv): Words in front of line[Word] when Offset is
-// negative (Word may be len(line)), else Text at the byte Offset of line[Word]. All edits refer to the line as it was; of
-// edits at the same place the first comes first. See Apply.
+// negative (Word may be len(line)), else Text at the byte Offset of line[Word]. All edits refer to the line as it was;
+// of edits at the same place the first comes first. See Apply.
 type Edit struct {
 	Word, Offset int
 	Words        []string
@@ -157,9 +158,9 @@ func Find(in Input) (Found, error) {
 	return found, err
 }
 
-// Insert returns the edits that put words in front of Argv[Before] for each insertion (Before == len(Argv): behind the last
-// word), in the order of their positions. Words must consist of letters, digits and /_.:=,+@%- so that they mean the same
-// within any kind of quotes. An error is a *reason.Refusal.
+// Insert returns the edits that put words in front of Argv[Before] for each insertion (Before == len(Argv): behind the
+// last word), in the order of their positions. Words must consist of letters, digits and /_.:=,+@%- so that they mean
+// the same within any kind of quotes. An error is a *reason.Refusal.
 func (f Found) Insert(at []runtimes.Insertion) ([]Edit, error) {
 	at = slices.Clone(at)
 	sort.SliceStable(at, func(i, j int) bool { return at[i].Before < at[j].Before })
@@ -247,7 +248,8 @@ func (f Found) checkWords(ins runtimes.Insertion) error {
 	case f.noFront != nil:
 		return f.noFront
 	case f.argv0 != "":
-		return reason.Refuse(reason.Argv0Fixed, "%s gives the program another name, which a debugger in front of it would get", f.argv0)
+		return reason.Refuse(
+			reason.Argv0Fixed, "%s gives the program another name, which a debugger in front of it would get", f.argv0)
 	}
 	return nil
 }
@@ -262,13 +264,14 @@ func (f Found) checkCount(edits []Edit) error {
 		n += len(e.Words)
 	}
 	if n > f.maxWords {
-		return reason.Refuse(reason.BuildpackForm, "the buildpacks launcher cannot give the program more than %d words", maxTokens)
+		return reason.Refuse(reason.BuildpackForm, "the buildpacks launcher cannot give the program more than %d words",
+			maxTokens)
 	}
 	return nil
 }
 
-// Assignable says whether Assign can set a variable, and to what it is set now ("" for nothing): an env on the way, behind which
-// nothing changes or uses the variable, sets it to a known value, or unsets it.
+// Assignable says whether Assign can set a variable, and to what it is set now ("" for nothing): an env on the way,
+// behind which nothing changes or uses the variable, sets it to a known value, or unsets it.
 func (f Found) Assignable(name string) (existing string, ok bool) {
 	if f.assign.at == nil || f.assign.at.arg >= leadWord || f.noAssign != nil || f.Opaque || f.References[name] {
 		return "", false
@@ -281,8 +284,8 @@ func (f Found) Assignable(name string) (existing string, ok bool) {
 	return now.Value, true
 }
 
-// Assign returns the edit that sets a variable by one more word for env; it goes in front of Insert's edits. An error is a
-// *reason.Refusal.
+// Assign returns the edit that sets a variable by one more word for env; it goes in front of Insert's edits. An error
+// is a *reason.Refusal.
 func (f Found) Assign(name, value string) (Edit, error) {
 	w := name + "=" + value
 	if _, ok := f.Assignable(name); !ok || f.assign.at.off >= 0 && !plain(w) {
@@ -306,7 +309,8 @@ func (f Found) edit(p place, behind bool, words []string) (Edit, error) {
 		from = f.BaseFrom[p.arg]
 	}
 	if from >= 0 && f.unknownFrom != nil && f.unknownFrom[from] >= 0 && f.unknownFrom[from] < p.off {
-		return Edit{}, reason.Refuse(reason.UnknownText, "a value that is not known here is part of the script in front of the program")
+		return Edit{}, reason.Refuse(reason.UnknownText,
+			"a value that is not known here is part of the script in front of the program")
 	}
 	text := strings.Join(words, " ")
 	switch {
@@ -411,7 +415,8 @@ type finder struct {
 }
 
 func newFinder(launchers launcherTable) *finder {
-	return &finder{vars: map[string]value{}, assigned: map[string]Assignment{}, references: map[string]bool{}, budget: &budget{}, launchers: launchers}
+	return &finder{vars: map[string]value{}, assigned: map[string]Assignment{}, references: map[string]bool{},
+		budget: &budget{}, launchers: launchers}
 }
 
 // clone copies what a walk changes, so that a script can be read in two dialects.
@@ -502,8 +507,8 @@ func checkFirst(words []word) error {
 	return nil
 }
 
-// dynamic is a program whose first word is put together when it runs: "$JAVA_HOME/bin/java" names it even when the directory is not
-// known.
+// dynamic is a program whose first word is put together when it runs: "$JAVA_HOME/bin/java" names it even when the
+// directory is not known.
 func (f *finder) dynamic(words []word, end place) (Found, error) {
 	first := words[0]
 	refusal := reason.Refuse(reason.ProgramDynamic, "what %s starts is only known when it runs", quote(first.text))
@@ -519,13 +524,16 @@ func (f *finder) dynamic(words []word, end place) (Found, error) {
 func (f *finder) found(words []word, end place, script bool) Found {
 	noInsert := f.noInsert
 	if script && noInsert == nil {
-		noInsert = reason.Refuse(reason.ScriptProgram, "%s is a shell script, or is named like one: no debugger can run it", quote(words[0].text))
+		noInsert = reason.Refuse(reason.ScriptProgram, "%s is a shell script, or is named like one: no debugger can run it",
+			quote(words[0].text))
 	}
 	r := Found{
 		DirKnown: f.dirKnown, Assigned: f.assigned, Cleared: f.cleared, Opaque: f.opaque, References: f.references,
-		Script: script, Via: f.via, Rest: f.rest, Base: f.base, BaseFrom: f.baseFrom, words: words, end: end, line: f.line, argv0: f.argv0,
+		Script: script, Via: f.via, Rest: f.rest, Base: f.base, BaseFrom: f.baseFrom, words: words, end: end, line: f.line,
+		argv0: f.argv0,
 		leads: f.leads, in: f.in, decisions: f.decisions,
-		assign: f.atEnv, noInsert: noInsert, noFront: f.noFront, noAssign: f.noInsert, guards: f.guards, maxWords: f.maxWords, wordChecks: f.checks, unknownFrom: f.in.UnknownFrom,
+		assign: f.atEnv, noInsert: noInsert, noFront: f.noFront, noAssign: f.noInsert, guards: f.guards, maxWords: f.maxWords,
+		wordChecks: f.checks, unknownFrom: f.in.UnknownFrom,
 	}
 	if f.dirSet && f.dirKnown {
 		r.Dir = f.dir
@@ -546,7 +554,8 @@ func (f *finder) fileOf(w word) (files.File, bool) {
 	return file, known && file.Says()
 }
 
-// program is the program that a command line starts, whose file is known: behind it, where it is a shell script that can be followed.
+// program is the program that a command line starts, whose file is known: behind it, where it is a shell script that
+// can be followed.
 func (f *finder) program(words []word, end place, file files.File, depth int) Found {
 	if shell := files.ShellWords(file.Script); shell != nil {
 		if found, err := f.scriptFile(words, end, file, shell, depth); err == nil {

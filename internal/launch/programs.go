@@ -8,9 +8,10 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// Programs lists the command lines of the programs that a command line starts, as far as that can be told: what stands behind
-// launchers, and all the programs of a shell's script, but for what the shell does itself. What cannot be followed stands for itself:
-// a shell that reads a file, say. A word whose value is only known when the script runs is its source text. The result is never nil.
+// Programs lists the command lines of the programs that a command line starts, as far as that can be told: what stands
+// behind launchers, and all the programs of a shell's script, but for what the shell does itself. What cannot be
+// followed stands for itself: a shell that reads a file, say. A word whose value is only known when the script runs is
+// its source text. The result is never nil.
 func Programs(argv []string) [][]string {
 	p := programs{found: [][]string{}, launchers: launcherNames()}
 	p.start(argv, 0)
@@ -46,7 +47,8 @@ func (p *programs) behind(argv []string) []string {
 	case "busybox":
 		return argv[1:]
 	case "find":
-		if i := slices.IndexFunc(argv, func(w string) bool { return slices.Contains([]string{"-exec", "-execdir", "-ok", "-okdir"}, w) }); i > 0 {
+		if i := slices.IndexFunc(
+			argv, func(w string) bool { return slices.Contains([]string{"-exec", "-execdir", "-ok", "-okdir"}, w) }); i > 0 {
 			return argv[i+1:]
 		}
 		return nil
@@ -74,7 +76,8 @@ func (p *programs) behind(argv []string) []string {
 	return textsOf(rest)
 }
 
-// isOption reports whether a word is an option by which a program runs several at the same time, or several in one word with it.
+// isOption reports whether a word is an option by which a program runs several at the same time, or several in one word
+// with it.
 func isOption(w string, short rune, long string) bool {
 	if strings.HasPrefix(w, "--") {
 		return strings.HasPrefix(w, long)
@@ -116,7 +119,8 @@ func (p *programs) script(text string, depth int) bool {
 		if err != nil {
 			continue
 		}
-		s := &script{finder: newFinder(p.launchers), src: text, file: file, lang: lang, unknown: len(text), functions: map[string]bool{}, unexported: map[string]bool{}}
+		s := &script{finder: newFinder(p.launchers), src: text, file: file, lang: lang, unknown: len(text),
+			functions: map[string]bool{}, unexported: map[string]bool{}}
 		syntax.Walk(file, func(n syntax.Node) bool {
 			if decl, ok := n.(*syntax.FuncDecl); ok && decl.Name != nil {
 				s.functions[decl.Name.Value] = true
@@ -136,8 +140,8 @@ func (p *programs) script(text string, depth int) bool {
 	return false
 }
 
-// behind records what else a shell starts that stands among the arguments of a program that is not known, a launcher maybe:
-// all the programs of its script but the last, which is taken for the one that matters.
+// behind records what else a shell starts that stands among the arguments of a program that is not known, a launcher
+// maybe: all the programs of its script but the last, which is taken for the one that matters.
 func (f *finder) behind(words []word) {
 	argv := textsOf(words)
 	if f.launchers.knownProgram(argv[0]) {

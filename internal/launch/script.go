@@ -40,7 +40,8 @@ func (s *script) follow() (Found, error) {
 		return Found{}, err
 	}
 	if int(call.Args[0].Pos().Offset()) >= s.unknown {
-		return Found{}, reason.Refuse(reason.UnknownText, "a value that is not known here is part of the script in front of the program")
+		return Found{}, reason.Refuse(reason.UnknownText,
+			"a value that is not known here is part of the script in front of the program")
 	}
 	s.before(call)
 	words, end, err := s.command(call)
@@ -91,7 +92,8 @@ func (s *script) locateIn(st *syntax.Stmt) (*syntax.CallExpr, error) {
 	case *syntax.BinaryCmd:
 		return s.locateInBinary(c)
 	case *syntax.IfClause, *syntax.CaseClause:
-		return nil, reason.Refuse(reason.ShellConditional, "the script ends with if or case: which command runs is only known when it runs")
+		return nil, reason.Refuse(reason.ShellConditional,
+			"the script ends with if or case: which command runs is only known when it runs")
 	case *syntax.WhileClause, *syntax.ForClause:
 		return nil, reason.Refuse(reason.ShellLoop, "the script ends with a loop")
 	case *syntax.FuncDecl:
@@ -127,8 +129,9 @@ func (s *script) locateInBinary(c *syntax.BinaryCmd) (*syntax.CallExpr, error) {
 
 // filters are programs that people pipe a server's input or output through, and that do nothing else.
 func filters() []string {
-	return []string{"tee", "cat", "grep", "egrep", "sed", "awk", "gawk", "mawk", "ts", "jq", "logger", "cronolog", "rotatelogs",
-		"multilog", "svlogd", "s6-log", "head", "tail", "tr", "cut", "fold", "nl", "column", "echo", "printf", "yes"}
+	return []string{"tee", "cat", "grep", "egrep", "sed", "awk", "gawk", "mawk", "ts", "jq", "logger", "cronolog",
+		"rotatelogs", "multilog", "svlogd", "s6-log", "head", "tail", "tr", "cut", "fold", "nl", "column", "echo", "printf",
+		"yes"}
 }
 
 // locatePipe: the program is the only part of a pipeline that is no plain filter.
@@ -244,7 +247,8 @@ func (s *script) noExec(stmts []*syntax.Stmt) error {
 				}
 			case *syntax.CallExpr:
 				if len(n.Args) > 1 && n.Args[0].Lit() == "exec" {
-					err = reason.Refuse(reason.ShellConditional, "the script may start another program instead, by exec in a condition")
+					err = reason.Refuse(reason.ShellConditional,
+						"the script may start another program instead, by exec in a condition")
 				}
 			}
 			return err == nil
@@ -255,18 +259,19 @@ func (s *script) noExec(stmts []*syntax.Stmt) error {
 
 // builtins are commands of the shell itself, those that all the shells have: a program cannot be put in front of them.
 func isBuiltin(name string) bool {
-	return slices.Contains([]string{".", ":", "[", "[[", "alias", "bg", "break", "builtin", "caller", "cd", "chdir", "compgen", "complete",
-		"continue", "declare", "dirs", "disown", "echo", "enable", "eval", "exit", "export", "false", "fc", "fg", "getopts", "hash",
-		"help", "history", "jobs", "kill", "let", "local", "logout", "mapfile", "popd", "printf", "pushd", "pwd", "read", "readarray",
-		"readonly", "return", "set", "shift", "shopt", "source", "suspend", "test", "times", "trap", "true", "type", "typeset",
-		"ulimit", "umask", "unalias", "unset", "wait"}, name)
+	return slices.Contains([]string{".", ":", "[", "[[", "alias", "bg", "break", "builtin", "caller", "cd", "chdir",
+		"compgen", "complete", "continue", "declare", "dirs", "disown", "echo", "enable", "eval", "exit", "export", "false",
+		"fc", "fg", "getopts", "hash", "help", "history", "jobs", "kill", "let", "local", "logout", "mapfile", "popd",
+		"printf", "pushd", "pwd", "read", "readarray", "readonly", "return", "set", "shift", "shopt", "source", "suspend",
+		"test", "times", "trap", "true", "type", "typeset", "ulimit", "umask", "unalias", "unset", "wait"}, name)
 }
 
-// utilities are programs that scripts end with and that nobody debugs: the server was started before them, or not at all.
+// utilities are programs that scripts end with and that nobody debugs: the server was started before them, or not at
+// all.
 func utilities() []string {
-	return []string{"basename", "cat", "chgrp", "chmod", "chown", "cp", "cut", "date", "dirname", "echo", "false", "find", "grep", "hostname",
-		"id", "ln", "ls", "mkdir", "mv", "printenv", "printf", "ps", "pwd", "readlink", "rm", "rmdir", "sed", "sleep", "sort", "stat", "sync",
-		"tail", "tee", "test", "touch", "true", "uname", "wc", "whoami", "yes"}
+	return []string{"basename", "cat", "chgrp", "chmod", "chown", "cp", "cut", "date", "dirname", "echo", "false", "find",
+		"grep", "hostname", "id", "ln", "ls", "mkdir", "mv", "printenv", "printf", "ps", "pwd", "readlink", "rm", "rmdir",
+		"sed", "sleep", "sort", "stat", "sync", "tail", "tee", "test", "touch", "true", "uname", "wc", "whoami", "yes"}
 }
 
 // command returns the words of the command that counts, without the shell's own prefixes exec and command.
@@ -368,8 +373,8 @@ func (s *script) execOptions(words []word) ([]word, error) {
 	return words, nil
 }
 
-// others records the script's commands other than the one that counts. A function's commands run where it is called, which may be in the
-// background.
+// others records the script's commands other than the one that counts. A function's commands run where it is called,
+// which may be in the background.
 func (s *script) others(call *syntax.CallExpr) {
 	background, function, parallel := 0, 0, false
 	var inFunctions []int

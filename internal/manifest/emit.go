@@ -5,10 +5,11 @@ import (
 	"errors"
 	"strings"
 
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"debuggable.dev/debuggable/internal/plainyaml"
 	"debuggable.dev/debuggable/internal/scalar"
 	"debuggable.dev/debuggable/internal/yamlnode"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // emit returns the chunk's body for the edited tree root.

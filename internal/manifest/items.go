@@ -5,8 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"debuggable.dev/debuggable/internal/plainyaml"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/plainyaml"
 )
 
 // items are those of a ResourceList in block style, which is cut at them, so that each is read and written by itself:

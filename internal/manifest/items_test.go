@@ -13,10 +13,11 @@ import (
 	"strings"
 	"testing"
 
-	"debuggable.dev/debuggable/internal/yamlnode"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
 // goldenFiles returns the files in the scripts below testdata that hold manifests.

@@ -11,9 +11,10 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"debuggable.dev/debuggable/internal/yamlnode"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
 const (

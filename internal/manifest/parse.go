@@ -11,9 +11,10 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"debuggable.dev/debuggable/internal/plainyaml"
 	"debuggable.dev/debuggable/internal/yamlnode"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // maxDepth bounds how deep mappings and sequences may nest. The deepest manifests in use, CustomResourceDefinitions,

@@ -5,9 +5,10 @@ import (
 	"slices"
 	"strconv"
 
-	"debuggable.dev/debuggable/internal/scalar"
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/scalar"
 )
 
 // resultNode makes the node that the library makes of a result. There may be many results, and the library writes and

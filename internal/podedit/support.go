@@ -1,5 +1,5 @@
-// Package podedit makes the edits of a pod that debuggers ask for besides those of a container's process: support files, probes,
-// ports, memory and the annotation. What may stand in the way is checked first, without an edit.
+// Package podedit makes the edits of a pod that debuggers ask for besides those of a container's process: support
+// files, probes, ports, memory and the annotation. What may stand in the way is checked first, without an edit.
 package podedit
 
 import (
@@ -8,12 +8,13 @@ import (
 	"strconv"
 	"strings"
 
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // SupportPath is where the support files are mounted.
@@ -29,7 +30,8 @@ type Debugged struct {
 	Support, SupportImage string
 	// PullPolicy is when nodes pull SupportImage; "" for Kubernetes' default.
 	PullPolicy string
-	// Folder is where SupportImage has its files, where the image itself is mounted; "" where an init container copies them.
+	// Folder is where SupportImage has its files, where the image itself is mounted; "" where an init container copies
+	// them.
 	Folder string
 	// User is whom the container's image runs as.
 	User string
@@ -41,7 +43,8 @@ func InSupport(p string) bool {
 	return p == SupportPath || strings.HasPrefix(p, SupportPath+"/")
 }
 
-// volume is the name of the volume with a container's support files: all that are copied share one, an image is one of its own.
+// volume is the name of the volume with a container's support files: all that are copied share one, an image is one of
+// its own.
 func (d Debugged) volume() string {
 	if d.Folder == "" {
 		return volumeName
@@ -77,12 +80,15 @@ func checkVolumes(p *workload.Pod, supported []Debugged) error {
 	}
 	for _, v := range p.Volumes() {
 		if d, is := wanted[yamlnode.Text(v, "name")]; is && !d.isVolume(v) {
-			return reason.Refuse(reason.VolumeTaken, "the pod has a volume %s that is no %s; rename it", d.volume(), d.kindOfVolume())
+			return reason.Refuse(reason.VolumeTaken, "the pod has a volume %s that is no %s; rename it", d.volume(),
+				d.kindOfVolume())
 		}
 	}
-	claims := slices.Concat(yamlnode.Items(p.Workload.Node, "spec", "volumeClaimTemplates"), yamlnode.Items(p.Outer, "volumeClaimTemplates"))
+	claims := slices.Concat(yamlnode.Items(p.Workload.Node, "spec", "volumeClaimTemplates"),
+		yamlnode.Items(p.Outer, "volumeClaimTemplates"))
 	for _, claim := range claims {
-		if name := yamlnode.Name(claim); wanted[name].Support != "" { // a StatefulSet's claim takes the place of the pod's volume
+		// a StatefulSet's claim takes the place of the pod's volume
+		if name := yamlnode.Name(claim); wanted[name].Support != "" {
 			return reason.Refuse(reason.VolumeTaken, "a volume claim template is named %s; rename it", name)
 		}
 	}
@@ -104,7 +110,8 @@ func checkVolumes(p *workload.Pod, supported []Debugged) error {
 // isVolume reports whether a volume of the right name is the one with the container's support files.
 func (d Debugged) isVolume(v *yaml.Node) bool {
 	if d.Folder != "" {
-		return yamlnode.Text(v, "image", "reference") == d.SupportImage && yamlnode.Text(v, "image", "pullPolicy") == d.PullPolicy
+		return yamlnode.Text(v, "image", "reference") == d.SupportImage &&
+			yamlnode.Text(v, "image", "pullPolicy") == d.PullPolicy
 	}
 	// One with a sizeLimit, or in memory, may be too small for the files.
 	empty := yamlnode.Get(v, "emptyDir")
@@ -121,7 +128,8 @@ func (d Debugged) kindOfVolume() string {
 // newVolume builds the volume with the container's support files.
 func (d Debugged) newVolume() *yaml.Node {
 	if d.Folder == "" {
-		return yamlnode.Mapping("name", yamlnode.String(d.volume()), "emptyDir", &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle})
+		return yamlnode.Mapping("name", yamlnode.String(d.volume()), "emptyDir",
+			&yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle})
 	}
 	image := yamlnode.Mapping("reference", yamlnode.String(d.SupportImage))
 	if d.PullPolicy != "" {
@@ -138,7 +146,8 @@ func checkPaths(supported []Debugged) error {
 				at, volume := yamlnode.Text(m, used.path), yamlnode.Text(m, "name")
 				if InSupport(at) && volume != d.volume() {
 					return reason.Refuse(reason.MountPathTaken,
-						"container %s mounts volume %s at %s, where the support files would be mounted", d.Container.Name, volume, path.Clean(at))
+						"container %s mounts volume %s at %s, where the support files would be mounted", d.Container.Name, volume,
+						path.Clean(at))
 				}
 			}
 		}
@@ -173,8 +182,8 @@ func withSupport(debugged []Debugged) []Debugged {
 	return slices.DeleteFunc(slices.Clone(debugged), func(d Debugged) bool { return d.Support == "" })
 }
 
-// AddSupport adds the volumes, the mounts and, where files are copied, the init containers that do so, ahead of the pod's own
-// init containers and in the order of the table of runtimes.
+// AddSupport adds the volumes, the mounts and, where files are copied, the init containers that do so, ahead of the
+// pod's own init containers and in the order of the table of runtimes.
 func AddSupport(p *workload.Pod, debugged []Debugged) error {
 	supported := withSupport(debugged)
 	if len(supported) == 0 {
@@ -236,7 +245,8 @@ func newInstallers(p *workload.Pod, supported []Debugged) (installers []*yaml.No
 
 // mounts reports whether a container mounts a volume.
 func mounts(container *yaml.Node, volume string) bool {
-	return slices.ContainsFunc(yamlnode.Items(container, "volumeMounts"), func(m *yaml.Node) bool { return yamlnode.Text(m, "name") == volume })
+	return slices.ContainsFunc(yamlnode.Items(container, "volumeMounts"),
+		func(m *yaml.Node) bool { return yamlnode.Text(m, "name") == volume })
 }
 
 // mount mounts the support files that d needs in a container: its own, or the one that copies them.

@@ -150,8 +150,9 @@ func (p Program) assign(changes []runtimes.EnvChange) (edits []launch.Edit, rest
 			continue // nothing of the old value is handed on
 		}
 		if p.hiddenBehindLauncher(change.Name) {
-			return nil, nil, reason.Refuse(reason.EnvHidden, "%s may not reach the program: the arguments of %s, a launcher that is "+
-				"not known, set it", change.Name, p.Process.Argv[0])
+			return nil, nil, reason.Refuse(reason.EnvHidden,
+				"%s may not reach the program: the arguments of %s, a launcher that is "+
+					"not known, set it", change.Name, p.Process.Argv[0])
 		}
 		if p.hiddenBehindScript(change.Name) {
 			return nil, nil, reason.Refuse(reason.EnvHidden, "%s would not reach the program: the arguments of %s set it",

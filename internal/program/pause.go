@@ -9,9 +9,10 @@ import (
 	"debuggable.dev/debuggable/internal/foreign"
 )
 
-// electing are the names of the switches for the election of a leader that Kubernetes' programs, controller-runtime's and their
-// like have: --leader-elect, --enable-leader-election, LEADER_ELECTION_ENABLED. Who is the leader has to renew the lease, within 10 s
-// by default (RenewDeadline in k8s.io/component-base/config/v1alpha1/defaults.go and in controller-runtime's manager).
+// electing are the names of the switches for the election of a leader that Kubernetes' programs, controller-runtime's
+// and their like have: --leader-elect, --enable-leader-election, LEADER_ELECTION_ENABLED. Who is the leader has to
+// renew the lease, within 10 s by default (RenewDeadline in k8s.io/component-base/config/v1alpha1/defaults.go and in
+// controller-runtime's manager).
 var electing = regexp.MustCompile(`^(enable-)?leader-elect(ion)?(-enabled?)?$`)
 
 // ElectsLeader is the word or the variable by which the program is told to take part in an election; "" for none.

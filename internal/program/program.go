@@ -1,5 +1,6 @@
-// Package program works out what a container starts: the program that matters, which runtime that is, and what its debugger changes in
-// the container. It does no I/O: what has to be known of an image's files and is not yet comes back as questions.
+// Package program works out what a container starts: the program that matters, which runtime that is, and what its
+// debugger changes in the container. It does no I/O: what has to be known of an image's files and is not yet comes back
+// as questions.
 package program
 
 import (
@@ -28,12 +29,13 @@ type Program struct {
 	Detection runtimes.Detection
 
 	inside *inside // nil: nothing is known of the image's files
-	// behind is what the arguments of a script (/entrypoint.sh node app.js) name, which it is likely to start; nil for none.
+	// behind is what the arguments of a script (/entrypoint.sh node app.js) name, which it is likely to start; nil for
+	// none.
 	behind *behindScript
 }
 
-// behindScript is a process that a script is likely to start: it says which runtime that is and what its variables become
-// on the way, but is never edited.
+// behindScript is a process that a script is likely to start: it says which runtime that is and what its variables
+// become on the way, but is never edited.
 type behindScript struct {
 	found   launch.Found
 	process runtimes.Process
@@ -68,7 +70,8 @@ func (p Program) find(c *workload.Container, known *process.Sources) (launch.Fou
 		return launch.Found{}, reason.Refuse(reason.NoCommand, "neither the image nor the manifest names a program to start")
 	}
 	workingDir := p.startsIn(c)
-	return launch.Find(launch.Input{Argv: argv, UnknownFrom: p.Line.UnknownFrom(), Env: p.Env.All(), Unknown: p.Env.Unknown, Labels: p.Image.Labels,
+	return launch.Find(launch.Input{Argv: argv, UnknownFrom: p.Line.UnknownFrom(), Env: p.Env.All(),
+		Unknown: p.Env.Unknown, Labels: p.Image.Labels,
 		Read: &known.Labels, WorkingDir: workingDir, Files: p.inside.filesOf()})
 }
 
@@ -141,7 +144,8 @@ func (p Program) lookBehind() (*behindScript, error) {
 	found, err := launch.Find(launch.Input{Argv: args, UnknownFrom: from, Env: p.Process.Env, Unknown: p.Env.Unknown})
 	if err != nil {
 		var refusal *reason.Refusal
-		if errors.As(err, &refusal) && !slices.Contains([]reason.Code{reason.ProgramDynamic, reason.NoCommand, reason.LauncherNoCommand}, refusal.Code) {
+		if errors.As(err, &refusal) && !slices.Contains([]reason.Code{reason.ProgramDynamic, reason.NoCommand,
+			reason.LauncherNoCommand}, refusal.Code) {
 			return nil, refusal
 		}
 		return nil, nil
@@ -154,7 +158,8 @@ func (p Program) lookBehind() (*behindScript, error) {
 	return &behindScript{found, process}, nil
 }
 
-// behindShell returns the arguments of a script: what follows its name, or its name as the argument of a shell (sh -e /entrypoint.sh node).
+// behindShell returns the arguments of a script: what follows its name, or its name as the argument of a shell (sh -e
+// /entrypoint.sh node).
 func behindShell(argv []string) []string {
 	args := argv[1:]
 	if !slices.Contains([]string{"sh", "ash", "bash", "dash"}, path.Base(argv[0])) {
@@ -175,7 +180,8 @@ func behindShell(argv []string) []string {
 // detect finds the runtime, by the program behind a script where that is known.
 func (p Program) detect(told runtimes.Runtime, hint string) (runtimes.Detection, error) {
 	if told != nil {
-		return runtimes.Detection{Runtime: told, Sign: runtimes.Sign{Strength: runtimes.Told, Words: "told to be " + told.Name()}}, nil
+		return runtimes.Detection{Runtime: told, Sign: runtimes.Sign{Strength: runtimes.Told,
+			Words: "told to be " + told.Name()}}, nil
 	}
 	shown := p.Process
 	if p.behind != nil {
@@ -208,7 +214,8 @@ func (p Program) signs() runtimes.Detection {
 	return runtimes.Detect(alone)
 }
 
-// other refuses a program that is known to be none of a runtime's. What it starts may be one, so that a user wants to know.
+// other refuses a program that is known to be none of a runtime's. What it starts may be one, so that a user wants to
+// know.
 func other(program, why string) error {
 	name := path.Base(program)
 	if runtimes.StartsAnother(program) {
@@ -234,7 +241,8 @@ func hidden(found launch.Found, env map[string]string, unknown map[string]bool) 
 		}
 	}
 	if found.Cleared {
-		for _, name := range slices.Concat(slices.Sorted(maps.Keys(env)), slices.Sorted(maps.Keys(unknown)), runtimes.Variables()) {
+		for _, name := range slices.Concat(slices.Sorted(maps.Keys(env)), slices.Sorted(maps.Keys(unknown)),
+			runtimes.Variables()) {
 			if assigned, ok := found.Assigned[name]; !ok || !assigned.Keeps {
 				h[name] = true
 			}
@@ -243,8 +251,9 @@ func hidden(found launch.Found, env map[string]string, unknown map[string]bool) 
 	return h
 }
 
-// reaching is the part of the container's environment that is known where the program starts, with what launchers and scripts on
-// the way make of it: values, and the text that a value holds of which more is not known. It is not to be changed: others share it.
+// reaching is the part of the container's environment that is known where the program starts, with what launchers and
+// scripts on the way make of it: values, and the text that a value holds of which more is not known. It is not to be
+// changed: others share it.
 func reaching(found launch.Found, env map[string]string) map[string]string {
 	if !found.Cleared && len(found.Assigned) == 0 {
 		return env
@@ -271,11 +280,12 @@ func reaching(found launch.Found, env map[string]string) map[string]string {
 	return reach
 }
 
-// beside lists the other programs that get the container's environment: those of its probes and hooks, and the rest of its
-// script. What postStart runs may take its time.
+// beside lists the other programs that get the container's environment: those of its probes and hooks, and the rest of
+// its script. What postStart runs may take its time.
 func beside(c *workload.Container, rest []launch.Command) []runtimes.Command {
 	var commands []runtimes.Command
-	for _, at := range [][]string{{"livenessProbe"}, {"readinessProbe"}, {"startupProbe"}, {"lifecycle", "postStart"}, {"lifecycle", "preStop"}} {
+	for _, at := range [][]string{{"livenessProbe"}, {"readinessProbe"}, {"startupProbe"}, {"lifecycle", "postStart"},
+		{"lifecycle", "preStop"}} {
 		var argv []string
 		for _, w := range yamlnode.Items(yamlnode.Get(c.Node, append(at, "exec", "command")...)) {
 			argv = append(argv, yamlnode.Text(w))

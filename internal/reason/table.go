@@ -226,7 +226,8 @@ func Table() []Entry {
 		},
 		{
 			NoDebugInfo, Warning,
-			"the program was built with `-s` or `-w`, without debug information: it runs under Delve, but breakpoints cannot work",
+			"the program was built with `-s` or `-w`, without debug information: it runs under Delve, but breakpoints cannot " +
+				"work",
 			"build it without them for debugging",
 		},
 		{
@@ -236,12 +237,14 @@ func Table() []Entry {
 		},
 		{
 			DelveTooOld, Warning,
-			"a Go program without debug information that Delve before 1.26 does not start, and the support image's labels name no newer one",
+			"a Go program without debug information that Delve before 1.26 does not start, and the support image's labels " +
+				"name no newer one",
 			"build it without `-s` and `-w`, or use support images built from this project",
 		},
 		{
 			ScriptCopied, Info,
-			"`command` holds a changed copy of a script of the image, since the debugger has to be put into it; the message names the image's digest",
+			"`command` holds a changed copy of a script of the image, since the debugger has to be put into it; the message " +
+				"names the image's digest",
 			"run `debuggable` again when the image changes",
 		},
 		{
@@ -276,7 +279,8 @@ func Table() []Entry {
 			LocalImage, Info,
 			"the image's configuration is that of the container engine on this machine: no registry hands the image out, " +
 				"or `engine: first` asks the engine ahead of them",
-			"see to it that the cluster gets that image: one of the same name in a registry may be another; `engine: never` asks no engine",
+			"see to it that the cluster gets that image: one of the same name in a registry may be another; `engine: never` " +
+				"asks no engine",
 		},
 		{
 			SupportImageMissing, Warning,
@@ -308,7 +312,8 @@ func Table() []Entry {
 		},
 		{
 			OutputRead, Warning,
-			"a workflow reads, or may read, what the container writes (`outputs.result`), and the debugger announces itself there",
+			"a workflow reads, or may read, what the container writes (`outputs.result`), and the debugger announces itself " +
+				"there",
 			"debug another container",
 		},
 		{
@@ -318,7 +323,8 @@ func Table() []Entry {
 		},
 		{
 			LeaderElection, Warning,
-			"the program takes part in the election of a leader (`--leader-elect` and its like), and a breakpoint of some 10 s loses the lease",
+			"the program takes part in the election of a leader (`--leader-elect` and its like), and a breakpoint of some 10 " +
+				"s loses the lease",
 			"switch the election off for the time: there is one replica",
 		},
 		{

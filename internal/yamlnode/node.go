@@ -1,13 +1,15 @@
-// Package yamlnode reads and edits mappings and sequences of YAML nodes. A nil node has no fields, so that a path that does not
-// exist needs no check on the way; an alias is read as what it stands for, and a null counts as missing, as it does for Kubernetes.
+// Package yamlnode reads and edits mappings and sequences of YAML nodes. A nil node has no fields, so that a path that
+// does not exist needs no check on the way; an alias is read as what it stands for, and a null counts as missing, as it
+// does for Kubernetes.
 package yamlnode
 
 import (
 	"strconv"
 	"strings"
 
-	"debuggable.dev/debuggable/internal/scalar"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"debuggable.dev/debuggable/internal/scalar"
 )
 
 // Get returns the value at a path of field names, or nil.
@@ -23,7 +25,8 @@ func Get(node *yaml.Node, path ...string) *yaml.Node {
 	return node
 }
 
-// Field returns the index of a field's value in a mapping's content, and the value as it stands there; -1 and nil for none.
+// Field returns the index of a field's value in a mapping's content, and the value as it stands there; -1 and nil for
+// none.
 func Field(node *yaml.Node, name string) (int, *yaml.Node) {
 	if node == nil || node.Kind != yaml.MappingNode {
 		return -1, nil
@@ -110,7 +113,8 @@ type Located struct {
 	Path string
 }
 
-// Mentions reports whether a scalar in a node has a text in it. What aliases stand for is not looked into: it is looked into where it is.
+// Mentions reports whether a scalar in a node has a text in it. What aliases stand for is not looked into: it is looked
+// into where it is.
 func Mentions(node *yaml.Node, text string) bool {
 	if node == nil {
 		return false

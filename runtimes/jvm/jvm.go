@@ -1,5 +1,5 @@
-// Package jvm says everything about Java and the other languages of the JVM: the JVM's own debug agent (JDWP) is started through
-// JAVA_TOOL_OPTIONS, which every JVM since Java 5 reads.
+// Package jvm says everything about Java and the other languages of the JVM: the JVM's own debug agent (JDWP) is
+// started through JAVA_TOOL_OPTIONS, which every JVM since Java 5 reads.
 //
 // Source of the agent's options: the JPDA documentation, "Connection and Invocation Details".
 package jvm
@@ -58,7 +58,8 @@ func buildpacks() language.Buildpacks {
 		Aids: []string{
 			"paketo-buildpacks/bellsoft-liberica", "paketo-buildpacks/adoptium", "paketo-buildpacks/eclipse-openj9",
 			"paketo-buildpacks/amazon-corretto", "paketo-buildpacks/azul-zulu", "paketo-buildpacks/sap-machine",
-			"paketo-buildpacks/microsoft-openjdk", "paketo-buildpacks/oracle", "paketo-buildpacks/alibaba-dragonwell", "heroku/jvm",
+			"paketo-buildpacks/microsoft-openjdk", "paketo-buildpacks/oracle", "paketo-buildpacks/alibaba-dragonwell",
+			"heroku/jvm",
 		},
 		Native: []string{"paketo-buildpacks/native-image", "google.java.graalvm", "google.java.native-image"},
 	}
@@ -77,7 +78,8 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	if o.Suspend {
 		suspend = "y"
 	}
-	agent := "-agentlib:jdwp=transport=dt_socket,server=y,address=" + address(p, o, number) + ",suspend=" + suspend + ",quiet=y"
+	agent := "-agentlib:jdwp=transport=dt_socket,server=y,address=" + address(p, o, number) + ",suspend=" + suspend +
+		",quiet=y"
 	plan := language.Plan{Ports: []language.Port{{Protocol: "jdwp", Number: number}}}
 	direct := len(p.Argv) > 0 && language.ProgramName(p.Argv[0]) == "java"
 	others := p.Others("jvm")
@@ -88,9 +90,13 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	case direct && !p.LineFixed && (len(others) > 0 || p.EnvFixed || p.Hidden["JAVA_TOOL_OPTIONS"]):
 		plan.Insert = []language.Insertion{{Before: 1, Words: []string{agent}}}
 	case p.Starts(buildTools):
-		return language.Plan{}, reason.Refuse(reason.EnvShared, "a build tool has JVMs of its own beside the application's, which would get the same debug agent and fail on its port")
+		return language.Plan{}, reason.Refuse(reason.EnvShared,
+			"a build tool has JVMs of its own beside the application's, which would get the same debug agent and fail on its "+
+				"port")
 	case shared:
-		return language.Plan{}, reason.Refuse(reason.EnvShared, "a probe, a hook or the script starts another program, which may be a JVM: it would get the same debug agent, and fail on its port or wait for a debugger")
+		return language.Plan{}, reason.Refuse(reason.EnvShared,
+			"a probe, a hook or the script starts another program, which may be a JVM: it would get the same debug agent, and "+
+				"fail on its port or wait for a debugger")
 	case slices.ContainsFunc(others, func(c language.Command) bool { return c.Heard }):
 		return language.Plan{}, reason.Refuse(reason.EnvShared,
 			"the script reads what another program says, which may be a JVM: it would say that it picked up JAVA_TOOL_OPTIONS")
@@ -122,9 +128,9 @@ func address(p language.Process, o language.Options, port int32) string {
 	return number
 }
 
-// release is the feature release of the image's JVM, as JAVA_VERSION has it: 8 for 1.8.0_412, 8u412 and jdk8u412-b08, 17 for
-// 17.0.9 and jdk-17.0.9+9. It is 0 where it is not known: a manifest may choose another JVM than the one
-// that the image brings.
+// release is the feature release of the image's JVM, as JAVA_VERSION has it: 8 for 1.8.0_412, 8u412 and jdk8u412-b08,
+// 17 for 17.0.9 and jdk-17.0.9+9. It is 0 where it is not known: a manifest may choose another JVM than the one that
+// the image brings.
 func release(p language.Process) int {
 	for _, name := range []string{"JAVA_VERSION", "JAVA_HOME"} {
 		if p.Env[name] != p.ImageEnv[name] || p.Unknown[name] || p.Hidden[name] {
@@ -151,15 +157,15 @@ var javaVersion = regexp.MustCompile(`^(?:jdk-?)?(?:1\.)?(\d+)(?:$|[^\d])`)
 // debugAgent matches what asks for a debug agent.
 var debugAgent = regexp.MustCompile("jdwp")
 
-// buildTools run the application in a JVM that they start from another one, which stays (Gradle: from a daemon's). There
-// JAVA_TOOL_OPTIONS reaches all of them at once.
+// buildTools run the application in a JVM that they start from another one, which stays (Gradle: from a daemon's).
+// There JAVA_TOOL_OPTIONS reaches all of them at once.
 var buildTools = []string{
-	"mvn", "mvnw", "mvnd", "mvnDebug", "gradle", "gradlew", "grails", "grailsw", "quarkus", "jbang", "sbt", "activator", "mill", "lein",
-	"scala-cli",
+	"mvn", "mvnw", "mvnd", "mvnDebug", "gradle", "gradlew", "grails", "grailsw", "quarkus", "jbang", "sbt", "activator",
+	"mill", "lein", "scala-cli",
 }
 
-// existing looks for the agent where people put it, and for switches by which start scripts add it themselves. A JVM that is given
-// the agent twice does not start.
+// existing looks for the agent where people put it, and for switches by which start scripts add it themselves. A JVM
+// that is given the agent twice does not start.
 func existing(p language.Process) (language.Plan, bool, error) {
 	if plan, found := jdwpSwitches().Plan(p); found {
 		return plan, true, nil
@@ -181,22 +187,25 @@ func existing(p language.Process) (language.Plan, bool, error) {
 			}
 		}
 		if !server {
-			return language.Plan{}, true, reason.Refuse(reason.DebuggerDialsOut, "the JVM's debug agent connects to a debugger by itself (%s): there is nothing to attach to", t)
+			return language.Plan{}, true, reason.Refuse(reason.DebuggerDialsOut,
+				"the JVM's debug agent connects to a debugger by itself (%s): there is nothing to attach to", t)
 		}
 		if name := unread(p, t); name != "" {
 			return language.Plan{}, true, reason.Refuse(reason.OtherDebugger,
 				"%s holds a debug agent, which %s does not mention: whether the JVM gets it is not known", name, p.Argv[0])
 		}
 		if own := p.Env["JPDA_OPTS"]; slices.Contains(strings.Fields(own), t) {
-			return language.Plan{}, true, reason.Refuse(reason.OtherDebugger, "JPDA_OPTS holds a debug agent, which only Tomcat uses, when it is told jpda: whether %s tells it is not known", p.Argv[0])
+			return language.Plan{}, true, reason.Refuse(reason.OtherDebugger,
+				"JPDA_OPTS holds a debug agent, which only Tomcat uses, when it is told jpda: whether %s tells it is not known",
+				p.Argv[0])
 		}
 		return language.Plan{Existing: true, Ports: ports}, true, nil
 	}
 	return language.Plan{}, false, nil
 }
 
-// unread returns the variable that a word comes from, where the program is a script whose text is known and does not mention it, so that
-// only what the script starts may use it.
+// unread returns the variable that a word comes from, where the program is a script whose text is known and does not
+// mention it, so that only what the script starts may use it.
 func unread(p language.Process, word string) (variable string) {
 	if !p.Script || p.File == nil || p.File.Script == "" || slices.Contains(p.Argv, word) {
 		return ""
@@ -213,8 +222,9 @@ func unread(p language.Process, word string) (variable string) {
 	return variable
 }
 
-// options lists the words that may ask the JVM for the agent: of variables that start scripts hand to it (JAVA_OPTS, CATALINA_OPTS, …)
-// as well, unless nothing can hand them over: the program is java itself, and its command line has no variables in it.
+// options lists the words that may ask the JVM for the agent: of variables that start scripts hand to it (JAVA_OPTS,
+// CATALINA_OPTS, …) as well, unless nothing can hand them over: the program is java itself, and its command line has no
+// variables in it.
 func options(p language.Process) []string {
 	java := len(p.Argv) > 0 && language.ProgramName(p.Argv[0]) == "java"
 	direct := java && !p.AnyDynamic()
@@ -225,7 +235,8 @@ func options(p language.Process) []string {
 			texts = texts[:end]
 		}
 	}
-	tomcat := slices.ContainsFunc(append(slices.Clone(p.Via), p.Argv...), func(w string) bool { return language.ProgramName(w) == "catalina.sh" })
+	tomcat := slices.ContainsFunc(append(slices.Clone(p.Via), p.Argv...),
+		func(w string) bool { return language.ProgramName(w) == "catalina.sh" })
 	names := slices.Sorted(slices.Values(javaVariables))
 	if !direct {
 		names = slices.Sorted(maps.Keys(p.Env))
@@ -241,13 +252,16 @@ func options(p language.Process) []string {
 	if !java {
 		return texts
 	}
-	return slices.DeleteFunc(slices.Clone(texts), func(w string) bool { return strings.HasPrefix(strings.Trim(w, `"'`), "-D") }) // a property is just text
+	// a property is just text
+	return slices.DeleteFunc(slices.Clone(texts),
+		func(w string) bool { return strings.HasPrefix(strings.Trim(w, `"'`), "-D") })
 }
 
 // javaValueOptions take the next word as their value. Source: the java command's manual page, JDK 21.
 var javaValueOptions = []string{
-	"-cp", "-classpath", "--class-path", "-p", "--module-path", "--upgrade-module-path", "--add-modules", "--limit-modules", "--add-exports",
-	"--add-opens", "--add-reads", "--patch-module", "--enable-native-access", "--source",
+	"-cp", "-classpath", "--class-path", "-p", "--module-path", "--upgrade-module-path", "--add-modules",
+	"--limit-modules", "--add-exports", "--add-opens", "--add-reads", "--patch-module", "--enable-native-access",
+	"--source",
 }
 
 // javaVariables are the variables that the JVM and its launcher read options from.

@@ -2,8 +2,8 @@ package language
 
 import "slices"
 
-// Others lists the commands beside the program that may start a program of a language: all but those that are known not to.
-// A variable that starts a debugger would start it there as well.
+// Others lists the commands beside the program that may start a program of a language: all but those that are known not
+// to. A variable that starts a debugger would start it there as well.
 func (p Process) Others(language string) []Command {
 	return slices.DeleteFunc(slices.Clone(p.Beside), func(c Command) bool {
 		return !slices.ContainsFunc(c.programs(), func(argv []string) bool { return p.mayBe(language, argv) })
@@ -18,9 +18,9 @@ func (c Command) programs() [][]string {
 	return c.Starts
 }
 
-// Disturbed reports whether a command beside the program would come in the way of one that a variable starts a debugger for: most find
-// the port taken, say so, and go on; not those that run at the same time, stay, or would wait for whoever attaches. Nor those of which
-// the script reads what they say, since a debugger has something to say as well.
+// Disturbed reports whether a command beside the program would come in the way of one that a variable starts a debugger
+// for: most find the port taken, say so, and go on; not those that run at the same time, stay, or would wait for
+// whoever attaches. Nor those of which the script reads what they say, since a debugger has something to say as well.
 func (p Process) Disturbed(language string, o Options) bool {
 	return slices.ContainsFunc(p.Others(language), func(c Command) bool {
 		return o.Suspend || c.AtOnce && !c.Brief || c.Stays() || c.Heard
@@ -34,10 +34,11 @@ func (c Command) Stays() bool {
 	})
 }
 
-// staying are the words by which programs are told, or known, to leave a server running: zkServer.sh start, kafka-server-start.sh -daemon.
+// staying are the words by which programs are told, or known, to leave a server running: zkServer.sh start,
+// kafka-server-start.sh -daemon.
 var staying = []string{
-	"start", "restart", "--start", "-daemon", "--daemon", "--daemonize", "--background", "--detach", "service", "rc-service", "systemctl",
-	"start-stop-daemon", "daemonize", "setsid", "cron", "crond", "supercronic",
+	"start", "restart", "--start", "-daemon", "--daemon", "--daemonize", "--background", "--detach", "service",
+	"rc-service", "systemctl", "start-stop-daemon", "daemonize", "setsid", "cron", "crond", "supercronic",
 }
 
 // mayBe reports whether a command line may start a program of a language: it is not known to be something else.
@@ -48,5 +49,8 @@ func (p Process) mayBe(language string, argv []string) bool {
 	if Harmless(argv[0]) && !p.isProgram(argv[0]) {
 		return false
 	}
-	return !slices.ContainsFunc(p.Languages, func(l *Language) bool { return l.Name() != language && l.program(Process{Argv: argv}) != "" })
+	return !slices.ContainsFunc(p.Languages, func(l *Language) bool {
+		return l.Name() != language &&
+			l.program(Process{Argv: argv}) != ""
+	})
 }

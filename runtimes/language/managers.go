@@ -15,8 +15,8 @@ func (p Process) Managed() error {
 	return nil
 }
 
-// managed reports whether a process manager is likely to be among what a process starts: as the program, behind a script
-// or a launcher that is not known, in the text of a shell that stands there, or beside the program.
+// managed reports whether a process manager is likely to be among what a process starts: as the program, behind a
+// script or a launcher that is not known, in the text of a shell that stands there, or beside the program.
 func (p Process) managed() bool {
 	switch {
 	case len(p.Argv) == 0:
@@ -39,9 +39,9 @@ func RefuseManaged() error {
 		"a process manager starts several programs, which would all get the debugger's variables and want its port")
 }
 
-// Manager returns the name of the process manager that a program is or that it runs, being an interpreter or a tool that
-// runs the programs of packages: python -m honcho, node node_modules/.bin/concurrently, bun x concurrently. "" stands for
-// none.
+// Manager returns the name of the process manager that a program is or that it runs, being an interpreter or a tool
+// that runs the programs of packages: python -m honcho, node node_modules/.bin/concurrently, bun x concurrently. ""
+// stands for none.
 func (p Process) Manager() string {
 	if len(p.Argv) > 0 && slices.Contains(several, ProgramName(p.Argv[0])) {
 		return ProgramName(p.Argv[0])
@@ -138,13 +138,14 @@ var processManagers = []string{
 	"yacron",
 }
 
-// bareManagers are those that people start without arguments, and that no other program takes for a plain word among its
-// own.
+// bareManagers are those that people start without arguments, and that no other program takes for a plain word among
+// its own.
 var bareManagers = []string{"circusd", "pm2-runtime", "runsvdir", "s6-svscan", "supervisord"}
 
 // plainManagers are those whose names are plain words, or as short as one.
-var plainManagers = []string{"eye", "forever", "immortal", "invoker", "nf", "nx", "parallel", "pebble", "screen", "turbo"}
+var plainManagers = []string{"eye", "forever", "immortal", "invoker", "nf", "nx", "parallel", "pebble", "screen",
+	"turbo"}
 
-// several are those that are no manager where a script runs them on its way to the program, but may run several programs at the
-// same time where they are the program.
+// several are those that are no manager where a script runs them on its way to the program, but may run several
+// programs at the same time where they are the program.
 var several = []string{"gmake", "make", "xargs"}

@@ -41,7 +41,8 @@ type Process struct {
 	Script bool
 	// File is what the program's file is, where that is known: it says more than the environment does.
 	File *files.File
-	// Runs is what the script of a project that the process starts comes to (npm start: node server.js); nil: that is not known.
+	// Runs is what the script of a project that the process starts comes to (npm start: node server.js); nil: that is not
+	// known.
 	Runs *Process
 	// Foreign says that the manifest starts something else than the image does by itself.
 	Foreign bool
@@ -86,8 +87,8 @@ type Options struct {
 	Label func(name string) string
 	// Able says that the support image is taken to be able to do everything, as long as nothing is known of it.
 	Able bool
-	// Published says that the support images are those that are published for Skaffold, which cannot do all that the ones of
-	// this repository can.
+	// Published says that the support images are those that are published for Skaffold, which cannot do all that the ones
+	// of this repository can.
 	Published bool
 	// FreePort returns the first port at or above the one given that nothing in the pod uses. The same call gives
 	// the same answer.
@@ -169,8 +170,8 @@ type Plan struct {
 	Sets []string
 	// Support says that the language's support image has to fill its folder in /dbg.
 	Support bool
-	// Memory is what the debugger takes of the container's memory while the program runs, Storage what the support files take
-	// of the pod's ephemeral storage, both in MiB and for a program of ordinary size; 0: next to nothing.
+	// Memory is what the debugger takes of the container's memory while the program runs, Storage what the support files
+	// take of the pod's ephemeral storage, both in MiB and for a program of ordinary size; 0: next to nothing.
 	Memory, Storage int
 	// Existing says that the process already runs under a debugger: it is kept, and Ports say where it listens.
 	Existing bool

@@ -95,8 +95,9 @@ func OptionValue(args []string, names ...string) (value string, given bool) {
 	return value, given
 }
 
-// WordsFrom returns the words of a variable from the first on that holds one of the marks; none where no word does. A value may be
-// long, and thousands of containers share it, each of which is looked at: most hold no mark, and finding that takes little.
+// WordsFrom returns the words of a variable from the first on that holds one of the marks; none where no word does. A
+// value may be long, and thousands of containers share it, each of which is looked at: most hold no mark, and finding
+// that takes little.
 func WordsFrom(value string, marks ...string) []string {
 	first := -1
 	for _, mark := range marks {

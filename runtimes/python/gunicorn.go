@@ -12,8 +12,8 @@ import (
 // patient is a timeout, in seconds, that nobody spends at a breakpoint.
 const patient = 600
 
-// impatient says how long gunicorn waits for a worker that does not answer, where that is it: a worker that is stopped at a
-// breakpoint does not (Source: timeout in gunicorn's "Settings", and murder_workers in its arbiter.py).
+// impatient says how long gunicorn waits for a worker that does not answer, where that is it: a worker that is stopped
+// at a breakpoint does not (Source: timeout in gunicorn's "Settings", and murder_workers in its arbiter.py).
 func impatient(p language.Process) string {
 	args, is := gunicorn(p.Argv)
 	if !is {
@@ -26,16 +26,18 @@ func impatient(p language.Process) string {
 	}
 	switch {
 	case !given:
-		return "gunicorn ends a worker that does not answer for 30 s, as at a breakpoint, unless its configuration file says otherwise: " +
+		return "gunicorn ends a worker that does not answer for 30 s, as at a breakpoint, unless its configuration file " +
+			"says otherwise: " +
 			"start it with --timeout=0 for the time"
 	case timeout == 0 || timeout >= patient:
 		return ""
 	}
-	return fmt.Sprintf("gunicorn ends a worker that does not answer for %d s, as at a breakpoint: start it with --timeout=0 for the time", timeout)
+	return fmt.Sprintf("gunicorn ends a worker that does not answer for %d s, as at a breakpoint: start it with "+
+		"--timeout=0 for the time", timeout)
 }
 
-// gunicorn returns gunicorn's arguments, and reports whether the command line starts it: by its name, by an interpreter, or
-// behind a debugger or an agent.
+// gunicorn returns gunicorn's arguments, and reports whether the command line starts it: by its name, by an
+// interpreter, or behind a debugger or an agent.
 func gunicorn(argv []string) (args []string, is bool) {
 	at := slices.IndexFunc(argv, func(w string) bool { return language.ProgramName(w) == "gunicorn" })
 	if at < 0 {
@@ -45,7 +47,8 @@ func gunicorn(argv []string) (args []string, is bool) {
 	option := func(w string) bool { return strings.HasPrefix(w, "-") }
 	switch {
 	case at == 0, slices.Contains(agents(), name), name == "debugpy":
-	case isPython(name) && (argv[at-1] == "-m" || !slices.ContainsFunc(argv[1:at], func(w string) bool { return !option(w) })):
+	case isPython(name) && (argv[at-1] == "-m" ||
+		!slices.ContainsFunc(argv[1:at], func(w string) bool { return !option(w) })):
 	default:
 		return nil, false
 	}

@@ -34,7 +34,8 @@ func Language() *language.Language {
 					"paketo-buildpacks/rackup", "paketo-buildpacks/passenger", "paketo-buildpacks/thin", "paketo-buildpacks/rake",
 					"heroku/ruby",
 				},
-				Aids: []string{"google.ruby.runtime", "paketo-buildpacks/mri", "paketo-buildpacks/bundler", "paketo-buildpacks/bundle-install"},
+				Aids: []string{"google.ruby.runtime", "paketo-buildpacks/mri", "paketo-buildpacks/bundler",
+					"paketo-buildpacks/bundle-install"},
 			},
 			Strong: []string{"RUBY_VERSION"},
 			Weak:   []string{"GEM_HOME", "BUNDLE_PATH", "RAILS_ENV", "RACK_ENV"},
@@ -50,14 +51,16 @@ func Language() *language.Language {
 		Editor:     inEditors(),
 		Doc: language.Doc{
 			Programs: "`" + strings.Join(programs(), "` `") + "`, `ruby3.N`, `*.rb`",
-			Rewrite:  "`RUBYOPT` gets `-r" + bootstrap + "`, which opens the `debug` gem on `RUBY_DEBUG_HOST` and `RUBY_DEBUG_PORT`",
-			Support:  "a file that finds the gem past Bundler",
+			Rewrite: "`RUBYOPT` gets `-r" + bootstrap +
+				"`, which opens the `debug` gem on `RUBY_DEBUG_HOST` and `RUBY_DEBUG_PORT`",
+			Support: "a file that finds the gem past Bundler",
 		},
 	}
 }
 
 func programs() []string {
-	return []string{"ruby", "bundle", "rails", "rake", "puma", "unicorn", "sidekiq", "rackup", "functions-framework-ruby", "rdbg"}
+	return []string{"ruby", "bundle", "rails", "rake", "puma", "unicorn", "sidekiq", "rackup", "functions-framework-ruby",
+		"rdbg"}
 }
 
 var versioned = regexp.MustCompile(`^ruby\d+(\.\d+)*$`)
@@ -79,7 +82,8 @@ func planned(p language.Process, o language.Options) (language.Plan, error) {
 	plan, err := plan(p, o)
 	// Source: timeout in Unicorn's Configurator, and murder_lazy_workers in its http_server.rb.
 	if len(p.Argv) > 0 && language.ProgramName(p.Argv[0]) == "unicorn" {
-		plan.Impatient = "Unicorn ends a worker that does not answer for 60 s, as at a breakpoint, unless its configuration file " +
+		plan.Impatient = "Unicorn ends a worker that does not answer for 60 s, as at a breakpoint, unless its " +
+			"configuration file " +
 			"says otherwise: raise the timeout there for the time"
 	}
 	return plan, err
@@ -95,7 +99,8 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 			"no support image is published for Ruby: build this project's with make push, and name them with --support-registry")
 	}
 	if version := p.Env["RUBY_VERSION"]; tooOld(version) {
-		return language.Plan{}, reason.Refuse(reason.RuntimeTooOld, "Ruby %s does not bundle the debug gem, as 3.1 and later do", version)
+		return language.Plan{}, reason.Refuse(reason.RuntimeTooOld,
+			"Ruby %s does not bundle the debug gem, as 3.1 and later do", version)
 	}
 	number, err := language.FreePort(o, port)
 	if err != nil {
@@ -103,7 +108,8 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	}
 	if p.Disturbed("ruby", o) {
 		return language.Plan{}, reason.Refuse(reason.EnvShared,
-			"a probe, a hook or the script starts another program, which may be Ruby: it would get the same debugger, and take its port or wait for a client")
+			"a probe, a hook or the script starts another program, which may be Ruby: it would get the same debugger, and "+
+				"take its port or wait for a client")
 	}
 	if err := p.Managed(); err != nil {
 		return language.Plan{}, err
@@ -169,4 +175,5 @@ func existing(p language.Process) (language.Plan, bool) {
 }
 
 // valueOptions take the next word as their value: those of ruby, and of rdbg.
-var valueOptions = []string{"-r", "-I", "-e", "-C", "-E", "--port", "--host", "--sock-path", "-x", "--init-script", "--session-name", "--cookie"}
+var valueOptions = []string{"-r", "-I", "-e", "-C", "-E", "--port", "--host", "--sock-path", "-x", "--init-script",
+	"--session-name", "--cookie"}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"debuggable.dev/debuggable/internal/ociimage"
-
 	"archive/tar"
 	"archive/zip"
 	"bytes"
@@ -30,6 +28,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"debuggable.dev/debuggable/internal/ociimage"
 )
 
 // TestBuild builds the image that needs no download, twice, pushes it, and looks at what is there.
@@ -41,7 +41,8 @@ func TestBuild(t *testing.T) {
 	var digests []string
 	for _, out := range []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")} {
 		var stdout, stderr strings.Builder
-		if err := run(t.Context(), []string{"-o", out, "-only", "nodejs", "-version", "1.2.3", "-push", host + "/debug"}, &stdout, &stderr); err != nil {
+		if err := run(t.Context(), []string{"-o", out, "-only", "nodejs", "-version", "1.2.3", "-push", host + "/debug"},
+			&stdout, &stderr); err != nil {
 			t.Fatalf("%v\n%s", err, stderr.String())
 		}
 		if flags := "--support-registry " + host + "/debug --support-tag 1.2.3"; !strings.Contains(stdout.String(), flags) {
@@ -112,7 +113,10 @@ func TestBuild(t *testing.T) {
 	if err := json.Unmarshal(boms[0], &bom); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.ContainsFunc(bom.Packages, func(p spdxPackage) bool { return p.Name == "golang.org/x/sys" && p.Version != "" }) {
+	if !slices.ContainsFunc(bom.Packages, func(p spdxPackage) bool {
+		return p.Name == "golang.org/x/sys" &&
+			p.Version != ""
+	}) {
 		t.Errorf("the SBOM lacks the installer's dependency: %+v", bom.Packages)
 	}
 }
@@ -178,7 +182,8 @@ func checkImage(t *testing.T, img v1.Image, arch string, machine elf.Machine) {
 		}
 		r.Close()
 	}
-	for _, want := range []string{"install", "support/nodejs/bin/node", "support/nodejs/lib/attach.cjs", "support/nodejs/lib/tools.txt"} {
+	for _, want := range []string{"install", "support/nodejs/bin/node", "support/nodejs/lib/attach.cjs",
+		"support/nodejs/lib/tools.txt"} {
 		if files[want] == "" {
 			t.Errorf("%s: %s is missing", arch, want)
 		}
@@ -192,7 +197,8 @@ func archiveOf(t *testing.T, names ...string) []byte {
 	z := gzip.NewWriter(&archive)
 	w := tar.NewWriter(z)
 	for _, name := range names {
-		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(name)), Typeflag: tar.TypeReg}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(name)),
+			Typeflag: tar.TypeReg}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := io.WriteString(w, name); err != nil {
@@ -206,7 +212,8 @@ func archiveOf(t *testing.T, names ...string) []byte {
 }
 
 func TestNetcore(t *testing.T) {
-	vsdbg, netcoredbg := archiveOf(t, "./vsdbg", "./lib/a.dll"), archiveOf(t, "netcoredbg/netcoredbg", "netcoredbg/libdbgshim.so")
+	vsdbg, netcoredbg := archiveOf(t, "./vsdbg", "./lib/a.dll"),
+		archiveOf(t, "netcoredbg/netcoredbg", "netcoredbg/libdbgshim.so")
 	served := map[string][]byte{
 		"/good/vsdbg-1-2-3-4/linux-x64.tar.gz": vsdbg, "/good/vsdbg-1-2-3-4/linux-arm64.tar.gz": vsdbg,
 		"/empty/vsdbg-1-2-3-4/linux-x64.tar.gz": nil, "/other/vsdbg-1-2-3-4/linux-x64.tar.gz": netcoredbg,
@@ -227,7 +234,8 @@ func TestNetcore(t *testing.T) {
 		}
 	}
 	url := func(path string) []string {
-		return []string{"-vsdbg-version", "1.2.3.4", "-vsdbg-url", server.URL + path + "vsdbg-{version-with-dashes}/{rid}.tar.gz"}
+		return []string{"-vsdbg-version", "1.2.3.4", "-vsdbg-url",
+			server.URL + path + "vsdbg-{version-with-dashes}/{rid}.tar.gz"}
 	}
 	tests := map[string]struct {
 		args      []string
@@ -235,9 +243,13 @@ func TestNetcore(t *testing.T) {
 		label     string // and what it says, of the image that is built
 		files     []string
 	}{
-		"fetched":               {args: append(url("/good/"), "-netcore=require"), label: "vsdbg 1.2.3.4", files: []string{"vsdbg", "lib/a.dll"}},
-		"brought along":         {args: []string{"-netcore=require", "-vsdbg-version", "9", "-vsdbg-url", brought + "/vsdbg-{rid}.tar.gz"}, label: "vsdbg 9", files: []string{"vsdbg", "lib/a.dll"}},
-		"the free one":          {args: []string{"-netcore=require", "-netcoredbg-version", "3.1.2-1054", "-netcoredbg-url", server.URL + "/{version}/netcoredbg-linux-{arch}.tar.gz"}, label: "netcoredbg 3.1.2-1054", files: []string{"netcoredbg", "libdbgshim.so"}},
+		"fetched": {args: append(url("/good/"), "-netcore=require"), label: "vsdbg 1.2.3.4",
+			files: []string{"vsdbg", "lib/a.dll"}},
+		"brought along": {args: []string{"-netcore=require", "-vsdbg-version", "9", "-vsdbg-url",
+			brought + "/vsdbg-{rid}.tar.gz"}, label: "vsdbg 9", files: []string{"vsdbg", "lib/a.dll"}},
+		"the free one": {args: []string{"-netcore=require", "-netcoredbg-version", "3.1.2-1054", "-netcoredbg-url",
+			server.URL + "/{version}/netcoredbg-linux-{arch}.tar.gz"}, label: "netcoredbg 3.1.2-1054",
+			files: []string{"netcoredbg", "libdbgshim.so"}},
 		"not there":             {args: url("/none/"), says: "netcore: skipped, no image built"},
 		"not there, but needed": {args: append(url("/none/"), "-netcore=require"), err: "404"},
 		"no such file":          {args: []string{"-netcore=require", "-vsdbg-url", brought + "/none"}, err: "no such file"},
@@ -358,7 +370,8 @@ func TestWheelsLock(t *testing.T) {
 		}
 		newest[w.name+" "+w.python+" "+w.arch()] = w.version
 	}
-	for _, want := range []string{"debugpy for all", "pydevd for all", "debugpy cp312 amd64", "debugpy cp38 amd64", "pydevd cp312 arm64"} {
+	for _, want := range []string{"debugpy for all", "pydevd for all", "debugpy cp312 amd64", "debugpy cp38 amd64",
+		"pydevd cp312 arm64"} {
 		if newest[want] == "" {
 			t.Errorf("no %s", want)
 		}
@@ -392,8 +405,10 @@ func TestOverlay(t *testing.T) {
 	tr := ociimage.Tree{}
 	first := map[string]string{
 		"d/a.py": "a", "d/x.cpython-312-x86_64-linux-gnu.so": lib, "d/x.cpython-312-aarch64-linux-gnu.so": lib,
-		"d/x.c": "c", "d/x.cp39-win_amd64.pyd": "p", "d-1.dist-info/RECORD": "r", "d-1.dist-info/METADATA": "m", "d.libs/libc.so": "l",
-		"d/pydevd_attach_to_process/inject.dll": "d", "d/pydevd_attach_to_process/__init__.py": "", "d/pydevd_attach_to_process/attach_linux_.so": lib,
+		"d/x.c": "c", "d/x.cp39-win_amd64.pyd": "p", "d-1.dist-info/RECORD": "r", "d-1.dist-info/METADATA": "m",
+		"d.libs/libc.so":                        "l",
+		"d/pydevd_attach_to_process/inject.dll": "d", "d/pydevd_attach_to_process/__init__.py": "",
+		"d/pydevd_attach_to_process/attach_linux_.so": lib,
 	}
 	second := map[string]string{"d/a.py": "a", "d/x.cpython-313-x86_64-linux-musl.so": lib, "d-1.dist-info/METADATA": "m2"}
 	for _, w := range []map[string]string{first, second} {
@@ -407,20 +422,24 @@ func TestOverlay(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"d-1/d-1.dist-info/METADATA", "d-1/d/a.py", "d-1/d/pydevd_attach_to_process/__init__.py", "d-1/d/pydevd_attach_to_process/attach_linux_.so",
-		"d-1/d/x.cpython-312-x86_64-linux-gnu.so", "d-1/d/x.cpython-313-x86_64-linux-musl.so",
+		"d-1/d-1.dist-info/METADATA", "d-1/d/a.py", "d-1/d/pydevd_attach_to_process/__init__.py",
+		"d-1/d/pydevd_attach_to_process/attach_linux_.so", "d-1/d/x.cpython-312-x86_64-linux-gnu.so",
+		"d-1/d/x.cpython-313-x86_64-linux-musl.so",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
-	if err := overlay(tr, wheelOf(t, map[string]string{"d/a.py": "b"}), "d-1", "amd64"); err == nil || !strings.Contains(err.Error(), "d/a.py") {
+	if err := overlay(tr, wheelOf(t, map[string]string{"d/a.py": "b"}), "d-1", "amd64"); err == nil ||
+		!strings.Contains(err.Error(), "d/a.py") {
 		t.Errorf("two wheels that differ: %v", err)
 	}
-	if err := overlay(ociimage.Tree{}, wheelOf(t, map[string]string{"d/x.cpython-312-x86_64-linux-gnu.so": "no library"}), "d-1", "amd64"); err == nil {
+	if err := overlay(ociimage.Tree{}, wheelOf(t, map[string]string{"d/x.cpython-312-x86_64-linux-gnu.so": "no library"}),
+		"d-1", "amd64"); err == nil {
 		t.Error("no error for a broken library")
 	}
 	escaped := ociimage.Tree{}
-	if err := overlay(escaped, wheelOf(t, map[string]string{"../../up.py": "x"}), "d-1", "amd64"); err != nil || escaped["d-1/up.py"].Data == nil {
+	if err := overlay(escaped, wheelOf(t, map[string]string{"../../up.py": "x"}), "d-1", "amd64"); err != nil ||
+		escaped["d-1/up.py"].Data == nil {
 		t.Errorf("a path that leads out: %v, %v", escaped, err)
 	}
 }
@@ -437,7 +456,8 @@ func sharedLibrary(t *testing.T) string {
 	if err := os.WriteFile(source, []byte("int answer(void) { return 42; }\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), cc, "-g", "-shared", "-fPIC", "-o", lib, source).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), cc, "-g", "-shared", "-fPIC", "-o", lib,
+		source).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	data, err := os.ReadFile(lib)
@@ -465,7 +485,8 @@ func TestStripELF(t *testing.T) {
 	if err != nil {
 		t.Skip("python3 is missing")
 	}
-	out, err := exec.CommandContext(context.Background(), python, "-c", "import ctypes, sys; print(ctypes.CDLL(sys.argv[1]).answer())", file).CombinedOutput()
+	out, err := exec.CommandContext(context.Background(), python, "-c",
+		"import ctypes, sys; print(ctypes.CDLL(sys.argv[1]).answer())", file).CombinedOutput()
 	if err != nil || strings.TrimSpace(string(out)) != "42" {
 		t.Errorf("%s %v", out, err)
 	}
@@ -476,7 +497,8 @@ func TestStripELF(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{{"-only", "perl"}, {"-netcore", "maybe"}, {"-version", "a b"}, {"x"}, {"-nope"},
-		{"-push", "https://example.com/debug"}, {"-push", "example.com/debug:v1"}, {"-push", "example.com//debug"}, {"-push", "a b"}, {"-push", "/"}} {
+		{"-push", "https://example.com/debug"}, {"-push", "example.com/debug:v1"}, {"-push", "example.com//debug"},
+		{"-push", "a b"}, {"-push", "/"}} {
 		var errw strings.Builder
 		if _, err := parseFlags(args, &errw); err != errUsage || errw.Len() == 0 {
 			t.Errorf("%v: %v, %q", args, err, errw.String())

@@ -69,17 +69,22 @@ func parseFlags(args []string, errw io.Writer) (settings, error) {
 	fs.SetOutput(errw)
 	fs.StringVar(&s.out, "o", filepath.Join("dist", "support"), "`folder` for the OCI layouts and SBOMs")
 	fs.StringVar(&s.version, "version", unversioned, "the images' version, which becomes their tag")
-	fs.StringVar(&s.push, "push", "", "also push to this `registry` prefix (example.com/debug), tagged with the version and latest")
+	fs.StringVar(&s.push, "push", "", "also push to this `registry` prefix (example.com/debug), tagged with the version "+
+		"and latest")
 	fs.BoolVar(&s.insecure, "insecure", false, "push over plain http where https does not answer")
 	only := fs.String("only", "", "comma-separated `runtimes` to build (default: all)")
-	fs.StringVar(&s.netcore, "netcore", "auto", "auto, require or skip: what to do about .NET's debugger, which can be fetched but not shipped")
+	fs.StringVar(&s.netcore, "netcore", "auto",
+		"auto, require or skip: what to do about .NET's debugger, which can be fetched but not shipped")
 	vsdbg := dotnetDebugger{name: "vsdbg"}
 	fs.StringVar(&vsdbg.version, "vsdbg-version", "17.6.10401.3", "vsdbg's version")
-	fs.StringVar(&vsdbg.source, "vsdbg-url", "https://vsdebugger-cyg0dxb6czfafzaz.b01.azurefd.net/vsdbg-{version-with-dashes}/vsdbg-{rid}.tar.gz",
+	fs.StringVar(&vsdbg.source, "vsdbg-url",
+		"https://vsdebugger-cyg0dxb6czfafzaz.b01.azurefd.net/vsdbg-{version-with-dashes}/vsdbg-{rid}.tar.gz",
 		"where vsdbg is fetched: an address or a file; {rid} is linux-x64 or linux-arm64")
 	netcoredbg := dotnetDebugger{name: "netcoredbg"}
-	fs.StringVar(&netcoredbg.version, "netcoredbg-version", "", "put this version of netcoredbg into the netcore image, instead of vsdbg")
-	fs.StringVar(&netcoredbg.source, "netcoredbg-url", "https://github.com/Samsung/netcoredbg/releases/download/{version}/netcoredbg-linux-{arch}.tar.gz",
+	fs.StringVar(&netcoredbg.version, "netcoredbg-version", "",
+		"put this version of netcoredbg into the netcore image, instead of vsdbg")
+	fs.StringVar(&netcoredbg.source, "netcoredbg-url",
+		"https://github.com/Samsung/netcoredbg/releases/download/{version}/netcoredbg-linux-{arch}.tar.gz",
 		"where netcoredbg is fetched: an address or a file; {arch} is amd64 or arm64")
 	fs.StringVar(&s.cache, "cache", "", "`folder` for downloads (default: debuggable/support in the user's cache folder)")
 	if err := fs.Parse(args); err != nil {
@@ -175,7 +180,8 @@ func run(ctx context.Context, args []string, out, errw io.Writer) error {
 		}
 		if parts == nil {
 			// What an earlier run left must not pass for this one's.
-			if err := errors.Join(os.RemoveAll(filepath.Join(s.out, runtime)), os.RemoveAll(sbomPath(s.out, runtime))); err != nil {
+			if err := errors.Join(os.RemoveAll(filepath.Join(s.out, runtime)),
+				os.RemoveAll(sbomPath(s.out, runtime))); err != nil {
 				return err
 			}
 			continue

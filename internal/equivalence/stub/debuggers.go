@@ -28,14 +28,16 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// delve follows Delve's own command line: options may stand anywhere in front of "--"; a program is a path, relative to the
-// working directory, never looked up on PATH.
+// delve follows Delve's own command line: options may stand anywhere in front of "--"; a program is a path, relative to
+// the working directory, never looked up on PATH.
 func delve(argv, env []string) {
 	if len(argv) < 2 || argv[1] != "exec" {
 		fail("dlv: only exec works here")
 	}
-	flags := []string{"--headless", "--continue", "--accept-multiclient", "--log", "--only-same-user", "--check-go-version", "--disable-aslr"}
-	valued := []string{"--listen", "-l", "--api-version", "--wd", "--init", "--backend", "--log-output", "--log-dest", "-r", "--redirect", "--tty"}
+	flags := []string{"--headless", "--continue", "--accept-multiclient", "--log", "--only-same-user",
+		"--check-go-version", "--disable-aslr"}
+	valued := []string{"--listen", "-l", "--api-version", "--wd", "--init", "--backend", "--log-output", "--log-dest",
+		"-r", "--redirect", "--tty"}
 	var words []string
 	listen := ""
 	args := argv[2:]
@@ -102,7 +104,8 @@ func delve(argv, env []string) {
 }
 
 // pythonPrograms are installed with a #! line that names Python.
-var pythonPrograms = []string{"gunicorn", "uvicorn", "hypercorn", "flask", "celery", "django-admin", "manage.py", "opentelemetry-instrument"}
+var pythonPrograms = []string{"gunicorn", "uvicorn", "hypercorn", "flask", "celery", "django-admin", "manage.py",
+	"opentelemetry-instrument"}
 
 func pythonLauncher(argv, env []string) {
 	mode, port := "", ""
@@ -223,7 +226,8 @@ func release() {
 }
 
 func java(argv, env []string) {
-	words := strings.Fields(get(env, "JAVA_TOOL_OPTIONS") + " " + get(env, "JDK_JAVA_OPTIONS") + " " + get(env, "_JAVA_OPTIONS"))
+	words := strings.Fields(get(env, "JAVA_TOOL_OPTIONS") + " " + get(env, "JDK_JAVA_OPTIONS") + " " + get(env,
+		"_JAVA_OPTIONS"))
 	for i := 1; i < len(argv); i++ {
 		if argv[i] == "-cp" || argv[i] == "-classpath" {
 			i++
@@ -267,8 +271,8 @@ func java(argv, env []string) {
 	app("app", argv, env)
 }
 
-// says writes what only a program that has a debugger, or is told to have one, says. That of programs beside the application is marked:
-// a script may take it for what they say themselves.
+// says writes what only a program that has a debugger, or is told to have one, says. That of programs beside the
+// application is marked: a script may take it for what they say themselves.
 func says(text string, argv []string) {
 	for _, w := range append(argv, path.Base(self)) {
 		if contains([]string{"keytool", "jcmd", "-version", "health.js", "migrate.js", "worker.js"}, w) {
@@ -301,8 +305,8 @@ func inspector(word string) (port string, ok bool) {
 	return "", false
 }
 
-// nodeLine takes a command line of node apart: its options, the script with its arguments, and how many words the options
-// are.
+// nodeLine takes a command line of node apart: its options, the script with its arguments, and how many words the
+// options are.
 func nodeLine(argv []string) (options, rest []string, n int) {
 	for i := 1; i < len(argv); i++ {
 		a := argv[i]
@@ -313,7 +317,8 @@ func nodeLine(argv []string) (options, rest []string, n int) {
 			return options, argv[i:], i - 1
 		}
 		options = append(options, a)
-		if contains([]string{"-r", "--require", "--import", "-e", "--eval", "-C", "--conditions", "--title"}, a) && i+1 < len(argv) {
+		if contains([]string{"-r", "--require", "--import", "-e", "--eval", "-C", "--conditions", "--title"}, a) &&
+			i+1 < len(argv) {
 			i++
 			options = append(options, argv[i])
 		}
@@ -369,7 +374,8 @@ func nodeWrapper(argv, env []string) {
 	env = unset(unset(env, "DEBUGGABLE_NODE_INSPECT"), "NODE_OPTIONS")
 	isTool := len(rest) == 0 || contains(nodeTools, path.Base(rest[0]))
 	if isTool {
-		env = append(env, "NODE_OPTIONS="+strings.TrimSpace(preload+" "+restored), "DEBUGGABLE_NODE_INSPECT="+strings.Join(inspect, " "))
+		env = append(env, "NODE_OPTIONS="+strings.TrimSpace(preload+" "+restored),
+			"DEBUGGABLE_NODE_INSPECT="+strings.Join(inspect, " "))
 		syscall.Exec(real, append(append([]string{argv[0]}, kept...), behind...), env)
 	}
 	if restored != "" {
@@ -391,7 +397,8 @@ func node(argv, env []string) {
 			port, inspected = p, true
 		}
 	}
-	if waiting := get(env, "DEBUGGABLE_NODE_INSPECT"); waiting != "" && strings.Contains(get(env, "NODE_OPTIONS"), preload) && !inspected {
+	if waiting := get(env, "DEBUGGABLE_NODE_INSPECT"); waiting != "" &&
+		strings.Contains(get(env, "NODE_OPTIONS"), preload) && !inspected {
 		runner := len(rest) > 0 && contains([]string{"next", "ts-node"}, path.Base(rest[0]))
 		if !isTool || runner {
 			port, inspected = inspector(waiting)
@@ -444,7 +451,8 @@ func nodeTool(name string, args, env []string) {
 		if len(words) > 0 && (words[0] == "run" || words[0] == "run-script") {
 			words = words[1:]
 		}
-		if len(words) == 0 || words[0] == "ci" || words[0] == "install" || words[0] == "build" { // in processes that nobody debugs
+		// in processes that nobody debugs
+		if len(words) == 0 || words[0] == "ci" || words[0] == "install" || words[0] == "build" {
 			os.Exit(0)
 		}
 		env = set(env, "PATH", "/app/node_modules/.bin:"+get(env, "PATH"))
