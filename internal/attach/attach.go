@@ -82,6 +82,8 @@ type Attachment struct {
 	Say    func(format string, args ...any)
 	// Timeout is how long the container may take to be there; 0: as long as it takes.
 	Timeout time.Duration
+	// Settle is how long the cluster may take to tell that a container has ended; 0: 3 s.
+	Settle time.Duration
 
 	mu      sync.Mutex
 	running []debuginfo.Running
@@ -125,30 +127,61 @@ func (a *Attachment) start(ctx context.Context) (stop func()) {
 	}
 }
 
-// wait waits for a container that fits, with a port if it has one that speaks the protocol; of several it is the one
-// that started last.
-func (a *Attachment) wait(ctx context.Context, fits func(debuginfo.Running) bool) (debuginfo.Running, error) {
+// wait waits for a container that fits. Of several it is the one that had is the ID of, if it stays, and else the one
+// that serves best. One whose pod is being deleted is as good as gone, unless it was had.
+func (a *Attachment) wait(
+	ctx context.Context, had string, fits func(debuginfo.Running) bool,
+) (debuginfo.Running, error) {
 	for {
-		a.mu.Lock()
-		var found []debuginfo.Running
-		for _, r := range a.running {
-			if (a.target.Fits(r) || a.Target.Fits(r)) && fits(r) {
-				found = append(found, r)
-			}
-		}
-		moved, failed := a.moved, a.failed
-		a.mu.Unlock()
+		was := func(r debuginfo.Running) bool { return had != "" && r.ID == had }
+		running, moved, failed := a.state()
+		found := slices.DeleteFunc(running, func(r debuginfo.Running) bool { return !fits(r) || r.Deleting && !was(r) })
 		switch {
 		case failed != nil:
 			return debuginfo.Running{}, failed
 		case len(found) > 0:
-			last := found[len(found)-1]
-			return last, a.choose(found, last)
+			best := found[0]
+			for _, r := range found[1:] {
+				stays, comesBack := was(best) && !best.Deleting, was(r) && !r.Deleting
+				if comesBack || !stays && debuginfo.Compare(r, best) >= 0 {
+					best = r // of those that are as good, the one that started last
+				}
+			}
+			return best, a.choose(found, best)
 		}
 		select {
 		case <-moved:
 		case <-ctx.Done():
 			return debuginfo.Running{}, context.Cause(ctx)
+		}
+	}
+}
+
+// state returns those that are meant of the containers that run, in the order in which they started, and what is closed
+// when that changes.
+func (a *Attachment) state() (running []debuginfo.Running, moved <-chan struct{}, failed error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range a.running {
+		if a.target.Fits(r) || a.Target.Fits(r) {
+			running = append(running, r)
+		}
+	}
+	return running, a.moved, a.failed
+}
+
+// leaves reports whether a container ends, or its pod is being deleted, before ctx ends.
+func (a *Attachment) leaves(ctx context.Context, id string) bool {
+	for {
+		running, moved, failed := a.state()
+		stays := slices.ContainsFunc(running, func(r debuginfo.Running) bool { return r.ID == id && !r.Deleting })
+		if failed != nil || !stays {
+			return failed == nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return false
 		}
 	}
 }
@@ -176,7 +209,7 @@ func (a *Attachment) choose(found []debuginfo.Running, last debuginfo.Running) e
 }
 
 // first waits for the container, and finds out what its debugger is told.
-func (a *Attachment) first(ctx context.Context) (ide.Container, map[string]json.RawMessage, error) {
+func (a *Attachment) first(ctx context.Context) (c ide.Container, id string, _ map[string]json.RawMessage, _ error) {
 	if a.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, a.Timeout,
@@ -184,23 +217,35 @@ func (a *Attachment) first(ctx context.Context) (ide.Container, map[string]json.
 		defer cancel()
 	}
 	waiting := time.AfterFunc(2*time.Second, func() { a.Say("waiting for %s", a.Target) })
-	r, err := a.wait(ctx, func(debuginfo.Running) bool { return true })
+	r, err := a.wait(ctx, "", func(debuginfo.Running) bool { return true })
 	waiting.Stop()
 	if err != nil {
-		return ide.Container{}, nil, err
+		return ide.Container{}, "", nil, err
 	}
-	c := ide.FromRunning(r)
+	c = ide.FromRunning(r)
 	protocol, speaks := c.Adapter()
 	if !speaks {
-		return c, nil, fmt.Errorf("container %s of pod %s is %s, whose debugger does not speak the Debug Adapter "+
+		return c, "", nil, fmt.Errorf("container %s of pod %s is %s, whose debugger does not speak the Debug Adapter "+
 			"Protocol: %s",
 			r.Name, r.Pod, cmp.Or(r.Info.Runtime, "of no runtime that is known"), instead(r))
 	}
 	if c.Sources, err = a.Locate(ctx, c); err != nil {
-		return c, nil, err
+		return c, "", nil, err
 	}
+	a.tellOfNewer(r)
 	a.Say("attaching to %s, container %s, %s on port %d", r.Pod, r.Name, protocol, r.Info.Ports[protocol])
-	return c, c.AttachArguments(), nil
+	return c, r.ID, c.AttachArguments(), nil
+}
+
+// tellOfNewer says how to get to a pod that is not ready, as one is not that waits for a debugger.
+func (a *Attachment) tellOfNewer(chosen debuginfo.Running) {
+	running, _, _ := a.state()
+	for _, r := range running {
+		if chosen.Ready && !r.Ready && !r.Deleting && r.Created.After(chosen.Created) {
+			a.Say("pod %s is newer, but not ready: name it to attach to it", r.Pod)
+			return
+		}
+	}
 }
 
 // instead says how to attach to a debugger that this cannot attach to.
@@ -223,14 +268,15 @@ type connector struct {
 
 func (c *connector) connect(ctx context.Context, replaced bool) (io.ReadWriteCloser, error) {
 	for {
-		r, err := c.a.wait(ctx, func(r debuginfo.Running) bool {
-			return r.Locals[c.protocol] != 0 && !(replaced && r.ID == c.lastID())
+		last := c.lastID()
+		r, err := c.a.wait(ctx, last, func(r debuginfo.Running) bool {
+			return r.Locals[c.protocol] != 0 && !(replaced && r.ID == last)
 		})
 		if err != nil {
 			return nil, err
 		}
 		local := r.Locals[c.protocol]
-		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(local)))
+		conn, err := dial(ctx, local)
 		if err == nil {
 			c.mu.Lock()
 			c.last, c.local = r.ID, local
@@ -243,6 +289,10 @@ func (c *connector) connect(ctx context.Context, replaced bool) (io.ReadWriteClo
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+func dial(ctx context.Context, local int) (net.Conn, error) {
+	return (&net.Dialer{}).DialContext(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(local)))
 }
 
 func (c *connector) lastID() string {
@@ -261,7 +311,7 @@ func (c *connector) address() (string, int) {
 // Serve serves the editor at the other end of in and out.
 func (a *Attachment) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	defer a.start(ctx)()
-	c, arguments, err := a.first(ctx)
+	c, _, arguments, err := a.first(ctx)
 	if err != nil {
 		return err
 	}
@@ -282,7 +332,7 @@ func (a *Attachment) Listen(ctx context.Context, port int) error {
 	defer a.start(ctx)()
 	address := listener.Addr().(*net.TCPAddr)
 	a.Say("listening on %s for an editor", address)
-	c, arguments, err := a.first(ctx)
+	c, _, arguments, err := a.first(ctx)
 	if err != nil {
 		return err
 	}
@@ -371,30 +421,90 @@ func (a *Attachment) Check(ctx context.Context, at string) (Checked, error) {
 			fmt.Errorf("%s: %w after %s", a.Target, errNotThere, a.Timeout))
 		defer cancel()
 	}
-	c, arguments, err := a.first(ctx)
-	if err != nil {
-		return Checked{}, err
-	}
-	protocol, _ := c.Adapter()
-	connector := &connector{a: a, protocol: protocol}
-	merge(arguments)(arguments)
-	for wait := 250 * time.Millisecond; ; wait = min(2*wait, 4*time.Second) {
-		conn, err := connector.connect(ctx, false)
+	const most = 5 // containers; more come and go than there is one to be checked
+	for n := 1; ; n++ {
+		c, id, arguments, err := a.first(ctx)
 		if err != nil {
 			return Checked{}, err
 		}
-		bound, err := dap.Check(ctx, conn, arguments, file, line)
-		conn.Close()
+		bound, err := a.checkIn(ctx, c, id, arguments, file, line)
 		if err == nil {
 			return describe(c, file, line, bound), nil
 		}
-		if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !isReset(err) {
-			return Checked{}, fmt.Errorf("setting a breakpoint: %w", err)
+		if n == most || !errors.Is(err, errLeft) {
+			return Checked{}, err
 		}
-		select { // the debugger does not listen yet
-		case <-time.After(wait):
+		a.Say("%v; choosing another one", err)
+	}
+}
+
+// errLeft says that it was not the debugger that did not want to.
+var errLeft = errors.New("the container has ended, or is about to")
+
+// checkIn sets a breakpoint in a container, and takes it out again. It waits until the debugger listens.
+func (a *Attachment) checkIn(
+	ctx context.Context, c ide.Container, id string, arguments map[string]json.RawMessage, file string, line int,
+) (dap.Bound, error) {
+	protocol, _ := c.Adapter()
+	merge(arguments)(arguments)
+	for wait := 250 * time.Millisecond; ; wait = min(2*wait, 4*time.Second) {
+		bound, err := a.checkOnce(ctx, id, protocol, arguments, file, line)
+		if err == nil || ctx.Err() != nil || errors.Is(err, errLeft) {
+			return bound, err
+		}
+		refused := !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !isReset(err)
+		if refused {
+			wait = a.settle() // a process that ends makes its debugger refuse before the cluster tells
+		}
+		pause, cancel := context.WithTimeout(ctx, wait)
+		left := a.leaves(pause, id)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return bound, context.Cause(ctx)
+		case left:
+			return bound, fmt.Errorf("%w: %w", errLeft, err)
+		case refused:
+			return bound, fmt.Errorf("setting a breakpoint: %w", err)
+		}
+	}
+}
+
+// settle is how long it may take to be told that a container has ended.
+func (a *Attachment) settle() time.Duration { return cmp.Or(a.Settle, 3*time.Second) }
+
+func (a *Attachment) checkOnce(
+	ctx context.Context, id, protocol string, arguments map[string]json.RawMessage, file string, line int,
+) (dap.Bound, error) {
+	local, err := a.forwarded(ctx, id, protocol)
+	if err != nil {
+		return dap.Bound{}, err
+	}
+	conn, err := dial(ctx, local)
+	if err != nil {
+		return dap.Bound{}, err
+	}
+	defer conn.Close()
+	return dap.Check(ctx, conn, arguments, file, line)
+}
+
+// forwarded waits for the port of this machine that leads to a container's.
+func (a *Attachment) forwarded(ctx context.Context, id, protocol string) (int, error) {
+	for {
+		running, moved, failed := a.state()
+		at := slices.IndexFunc(running, func(r debuginfo.Running) bool { return r.ID == id && !r.Deleting })
+		switch {
+		case failed != nil:
+			return 0, failed
+		case at < 0:
+			return 0, errLeft
+		case running[at].Locals[protocol] != 0:
+			return running[at].Locals[protocol], nil
+		}
+		select {
+		case <-moved:
 		case <-ctx.Done():
-			return Checked{}, context.Cause(ctx)
+			return 0, context.Cause(ctx)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -172,7 +171,7 @@ func TestLocal(t *testing.T) {
 			t.Run("attach", func(t *testing.T) {
 				first := start(t, root, words)
 				cluster := newCluster(c.running(l.port, first, "one"))
-				a := cluster.attachment(t, c)
+				a := cluster.attachment(t, c.Sources)
 				toServer, fromEditor := io.Pipe()
 				toEditor, fromServer := io.Pipe()
 				served := make(chan error, 1)
@@ -207,7 +206,7 @@ func TestLocal(t *testing.T) {
 				p := start(t, root, words)
 				cluster := newCluster(c.running(l.port, p, "one"))
 				for at, bound := range map[int]bool{line: true, 10_000: false} {
-					checked, err := cluster.attachment(t, c).Check(t.Context(), fmt.Sprintf("%s:%d", file, at))
+					checked, err := cluster.attachment(t, c.Sources).Check(t.Context(), fmt.Sprintf("%s:%d", file, at))
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -223,7 +222,7 @@ func TestLocal(t *testing.T) {
 				}
 				other := filepath.Join(t.TempDir(), "other.go")
 				writeFile(t, other, "package other\n")
-				if checked, err := cluster.attachment(t, c).Check(t.Context(), other+":1"); err != nil || checked.Bound {
+				if checked, err := cluster.attachment(t, c.Sources).Check(t.Context(), other+":1"); err != nil || checked.Bound {
 					t.Errorf("a file of another place: %+v, %v", checked, err)
 				}
 				p.runs()
@@ -285,47 +284,6 @@ func entry(t *testing.T, c found) any {
 		t.Fatal(err)
 	}
 	return launch.Configurations[0]
-}
-
-// cluster is what runs, for Attachment.Follow.
-type cluster struct {
-	mu      sync.Mutex
-	running []debuginfo.Running
-	moved   chan struct{}
-}
-
-func newCluster(running ...debuginfo.Running) *cluster {
-	return &cluster{running: running, moved: make(chan struct{})}
-}
-
-func (c *cluster) set(running ...debuginfo.Running) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.running = running
-	close(c.moved)
-	c.moved = make(chan struct{})
-}
-
-func (c *cluster) attachment(t *testing.T, f found) *Attachment {
-	return &Attachment{
-		Target: Target{Name: "app"}, Say: t.Logf, Timeout: time.Minute,
-		Locate: func(context.Context, ide.Container) (sources.Found, error) { return f.Sources, nil },
-		Follow: func(ctx context.Context, _ func(debuginfo.Running) bool, look func([]debuginfo.Running) error) error {
-			for {
-				c.mu.Lock()
-				running, moved := c.running, c.moved
-				c.mu.Unlock()
-				if err := look(running); err != nil {
-					return err
-				}
-				select {
-				case <-moved:
-				case <-ctx.Done():
-					return nil
-				}
-			}
-		},
-	}
 }
 
 // process is a program under its debugger.

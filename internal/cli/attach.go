@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -165,9 +166,10 @@ func newEditorFiles(
 	return &editorFiles{ctx: ctx, kind: k, finder: finder, errw: errw, said: map[string]bool{}}, nil
 }
 
-// write brings the files up to date. Of several containers that are the same of a workload, the one that started last
-// counts.
+// write brings the files up to date. Of several containers that are the same of a workload, the one that serves best
+// counts: the newest that is ready, and of those that are as good the one that started last.
 func (e *editorFiles) write(running []debuginfo.Running) error {
+	slices.SortStableFunc(running, debuginfo.Compare)
 	var containers []ide.Container
 	at := map[string]int{}
 	for _, r := range running {

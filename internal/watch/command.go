@@ -369,12 +369,17 @@ type runKey struct {
 	restartCount  int32
 }
 
+func keyOf(c container) runKey { return runKey{c.uid, c.name, c.id, c.restartCount} }
+
 func (c *changes) observe(ctx context.Context, p pod) {
 	changes, err := c.tracker.observe(p)
 	if err != nil {
 		c.say("pod %s/%s: %v; until that is mended, nothing that starts in it is reported", p.namespace, p.name, err)
 	}
 	c.apply(ctx, changes)
+	for _, altered := range c.tracker.altered(p) {
+		c.hub.alter(c.runs[keyOf(altered)], altered.condition)
+	}
 }
 
 func (c *changes) forget(ctx context.Context, namespace, name string) {
@@ -383,7 +388,7 @@ func (c *changes) forget(ctx context.Context, namespace, name string) {
 
 func (c *changes) apply(ctx context.Context, changes []change) {
 	for _, ch := range changes {
-		key := runKey{ch.container.uid, ch.container.name, ch.container.id, ch.container.restartCount}
+		key := keyOf(ch.container)
 		if ch.started {
 			id := c.hub.publishStarted(ch.container)
 			c.runs[key] = id

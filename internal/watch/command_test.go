@@ -3,6 +3,8 @@ package watch
 import (
 	"fmt"
 	"testing"
+
+	"debuggable.dev/debuggable/internal/debuginfo"
 )
 
 // However long the watch runs and whatever comes and goes, what is kept of it does not grow.
@@ -33,5 +35,50 @@ func TestLongRunKeepsNothing(t *testing.T) {
 	}
 	if len(c.runs)+len(h.runs)+len(c.tracker.pods) > 0 {
 		t.Errorf("left over: %v, %v, %v", c.runs, h.runs, c.tracker.pods)
+	}
+}
+
+// TestCondition: that a container is ready, or its pod is being deleted, is known of those that run, and is no event.
+func TestCondition(t *testing.T) {
+	h := testHub()
+	c := changes{hub: h, say: func(string, ...any) {}, runs: map[runKey]runID{}}
+	p := pod{namespace: "n", name: "p", uid: "u", annotated: true, annotation: webAndDB,
+		containers: []containerStatus{{name: "web", running: true}, {name: "db", id: "b", running: true}}}
+	running := func() (web, db debuginfo.Running) {
+		all, _ := h.running()
+		if len(all) != 2 {
+			t.Fatalf("%+v run", all)
+		}
+		return all[0], all[1]
+	}
+	c.observe(t.Context(), p)
+	_, moved := h.running()
+	records := len(h.records)
+	for range 2 {
+		p.containers[0].ready, p.containers[0].id = true, "a" // which virtual nodes tell late
+		c.observe(t.Context(), p)
+	}
+	if web, db := running(); !web.Ready || web.Deleting || db.Ready || db.Deleting {
+		t.Errorf("ready: %+v, %+v", web, db)
+	}
+	select {
+	case <-moved:
+	default:
+		t.Error("those who look on are not told")
+	}
+	_, moved = h.running()
+	c.observe(t.Context(), p)
+	select {
+	case <-moved:
+		t.Error("those who look on are told of nothing new")
+	default:
+	}
+	p.deleting, p.containers[0].ready = true, false
+	c.observe(t.Context(), p)
+	if web, db := running(); web.Ready || !web.Deleting || !db.Deleting {
+		t.Errorf("deleting: %+v, %+v", web, db)
+	}
+	if len(h.records) != records {
+		t.Errorf("%d events, want %d", len(h.records), records)
 	}
 }

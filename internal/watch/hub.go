@@ -69,6 +69,16 @@ func (h *hub) publishStarted(c container) runID {
 	return h.lastRun
 }
 
+// alter takes note of a running container's condition, which is no event.
+func (h *hub) alter(id runID, now condition) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if i := h.find(id); i >= 0 {
+		h.runs[i].container.condition = now
+		h.move()
+	}
+}
+
 // publishTerminated makes it known that the container has ended, and with it its forwards.
 func (h *hub) publishTerminated(id runID) {
 	h.mu.Lock()

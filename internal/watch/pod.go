@@ -3,6 +3,7 @@ package watch
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -21,6 +22,8 @@ type pod struct {
 	kind, owner string
 	labels      map[string]string
 	arch        string
+	created     time.Time
+	deleting    bool
 	// containers holds the statuses of the init containers and then of the containers, in the order of the pod's
 	// status. It is empty for a pod without the annotation.
 	containers []containerStatus
@@ -33,6 +36,7 @@ type containerStatus struct {
 	id           string
 	restartCount int32
 	running      bool
+	ready        bool
 	image        string // as the pod's spec has it
 }
 
@@ -74,6 +78,7 @@ func readPod(o *unstructured.Unstructured) pod {
 	}
 	p.kind, p.owner = workload(o)
 	p.labels = o.GetLabels()
+	p.created, p.deleting = o.GetCreationTimestamp().Time, o.GetDeletionTimestamp() != nil
 	p.arch, _, _ = unstructured.NestedString(o.Object, "spec", "nodeSelector", "kubernetes.io/arch")
 	images := map[string]string{}
 	for _, list := range []string{"initContainers", "containers"} {
@@ -102,8 +107,10 @@ func readPod(o *unstructured.Unstructured) pod {
 			restarts, _ := c["restartCount"].(int64)
 			state, _ := c["state"].(map[string]any)
 			_, running := state["running"].(map[string]any)
+			ready, _ := c["ready"].(bool)
 			p.containers = append(p.containers, containerStatus{
-				name: name, id: id, restartCount: int32(restarts), running: running && !over, image: images[name],
+				name: name, id: id, restartCount: int32(restarts), running: running && !over, ready: ready && running && !over,
+				image: images[name],
 			})
 		}
 	}

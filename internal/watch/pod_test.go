@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -12,6 +13,7 @@ import (
 
 func TestReadPod(t *testing.T) {
 	const head = `"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"n","uid":"u","resourceVersion":"7",` +
+		`"creationTimestamp":"2026-01-02T03:04:05Z","deletionTimestamp":"2026-01-02T04:00:00Z",` +
 		`"labels":{"a":"b"},"annotations":{"debug.cloud.google.com/config":"{}","x":"y"}}`
 	for name, test := range map[string]struct {
 		status string
@@ -19,22 +21,22 @@ func TestReadPod(t *testing.T) {
 	}{
 		"running": {
 			`{"phase":"Running","containerStatuses":[{"name":"web","containerID":"containerd://1","restartCount":2,` +
-				`"state":{"running":{"startedAt":null}}}]}`,
-			[]containerStatus{{"web", "containerd://1", 2, true, "i"}},
+				`"ready":true,"state":{"running":{"startedAt":null}}}]}`,
+			[]containerStatus{{"web", "containerd://1", 2, true, true, "i"}},
 		},
 		"init containers first": {
 			`{"containerStatuses":[{"name":"web","state":{"waiting":{"reason":"PodInitializing"}}}],` +
 				`"initContainerStatuses":[{"name":"sidecar","containerID":"s","state":{"running":{}}}]}`,
-			[]containerStatus{{"sidecar", "s", 0, true, "j"}, {"web", "", 0, false, "i"}},
+			[]containerStatus{{"sidecar", "s", 0, true, false, "j"}, {"web", "", 0, false, false, "i"}},
 		},
 		"terminated": {
 			`{"containerStatuses":[{"name":"web","containerID":"1","state":{"terminated":{"exitCode":1}},` +
 				`"lastState":{"running":{}}}]}`,
-			[]containerStatus{{"web", "1", 0, false, "i"}},
+			[]containerStatus{{"web", "1", 0, false, false, "i"}},
 		},
 		"evicted, with the statuses of before": {
-			`{"phase":"Failed","containerStatuses":[{"name":"web","containerID":"1","state":{"running":{}}}]}`,
-			[]containerStatus{{"web", "1", 0, false, "i"}},
+			`{"phase":"Failed","containerStatuses":[{"name":"web","containerID":"1","ready":true,"state":{"running":{}}}]}`,
+			[]containerStatus{{"web", "1", 0, false, false, "i"}},
 		},
 		"nothing yet": {`{}`, nil},
 		"other shapes": {
@@ -54,6 +56,7 @@ func TestReadPod(t *testing.T) {
 			want := pod{
 				namespace: "n", name: "p", uid: "u", annotated: true, annotation: "{}", containers: test.want,
 				kind: "Pod", owner: "p", labels: map[string]string{"a": "b"},
+				created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Local(), deleting: true,
 			}
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)

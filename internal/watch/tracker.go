@@ -3,6 +3,7 @@ package watch
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"debuggable.dev/debuggable/internal/debuginfo"
 )
@@ -18,13 +19,22 @@ type container struct {
 
 	kind, owner, image, arch string
 	labels                   map[string]string
+	created                  time.Time
+	condition
+}
+
+// condition is what may change of a container while it runs.
+type condition struct {
+	deleting bool // the pod is being deleted
+	ready    bool
 }
 
 // running describes the container for those who look on.
 func (c container) running() debuginfo.Running {
 	return debuginfo.Running{
 		Namespace: c.namespace, Pod: c.pod, Name: c.name, ID: c.id, Kind: c.kind, Workload: c.owner, Labels: c.labels,
-		Image: c.image, Arch: c.arch, Info: c.info, Locals: map[string]int{},
+		Image: c.image, Arch: c.arch, Info: c.info, Locals: map[string]int{}, Created: c.created, Deleting: c.deleting,
+		Ready: c.ready,
 	}
 }
 
@@ -115,11 +125,33 @@ func (t *tracker) observe(p pod) ([]change, error) {
 			namespace: p.namespace, pod: p.name, uid: p.uid, name: s.name,
 			id: s.id, restartCount: s.restartCount, info: info,
 			kind: p.kind, owner: p.owner, image: s.image, arch: p.arch, labels: p.labels,
+			created: p.created, condition: condition{p.deleting, s.ready},
 		}
 		known.running = append(known.running, c)
 		changes = append(changes, change{started: true, container: c})
 	}
 	return changes, nil
+}
+
+// altered returns the containers of a pod that run on, but whose condition has changed since the last look.
+func (t *tracker) altered(p pod) []container {
+	known := t.pods[podKey{p.namespace, p.name}]
+	if known == nil {
+		return nil
+	}
+	var altered []container
+	for i := range known.running {
+		c := &known.running[i]
+		at := slices.IndexFunc(p.containers, c.is)
+		if at < 0 {
+			continue
+		}
+		if now := (condition{p.deleting, p.containers[at].ready}); now != c.condition {
+			c.condition = now
+			altered = append(altered, *c)
+		}
+	}
+	return altered
 }
 
 // forget takes note that a pod is gone.
