@@ -293,7 +293,7 @@ func TestFunctionConfigErrors(t *testing.T) {
 			`listenOn: "loopbak" is none of default, all and loopback, did you mean "loopback"?`},
 		"memory": {typed("memory: rise"), `memory: "rise" is neither raise nor keep, did you mean "raise"?`},
 		"timeout int": {typed("probeTimeout: 10"),
-			`probeTimeout: want a string, got the integer "10"; put it in quotes`},
+			`probeTimeout: "10" has no unit, did you mean "10s"?`},
 		"timeout unit": {typed("probeTimeout: '10'"), `probeTimeout: "10" has no unit, did you mean "10s"?`},
 		"timeout zero": {typed("probeTimeout: 0s"),
 			`probeTimeout: "0s" is not above zero; want a Go duration above zero, like 10m or 90s, or skip`},

@@ -187,6 +187,13 @@ func textSetting[T any](name, flag, value, def string, sch schema, parse func(st
 	return setting{
 		name: name, flag: flag, value: value, help: help, defaultText: def, schema: sch,
 		readNode: func(r *fields.Reader, c *Config, n *yaml.Node, path string) {
+			if n.Kind == yaml.ScalarNode && !fields.IsNull(n) {
+				// What quotes would not mend is said at once: 10 lacks a unit.
+				if _, err := parse(n.Value); err != nil {
+					r.Errorf(path, "%v", err)
+					return
+				}
+			}
 			if s, ok := r.String(n, path); ok {
 				set(r, c, []string{s}, path)
 			}

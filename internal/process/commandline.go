@@ -211,9 +211,6 @@ func (l CommandLine) Rebase(argv []string, from []int) CommandLine {
 	}
 }
 
-// Changed reports whether edits have made the command line another one than the container's.
-func (l CommandLine) Changed() bool { return l.command.changed || l.args.changed }
-
 // insert puts text, which has no dollar sign, into a word.
 func (w word) insert(offset int, text string) (word, error) {
 	if w.node == nil {

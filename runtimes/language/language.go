@@ -95,9 +95,6 @@ func (l *Language) Name() string { return l.Names[0] }
 // Aliases are other names that users may say.
 func (l *Language) Aliases() []string { return l.Names[1:] }
 
-// Dir is where its support files are mounted.
-func (l *Language) Dir() string { return "/dbg/" + l.Name() }
-
 // HasSupport reports whether it has a support image.
 func (l *Language) HasSupport() bool { return l.Doc.Support != "" && l.Doc.Support != "none" }
 
