@@ -81,11 +81,15 @@ func (c *chunk) parseItems() bool {
 	key := &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Value: "items", Line: line - 1, Column: 1}
 	all := &yaml.Node{Kind: yaml.SequenceNode, Tag: yaml.NodeTagSeq, Line: line, Column: indentOf(texts[0]) + 1}
 	it := &items{head: head, tail: tail}
-	for _, text := range texts {
+	for i, text := range texts {
+		item := &chunk{input: c.input, number: c.number, line: line, format: yamlFormat, body: text}
 		if endsWithComment(text) {
-			return false
+			if i+1 == len(texts) {
+				return false // what follows is the end, or the list's next field
+			}
+			item.next = strings.Repeat(" ", all.Column-1) + "- x\n"
 		}
-		it.chunks = append(it.chunks, &chunk{input: c.input, number: c.number, line: line, format: yamlFormat, body: text})
+		it.chunks = append(it.chunks, item)
 		line += countLines(text)
 	}
 	if slices.Contains(parallel(it.chunks, (*chunk).parseItem), false) {
@@ -111,7 +115,8 @@ func (c *chunk) parseItems() bool {
 	return true
 }
 
-// endsWithComment reports whether the last line of an item may be a comment: whose it is shows only in what follows.
+// endsWithComment reports whether the last line of an item may be a comment: whose it is shows only in what follows,
+// for which another item stands then.
 func endsWithComment(item []byte) bool {
 	item = bytes.TrimRight(item, " \n")
 	last := item[bytes.LastIndexByte(item, '\n')+1:]
@@ -121,12 +126,15 @@ func endsWithComment(item []byte) bool {
 // parseItem reads an item as a sequence of one.
 func (c *chunk) parseItem() bool {
 	n, ok := plainyaml.Read(c.body, c.line)
-	if !ok {
-		doc, p := parseYAML(c.body)
+	if !ok || c.next != "" {
+		doc, p := parseYAML(append(c.body[:len(c.body):len(c.body)], c.next...))
 		if p != nil || doc == nil || doc.HeadComment+doc.FootComment != "" {
 			return false
 		}
 		n = doc.Content[0]
+		if c.next != "" && !withoutNext(n) {
+			return false
+		}
 		if aliases, p := check(n, c.line-1); aliases || p != nil || bytes.Contains(c.body, []byte("&")) && hasAnchor(n) {
 			return false
 		}
@@ -138,6 +146,16 @@ func (c *chunk) parseItem() bool {
 	}
 	c.tree, c.expanded = n, n
 	return true
+}
+
+// withoutNext takes out the item that stands for the next one, and reports whether no comment is that one's.
+func withoutNext(n *yaml.Node) bool {
+	if n.Kind != yaml.SequenceNode || len(n.Content) != 2 {
+		return false
+	}
+	next := n.Content[1]
+	n.Content = n.Content[:1]
+	return next.Kind == yaml.ScalarNode && isBare(next)
 }
 
 // hasAnchor reports whether there is an anchor in n, which other items may refer to.

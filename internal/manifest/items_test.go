@@ -45,7 +45,6 @@ func goldenFiles(tb testing.TB) map[string]string {
 // asItems makes a ResourceList of documents, with items that are indented by some blanks.
 func asItems(docs []string, indent string) string {
 	var b strings.Builder
-	b.WriteString("apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n")
 	for _, doc := range docs {
 		for i, line := range strings.Split(strings.Trim(doc, "\n"), "\n") {
 			switch {
@@ -57,7 +56,7 @@ func asItems(docs []string, indent string) string {
 			b.WriteString(line + "\n")
 		}
 	}
-	return b.String()
+	return resourceListOf(b.String())
 }
 
 // compareItems reads a ResourceList item by item and as a whole, and edits and writes both.
@@ -169,5 +168,26 @@ func TestItemsAsTheWhole(t *testing.T) {
 			break
 		}
 	}
-	t.Logf("%d random ResourceLists are read item by item", tries)
+	if t.Logf("%d random ResourceLists are read item by item", tries); cut == 0 || tries < 500 {
+		t.Error("next to nothing was compared")
+	}
+}
+
+// TestItemsThatEndWithComments: whose a comment is shows in what follows; at the end of the list, in all of it.
+func TestItemsThatEndWithComments(t *testing.T) {
+	for end, want := range map[string]bool{
+		"":                               false,
+		"functionConfig: {}\n":           false,
+		"- a: 3\n":                       true,
+		"\n- a: 3\nfunctionConfig: {}\n": true,
+	} {
+		text := resourceListOf("- a: 1\n  # one\n- a: 2\n  # two\n" + end)
+		if got := compareItems(t, text); got != want {
+			t.Errorf("%q is read item by item: %t, want %t", text, got, want)
+		}
+	}
+}
+
+func resourceListOf(items string) string {
+	return "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n" + items
 }

@@ -39,6 +39,7 @@ type chunk struct {
 	expanded *yaml.Node // tree without aliases and merge keys; tree itself where it has none
 	aliases  bool       // tree has aliases
 	items    *items     // of a ResourceList that was read item by item
+	next     string     // of an item that ends with a comment, what another item behind it begins with
 	edited   bool
 }
 
