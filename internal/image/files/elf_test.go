@@ -132,6 +132,8 @@ func BenchmarkReadGo(b *testing.B) {
 
 func FuzzReadGo(f *testing.F) {
 	f.Add([]byte(elfHeader))
+	f.Add(craft(buildInfo(""), []section{{".debug_info", compileUnit("main", 0), 0}, {".debug_abbrev", abbreviations, 0},
+		{".debug_line", lineTable([]byte{1, 8}, 1, "/src\x00\x02\x01\x08\x02\x0b\x01main.go\x00\x00"), 0}}, section{}))
 	f.Fuzz(func(_ *testing.T, b []byte) { ReadGo(bytes.NewReader(b)) })
 }
 
