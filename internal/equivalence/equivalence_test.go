@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -250,6 +252,9 @@ func (tc testCase) describe(boxes map[string]*sandbox) string {
 			u.Runtime, u.App, tc.Shell)
 		if u.CNB != "" {
 			fmt.Fprintf(&b, "  cnb %s\n", u.CNB)
+		}
+		for _, file := range slices.Sorted(maps.Keys(u.Files)) {
+			fmt.Fprintf(&b, "  file %s\n    %s\n", file, strings.ReplaceAll(u.Files[file], "\n", "\n    "))
 		}
 	}
 	if len(tc.Stores) > 0 {

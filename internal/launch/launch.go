@@ -75,6 +75,9 @@ type Command struct {
 	Background bool
 	// Heard says that the script reads the messages of what it starts: V=$(cmd 2>&1).
 	Heard bool
+	// Last says of a command within a script that it may be the program that matters: the script ends with it, or
+	// becomes it. Maybe says that it need not run.
+	Last, Maybe bool
 }
 
 // Found is the program that matters.
@@ -105,6 +108,8 @@ type Found struct {
 	Via []string
 	// Rest holds the other commands of the scripts on the way.
 	Rest []Command
+	// Within holds the commands of the script that the program is, where its text is known.
+	Within []Command
 	// Base is the line that Insert's edits refer to, in place of Input.Argv; nil for Input.Argv itself. It starts the
 	// same process as Input.Argv and is needed only when there is something to insert (buildpacks).
 	Base []string
@@ -565,8 +570,14 @@ func (f *finder) program(words []word, end place, file files.File, depth int) Fo
 	if dir := dirOf(words[0].text, file); dir != "" && file.Script == "" {
 		f.addLead(lead{at: words[0].at, dir: dir, text: -1})
 	}
+	if file.Script != "" {
+		f.behind(words)
+	}
 	found := f.found(words, end, file.Script != "")
 	found.File = &file
+	if file.Script != "" {
+		found.Within = f.within(words, end, file, files.ShellWords(file.Script))
+	}
 	return found
 }
 

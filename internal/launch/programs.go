@@ -56,6 +56,9 @@ func (p *programs) behind(argv []string) []string {
 		p.leaves = p.leaves || slices.ContainsFunc(argv, func(w string) bool { return isOption(w, 'j', "--jobs") })
 		return nil
 	case "xargs":
+		if len(argv) > 1 && !slices.ContainsFunc(argv[1:], func(w string) bool { return !strings.HasPrefix(w, "-") }) {
+			return []string{"echo"} // xargs(1)
+		}
 		p.leaves = p.leaves || slices.ContainsFunc(argv, func(w string) bool { return isOption(w, 'P', "--max-procs") })
 		if i := slices.IndexFunc(argv[1:], func(w string) bool { return !strings.HasPrefix(w, "-") }); i >= 0 {
 			return argv[i+1:]

@@ -46,6 +46,7 @@ type pruner struct {
 	used    bool     // what is left so far looks at the parameters
 	lost    bool     // the parameters are not known any more, or what looked at them before they changed would see others
 	ended   bool     // nothing behind is reached
+	loosely bool     // nothing is edited, so that what looked at the parameters earlier does not matter
 }
 
 func (p *pruner) stmts(stmts []*syntax.Stmt) (kept []*syntax.Stmt) {
@@ -60,42 +61,50 @@ func (p *pruner) stmts(stmts []*syntax.Stmt) (kept []*syntax.Stmt) {
 
 // stmt returns what is left of a statement.
 func (p *pruner) stmt(st *syntax.Stmt) []*syntax.Stmt {
-	plain := !st.Background && !st.Coprocess && !st.Disown && !st.Negated && len(st.Redirs) == 0
-	if plain {
-		switch c := st.Cmd.(type) {
-		case *syntax.IfClause:
-			if branch, which, known := p.branch(c); known {
-				p.decide("if", which)
-				return p.stmts(branch)
-			}
-		case *syntax.CaseClause:
-			if branch, which, known := p.choice(c); known {
-				p.decide("case", which)
-				return p.stmts(branch)
-			}
-		case *syntax.BinaryCmd:
-			if goesOn, known := p.goesOn(c); known && goesOn {
-				p.decide("list", 1)
-				return p.stmt(c.Y)
-			} else if known {
-				p.decide("list", 0)
-				return nil
-			}
-		case *syntax.CallExpr:
-			if p.parametersSet(c) {
-				p.lost = p.lost || p.used
-				p.decide("parameters", 0)
-				return nil
-			}
-			p.ended = p.ends(st)
+	if !st.Background && !st.Coprocess && !st.Disown && !st.Negated && len(st.Redirs) == 0 {
+		if left, decided := p.decided(st); decided {
+			return left
 		}
 	}
 	p.lost = p.lost || changesParameters(st)
+	p.noParams = p.noParams || p.lost && p.loosely
 	p.used = p.used || usesParameters(st)
 	if !p.ended {
 		p.script.stmt(st, nowhere(), certain)
 	}
 	return []*syntax.Stmt{st}
+}
+
+// decided returns what is left of a statement that makes a decision which is known, or changes the parameters.
+func (p *pruner) decided(st *syntax.Stmt) (left []*syntax.Stmt, decided bool) {
+	switch c := st.Cmd.(type) {
+	case *syntax.IfClause:
+		if branch, which, known := p.branch(c); known {
+			p.decide("if", which)
+			return p.stmts(branch), true
+		}
+	case *syntax.CaseClause:
+		if branch, which, known := p.choice(c); known {
+			p.decide("case", which)
+			return p.stmts(branch), true
+		}
+	case *syntax.BinaryCmd:
+		if goesOn, known := p.goesOn(c); known && goesOn {
+			p.decide("list", 1)
+			return p.stmt(c.Y), true
+		} else if known {
+			p.decide("list", 0)
+			return nil, true
+		}
+	case *syntax.CallExpr:
+		if p.parametersSet(c) {
+			p.lost = p.lost || p.used && !p.loosely
+			p.decide("parameters", 0)
+			return nil, true
+		}
+		p.ended = p.ends(st)
+	}
+	return nil, false
 }
 
 // goesOn reports whether the second of two statements that && or || joins is run, where that is known.

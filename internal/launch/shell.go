@@ -9,6 +9,7 @@ import (
 
 	"mvdan.cc/sh/v3/syntax"
 
+	"debuggable.dev/debuggable/internal/image/files"
 	"debuggable.dev/debuggable/internal/reason"
 )
 
@@ -158,6 +159,7 @@ func (f *finder) shell(words []word, end place, depth int) (Found, error) {
 
 // shellFile is the program of a shell that runs a file, rest[0].
 func (f *finder) shellFile(words, rest []word, end place, depth int) Found {
+	var text *files.File
 	if paths := f.below(rest[0].text); f.in.Files != nil && paths != nil {
 		if file, known := f.in.Files.Find(paths); known && file.Script != "" {
 			c := f.clone()
@@ -165,9 +167,15 @@ func (f *finder) shellFile(words, rest []word, end place, depth int) Found {
 			if found, err := c.scriptFile(rest, end, file, []string{words[0].text}, depth); err == nil {
 				return found
 			}
+			text = &file
 		}
 	}
-	return f.found(words, end, true)
+	f.behind(rest)
+	found := f.found(words, end, true)
+	if text != nil {
+		found.File, found.Within = text, f.within(rest, end, *text, []string{words[0].text})
+	}
+	return found
 }
 
 // loginShell: profiles may set anything, and usually set PATH.

@@ -97,6 +97,7 @@ func (p Program) process(c *workload.Container, known *process.Sources) runtimes
 		File:    p.Found.File,
 		NoTemp:  c.NoTemp(),
 		Beside:  beside(c, p.Found.Rest),
+		Within:  commandsOf(p.Found.Within),
 	}
 	for name := range r.Hidden {
 		assigned, is := p.Found.Assigned[name]
@@ -301,7 +302,8 @@ func beside(c *workload.Container, rest []launch.Command) []runtimes.Command {
 // commandsOf returns a script's commands as a runtime sees them.
 func commandsOf(rest []launch.Command) (commands []runtimes.Command) {
 	for _, r := range rest {
-		commands = append(commands, runtimes.Command{Argv: r.Argv, Starts: r.Starts, AtOnce: r.Background, Heard: r.Heard})
+		commands = append(commands, runtimes.Command{Argv: r.Argv, Starts: r.Starts, AtOnce: r.Background, Heard: r.Heard,
+			Last: r.Last, Maybe: r.Maybe})
 	}
 	return commands
 }

@@ -125,7 +125,7 @@ func (p *Program) runTask(from runtimes.Process, task runtimes.Task, known files
 		assigned, is := found.Assigned[name]
 		to.Unset[name] = !found.Opaque && (assigned.Unset && assigned.Known || found.Cleared && !is)
 	}
-	to.Beside = slices.Concat(from.Beside, commandsOf(found.Rest))
+	to.Beside, to.Within = slices.Concat(from.Beside, commandsOf(found.Rest)), commandsOf(found.Within)
 	for _, before := range task.Before {
 		if script := known.Scripts[before]; script != "" {
 			argv := []string{"sh", "-c", script}

@@ -5,9 +5,32 @@ import "slices"
 // Others lists the commands beside the program that may start a program of a language: all but those that are known not
 // to. A variable that starts a debugger would start it there as well.
 func (p Process) Others(language string) []Command {
-	return slices.DeleteFunc(slices.Clone(p.Beside), func(c Command) bool {
+	return append(slices.DeleteFunc(slices.Clone(p.Beside), func(c Command) bool {
 		return !slices.ContainsFunc(c.programs(), func(argv []string) bool { return p.mayBe(language, argv) })
-	})
+	}), p.othersWithin(language)...)
+}
+
+// othersWithin lists those within the script that may start a program of a language: all but the one that is taken for
+// the program that matters, and those that one of several conditions leads to and that are not known to be one.
+func (p Process) othersWithin(language string) (others []Command) {
+	var may []Command
+	for _, c := range p.Within {
+		c.Starts = slices.DeleteFunc(slices.Clone(c.programs()), func(argv []string) bool {
+			return !p.mayBe(language, argv) || c.Maybe && !c.Last && !p.isProgram(argv[0])
+		})
+		if n := len(c.Starts); n > 1 { // sh -c 'migrate; exec server'
+			before := c
+			before.Starts = c.Starts[:n-1]
+			others = append(others, before)
+		}
+		if len(c.Starts) > 0 {
+			may = append(may, c)
+		}
+	}
+	if !slices.ContainsFunc(may, func(c Command) bool { return c.Last }) {
+		return append(others, may[:max(0, len(may)-1)]...)
+	}
+	return append(others, slices.DeleteFunc(may, func(c Command) bool { return c.Last })...)
 }
 
 // programs are what the command starts.

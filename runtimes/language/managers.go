@@ -26,6 +26,14 @@ func (p Process) managed() bool {
 	case (p.Script || !p.isProgram(p.Argv[0])) && (mentionsManager(p.Argv) || mentions(several, p.Argv)):
 		return true
 	}
+	if slices.ContainsFunc(p.Within, func(c Command) bool {
+		return slices.ContainsFunc(c.programs(), func(argv []string) bool {
+			return Manages(argv[0]) || Process{Argv: argv, Languages: p.Languages}.distinctManager() != "" ||
+				c.AtOnce && slices.Contains(several, ProgramName(argv[0]))
+		})
+	}) {
+		return true
+	}
 	return slices.ContainsFunc(p.Beside, func(c Command) bool {
 		return !c.Brief && (mentionsManager(c.Argv) || slices.ContainsFunc(c.programs(), func(argv []string) bool {
 			return Process{Argv: argv, Languages: p.Languages}.distinctManager() != ""

@@ -51,6 +51,9 @@ type Process struct {
 	// Beside are the other programs that get the container's environment: what its probes and hooks run, and what its
 	// script starts besides this one. A debugger that a variable starts would be started there as well.
 	Beside []Command
+	// Within are the commands of the script that the process is, where its text is known: the program that matters is
+	// one of them, and the others get the same environment.
+	Within []Command
 	// EnvFixed says that the container's environment cannot be changed.
 	EnvFixed bool
 	// LineFixed says that no words can be put into the command line.
@@ -68,6 +71,8 @@ type Command struct {
 	AtOnce, Brief bool
 	// Heard says that the script reads the messages of what it starts, which a debugger adds to: V=$(cmd 2>&1).
 	Heard bool
+	// Last says of a command within a script that it may be the program that matters, Maybe that it need not run.
+	Last, Maybe bool
 }
 
 // Mentions reports whether a word matches.
