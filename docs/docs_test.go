@@ -56,6 +56,11 @@ func notRun() []string {
 		// e2e/watch calls it with Skaffold's own client.
 		"docs/watch.md: grpcurl -plaintext -import-path proto -proto v2/skaffold.proto 127.0.0.1:50052 " +
 			"proto.v2.SkaffoldV2Service/Events",
+		// e2e/debuggers builds the sources, and does the rest of it with them.
+		"docs/tutorial.md: docker build -t registry.example.com/hello-go:v1 examples/hello/go",
+		"docs/tutorial.md: debuggable -f examples/hello/k8s/go.yaml --archive hello-go.tar > debug.yaml",
+		"docs/tutorial.md: debuggable ide vscode -f debug.yaml --archive hello-go.tar --write",
+		"docs/tutorial.md: kubectl port-forward deployment/hello-go 8080",
 		"docs/watch.md: debuggable watch", // e2e/watch runs it against a real API server
 	}
 }

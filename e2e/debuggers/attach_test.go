@@ -216,7 +216,12 @@ func (e *env) waitRollout(t *testing.T, namespace string, replicas int32) {
 // breakpoint returns the line of a file in testdata that has the word breakpoint in it.
 func breakpoint(t *testing.T, file string) int {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", file))
+	return breakpointIn(t, filepath.Join("testdata", file))
+}
+
+func breakpointIn(t *testing.T, file string) int {
+	t.Helper()
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

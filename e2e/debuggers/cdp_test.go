@@ -1,10 +1,13 @@
 package debuggers
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,9 +126,83 @@ func (c *cdpClient) breakAt(file string, line, column int) {
 }
 
 // breakAtURL is breakAt for the script of a URL.
-func (c *cdpClient) breakAtURL(url string, line int) {
+func (c *cdpClient) breakAtURL(url string, line, column int) {
 	c.t.Helper()
-	c.breaks(map[string]any{"lineNumber": line - 1, "url": url})
+	c.breaks(map[string]any{"lineNumber": line - 1, "columnNumber": column, "url": url})
+}
+
+// compiled finds the script that a source was compiled to, by the source maps that scripts hold, and the place in it of
+// the first that the line, counted from 1, became. Lines are counted from 1, and columns from 0.
+func (c *cdpClient) compiled(source string, line int) (script string, at, column int) {
+	c.t.Helper()
+	c.call("Debugger.enable", map[string]any{}, nil)
+	for _, m := range c.seen {
+		var parsed struct{ URL, SourceMapURL string }
+		if m.Method != "Debugger.scriptParsed" || json.Unmarshal(m.Params, &parsed) != nil {
+			continue
+		}
+		encoded, held := strings.CutPrefix(parsed.SourceMapURL, "data:application/json;base64,")
+		file, isFile := strings.CutPrefix(parsed.URL, "file://")
+		if !held || !isFile {
+			continue
+		}
+		var sourceMap struct {
+			Sources  []string
+			Mappings string
+		}
+		data, err := base64.StdEncoding.DecodeString(encoded)
+		if err == nil {
+			err = json.Unmarshal(data, &sourceMap)
+		}
+		if err != nil {
+			c.t.Fatalf("the source map of %s: %v", file, err)
+		}
+		of := slices.IndexFunc(sourceMap.Sources, func(s string) bool { return path.Join(path.Dir(file), s) == source })
+		for _, place := range mappings(c.t, sourceMap.Mappings) {
+			if place.source == of && place.line == line-1 {
+				return parsed.URL, place.atLine + 1, place.atColumn
+			}
+		}
+	}
+	c.t.Fatalf("no script was compiled from %s with line %d", source, line)
+	return "", 0, 0
+}
+
+// mapped is one segment of a source map: a place in the script and its origin, all counted from 0.
+type mapped struct{ atLine, atColumn, source, line int }
+
+// mappings decodes those of a source map (ECMA-426): lines of segments of differences, in base 64 with the sign last.
+func mappings(t *testing.T, encoded string) (all []mapped) {
+	t.Helper()
+	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	var source, line int
+	for atLine, segments := range strings.Split(encoded, ";") {
+		atColumn := 0
+		for _, segment := range strings.Split(segments, ",") {
+			var fields []int
+			value, shift := 0, 0
+			for _, r := range segment {
+				digit := strings.IndexRune(digits, r)
+				value, shift = value|digit&31<<shift, shift+5
+				if digit&32 != 0 {
+					continue
+				}
+				if value&1 != 0 {
+					value = -value
+				}
+				fields, value, shift = append(fields, value/2), 0, 0
+			}
+			if len(fields) > 0 {
+				atColumn += fields[0]
+			}
+			if len(fields) < 4 {
+				continue // of no source
+			}
+			source, line = source+fields[1], line+fields[2]
+			all = append(all, mapped{atLine, atColumn, source, line})
+		}
+	}
+	return all
 }
 
 func (c *cdpClient) breaks(at map[string]any) {

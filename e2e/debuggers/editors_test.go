@@ -2,7 +2,6 @@ package debuggers
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -28,9 +27,11 @@ type editorCase struct {
 	name, runtime string
 	layout        string // of the sources, for the table
 	command       string
-	dir           string // below the work tree: where the file with the breakpoint is
-	file, source  string // its name, and that in testdata
+	sources       string // their folder, in this repository; "" is testdata, of which the file is the only one
+	dir           string // where they are below the work tree
+	file          string // the one with the breakpoint, in dir
 	image         func(t *testing.T, tree string) string
+	inside        bool // nothing but the image's files shows what it runs
 	// attach gives an entry to the debugger, sets the breakpoint, and returns what waits until the program stops at
 	// it. nil: as VS Code does with entries of debuggers that speak the Debug Adapter Protocol.
 	attach func(t *testing.T, addr string, config map[string]any, file string, line int) (stopped func(want string))
@@ -39,7 +40,7 @@ type editorCase struct {
 func editorCases() []editorCase {
 	goCase := func(name, layout, module string, flags ...string) editorCase {
 		return editorCase{
-			name: name, runtime: "Go", layout: layout, dir: module, file: "main.go", source: "app.go.txt",
+			name: name, runtime: "Go", layout: layout, sources: "examples/hello/go", dir: module, file: "main.go",
 			image: func(t *testing.T, tree string) string {
 				return goImageOf(t, filepath.Join(tree, module), imageName(t), flags...)
 			},
@@ -47,18 +48,18 @@ func editorCases() []editorCase {
 	}
 	python := func(name, layout, local, remote, command string) editorCase {
 		return editorCase{
-			name: name, runtime: "Python", layout: layout, dir: local, file: "app.py", source: "app.py", command: command,
-			image: func(t *testing.T, _ string) string { return pythonImageOf(t, imageName(t), remote) },
+			name: name, runtime: "Python", layout: layout, sources: "examples/hello/python", dir: local, file: "hello.py",
+			command: command, image: func(t *testing.T, _ string) string { return pythonImageOf(t, imageName(t), remote) },
 		}
 	}
 	return []editorCase{
 		goCase("go-plain", "module at the root", ""),
 		goCase("go-trimpath", "module at the root, built with `-trimpath`", "", "-trimpath"),
 		goCase("go-subfolder", "module in a subfolder of a monorepo", "services/web"),
-		python("python-script", "script in a subfolder", "services/cart", "/srv", "command: [python3, -u, /srv/app.py]"),
+		python("python-script", "script in a subfolder", "services/cart", "/srv", "command: [python3, -u, /srv/hello.py]"),
 		{
 			name: "python-gunicorn", runtime: "Python", layout: "module in a subfolder, in gunicorn's worker",
-			dir: "services/cart", file: "web.py", source: "web.py",
+			dir: "services/cart", file: "web.py",
 			command: "command: [gunicorn, --bind=0.0.0.0:8080, 'web:app']",
 			image: func(t *testing.T, _ string) string {
 				r, version := pythonRootfs(t, "requirements.txt")
@@ -71,25 +72,93 @@ func editorCases() []editorCase {
 		},
 		{
 			name: "node-subfolder", runtime: "Node", layout: "JavaScript in a subfolder of a monorepo",
-			dir: "services/cart", file: "app.js", source: "app.js", command: "command: [node, app.js]",
-			image:  func(t *testing.T, _ string) string { return nodeImageOf(t, imageName(t), "/usr/src/app") },
+			dir: "services/cart", file: "app.js", command: "command: [node, app.js]",
+			image: func(t *testing.T, _ string) string {
+				r := newRootfs(t)
+				r.text("/usr/src/app/app.js", source(t, "app.js"), 0o644)
+				r.text("/usr/src/app/package.json", `{"name": "cart", "private": true}`, 0o644)
+				return nodeImageOf(t, r, imageName(t))
+			},
+			attach: attachInspector,
+		},
+		{
+			name: "node-typescript", runtime: "Node", layout: "TypeScript in a subfolder of a monorepo, compiled in the image",
+			sources: "examples/hello/node", dir: "services/cart", file: "src/hello.ts",
+			command: "command: [node, dist/hello.js]",
+			image: func(t *testing.T, _ string) string {
+				r := newRootfs(t)
+				r.folder(built(t, "examples/hello/node", "npm install --no-audit --no-fund --loglevel=error", "npm run build"),
+					"/usr/src/app", "node_modules", "src")
+				return nodeImageOf(t, r, imageName(t))
+			},
 			attach: attachInspector,
 		},
 		{
 			name: "jvm-subfolder", runtime: "JVM", layout: "class in a subfolder of a monorepo",
-			dir: "services/cart/src/main/java", file: "App.java", source: "App.java",
-			image: func(t *testing.T, _ string) string { return jvmImageOf(t, imageName(t)) }, attach: attachJDWP,
+			sources: "examples/hello/java", dir: "services/cart", file: "src/main/java/Hello.java",
+			command: "command: [java, -cp, /app, Hello]",
+			image: func(t *testing.T, tree string) string {
+				r := jvmRootfs(t)
+				r.javac(filepath.Join(tree, "services/cart/src/main/java/Hello.java"), "/app")
+				return r.push(imageName(t), jvmConfig())
+			},
+			attach: attachJDWP,
 		},
 		python("python-package", "package in a subfolder", "services/cart/cart", "/srv/cart",
-			"command: [python3, -m, cart.app]\nworkingDir: /srv"),
+			"command: [python3, -m, cart.hello]\nworkingDir: /srv"),
 	}
 }
 
 // imageName names the image of a test: the node has what it pulled under a name for all of them.
 func imageName(t *testing.T) string { return strings.ToLower(t.Name()) }
 
+// built copies a folder of this repository to one that is gone after the test, runs commands there, and returns it.
+func built(t *testing.T, folder string, commands ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	copyFolder(t, folder, dir)
+	for _, command := range commands {
+		words := strings.Fields(command)
+		output(t, dir, words[0], words[1:]...)
+	}
+	return dir
+}
+
+// copyFolder copies what is tracked of a folder of this repository.
+func copyFolder(t *testing.T, folder, to string) {
+	t.Helper()
+	files := output(t, shared.repo, "git", "ls-files", "-co", "--exclude-standard", folder)
+	for _, name := range strings.Fields(files) {
+		rel, err := filepath.Rel(folder, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(filepath.Join(shared.repo, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Join(to, rel), string(data))
+	}
+}
+
+func writeFile(t *testing.T, at, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(at, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // goImageOf builds the module of a directory that is gone afterwards.
 func goImageOf(t *testing.T, local, repo string, flags ...string) string {
+	r := newRootfs(t)
+	r.file(goProgramOf(t, local, flags...), "/app")
+	return r.push(repo, v1.Config{Entrypoint: []string{"/app"}, Env: []string{"PATH=/usr/bin", "GOTRACEBACK=all"}})
+}
+
+func goProgramOf(t *testing.T, local string, flags ...string) string {
 	built := t.TempDir()
 	if err := os.CopyFS(built, os.DirFS(local)); err != nil {
 		t.Fatal(err)
@@ -97,59 +166,50 @@ func goImageOf(t *testing.T, local, repo string, flags ...string) string {
 	cmd := exec.Command("go",
 		append(append([]string{"build", "-gcflags=all=-N -l", "-buildvcs=false", "-o", "app"}, flags...), ".")...)
 	cmd.Dir = built
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	r := newRootfs(t)
-	r.file(filepath.Join(built, "app"), "/app")
-	return r.push(repo, v1.Config{Entrypoint: []string{"/app"}, Env: []string{"PATH=/usr/bin", "GOTRACEBACK=all"}})
+	return filepath.Join(built, "app")
 }
 
 func pythonImageOf(t *testing.T, repo, dir string) string {
 	version := output(t, "", "/usr/bin/python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
 	r := newRootfs(t)
 	r.python(version)
-	r.text(dir+"/app.py", source(t, "app.py"), 0o644)
+	r.file(filepath.Join(shared.repo, "examples/hello/python/hello.py"), dir+"/hello.py")
 	r.text(dir+"/__init__.py", "", 0o644)
 	return r.push(repo,
 		v1.Config{WorkingDir: "/srv", Env: []string{"PATH=/usr/bin:/bin", "PYTHON_VERSION=" + version, "HOME=/tmp"}})
 }
 
-func nodeImageOf(t *testing.T, repo, dir string) string {
-	r := newRootfs(t)
+func nodeImageOf(t *testing.T, r *rootfs, repo string) string {
 	r.program(output(t, "", "node", "-p", "process.execPath"), "/usr/local/bin/node")
-	r.text(dir+"/app.js", source(t, "app.js"), 0o644)
-	r.text(dir+"/package.json", `{"name": "cart", "private": true}`, 0o644)
 	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "NODE_VERSION=20", "HOME=/tmp"}
-	return r.push(repo, v1.Config{WorkingDir: dir, Env: env})
+	return r.push(repo, v1.Config{WorkingDir: "/usr/src/app", Env: env})
 }
 
 // workTree makes a work tree with the sources of a case, and with another service.
-func (c editorCase) workTree(t *testing.T) (tree, file string) {
+func (c editorCase) workTree(t *testing.T) (tree, file string, line int) {
 	t.Helper()
 	tree, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	file = filepath.Join(tree, c.dir, c.file)
-	texts := map[string]string{
-		file: source(t, c.source), filepath.Join(tree, "services/other/go.mod"): "module example.com/acme/other\n",
-		filepath.Join(tree, "services/other/main.go"): "package main\n",
-		filepath.Join(tree, "services/other/app.py"):  "print('another application')\n",
+	if c.sources == "" {
+		writeFile(t, file, source(t, c.file))
+	} else {
+		copyFolder(t, c.sources, filepath.Join(tree, c.dir))
 	}
-	if c.runtime == "Go" {
-		texts[filepath.Join(tree, c.dir, "go.mod")] = "module example.com/acme/app\n\ngo 1.26\n"
+	for at, text := range map[string]string{
+		"services/other/go.mod":   "module example.com/acme/other\n",
+		"services/other/main.go":  "package main\n",
+		"services/other/hello.py": "print('another application')\n",
+	} {
+		writeFile(t, filepath.Join(tree, at), text)
 	}
-	for at, text := range texts {
-		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(at, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return tree, file
+	return tree, file, breakpointIn(t, file)
 }
 
 // layoutOf writes an image that was pushed into a layout, and returns the flag that names it.
@@ -181,25 +241,7 @@ func TestEditors(t *testing.T) {
 	cases := editorCases()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			tree, file := c.workTree(t)
-			image := c.image(t, tree)
-			namespace := newNamespace(t)
-			rewritten := shared.rewrite(t, manifest{kind: "Pod", image: image, command: c.command}.String())
-			w := shared.watch(t, namespace)
-			shared.apply(t, namespace, rewritten)
-			addr := w.started("app", "app", 0)
-			p := shared.waitPod(t, namespace, "app", "ready", ready)
-			_, port := p.debugPort(t)
-			p.listens(t, port)
-			config := entryFor(t, rewritten, tree, layoutOf(t, image))
-			if want := fmt.Sprintf("127.0.0.1:%d", port); addr != want {
-				t.Fatalf("the port is forwarded to %s, not %s", addr, want)
-			}
-			attach := c.attach
-			if attach == nil {
-				attach = attachDAP
-			}
-			p.stopsTwice(t, attach(t, addr, config, file, breakpoint(t, c.source)))
+			c.stops(t)
 			rows = append(rows, fmt.Sprintf("| %s | %s | `.vscode/launch.json` |\n", c.runtime, c.layout))
 		})
 	}
@@ -209,6 +251,35 @@ func TestEditors(t *testing.T) {
 	checkEditorTable(t, "| runtime | layout of the sources | editor file |\n| --- | --- | --- |\n"+strings.Join(rows, ""))
 }
 
+// stops runs the application of a case, gives the debugger the entry of launch.json, and stops at the breakpoint.
+func (c editorCase) stops(t *testing.T) {
+	t.Helper()
+	tree, file, line := c.workTree(t)
+	image := c.image(t, tree)
+	at := layoutOf(t, image)
+	var args []string
+	if c.inside {
+		args = append(args, at)
+	}
+	namespace := newNamespace(t)
+	rewritten := shared.rewrite(t, manifest{kind: "Pod", image: image, command: c.command}.String(), args...)
+	w := shared.watch(t, namespace)
+	shared.apply(t, namespace, rewritten)
+	addr := w.started("app", "app", 0)
+	p := shared.waitPod(t, namespace, "app", "ready", ready)
+	_, port := p.debugPort(t)
+	p.listens(t, port)
+	config := entryFor(t, rewritten, tree, at)
+	if want := fmt.Sprintf("127.0.0.1:%d", port); addr != want {
+		t.Fatalf("the port is forwarded to %s, not %s", addr, want)
+	}
+	attach := c.attach
+	if attach == nil {
+		attach = attachDAP
+	}
+	p.stopsTwice(t, attach(t, addr, config, file, line))
+}
+
 func attachDAP(t *testing.T, addr string, config map[string]any, file string, line int) func(string) {
 	d := dialDAP(t, addr)
 	d.attach("editor", config, file, line)
@@ -216,7 +287,7 @@ func attachDAP(t *testing.T, addr string, config map[string]any, file string, li
 }
 
 // attachInspector does with an entry for V8's inspector what VS Code's debugger documents: files below localRoot are
-// those below remoteRoot, and a script's URL is its path.
+// those below remoteRoot, a script's URL is its path, and what was compiled is where a script's source map has it.
 func attachInspector(t *testing.T, addr string, config map[string]any, file string, line int) func(string) {
 	to := fmt.Sprintf("%s:%v", config["address"], config["port"])
 	if to != addr || config["type"] != "node" || config["request"] != "attach" {
@@ -229,7 +300,12 @@ func attachInspector(t *testing.T, addr string, config map[string]any, file stri
 		t.Fatalf("the entry maps %q to %q, which has no place for %s", local, remote, file)
 	}
 	d, _, _ := dialCDP(t, addr)
-	d.breakAtURL("file://"+path.Join(remote, below), line)
+	at := path.Join(remote, below)
+	if path.Ext(at) == ".js" {
+		d.breakAtURL("file://"+at, line, 0)
+	} else {
+		d.breakAtURL(d.compiled(at, line))
+	}
 	return func(want string) { d.stopped("greeting", want) }
 }
 
@@ -247,6 +323,16 @@ func attachJDWP(t *testing.T, addr string, config map[string]any, file string, l
 // entryFor is the only entry that debuggable ide makes, as VS Code gives it to a debug adapter.
 func entryFor(t *testing.T, rewritten, tree string, args ...string) map[string]any {
 	t.Helper()
+	entries := entriesFor(t, rewritten, tree, args...)
+	if len(entries) != 1 {
+		t.Fatalf("the entries are %v", entries)
+	}
+	return entries[0]
+}
+
+// entriesFor are those that debuggable ide makes.
+func entriesFor(t *testing.T, rewritten, tree string, args ...string) []map[string]any {
+	t.Helper()
 	cmd := exec.Command(shared.debuggable, append([]string{"ide", "vscode", "--workspace", tree}, args...)...)
 	cmd.Stdin = strings.NewReader(rewritten)
 	var stderr bytes.Buffer
@@ -256,12 +342,11 @@ func entryFor(t *testing.T, rewritten, tree string, args ...string) map[string]a
 		t.Fatalf("%v\n%s", err, &stderr)
 	}
 	t.Logf("%s", &stderr)
-	var file struct{ Configurations []map[string]any }
-	if err := json.Unmarshal(bytes.ReplaceAll(out, []byte("${workspaceFolder}"), []byte(tree)), &file); err != nil ||
-		len(file.Configurations) != 1 {
+	entries, err := parseLaunch(out, tree)
+	if err != nil {
 		t.Fatalf("%s: %v", out, err)
 	}
-	return file.Configurations[0]
+	return entries
 }
 
 // TestAttachCommand: an editor's session with debuggable attach goes on when the container is killed and when the
@@ -272,8 +357,7 @@ func TestAttachCommand(t *testing.T) {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
-			tree, file := c.workTree(t)
-			line := breakpoint(t, c.source)
+			tree, file, line := c.workTree(t)
 			image := c.image(t, tree)
 			at := layoutOf(t, image)
 			namespace := newNamespace(t)
@@ -307,7 +391,7 @@ func TestAttachCommand(t *testing.T) {
 			})
 			p.stopsTwice(t, func(want string) { d.stopped("greeting", want) })
 
-			m.annotations = `{rolled: "over"}`
+			m.annotations, m.lingers = `{rolled: "over"}`, 30
 			shared.apply(t, namespace, shared.rewrite(t, m.String()))
 			d.again()
 			shared.waitRollout(t, namespace, 1)
@@ -334,6 +418,24 @@ func TestAttachCommand(t *testing.T) {
 			}
 			if err := <-p.ask(t, "grace"); err != nil {
 				t.Errorf("after --check: %v", err)
+			}
+
+			// The pod that is being deleted runs on for a while, and is not the one that is checked.
+			m.annotations = `{rolled: "over again"}`
+			shared.apply(t, namespace, shared.rewrite(t, m.String()))
+			shared.waitRollout(t, namespace, 1)
+			old, p := p, shared.newest(t, namespace)
+			check := shared.attachCommand(t, tree, namespace+"/app", at, "--check", fmt.Sprintf("%s:%d", file, line))
+			var said strings.Builder
+			check.Stderr = &said
+			out, err = check.Output()
+			if err != nil || !strings.HasPrefix(string(out), "bound: "+file) ||
+				!strings.Contains(said.String(), "attaching to "+p.Name+",") {
+				t.Errorf("--check right after a rollover from %s to %s: %v\n%s%s", old.Name, p.Name, err, out, said.String())
+			}
+			shared.waitPod(t, namespace, old.Name, "still there", running)
+			if err := <-p.ask(t, "alan"); err != nil {
+				t.Errorf("after that: %v", err)
 			}
 		})
 	}

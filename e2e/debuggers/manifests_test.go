@@ -15,6 +15,7 @@ type manifest struct {
 	command     string // fields of the container: command, args, workingDir; may be ""
 	annotations string // of the pod template, as {key: value}; may be ""
 	restart     string // the pod's restartPolicy; "" is Never for a Job, and else Always
+	lingers     int    // seconds that the container runs on once its pod is being deleted
 }
 
 // probesAllow is the time after which a program that does not answer is killed.
@@ -34,7 +35,7 @@ livenessProbe:
 `
 
 const podSpec = `restartPolicy: %s
-terminationGracePeriodSeconds: 5
+terminationGracePeriodSeconds: %d
 securityContext:
   runAsNonRoot: true
   runAsUser: 1000
@@ -69,11 +70,14 @@ func (m manifest) String() string {
 	if m.command != "" {
 		fields += m.command + "\n"
 	}
+	if m.lingers > 0 {
+		fields += fmt.Sprintf("lifecycle: {preStop: {sleep: {seconds: %d}}}\n", m.lingers)
+	}
 	metadata := "labels: {app: app}\n"
 	if m.annotations != "" {
 		metadata += "annotations: " + m.annotations + "\n"
 	}
-	spec := fmt.Sprintf(podSpec, restart, m.image, indent(fields, 2))
+	spec := fmt.Sprintf(podSpec, restart, m.lingers+5, m.image, indent(fields, 2))
 	template := "metadata:\n" + indent(metadata, 2) + "spec:\n" + indent(spec, 2)
 	switch m.kind {
 	case "Pod":

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"debuggable.dev/debuggable/internal/debuginfo"
+	"debuggable.dev/debuggable/internal/localport"
 	"debuggable.dev/debuggable/internal/sources"
 	"debuggable.dev/debuggable/internal/yamlnode"
 	"debuggable.dev/debuggable/runtimes"
@@ -76,25 +77,30 @@ func (c Container) port() (protocol string, port int) {
 	return "", 0
 }
 
-// Assign gives each container the local port that forwarding it gives: the same number or, where another container has
-// that, the next one that none wants.
+// Assign gives each container without a local port the one that forwarding it gives, where all of them run when that
+// begins.
 func Assign(containers []Container) {
-	wanted, taken := map[int]bool{}, map[int]bool{}
-	for _, c := range containers {
-		_, port := c.port()
-		wanted[port] = true
-		taken[c.Port] = true
-	}
+	var plan localport.Plan
+	order := make([]*Container, len(containers))
 	for i := range containers {
-		_, port := containers[i].port()
-		if containers[i].Port != 0 || port == 0 {
+		order[i] = &containers[i]
+		for _, port := range containers[i].Info.Ports {
+			plan.Want(int(port))
+		}
+		if containers[i].Port != 0 {
+			plan.Reserve(containers[i].Port)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b *Container) int { return compare(*a, *b) })
+	for _, c := range order {
+		if c.Port != 0 {
 			continue
 		}
-		if taken[port] {
-			for port++; (wanted[port] || taken[port]) && port < 1<<16; port++ {
+		for _, protocol := range slices.Sorted(maps.Keys(c.Info.Ports)) {
+			if local := plan.Take(int(c.Info.Ports[protocol])); c.Port == 0 {
+				c.Port = local // of several, that of the protocol that port returns
 			}
 		}
-		containers[i].Port, taken[port] = port, true
 	}
 }
 

@@ -176,9 +176,10 @@ func cloudCodeEntries(workspace string, containers []Container) []entry {
 
 // Sort brings containers of a cluster into an order that does not depend on when they started.
 func Sort(containers []Container) {
-	slices.SortStableFunc(containers, func(a, b Container) int {
-		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Workload, b.Workload),
-			strings.Compare(a.Kind, b.Kind),
-			strings.Compare(a.Name, b.Name))
-	})
+	slices.SortStableFunc(containers, compare)
+}
+
+func compare(a, b Container) int {
+	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Workload, b.Workload),
+		strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
 }

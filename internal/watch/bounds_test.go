@@ -40,15 +40,6 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-func TestSameNumber(t *testing.T) {
-	for port, want := range map[int32]int{22: 0, 1023: 0, 3000: 0, 5432: 0, 8080: 0, 5005: 5005, 5678: 5678, 9229: 9229,
-		56268: 56268, 2345: 2345, 40000: 40000} {
-		if got := sameNumber(port); got != want {
-			t.Errorf("%d for %d, want %d", got, port, want)
-		}
-	}
-}
-
 // Readers share the history: what one gets costs nothing, and does not change when more is published or old records go.
 func TestReadersShareTheHistory(t *testing.T) {
 	h := testHub()

@@ -147,6 +147,7 @@ func (o Options) watch(
 			return err
 		}
 	}
+	source.expect = changes.expect
 	source.observe = func(p pod) { changes.observe(ctx, p) }
 	source.forget = func(namespace, name string) { changes.forget(ctx, namespace, name) }
 
@@ -370,6 +371,18 @@ type runKey struct {
 }
 
 func keyOf(c container) runKey { return runKey{c.uid, c.name, c.id, c.restartCount} }
+
+// expect takes note of the debug ports of a pod that is there, so that forwards get the numbers that package ide
+// expects whatever the order in which containers start.
+func (c *changes) expect(p pod) {
+	entries, err := debuginfo.Decode(p.annotation)
+	if c.forwarder == nil || !p.annotated || err != nil {
+		return // what is wrong with it is said at the first look
+	}
+	for _, e := range entries {
+		c.forwarder.expect(e.Ports)
+	}
+}
 
 func (c *changes) observe(ctx context.Context, p pod) {
 	changes, err := c.tracker.observe(p)

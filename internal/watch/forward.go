@@ -13,6 +13,7 @@ import (
 
 	"k8s.io/streaming/pkg/httpstream"
 
+	"debuggable.dev/debuggable/internal/localport"
 	"debuggable.dev/debuggable/runtimes"
 )
 
@@ -35,6 +36,8 @@ type forwarder struct {
 	mu       sync.Mutex
 	reserved map[int]bool // local ports that forwards of ours have, or had and will want again
 	runs     map[runID]context.CancelFunc
+	plan     localport.Plan
+	planned  map[runID][]int // numbers of the plan
 	// last holds the forwards that were started last for a debug port, for their successors to wait for.
 	last map[target]chan struct{}
 	// locals are the local ports that debug ports were forwarded to, for the forwards after a restart: whoever is
@@ -62,8 +65,8 @@ func newForwarder(
 	return &forwarder{
 		hub: h, say: say, dial: dial, connected: func() bool { return true },
 		firstDelay: 200 * time.Millisecond, lastDelay: 15 * time.Second, patience: 3 * time.Second,
-		reserved: map[int]bool{}, runs: map[runID]context.CancelFunc{}, last: map[target]chan struct{}{},
-		locals: map[target]int{},
+		reserved: map[int]bool{}, runs: map[runID]context.CancelFunc{}, planned: map[runID][]int{},
+		last: map[target]chan struct{}{}, locals: map[target]int{},
 	}
 }
 
@@ -75,6 +78,9 @@ func (f *forwarder) start(ctx context.Context, id runID, c container) {
 	f.runs[id] = cancel
 	for _, protocol := range f.admit(c) {
 		t := target{c.namespace, c.pod, c.name, protocol, c.info.Ports[protocol]}
+		f.plan.Want(int(t.port))
+		number := f.plan.Take(int(t.port))
+		f.planned[id] = append(f.planned[id], number)
 		before, closed := f.last[t], make(chan struct{})
 		f.last[t] = closed
 		f.done.Go(func() {
@@ -95,7 +101,7 @@ func (f *forwarder) start(ctx context.Context, id runID, c container) {
 					return
 				}
 			}
-			f.keep(ctx, id, t)
+			f.keep(ctx, id, t, number)
 		})
 	}
 }
@@ -139,28 +145,6 @@ func (f *forwarder) admit(c container) []string {
 	return admitted
 }
 
-// sameNumber returns the number of a debug port if a local port may have it, else 0. A pod chooses the number; it must
-// not get to sit where programs of this machine expect a service of theirs, or where only root may listen.
-func sameNumber(port int32) int {
-	if port < 1024 || slices.Contains(servicePorts(), port) {
-		return 0
-	}
-	return int(port)
-}
-
-// servicePorts are numbers beyond 1023 where developers' machines have databases, brokers, web servers and APIs, after
-// IANA's registry and the programs' defaults.
-func servicePorts() []int32 {
-	return []int32{
-		1080, 1433, 1521, 1883, 2049, 2181, 2375, 2376, 2379, 2380, 3000, 3001, 3128, 3306, 3389, 4200, 4222, 4317, 4318,
-		4443, 5000, 5001, 5173, 5353, 5432, 5601, 5671, 5672, 5900, 5984, 6000, 6379, 6443, 7474, 7687, 8000, 8001, 8008,
-		8080, 8081,
-		8086, 8088, 8123, 8200, 8443, 8500, 8600, 8787, 8883, 8888, 9000, 9001, 9042, 9090, 9091, 9092, 9093, 9100, 9200,
-		9300, 9411,
-		9418, 10250, 10255, 11211, 11434, 15672, 16443, 16686, 26257, 27017, 27018, 50051, 50052,
-	}
-}
-
 // stop ends the forwards of a container that has ended.
 func (f *forwarder) stop(id runID) {
 	f.mu.Lock()
@@ -169,6 +153,10 @@ func (f *forwarder) stop(id runID) {
 		cancel()
 		delete(f.runs, id)
 	}
+	for _, number := range f.planned[id] {
+		f.plan.Release(number)
+	}
+	delete(f.planned, id)
 }
 
 // wait returns when all forwards are closed, or after a while; at once where nothing is forwarded.
@@ -178,8 +166,19 @@ func (f *forwarder) wait() {
 	}
 }
 
+// expect takes note of the debug ports of a container that may start.
+func (f *forwarder) expect(ports map[string]int32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, port := range ports {
+		if port > 0 && port < 1<<16 {
+			f.plan.Want(int(port))
+		}
+	}
+}
+
 // keep opens one forward, again and again when it breaks, until ctx ends.
-func (f *forwarder) keep(ctx context.Context, id runID, t target) {
+func (f *forwarder) keep(ctx context.Context, id runID, t target, number int) {
 	var local int // the port that it has had, 0 before the first time
 	defer func() { f.release(local) }()
 	delay := f.firstDelay
@@ -187,7 +186,7 @@ func (f *forwarder) keep(ctx context.Context, id runID, t target) {
 	var said bool
 	for ctx.Err() == nil {
 		opened := false
-		err := f.open(ctx, t, local, func(port int) {
+		err := f.open(ctx, t, local, number, func(port int) {
 			opened = true
 			if said {
 				f.say("forwarding port %d of pod %s/%s again", t.port, t.namespace, t.pod)
@@ -238,8 +237,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // open opens one forward, calls ready with the local port, and returns when the forward breaks or ctx ends. had is the
-// local port that the forward had before, which it gets again if it is still free.
-func (f *forwarder) open(ctx context.Context, t target, had int, ready func(port int)) error {
+// local port that the forward had before, which it gets again if it is still free, and number the one that is planned.
+func (f *forwarder) open(ctx context.Context, t target, had, number int, ready func(port int)) error {
 	dialer, err := f.dial(t.namespace, t.pod)
 	if err != nil {
 		return err
@@ -248,7 +247,7 @@ func (f *forwarder) open(ctx context.Context, t target, had int, ready func(port
 	if err != nil {
 		return err
 	}
-	local := f.choose(t, had)
+	local := f.choose(t, had, number)
 	if local == 0 {
 		tunnel.fail(nil)
 		return errors.New("no local port is free")
@@ -266,11 +265,11 @@ func (f *forwarder) open(ctx context.Context, t target, had int, ready func(port
 }
 
 // choose reserves a local port: the one that the forward had, the one that was forwarded to before the container was
-// restarted, the debug port's own number, or any that is free; 0 if none is.
-func (f *forwarder) choose(t target, had int) int {
+// restarted, the planned one, or any that is free; 0 if none is.
+func (f *forwarder) choose(t target, had, number int) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	wanted := []int{had, f.locals[t], sameNumber(t.port)}
+	wanted := []int{had, f.locals[t], number}
 	wanted = append(slices.DeleteFunc(wanted, func(port int) bool { return port == 0 }), 0) // 0 is any
 	for _, port := range wanted {
 		if port != had && f.reserved[port] {

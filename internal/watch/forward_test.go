@@ -24,20 +24,20 @@ func TestChooseLocalPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	taken := l.Addr().(*net.TCPAddr).Port
-	other := f.choose(target{port: int32(taken)}, 0)
+	other := f.choose(target{port: int32(taken)}, 0, taken)
 	if other == 0 || other == taken {
 		t.Fatalf("%d for a port that is taken", other)
 	}
-	if again := f.choose(target{port: int32(taken)}, other); again != other {
+	if again := f.choose(target{port: int32(taken)}, other, taken); again != other {
 		t.Errorf("%d the second time, want the port that it had, %d", again, other)
 	}
 	l.Close()
-	first := f.choose(target{port: int32(taken)}, 0)
+	first := f.choose(target{port: int32(taken)}, 0, taken)
 	if first != taken {
 		t.Errorf("%d, want the debug port's number, %d, which is free", first, taken)
 	}
 	// Nobody listens on it at the moment, but it belongs to the first.
-	if second := f.choose(target{port: int32(taken)}, 0); second == taken || second == other || second == 0 {
+	if second := f.choose(target{port: int32(taken)}, 0, taken); second == taken || second == other || second == 0 {
 		t.Errorf("%d is given away twice", second)
 	}
 	// A port that is lost to another program is not waited for.
@@ -46,11 +46,11 @@ func TestChooseLocalPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if moved := f.choose(target{port: int32(taken)}, first); moved == first || moved == 0 {
+	if moved := f.choose(target{port: int32(taken)}, first, taken); moved == first || moved == 0 {
 		t.Errorf("%d, want another port", moved)
 	}
 	f.release(other)
-	if got := f.choose(target{port: int32(other)}, 0); got != other {
+	if got := f.choose(target{port: int32(other)}, 0, other); got != other {
 		t.Errorf("%d, want %d, which was given back", got, other)
 	}
 }
@@ -63,17 +63,17 @@ func TestChooseLocalPortAfterRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	app := target{pod: "app", port: int32(l.Addr().(*net.TCPAddr).Port)}
-	first := f.choose(app, 0)
+	first := f.choose(app, 0, int(app.port))
 	f.remember(app, first)
-	if other := f.choose(target{pod: "other", port: app.port}, 0); other == first {
+	if other := f.choose(target{pod: "other", port: app.port}, 0, int(app.port)); other == first {
 		t.Errorf("another pod gets %d, too", other)
 	}
 	f.release(first)
 	l.Close()
-	if again := f.choose(app, 0); again != first {
+	if again := f.choose(app, 0, int(app.port)); again != first {
 		t.Errorf("%d before the restart, %d after it", first, again)
 	}
-	if other := f.choose(target{pod: "other", port: int32(first)}, 0); other == first {
+	if other := f.choose(target{pod: "other", port: int32(first)}, 0, first); other == first {
 		t.Errorf("another pod gets %d, too", other)
 	}
 }
@@ -86,7 +86,7 @@ func TestChooseLocalPortThatIsTakenOnIPv6(t *testing.T) {
 	}
 	defer l.Close()
 	taken := l.Addr().(*net.TCPAddr).Port
-	if got := newForwarder(newHub(), nil, nil).choose(target{port: int32(taken)}, 0); got == 0 || got == taken {
+	if got := newForwarder(newHub(), nil, nil).choose(target{port: int32(taken)}, 0, taken); got == 0 || got == taken {
 		t.Errorf("chose %d, and %d is taken", got, taken)
 	}
 }
@@ -131,8 +131,8 @@ func TestForwardThatCannotBeOpened(t *testing.T) {
 		if !slices.Equal(said, want) {
 			t.Errorf("connected %v: said %q, want %q", connected, said, want)
 		}
-		if len(f.reserved)+len(f.last)+len(f.runs) > 0 {
-			t.Errorf("left over: %v, %v, %v", f.reserved, f.last, f.runs)
+		if len(f.reserved)+len(f.last)+len(f.runs)+len(f.planned) > 0 {
+			t.Errorf("left over: %v, %v, %v, %v", f.reserved, f.last, f.runs, f.planned)
 		}
 	}
 }

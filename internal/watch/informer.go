@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,8 @@ import (
 )
 
 // informers follows the pods of some namespaces and hands each look at a pod to observe or, for a pod that is gone, to
-// forget. These are called one at a time. What is there at the start comes in the order of namespace and name.
+// forget. These are called one at a time. What is there at the start comes in the order of namespace, workload and
+// name.
 type informers struct {
 	client     dynamic.Interface
 	namespaces []string // metav1.NamespaceAll alone for all
@@ -30,6 +32,7 @@ type informers struct {
 	say        func(format string, args ...any)
 	ending     *ending
 
+	expect  func(pod) // of what is there at the start, ahead of the first look
 	observe func(pod)
 	forget  func(namespace, name string)
 
@@ -161,11 +164,14 @@ func (i *informers) goLive() {
 	defer i.mu.Unlock()
 	// Informers hand out the first list in no particular order. Looks at the same pod stay in theirs.
 	slices.SortStableFunc(i.buffer, func(a, b look) int {
-		if c := strings.Compare(a.pod.namespace, b.pod.namespace); c != 0 {
-			return c
-		}
-		return strings.Compare(a.pod.name, b.pod.name)
+		return cmp.Or(strings.Compare(a.pod.namespace, b.pod.namespace), strings.Compare(a.pod.owner, b.pod.owner),
+			strings.Compare(a.pod.kind, b.pod.kind), strings.Compare(a.pod.name, b.pod.name))
 	})
+	for _, l := range i.buffer {
+		if !l.gone && i.expect != nil {
+			i.expect(l.pod)
+		}
+	}
 	for _, l := range i.buffer {
 		i.handle(l)
 	}
