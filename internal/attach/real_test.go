@@ -6,6 +6,7 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,13 +21,9 @@ import (
 	"testing"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
-
 	"debuggable.dev/debuggable/internal/debuginfo"
 	"debuggable.dev/debuggable/internal/ide"
+	"debuggable.dev/debuggable/internal/image/files"
 	"debuggable.dev/debuggable/internal/sources"
 )
 
@@ -385,7 +382,7 @@ func (p *process) kill() {
 	})
 }
 
-func imageOf(t *testing.T, root string) v1.Image {
+func imageOf(t *testing.T, root string) []files.Layer {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -395,17 +392,9 @@ func imageOf(t *testing.T, root string) v1.Image {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+	return []files.Layer{{Name: root, Open: func(context.Context) (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(b.Bytes())), nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := mutate.AppendLayers(empty.Image, layer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return img
+	}}}
 }
 
 // lacks skips a test for what this machine does not have; where CI is set, which has it, the test fails.

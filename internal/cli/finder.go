@@ -123,12 +123,13 @@ func (f *finder) image(ctx context.Context, c ide.Container) (sources.Image, err
 		if err := l.Open(ctx); err != nil {
 			return sources.Image{}, err
 		}
-		stored, err := l.Image(ctx, ref, want)
+		stored, err := l.Config(ctx, ref, want)
 		if err != nil {
 			continue // another one may have it
 		}
-		img, err := sources.ReadImage(ctx, stored, f.trees, sources.Wanted{
-			Extensions: c.Extensions(), Program: c.Built(), Started: started(c, stored),
+		img, err := sources.ReadImage(ctx, stored.Layers, f.trees, sources.Wanted{
+			Extensions: c.Extensions(), Program: c.Built(),
+			Started: append(c.Words[:len(c.Words):len(c.Words)], processOf(stored.Config)...),
 		})
 		if err != nil {
 			return sources.Image{}, fmt.Errorf("%s: %w", l, err)
@@ -165,13 +166,4 @@ func lockedProgram(config image.Config, words []string) sources.Program {
 
 func processOf(config v1.Config) []string {
 	return append(config.Entrypoint[:len(config.Entrypoint):len(config.Entrypoint)], config.Cmd...)
-}
-
-// started are the words of what a container starts.
-func started(c ide.Container, img v1.Image) []string {
-	words := c.Words
-	if config, err := img.ConfigFile(); err == nil {
-		words = append(words[:len(words):len(words)], processOf(config.Config)...)
-	}
-	return words
 }

@@ -31,9 +31,11 @@ const (
 
 // Bounds on looking inside an image.
 const (
-	maxLayers   = 512 << 20       // bytes of layers that a registry sends for an image
-	insideLimit = 2 * time.Minute // for an image
-	insideJobs  = 2               // images at a time: a program is held in memory
+	maxLayers   = 512 << 20        // bytes of layers that a registry sends for an image
+	insideLimit = 2 * time.Minute  // for an image
+	insideRun   = 10 * time.Minute // for all of them
+	insideJobs  = 2
+	maxHeld     = 256 << 20 // bytes, about, of what is kept of images between two of their files
 )
 
 // Looker looks inside images. It keeps what it has read of one until Close, since one file leads to the next.
@@ -44,17 +46,21 @@ type Looker struct {
 	mu     sync.Mutex
 	images map[*files.Set]*inside
 	read   int64
+	most   int64
+	end    time.Time  // of all looking; zero: it has not begun
+	alone  sync.Mutex // holds a program
 }
 
 type inside struct {
 	system *files.System
 	cancel context.CancelFunc
+	held   int64
 }
 
 // NewLooker returns a Looker that looks into the images that whose allows, and keeps what it finds in a directory, ""
 // for none.
 func NewLooker(whose, cacheDir string) *Looker {
-	return &Looker{whose: whose, cache: &cache{dir: cacheDir}, images: map[*files.Set]*inside{}}
+	return &Looker{whose: whose, cache: &cache{dir: cacheDir}, images: map[*files.Set]*inside{}, most: maxHeld}
 }
 
 // Prepare makes those of the results that can be looked into ready for answers, and reports whether there are any. It
@@ -111,6 +117,7 @@ func (l *Looker) Answer(ctx context.Context, results map[Want]Result, questions 
 				}
 				j.config.Files.Answer(q.Paths, q.Exists, f)
 			}
+			l.keep(j.config)
 		})
 	}
 	group.Wait()
@@ -148,19 +155,51 @@ func (l *Looker) open(ctx context.Context, c Config) *files.System {
 		if c.Local {
 			most = 0
 		}
-		limited, cancel := context.WithTimeout(ctx, insideLimit)
-		in = &inside{files.New(limited, c.Layers, most), cancel}
+		if l.end.IsZero() {
+			l.end = time.Now().Add(insideRun)
+		}
+		end := time.Now().Add(insideLimit)
+		if end.After(l.end) {
+			end = l.end
+		}
+		limited, cancel := context.WithDeadline(ctx, end)
+		in = &inside{system: files.New(limited, c.Layers, most), cancel: cancel}
+		in.system.Alone = &l.alone
 		l.images[c.Files] = in
 	}
 	return in.system
 }
 
+// keep keeps what was read of an image for what its files lead to, unless that of all images takes too much memory:
+// then it is read again if need be.
+func (l *Looker) keep(c Config) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	in := l.images[c.Files]
+	if in == nil {
+		return // all of it was in the cache
+	}
+	in.held = in.system.Held()
+	sum := int64(0)
+	for _, other := range l.images {
+		sum += other.held
+	}
+	if sum > l.most {
+		l.close(in)
+		delete(l.images, c.Files)
+	}
+}
+
+func (l *Looker) close(in *inside) {
+	l.read += in.system.Read()
+	in.cancel()
+	in.system.Close()
+}
+
 // Close ends all reading.
 func (l *Looker) Close() {
 	for _, in := range l.images {
-		l.read += in.system.Read()
-		in.cancel()
-		in.system.Close()
+		l.close(in)
 	}
 	clear(l.images)
 }

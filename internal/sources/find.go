@@ -265,10 +265,8 @@ func matchAll(trees []*Tree, files []File) []match {
 	for _, f := range files {
 		var at []match
 		for i, t := range trees {
-			for _, rel := range t.named[path.Base(f.Path)] {
-				if t.files[rel] >= telling && !differs(t, rel, t.files[rel], f) {
-					at = append(at, match{f, i, rel})
-				}
+			for _, rel := range t.like(f) {
+				at = append(at, match{f, i, rel})
 			}
 		}
 		if len(at) <= everywhere {
@@ -276,6 +274,34 @@ func matchAll(trees []*Tree, files []File) []match {
 		}
 	}
 	return matches
+}
+
+// like are the files of a tree, large enough to tell anything, that are not known to be another than one of an image.
+// Many files of one name, in a tree and in an image, are not all compared with each other.
+func (t *Tree) like(f File) []string {
+	if f.SHA256 == "" {
+		if !f.Named {
+			return nil // see differs
+		}
+		f.Size = -2 // like -1, but nothing needs to be hashed
+	}
+	key := nameAndSize{path.Base(f.Path), f.Size}
+	known, ok := t.byContent[key]
+	if !ok {
+		known = map[string][]string{}
+		for _, rel := range t.named[key.name] {
+			if t.files[rel] < telling || key.size >= 0 && t.files[rel] != key.size {
+				continue
+			}
+			if f.SHA256 == "" {
+				known[""] = append(known[""], rel)
+			} else if hash := t.hash(rel); hash != "" {
+				known[hash] = append(known[hash], rel)
+			}
+		}
+		t.byContent[key] = known
+	}
+	return known[f.SHA256]
 }
 
 // differs reports whether a file of a tree is known to be another than one of an image.

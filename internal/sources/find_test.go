@@ -3,7 +3,10 @@ package sources
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,10 +16,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"debuggable.dev/debuggable/internal/image/files"
 )
 
 // write writes files, by path, below a directory.
@@ -35,38 +36,45 @@ func write(t *testing.T, dir string, files map[string]string) string {
 }
 
 // image makes an image of layers of files; a name with a trailing ! is of an executable, one of white-out is .wh.NAME.
-func image(t *testing.T, layers ...map[string]string) v1.Image {
+func image(t *testing.T, layers ...map[string]string) []files.Layer {
 	t.Helper()
-	img := empty.Image
-	for _, files := range layers {
-		var b bytes.Buffer
-		w := tar.NewWriter(&b)
-		for name, content := range files {
-			h := &tar.Header{Name: strings.TrimSuffix(name, "!"), Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(content))}
-			if strings.HasSuffix(name, "!") {
-				h.Mode = 0o755
+	var all []files.Layer
+	for _, content := range layers {
+		all = append(all, layer(t, func(w *tar.Writer) {
+			for name, content := range content {
+				add(t, w, name, content)
 			}
-			if err := w.WriteHeader(h); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := io.WriteString(w, content); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
-			return io.NopCloser(bytes.NewReader(b.Bytes())), nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if img, err = mutate.AppendLayers(img, layer); err != nil {
-			t.Fatal(err)
-		}
+		}))
 	}
-	return img
+	return all
+}
+
+func layer(t *testing.T, fill func(w *tar.Writer)) files.Layer {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	fill(w)
+	if err := errors.Join(w.Close(), z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return files.Layer{Name: "test", Open: func(context.Context) (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(b.Bytes())), nil
+	}}
+}
+
+func add(t *testing.T, w *tar.Writer, name, content string) {
+	t.Helper()
+	h := &tar.Header{Name: strings.TrimSuffix(name, "!"), Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(content))}
+	if strings.HasSuffix(name, "!") {
+		h.Mode = 0o755
+	}
+	if err := w.WriteHeader(h); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(w, content); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func text(what string) string {

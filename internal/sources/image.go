@@ -17,9 +17,6 @@ import (
 	"slices"
 	"strings"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-
 	"debuggable.dev/debuggable/internal/image/files"
 )
 
@@ -30,6 +27,7 @@ const (
 	largestMap     = 16 << 20  // bytes of a source map
 	mostMapBytes   = 128 << 20 // of source maps, in all
 	largestProgram = 512 << 20 // bytes
+	longest        = 4096      // bytes of a path, which is what Linux takes
 )
 
 // Wanted says what of an image's files is of interest.
@@ -42,12 +40,16 @@ type Wanted struct {
 	Started []string
 }
 
-// ReadImage lists the files of an image that may be those of the trees. Nothing is unpacked.
-func ReadImage(ctx context.Context, img v1.Image, trees []*Tree, want Wanted) (Image, error) {
-	layers := mutate.Extract(img)
-	defer layers.Close()
+// ReadImage lists the files of an image, which has these layers, the lowest first, that may be those of the trees.
+// Nothing is unpacked.
+func ReadImage(ctx context.Context, layers []files.Layer, trees []*Tree, want Wanted) (Image, error) {
 	r := reader{want: want, trees: trees}
-	err := r.read(ctx, tar.NewReader(layers))
+	err := files.Walk(ctx, layers, r.visit)
+	if errors.Is(err, files.ErrTooMuch) {
+		err = nil
+	} else if err != nil {
+		err = fmt.Errorf("reading the image's files: %w", err)
+	}
 	slices.SortFunc(r.img.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	return r.img, err
 }
@@ -61,27 +63,14 @@ type reader struct {
 	rank     int // of the program that was found: 1 is any, 2 one that is mentioned
 }
 
-func (r *reader) read(ctx context.Context, entries *tar.Reader) error {
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		h, err := entries.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("reading the image's files: %w", err)
-		}
-		if h.Typeflag != tar.TypeReg {
-			continue
-		}
-		if r.bytes += h.Size; r.bytes > mostBytes || len(r.img.Files) > mostSources {
-			return nil
-		}
-		if err := r.file(path.Join("/", h.Name), h, entries); err != nil {
-			return fmt.Errorf("reading the image's files: %q: %w", h.Name, err)
-		}
+func (r *reader) visit(name string, h *tar.Header, content io.Reader) error {
+	if r.bytes += h.Size; r.bytes > mostBytes || len(r.img.Files) > mostSources {
+		return files.ErrTooMuch
 	}
+	if err := r.file(name, h, content); err != nil {
+		return fmt.Errorf("%q: %w", name, err)
+	}
+	return nil
 }
 
 func (r *reader) file(name string, h *tar.Header, content io.Reader) error {
@@ -92,10 +81,9 @@ func (r *reader) file(name string, h *tar.Header, content io.Reader) error {
 	case dependency:
 		return nil
 	case strings.HasSuffix(name, ".map") && slices.Contains(r.want.Extensions, path.Ext(strings.TrimSuffix(name, ".map"))):
-		if h.Size > largestMap || r.mapBytes+h.Size > mostMapBytes {
+		if !r.takesMap(h.Size) {
 			return nil
 		}
-		r.mapBytes += h.Size
 		data, err := io.ReadAll(content)
 		if err != nil {
 			return err
@@ -121,12 +109,22 @@ func (r *reader) source(name string, size int64, content io.Reader) error {
 	r.img.Files = append(r.img.Files, f)
 	const inline = "sourceMappingURL=data:application/json;"
 	if at := bytes.LastIndex(data, []byte(inline)); at >= 0 {
-		_, encoded, _ := strings.Cut(string(data[at:]), ",")
-		if m, err := base64.StdEncoding.DecodeString(strings.TrimSpace(strings.SplitN(encoded, "\n", 2)[0])); err == nil {
+		_, encoded, _ := bytes.Cut(data[at:], []byte(","))
+		encoded, _, _ = bytes.Cut(encoded, []byte("\n"))
+		if m, err := base64.StdEncoding.AppendDecode(nil, bytes.TrimSpace(encoded)); err == nil && r.takesMap(int64(len(m))) {
 			r.sourceMap(name, m)
 		}
 	}
 	return nil
+}
+
+// takesMap reports whether a source map of a size is read.
+func (r *reader) takesMap(size int64) bool {
+	if size > largestMap || r.mapBytes+size > mostMapBytes {
+		return false
+	}
+	r.mapBytes += size
+	return true
 }
 
 func sum(data []byte) string {
@@ -162,6 +160,9 @@ func (r *reader) sourceMap(name string, data []byte) {
 
 // remoteSource is where the debugger takes a source of a map to be; "" where that is no file.
 func remoteSource(file, root, source string) string {
+	if len(root)+len(source) > longest {
+		return ""
+	}
 	at := source
 	if root != "" {
 		at = strings.TrimSuffix(root, "/") + "/" + source

@@ -43,8 +43,15 @@ type Tree struct {
 	modules map[string][]string // directories below Root by module path
 	hashes  map[string]string
 	hashed  int64
+	// byContent are those of named that may tell anything, of a size, by their hash; "": all.
+	byContent map[nameAndSize]map[string][]string
 	// Cut says that it has more files than are looked at.
 	Cut bool
+}
+
+type nameAndSize struct {
+	name string
+	size int64 // negative: any
 }
 
 // ReadTree lists a directory. Symbolic links are not followed, and what cannot be read counts as not there.
@@ -61,7 +68,7 @@ func ReadTree(dir string) (*Tree, error) {
 	}
 	t := &Tree{
 		Root: root, files: map[string]int64{}, named: map[string][]string{}, modules: map[string][]string{},
-		hashes: map[string]string{},
+		hashes: map[string]string{}, byContent: map[nameAndSize]map[string][]string{},
 	}
 	err = filepath.WalkDir(root, t.visit)
 	if err != nil && !errors.Is(err, fs.SkipAll) {

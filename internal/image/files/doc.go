@@ -79,7 +79,11 @@ const (
 	maxDebug  = 256 << 20 // bytes of debug information that is looked at
 	maxJSON   = 1 << 20   // bytes of a JSON document
 	maxKept   = 4 << 20   // bytes of small files that a layer's reading keeps on the way
-	maxStream = 16 << 30  // bytes of an image's layers, uncompressed
+	maxStream = 16 << 30  // bytes of an image's layers, uncompressed; and no more than
+	maxRatio  = 100       // times what they are compressed, and
+	// so much, which a layer of hardly anything may come to
+	maxUnpacked = 1 << 30
+	maxWindow   = 32 << 20 // of zstd, which needs a quarter of it up to its level 19
 )
 
 // The errors of Find, wrapped.

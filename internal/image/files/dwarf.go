@@ -52,8 +52,8 @@ func readDebugInfo(file *elf.File) (*debugInfo, bool) {
 		if s.Size > uint64(left) {
 			return nil, false
 		}
-		b, err := io.ReadAll(io.LimitReader(r, int64(s.Size)))
-		if err != nil {
+		b := make([]byte, s.Size)
+		if _, err := io.ReadFull(r, b); err != nil {
 			return nil, false
 		}
 		left -= int64(len(b))

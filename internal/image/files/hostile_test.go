@@ -1,13 +1,21 @@
 package files
 
 import (
+	"archive/tar"
 	"bytes"
 	"compress/zlib"
+	"context"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // section is a section of a program that somebody wrote by hand.
@@ -189,5 +197,78 @@ func TestCraftedProgram(t *testing.T) {
 		if g == nil || g.Version != "go1.26.1" || g.Module != "example.com/web" || g.CompileDir != "/src/web" {
 			t.Errorf("%s: got %+v", name, g)
 		}
+	}
+}
+
+// TestHostileLayers: names and content cost what the layer is long.
+func TestHostileLayers(t *testing.T) {
+	var names bytes.Buffer
+	w := tar.NewWriter(&names)
+	for i := range 15_000 {
+		h := &tar.Header{Name: fmt.Sprintf("%d/%sx", i, strings.Repeat("a/", 2000)), Typeflag: tar.TypeReg}
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = w.Close()
+	var zeros, one bytes.Buffer
+	w = tar.NewWriter(&zeros)
+	if err := w.WriteHeader(&tar.Header{Name: "zeros", Typeflag: tar.TypeReg, Size: 8 << 30}); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Flush() // what follows is its content
+	z, err := zstd.NewWriter(&one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bomb, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = z.Write(make([]byte, 64<<20))
+	_ = z.Close()
+	for name, data := range map[string][]byte{
+		"deep directories": names.Bytes(),
+		"zeros":            append(bomb.EncodeAll(zeros.Bytes(), nil), bytes.Repeat(one.Bytes(), 100)...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			layers := []Layer{{Name: "test", Open: func(context.Context) (io.ReadCloser, error) {
+				return io.NopCloser(bytes.NewReader(data)), nil
+			}}}
+			s := New(t.Context(), layers, 0)
+			defer s.Close()
+			if _, err := s.Find("/nothing"); !errors.Is(err, ErrTooMuch) {
+				t.Errorf("found with %v", err)
+			}
+			err := Walk(t.Context(), layers, func(string, *tar.Header, io.Reader) error { return nil })
+			if name == "zeros" && !errors.Is(err, ErrTooMuch) || name != "zeros" && err != nil {
+				t.Errorf("walked with %v", err)
+			}
+			if s.meter.names > 2*maxNames || s.meter.stream > maxUnpacked+maxRatio*s.meter.raw {
+				t.Errorf("%d MB of names, %d MB unpacked", s.meter.names>>20, s.meter.stream>>20)
+			}
+		})
+	}
+}
+
+// TestWalk: each file is visited once, as the uppermost layer has it.
+func TestWalk(t *testing.T) {
+	layers := []Layer{
+		layerOf(t, "gzip", "plain a low", "plain d/a low", "plain e/a low", "plain f low", "plain g/a low", "plain h low",
+			"plain i low", "plain j low"),
+		layerOf(t, "", "white a", "opaque d", "plain d/b up", "plain e up", "dir f", "plain g/b up", "link h a", "hard i a",
+			"plain ../out up"),
+		layerOf(t, "zstd", "plain j top", "white e", "plain e top"),
+	}
+	var got []string
+	err := Walk(t.Context(), layers, func(name string, _ *tar.Header, content io.Reader) error {
+		text, err := io.ReadAll(content)
+		got = append(got, name+" "+string(text))
+		return err
+	})
+	slices.Sort(got)
+	want := []string{"/d/b up", "/e top", "/g/a low", "/g/b up", "/j top", "/out up"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 }

@@ -159,6 +159,9 @@ func (s *scan) add(h *tar.Header) error {
 		if dir == "" {
 			break
 		}
+		if s.meter.names += len(dir) + 64; s.meter.names > maxNames {
+			return fmt.Errorf("the names of its directories: %w", ErrTooMuch)
+		}
 	}
 	e := entry{mode: h.Mode, size: h.Size}
 	switch h.Typeflag {
@@ -241,7 +244,7 @@ func openTar(l Layer, m *meter) (*tarStream, error) {
 		return nil, fmt.Errorf("reading layer %s: %w", l.Name, err)
 	}
 	t := &tarStream{closers: []func(){func() { _ = raw.Close() }}}
-	b := bufio.NewReaderSize(&counted{ctx: m.ctx, r: raw, sum: &m.raw, most: m.mostRaw}, 1<<16)
+	b := bufio.NewReaderSize(&counted{ctx: m.ctx, r: raw, sum: &m.raw, most: func() int64 { return m.mostRaw }}, 1<<16)
 	magic, _ := b.Peek(4)
 	var r io.Reader = b
 	switch {
@@ -254,7 +257,7 @@ func openTar(l Layer, m *meter) (*tarStream, error) {
 		r = z
 	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(128<<20))
+			zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			t.close()
 			return nil, fmt.Errorf("reading layer %s: %w", l.Name, err)
@@ -262,7 +265,7 @@ func openTar(l Layer, m *meter) (*tarStream, error) {
 		t.closers = append([]func(){z.Close}, t.closers...)
 		r = z
 	}
-	t.Reader = tar.NewReader(&counted{ctx: m.ctx, r: r, sum: &m.stream, most: maxStream})
+	t.Reader = tar.NewReader(&counted{ctx: m.ctx, r: r, sum: &m.stream, most: m.mostStream})
 	return t, nil
 }
 
@@ -275,22 +278,27 @@ type meter struct {
 	names   int
 }
 
+// mostStream is how much may have come of what was read: few layers unpack to ten times their size, and one of zeros to
+// a thousand times.
+func (m *meter) mostStream() int64 { return min(maxStream, maxUnpacked+maxRatio*m.raw) }
+
 // counted ends reading at a bound, or when its context is done.
 type counted struct {
 	ctx  context.Context
 	r    io.Reader
 	sum  *int64
-	most int64
+	most func() int64
 }
 
 func (c *counted) Read(p []byte) (int, error) {
 	if err := c.ctx.Err(); err != nil {
 		return 0, err
 	}
-	if *c.sum >= c.most {
-		return 0, fmt.Errorf("%d MiB: %w", c.most>>20, ErrTooMuch)
+	most := c.most()
+	if *c.sum >= most {
+		return 0, fmt.Errorf("%d MiB: %w", most>>20, ErrTooMuch)
 	}
-	n, err := c.r.Read(p[:min(int64(len(p)), c.most-*c.sum)])
+	n, err := c.r.Read(p[:min(int64(len(p)), most-*c.sum)])
 	*c.sum += int64(n)
 	return n, err
 }

@@ -28,7 +28,11 @@ func (s *System) recognise(at located) (File, error) {
 	base := path.Base(at.path)
 	switch {
 	case bytes.Equal(head[:n], []byte("\x7fELF")):
-		b, err := readAll(whole, at.path, maxEntry)
+		if s.Alone != nil {
+			s.Alone.Lock()
+			defer s.Alone.Unlock()
+		}
+		b, err := readAll(whole, at, maxEntry)
 		if err != nil {
 			return File{}, err
 		}
@@ -41,7 +45,7 @@ func (s *System) recognise(at located) (File, error) {
 		f.Native = f.Native && f.Netcore == nil
 		return f, nil
 	case base == "package.json":
-		b, err := readAll(whole, at.path, maxJSON)
+		b, err := readAll(whole, at, maxJSON)
 		return File{Package: ReadPackage(b)}, err
 	case bytes.HasPrefix(head[:n], []byte("#!")) || path.Ext(base) == ".sh":
 		b, err := io.ReadAll(io.LimitReader(whole, MaxScript+1))

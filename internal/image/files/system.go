@@ -8,10 +8,14 @@ import (
 	"io"
 	"path"
 	"strings"
+	"sync"
 )
 
 // System is the file system of an image: its layers, one over the other. It is not safe for concurrent use.
 type System struct {
+	// Alone is locked while a program is held in memory; nil: there is nobody else.
+	Alone sync.Locker
+
 	layers []*scan // the uppermost first
 	meter  *meter
 }
@@ -31,6 +35,18 @@ func New(ctx context.Context, layers []Layer, most int64) *System {
 
 // Read is how many bytes of the layers were read, as they are stored.
 func (s *System) Read() int64 { return s.meter.raw }
+
+// Held is about how much memory what is known of the layers takes, in bytes.
+func (s *System) Held() int64 {
+	held := 3 * int64(s.meter.names) // in maps
+	for _, l := range s.layers {
+		held += int64(l.held)
+		if l.stream != nil {
+			held += maxWindow
+		}
+	}
+	return held
+}
 
 // Close closes the layers.
 func (s *System) Close() {
@@ -163,16 +179,17 @@ func (s *System) content(at located, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	return readAll(r, at.path, most)
+	return readAll(r, at, most)
 }
 
-func readAll(r io.Reader, name string, most int64) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, most+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading /%s: %w", name, err)
+// readAll reads a file of at most so many bytes.
+func readAll(r io.Reader, at located, most int64) ([]byte, error) {
+	if at.size > most {
+		return nil, fmt.Errorf("/%s has more than %d bytes: %w", at.path, most, ErrTooMuch)
 	}
-	if int64(len(b)) > most {
-		return nil, fmt.Errorf("/%s has more than %d bytes: %w", name, most, ErrTooMuch)
+	b := make([]byte, at.size)
+	if _, err := io.ReadFull(r, b); err != nil {
+		return nil, fmt.Errorf("reading /%s: %w", at.path, err)
 	}
 	return b, nil
 }
