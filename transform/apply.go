@@ -12,6 +12,16 @@ import (
 
 // Apply edits the objects. After an error, which no manifest that Kubernetes could read leads to, they are of no use.
 func (p *Plan) Apply() error {
+	if err := p.applyWorkloads(); err != nil {
+		return err
+	}
+	for _, w := range p.Workloads {
+		w.scaling.Pin()
+	}
+	return nil
+}
+
+func (p *Plan) applyWorkloads() error {
 	for _, w := range p.Workloads {
 		if err := w.apply(); err != nil {
 			return fmt.Errorf("editing %s %s: %w", w.Workload.Kind, foreign.Short(yamlnode.Name(w.Workload.Node)), err)

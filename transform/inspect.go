@@ -48,7 +48,7 @@ type ExplainedEnv struct {
 
 // Inspect is the scope of a pod for each image, which says nothing else, whatever artifacts the settings name.
 func Inspect(images []string, cfg functionconfig.Config) *Scope {
-	s := newScope(cfg)
+	s := NewScope(cfg)
 	for _, ref := range images {
 		w := barePod(ref)
 		pod, err := scopePod(w.Pods[0], cfg, cfg.Matcher())
@@ -58,6 +58,7 @@ func Inspect(images []string, cfg functionconfig.Config) *Scope {
 			pod, err = scopePod(w.Pods[0], anyImage, anyImage.Matcher())
 		}
 		pod.err = err
+		s.found.add(pod)
 		s.workloads = append(s.workloads, workloadScope{w, []*podScope{pod}})
 	}
 	return s

@@ -72,24 +72,53 @@ func (p *Plan) Results() (results fn.Results) {
 	return results
 }
 
-// planner makes a plan.
-type planner struct {
+// Planner makes plans.
+type Planner struct {
 	*Programs
+	pins    []scaling.Plan // what scales the workloads that were edited
 	support support
 	host    *portSet // of the pods on the host's network, with the debuggers that they have got so far
 }
 
 // Plan plans everything, now that it is known of the support images whether they are there and what they can do.
 func (p *Programs) Plan(supportImages map[image.Want]image.Result) *Plan {
-	making := planner{Programs: p, support: support{p.scope, supportImages}, host: p.hostPorts()}
+	return p.Planner(supportImages).plan()
+}
+
+// Planner plans for objects that were noted.
+func (p *Programs) Planner(supportImages map[image.Want]image.Result) *Planner {
+	return &Planner{Programs: p, support: support{p.scope, supportImages}, host: p.hostPorts()}
+}
+
+// Edit plans for some of the objects and edits them. They come after those of earlier calls.
+func (p *Planner) Edit(objects []Object) (fn.Results, error) {
+	some := *p
+	some.Programs = p.scope.part(objects).programs(p.images, p.ports)
+	plan := some.plan()
+	for _, w := range plan.Workloads {
+		if w.scaling.Pins() {
+			p.pins = append(p.pins, w.scaling.WithoutCounts())
+		}
+	}
+	return plan.Results(), plan.applyWorkloads()
+}
+
+// Pin edits what scales the workloads that were edited. For plans, it has to be as it was read.
+func (p *Planner) Pin() {
+	for _, s := range p.pins {
+		s.Pin()
+	}
+}
+
+func (p *Planner) plan() *Plan {
 	plan := &Plan{}
 	for _, w := range p.scope.workloads {
-		plan.Workloads = append(plan.Workloads, making.workload(w))
+		plan.Workloads = append(plan.Workloads, p.workload(w))
 	}
 	return plan
 }
 
-func (p *planner) workload(scope workloadScope) WorkloadPlan {
+func (p *Planner) workload(scope workloadScope) WorkloadPlan {
 	w := scope.workload
 	plan := WorkloadPlan{Workload: w}
 	switch {
@@ -135,7 +164,7 @@ func (w *WorkloadPlan) rename(p *workload.Pod, renamed map[*yaml.Node]bool) {
 	}
 }
 
-func (p *planner) pod(s *podScope) (PodPlan, fn.Results) {
+func (p *Planner) pod(s *podScope) (PodPlan, fn.Results) {
 	plan := PodPlan{Pod: s.pod, probeTimeout: s.settings.ProbeTimeout, suspend: s.settings.Suspend}
 	switch {
 	case s.err != nil:
@@ -199,7 +228,7 @@ func (p *PodPlan) keep(s *podScope) (results fn.Results) {
 }
 
 // containers plans the containers of a pod: a debugger for as many as can have one.
-func (p *planner) containers(plan *PodPlan, s *podScope) (results fn.Results) {
+func (p *Planner) containers(plan *PodPlan, s *podScope) (results fn.Results) {
 	used := p.host // what the pod itself takes is among it
 	if !s.pod.OnHostNetwork() {
 		used = p.takenPorts(s)
@@ -230,7 +259,7 @@ func (p *planner) containers(plan *PodPlan, s *podScope) (results fn.Results) {
 }
 
 // container plans one container. Where it refuses one, the pod or the container would be worse off with the debugger.
-func (p *planner) container(c *containerScope, o runtimes.Options) ContainerPlan {
+func (p *Planner) container(c *containerScope, o runtimes.Options) ContainerPlan {
 	known := p.known[c]
 	plan := ContainerPlan{Container: c.container, Program: known.program, Debugger: known.debugger, artifact: c.artifact}
 	plan.Edits.Line = known.program.Line
@@ -250,7 +279,7 @@ func (p *planner) container(c *containerScope, o runtimes.Options) ContainerPlan
 }
 
 // attach plans a debugger that is not there yet.
-func (p *planner) attach(plan *ContainerPlan, c *containerScope, o runtimes.Options) (err error) {
+func (p *Planner) attach(plan *ContainerPlan, c *containerScope, o runtimes.Options) (err error) {
 	if plan.Debugger, plan.Edits, err = plan.Program.Attach(c.container, o); err != nil || plan.Debugger.Existing {
 		return err
 	}

@@ -30,7 +30,11 @@ type known struct {
 
 // Programs works out what the containers in scope start, each once.
 func (s *Scope) Programs(images map[image.Want]image.Result) *Programs {
-	p := &Programs{scope: s, images: images, ports: portsOf(images), known: map[*containerScope]*known{}}
+	return s.programs(images, portsOf(images))
+}
+
+func (s *Scope) programs(images map[image.Want]image.Result, ports map[image.Want]portNumbers) *Programs {
+	p := &Programs{scope: s, images: images, ports: ports, known: map[*containerScope]*known{}}
 	for _, w := range s.workloads {
 		for _, pod := range w.pods {
 			for _, c := range pod.open() {
@@ -137,6 +141,26 @@ func (p *Programs) SupportImages() (chosen, published []image.Want) {
 		seen[want] = true
 	}
 	return chosen, published
+}
+
+// LikelySupportImages lists the support images of all runtimes. It reports whether nothing beyond what is written down
+// is to be found out about them, so that it does no harm to ask for those that nobody needs.
+func (s *Scope) LikelySupportImages() (chosen, published []image.Want, written bool) {
+	seen := map[image.Want]bool{}
+	for _, want := range s.found.wants {
+		for _, r := range runtimes.All() {
+			support := s.supportImage(r.Name(), want.Platform)
+			switch {
+			case seen[support]:
+			case s.stockSupport(r.Name()):
+				published = append(published, support)
+			default:
+				chosen = append(chosen, support)
+			}
+			seen[support] = true
+		}
+	}
+	return chosen, published, len(chosen) == 0 || s.cfg.Offline
 }
 
 // stockSupport reports whether the support image of a runtime is the published one, as it is known: under its usual

@@ -3,6 +3,7 @@ package transform
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
@@ -23,16 +24,28 @@ import (
 // Object is one document of the input.
 type Object = workload.Object
 
-// Scope is what there is to do in a set of objects.
+// Scope is what there is to do in a set of objects, and what these say about each other.
 type Scope struct {
 	cfg         functionconfig.Config
+	own         []workload.Kind
+	match       *functionconfig.Matcher
 	workloads   []workloadScope
+	found       *found
 	sources     *process.Sources
 	services    workload.Selectors // Services
 	scaling     *scaling.Rules
 	memory      *podedit.Memory
 	configPorts map[[3]string]portNumbers // of ConfigMaps and Secrets, by kind, namespace and name
 	hint        string                    // how the user says what a container runs
+}
+
+// found is what was found in the workloads, whether or not they are at hand.
+type found struct {
+	wants  []image.Want // that Programs needs, in document order
+	images []string     // of all containers
+	seen   map[any]bool // which of both are there
+	// how many containers are out of scope because no artifact matches them
+	unmatched int
 }
 
 type workloadScope struct {
@@ -63,37 +76,93 @@ type containerScope struct {
 
 // Find lists what there is to do, in document order.
 func Find(objects []Object, cfg functionconfig.Config) *Scope {
-	s := newScope(cfg)
-	own, match := ownKinds(cfg), cfg.Matcher()
+	s := NewScope(cfg)
 	for _, o := range objects {
 		for _, e := range workload.Elements(o.Node().YNode()) {
 			s.addSource(e)
 			s.scaling.Add(o, e)
 			s.memory.Add(e)
-			if w := workload.Of(o, e, own); w != nil {
-				s.addWorkload(w, match)
+			if w := workload.Of(o, e, s.own); w != nil {
+				s.workloads = append(s.workloads, s.scopeOf(w, s.found))
 			}
 		}
 	}
 	return s
 }
 
-func newScope(cfg functionconfig.Config) *Scope {
+// NewScope is the scope of no objects.
+func NewScope(cfg functionconfig.Config) *Scope {
 	return &Scope{
-		cfg: cfg, sources: process.NewSources(), services: workload.Selectors{}, scaling: scaling.NewRules(cfg.Replicas),
+		cfg: cfg, own: ownKinds(cfg), match: cfg.Matcher(), found: &found{seen: map[any]bool{}},
+		sources: process.NewSources(), services: workload.Selectors{}, scaling: scaling.NewRules(cfg.Replicas),
 		memory: podedit.NewMemory(cfg.Memory == "keep"), configPorts: map[[3]string]portNumbers{},
 		hint: fmt.Sprintf("set %s, or annotate the pod with %s", cfg.Surface("runtimes"), functionconfig.RuntimeAnnotation),
 	}
 }
 
-func (s *Scope) addWorkload(w *workload.Workload, match *functionconfig.Matcher) {
+// Note notes what an object says about others, and what will have to be known to make it debuggable; see
+// [Programs.Planner]. It reports whether it has workloads, and whether its nodes are referred to.
+func (s *Scope) Note(o Object) (workloads, referred bool) {
+	for _, e := range workload.Elements(o.Node().YNode()) {
+		referred = s.addSource(e) || referred
+		referred = s.scaling.Add(o, e) || referred
+		s.memory.Add(e)
+		w := workload.Of(o, e, s.own)
+		if w == nil {
+			continue
+		}
+		workloads = true
+		scope := s.scopeOf(w, s.found)
+		if slices.ContainsFunc(w.Pods, (*workload.Pod).OnHostNetwork) { // whose ports are taken for others
+			s.workloads = append(s.workloads, scope)
+			referred = true
+		}
+	}
+	return workloads, referred
+}
+
+// part is the scope of some of the objects that were noted.
+func (s *Scope) part(objects []Object) *Scope {
+	part := *s
+	part.workloads = nil
+	for _, o := range objects {
+		for _, e := range workload.Elements(o.Node().YNode()) {
+			if w := workload.Of(o, e, s.own); w != nil {
+				part.workloads = append(part.workloads, s.scopeOf(w, nil))
+			}
+		}
+	}
+	return &part
+}
+
+func (s *Scope) scopeOf(w *workload.Workload, found *found) workloadScope {
 	scope := workloadScope{workload: w}
 	for _, p := range w.Pods {
-		pod, err := scopePod(p, s.cfg, match)
+		pod, err := scopePod(p, s.cfg, s.match)
 		pod.err = err
 		scope.pods = append(scope.pods, pod)
+		if found != nil {
+			found.add(pod)
+		}
 	}
-	s.workloads = append(s.workloads, scope)
+	return scope
+}
+
+// add adds what was found of a pod.
+func (f *found) add(p *podScope) {
+	f.unmatched += p.unmatched
+	for _, c := range p.open() {
+		if c.container.Image != "" && !f.seen[c.want] {
+			f.seen[c.want] = true
+			f.wants = append(f.wants, c.want)
+		}
+	}
+	for _, c := range p.pod.Containers {
+		if !f.seen[c.Image] {
+			f.seen[c.Image] = true
+			f.images = append(f.images, c.Image)
+		}
+	}
 }
 
 // ownKinds are the kinds of workloads that the settings add.
@@ -112,19 +181,21 @@ func ownKinds(cfg functionconfig.Config) (own []workload.Kind) {
 	return own
 }
 
-// addSource records what says something about the processes and ports of others: ConfigMaps and Secrets, Services.
-func (s *Scope) addSource(e workload.Element) {
+// addSource records what says something about the processes and ports of others: ConfigMaps and Secrets, Services. It
+// reports whether nodes are referred to.
+func (s *Scope) addSource(e workload.Element) bool {
 	if e.APIVersion != "v1" {
-		return
+		return false
 	}
 	switch e.Kind {
 	case "Service":
-		s.services.Add(e.Node, yamlnode.Get(e.Node, "spec", "selector"))
+		return s.services.Add(e.Node, yamlnode.Get(e.Node, "spec", "selector"))
 	case "ConfigMap", "Secret":
 		s.sources.Add(e.Node, e.APIVersion, e.Kind)
 		key := [3]string{e.Kind, yamlnode.Namespace(e.Node), yamlnode.Name(e.Node)}
 		s.configPorts[key] = numbersIn(maps.Values(s.sources.Values(key[0], key[1], key[2])))
 	}
+	return false
 }
 
 // open lists the containers that may get a debugger.
@@ -213,17 +284,7 @@ func (c *containerScope) matches(cfg functionconfig.Config, match *functionconfi
 }
 
 // Images lists the distinct images whose configurations Programs needs, in document order.
-func (s *Scope) Images() []image.Want {
-	var wants []image.Want
-	seen := map[image.Want]bool{}
-	for _, c := range s.open() {
-		if c.container.Image != "" && !seen[c.want] {
-			seen[c.want] = true
-			wants = append(wants, c.want)
-		}
-	}
-	return wants
-}
+func (s *Scope) Images() []image.Want { return s.found.wants }
 
 // open lists the containers that may get a debugger, in document order.
 func (s *Scope) open() (all []*containerScope) {
@@ -238,27 +299,14 @@ func (s *Scope) open() (all []*containerScope) {
 // Unmatched makes a result about each of the settings' entries that matches no container, and counts the containers
 // that no artifact matches.
 func (s *Scope) Unmatched() (results fn.Results, containers int) {
-	var images []string
-	seen := map[string]bool{}
-	for _, w := range s.workloads {
-		for _, p := range w.pods {
-			containers += p.unmatched
-			for _, c := range p.pod.Containers {
-				if !seen[c.Image] {
-					seen[c.Image] = true
-					images = append(images, c.Image)
-				}
-			}
-		}
-	}
-	for _, u := range s.cfg.Unmatched(images) {
+	for _, u := range s.cfg.Unmatched(s.found.images) {
 		setting, _, _ := strings.Cut(u.Field, "[")
 		results = append(results, &fn.Result{
 			Severity: fn.Warning, Message: fmt.Sprintf("%s: %s matches no container", setting, foreign.Quote(u.Image)),
 			Field: &fn.Field{Path: u.Field}, Tags: map[string]string{"reason": string(reason.MatchesNothing)},
 		})
 	}
-	return results, containers
+	return results, s.found.unmatched
 }
 
 // severity is how bad it is that a container in scope is not made debuggable.

@@ -81,7 +81,7 @@ formatting included, stays as it is.`,
 			}
 			containers = append(containers, found...)
 		}
-		listed, err := itemEntries(set)
+		listed, err := itemEntries(set.Objects(), set.Function)
 		if err != nil {
 			return err
 		}

@@ -13,14 +13,20 @@ import (
 // maxRounds bounds how often one file leads to another: a script to a script, say.
 const maxRounds = 16
 
+// prepare makes images ready to be looked into; it returns nil where none of them can be.
+func prepare(cfg functionconfig.Config, images map[image.Want]image.Result) *image.Looker {
+	if looker := image.NewLooker(cfg.LookInside, image.DefaultCacheDir()); looker.Prepare(images) {
+		return looker
+	}
+	return nil
+}
+
 // lookInside looks for the files that decide what the containers of a scope start, as long as one leads to the next,
-// and returns the programs that they start.
+// and returns the programs that they start. Without a looker, nothing is looked for.
 func lookInside(
-	ctx context.Context, errw io.Writer, cfg functionconfig.Config, images map[image.Want]image.Result,
-	scope *transform.Scope,
+	ctx context.Context, errw io.Writer, looker *image.Looker, images map[image.Want]image.Result, scope *transform.Scope,
 ) *transform.Programs {
-	looker := image.NewLooker(cfg.LookInside, image.DefaultCacheDir())
-	if !looker.Prepare(images) {
+	if looker == nil {
 		return scope.Programs(images)
 	}
 	defer looker.Close()

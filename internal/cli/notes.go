@@ -23,7 +23,7 @@ func (t transformation) tell(errw io.Writer, set *manifest.Set, format string, q
 			notes.Note("nothing to do: no document has a pod template that is known; " +
 				"workloads, in a functionConfig, tells further kinds")
 		}
-		noteLocal(notes, set)
+		noteLocal(notes, t.own)
 	}
 	if t.outside > 0 {
 		noteOutside(notes, t.outside)
@@ -68,8 +68,8 @@ func noteOutside(r report.Reporter, containers int) {
 
 // noteLocal says of each resource of our own in a stream that kubectl, which may come next, has no use for it.
 // Orchestrators leave out what is marked as local to a package, but kubectl does not know the mark.
-func noteLocal(r report.Reporter, set *manifest.Set) {
-	for _, o := range set.Objects() {
+func noteLocal(r report.Reporter, own []*manifest.Object) {
+	for _, o := range own {
 		for _, local := range resources(o) {
 			instead := ""
 			switch {

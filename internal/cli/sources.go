@@ -17,9 +17,9 @@ import (
 )
 
 // itemEntries reads the ImageConfigs resources among the objects.
-func itemEntries(set *manifest.Set) ([]image.Entry, error) {
+func itemEntries(objects []*manifest.Object, function bool) ([]image.Entry, error) {
 	var listed []image.Entry
-	for _, o := range set.Objects() {
+	for _, o := range objects {
 		for _, r := range resources(o) {
 			if r.APIVersion != image.ImageConfigsAPIVersion || r.Kind != image.ImageConfigsKind {
 				continue
@@ -27,7 +27,7 @@ func itemEntries(set *manifest.Set) ([]image.Entry, error) {
 			entries, err := image.ParseImageConfigsResource(yaml.NewRNode(r.node))
 			if err != nil {
 				err = fmt.Errorf("%s: ImageConfigs %s: %w", o.Where(), r.Name, err)
-				return nil, &itemError{err, object{o, !set.Function}}
+				return nil, &itemError{err, object{o, !function}}
 			}
 			listed = append(listed, entries...)
 		}

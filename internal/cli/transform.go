@@ -17,7 +17,6 @@ import (
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/manifest"
 	"debuggable.dev/debuggable/internal/reason"
-	"debuggable.dev/debuggable/internal/report"
 	"debuggable.dev/debuggable/internal/terminal"
 	"debuggable.dev/debuggable/internal/usage"
 	"debuggable.dev/debuggable/transform"
@@ -65,14 +64,15 @@ what it did on standard error. What cannot be made debuggable for certain stays 
 		if len(files) == 0 && terminal.Is(in) {
 			return cmd.Help()
 		}
-		set, err := readManifests(cmd.Context(), files, in)
+		read, err := readToTransform(cmd.Context(), files, in, flags)
 		if err != nil {
 			return err
 		}
+		set := read.set
 		if diff && set.Function {
 			return usage.Errorf("--diff wants manifests: a ResourceList has to come out as one")
 		}
-		done, err := planSet(cmd.Context(), errw, set, files, flags)
+		done, err := read.transform(cmd.Context(), errw, files)
 		if stop := interrupted(cmd.Context()); stop != nil {
 			return stop
 		}
@@ -82,10 +82,8 @@ what it did on standard error. What cannot be made debuggable for certain stays 
 		if err != nil {
 			done.results = append(done.results, settingsResults(err)...)
 		}
-		if done.plan != nil {
-			if err := done.plan.Apply(); err != nil {
-				return err
-			}
+		if done.failure != nil {
+			return done.failure
 		}
 		failed := hasErrors(done.results)
 		done.tell(errw, set, format, quiet, failed)
@@ -108,52 +106,18 @@ what it did on standard error. What cannot be made debuggable for certain stays 
 
 // readManifests reads files and folders, or standard input.
 func readManifests(ctx context.Context, files []string, in io.Reader) (*manifest.Set, error) {
-	if len(files) == 0 {
-		files = []string{"-"}
-	}
-	inputs, err := manifest.Expand(ctx, files, in)
+	inputs, err := manifestInputs(ctx, files, in)
 	if err != nil {
 		return nil, err
 	}
 	return manifest.Read(inputs...)
 }
 
-// transformation is what was done with a set.
-type transformation struct {
-	cfg     functionconfig.Config
-	plan    *transform.Plan // nil after an error
-	results fn.Results
-	outside int // containers that no artifact matches
-}
-
-// planSet plans what to do with the objects of a set. An error is one of the settings, or of the sources that they
-// name.
-func planSet(
-	ctx context.Context, errw io.Writer, set *manifest.Set, files []string, flags *functionconfig.Flags,
-) (transformation, error) {
-	cfg, err := functionconfig.Load(set.FunctionConfig, flags)
-	if err != nil {
-		return transformation{}, fmt.Errorf("reading settings: %w", err)
+func manifestInputs(ctx context.Context, files []string, in io.Reader) ([]manifest.Input, error) {
+	if len(files) == 0 {
+		files = []string{"-"}
 	}
-	cfg.ByField = set.Function
-	listed, err := itemEntries(set)
-	if err != nil {
-		return transformation{}, err
-	}
-	source, err := newSource(ctx, cfg, listed, files)
-	if err != nil {
-		return transformation{}, err
-	}
-	scope := transform.Find(objects(set), cfg)
-	unmatched, outside := scope.Unmatched()
-	plan := resolve(ctx, errw, source, scope, cfg).plan
-	results := plan.Results()
-	if set.Function { // whose files are the orchestrator's, with lines that are not known here
-		for i, r := range results {
-			results[i] = report.WithoutLine(r)
-		}
-	}
-	return transformation{cfg, plan, append(results, unmatched...), outside}, nil
+	return manifest.Expand(ctx, files, in)
 }
 
 // interrupted is an error when the program was told to stop: what it has found out by then is not all, and must not
@@ -178,8 +142,17 @@ type resolved struct {
 func resolve(
 	ctx context.Context, errw io.Writer, source image.Source, scope *transform.Scope, cfg functionconfig.Config,
 ) resolved {
-	r := resolved{images: resolveAll(ctx, errw, source, scope.Images())}
-	programs := lookInside(ctx, errw, cfg, r.images, scope)
+	images := resolveAll(ctx, errw, source, scope.Images())
+	looker := prepare(cfg, images)
+	return resolveSupport(ctx, errw, source, images, lookInside(ctx, errw, looker, images, scope))
+}
+
+// resolveSupport finds the configurations of the support images that programs need, and plans what to do.
+func resolveSupport(
+	ctx context.Context, errw io.Writer, source image.Source, images map[image.Want]image.Result,
+	programs *transform.Programs,
+) resolved {
+	r := resolved{images: images}
 	r.support, r.published = programs.SupportImages()
 	found := resolveAll(ctx, errw, image.Pushed(source), r.support)
 	maps.Copy(found, resolveAll(ctx, errw, image.Written(source), r.published))

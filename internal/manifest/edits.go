@@ -19,7 +19,7 @@ func (s *Set) Edits() ([]Edit, error) {
 			if c.isEdited() {
 				emitted := c.emitBody(c.expanded)
 				if emitted.err != nil {
-					return nil, fmt.Errorf("writing %s, document %d, line %d: %w", c.input, c.number, c.tree.Line, emitted.err)
+					return nil, fmt.Errorf("writing %s, document %d, line %d: %w", c.input, c.number, c.start, emitted.err)
 				}
 				body, edited = emitted.body, true
 			}

@@ -142,6 +142,12 @@ var defaultStyle = style{indent: yaml.DefaultIndent, compact: true}
 // of returns the style of what is directly in block mapping m or, with deep, of the first mapping and sequence anywhere
 // in it; where there is none, st.
 func (st style) of(m *yaml.Node, deep bool) style {
+	st, _ = st.shownBy(m, deep)
+	return st
+}
+
+// shownBy is like of, and reports whether all of the style is shown there.
+func (st style) shownBy(m *yaml.Node, deep bool) (style, bool) {
 	hasIndent, hasCompact := false, false
 	var look func(n *yaml.Node)
 	look = func(n *yaml.Node) {
@@ -168,7 +174,7 @@ func (st style) of(m *yaml.Node, deep bool) style {
 		}
 	}
 	look(m)
-	return st
+	return st, hasIndent && hasCompact
 }
 
 func (st style) marshal(n *yaml.Node) ([]byte, error) {

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 
@@ -64,8 +65,8 @@ const itemsLine = "items:\n"
 
 func indentOf(line []byte) int { return len(line) - len(bytes.TrimLeft(line, " ")) }
 
-// parseItems reads a ResourceList item by item.
-func (c *chunk) parseItems() bool {
+// openItems reads what is around the items of a ResourceList, and cuts these.
+func (c *chunk) openItems() bool {
 	if c.format != yamlFormat || c.whole {
 		return false
 	}
@@ -82,7 +83,8 @@ func (c *chunk) parseItems() bool {
 	all := &yaml.Node{Kind: yaml.SequenceNode, Tag: yaml.NodeTagSeq, Line: line, Column: indentOf(texts[0]) + 1}
 	it := &items{head: head, tail: tail}
 	for i, text := range texts {
-		item := &chunk{input: c.input, number: c.number, line: line, format: yamlFormat, body: text}
+		item := &chunk{input: c.input, number: c.number, line: line, format: yamlFormat, body: text, list: all,
+			style: &it.style}
 		if endsWithComment(text) {
 			if i+1 == len(texts) {
 				return false // what follows is the end, or the list's next field
@@ -91,12 +93,6 @@ func (c *chunk) parseItems() bool {
 		}
 		it.chunks = append(it.chunks, item)
 		line += countLines(text)
-	}
-	if slices.Contains(parallel(it.chunks, (*chunk).parseItem), false) {
-		return false
-	}
-	for _, item := range it.chunks {
-		all.Content = append(all.Content, item.tree.Content...)
 	}
 	root.Content = append(root.Content, key, all)
 	if len(tail) > 0 {
@@ -110,9 +106,62 @@ func (c *chunk) parseItems() bool {
 		return false
 	}
 	it.fields = len(root.Content)
-	it.style = defaultStyle.of(root, true).of(root, false)
-	c.tree, c.expanded, c.items = root, root, it
+	c.tree, c.expanded, c.start, c.items = root, root, root.Line, it
 	return true
+}
+
+// readItems reads a ResourceList that is all there is, item by item.
+func (s *Set) readItems(c *chunk, begin func(*Set) (keep func(*Object) bool)) bool {
+	read := func() error {
+		if !c.openItems() || !isResourceList(c.tree) || !s.setFunction(c.tree) {
+			return errAsWhole
+		}
+		s.list = c
+		keep := begin(s)
+		return c.eachItem(func(i int, item *chunk) {
+			node := item.tree.Content[0]
+			o := &Object{chunk: item, item: i, node: yaml.NewRNode(node), line: node.Line}
+			s.objects = append(s.objects, o)
+			if !keep(o) {
+				o.release()
+			}
+		})
+	}
+	if read() == nil {
+		return true
+	}
+	inputs := s.inputs
+	*s = Set{inputs: inputs}
+	c.tree, c.expanded, c.items = nil, nil, nil
+	return false
+}
+
+var errAsWhole = errors.New("the list is to be read as a whole")
+
+// eachItem reads the items, and calls use with each in turn.
+func (c *chunk) eachItem(use func(i int, item *chunk)) error {
+	all := c.items.chunks[0].list
+	all.Content = make([]*yaml.Node, 0, len(c.items.chunks))
+	batches := slices.Collect(slices.Chunk(c.items.chunks, atOnce))
+	read := func(i int) []bool { return parallel(batches[i], (*chunk).parseItem) }
+	return inTurn(len(batches), read, func(n int, are []bool) error {
+		if slices.Contains(are, false) {
+			return errAsWhole
+		}
+		for _, item := range batches[n] {
+			all.Content = append(all.Content, item.tree.Content[0])
+		}
+		if n == 0 {
+			st, shown := defaultStyle.shownBy(c.tree, true)
+			if c.items.style, _ = st.shownBy(c.tree, false); !shown && len(batches) > 1 {
+				return errAsWhole // it shows further down
+			}
+		}
+		for i, item := range batches[n] {
+			use(n*atOnce+i, item)
+		}
+		return nil
+	})
 }
 
 // endsWithComment reports whether the last line of an item may be a comment: whose it is shows only in what follows,
@@ -144,7 +193,7 @@ func (c *chunk) parseItem() bool {
 		n.Content[0].Kind != yaml.MappingNode || n.Content[0].HeadComment+n.Content[0].FootComment != "" {
 		return false
 	}
-	c.tree, c.expanded = n, n
+	c.tree, c.expanded, c.start, c.plain = n, n, n.Line, ok && c.next == ""
 	return true
 }
 
@@ -172,12 +221,13 @@ func (c *chunk) emitItems(root *yaml.Node) ([]byte, bool) {
 		return nil, false
 	}
 	bodies := parallel(c.items.chunks, func(item *chunk) []byte {
-		if !item.edited {
-			return item.body
+		switch {
+		case item.written != nil:
+			return item.written
+		case item.edited:
+			return item.write()
 		}
-		quoteNew(item.tree)
-		out, _ := item.splice(item.tree, &c.items.style)
-		return out
+		return item.body
 	})
 	size := len(c.body)
 	for _, body := range bodies {

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -42,15 +43,28 @@ type Object struct {
 	item  int // position among the ResourceList's items, from 0; -1 in a stream
 	node  *yaml.RNode
 	line  int
+
+	released bool // its tree is let go when nobody works on it
 }
 
 // Read reads manifests: either one ResourceList, or any YAML and JSON documents. It accepts only what it can write
 // back, and says of the first thing that it cannot accept where it is and what to do about it. Empty documents are
 // kept, but they are no objects.
 func Read(inputs ...Input) (*Set, error) {
+	return ReadEach(func(*Set) func(*Object) bool { return func(*Object) bool { return true } }, inputs...)
+}
+
+// ReadEach reads as [Read] does, and shows each object to a function, in order, as soon as it and those before it are
+// read. The function says whether to keep the object's tree; another one may be let go, and is made again where it is
+// asked for: at once by [Object.Node], for many of them by [Set.Again].
+//
+// begin returns the function. It is called when all of the set but its objects is known, and called anew where it turns
+// out that they have to be read in another way, from the first one on.
+func ReadEach(begin func(*Set) (keep func(*Object) bool), inputs ...Input) (*Set, error) {
 	s := &Set{}
 	aliases := &aliasBudget{left: maxAliased}
 	empty := true
+	var keep func(*Object) bool
 	for _, in := range inputs {
 		if err := checkEncoding(in); err != nil {
 			return nil, err
@@ -58,22 +72,16 @@ func Read(inputs ...Input) (*Set, error) {
 		empty = empty && isBlank([]byte(strings.TrimPrefix(string(in.Data), string(bom))))
 		chunks := splitInput(in)
 		s.inputs = append(s.inputs, chunks)
-		for i, err := range parallel(chunks, (*chunk).parse) {
-			if err != nil {
-				return nil, err
+		if len(inputs) == 1 && len(chunks) == 1 && chunks[0].checkAround() == nil && s.readItems(chunks[0], begin) {
+			return s, nil
+		}
+		if err := s.readChunks(chunks, aliases, func(o *Object) bool {
+			if keep == nil {
+				keep = begin(s)
 			}
-			c := chunks[i]
-			if err := c.expand(aliases); err != nil {
-				return nil, err
-			}
-			if c.tree == nil {
-				continue
-			}
-			s.objects = append(s.objects, &Object{chunk: c, item: -1, node: yaml.NewRNode(c.expanded), line: c.tree.Line})
-			if yamlnode.Text(c.expanded, "kind") == resourceList &&
-				strings.HasPrefix(yamlnode.Text(c.expanded, "apiVersion"), functionGroup) {
-				s.list = c
-			}
+			return keep(o)
+		}); err != nil {
+			return nil, err
 		}
 	}
 	if empty {
@@ -95,7 +103,45 @@ func Read(inputs ...Input) (*Set, error) {
 			"a ResourceList stands among other documents (%d): give it alone, or give its items as plain manifests",
 			len(s.objects)-1)})
 	}
-	return s, s.openList()
+	if err := s.openList(); err != nil {
+		return nil, err
+	}
+	keep = begin(s)
+	for _, o := range s.objects {
+		keep(o)
+	}
+	return s, nil
+}
+
+// readChunks reads the documents of an input.
+func (s *Set) readChunks(chunks []*chunk, aliases *aliasBudget, keep func(*Object) bool) error {
+	batches := slices.Collect(slices.Chunk(chunks, atOnce))
+	parse := func(i int) []error { return parallel(batches[i], (*chunk).parse) }
+	return inTurn(len(batches), parse, func(n int, errs []error) error {
+		for i, c := range batches[n] {
+			if err := cmp.Or(errs[i], c.expand(aliases)); err != nil {
+				return err
+			}
+			if c.tree == nil {
+				continue
+			}
+			o := &Object{chunk: c, item: -1, node: yaml.NewRNode(c.expanded), line: c.tree.Line}
+			s.objects = append(s.objects, o)
+			if isResourceList(c.expanded) {
+				s.list = c
+				continue
+			}
+			if !keep(o) && c != chunks[len(chunks)-1] { // behind which a line break may be missing
+				o.release()
+			}
+		}
+		return nil
+	})
+}
+
+func isResourceList(root *yaml.Node) bool {
+	return yamlnode.Text(root, "kind") == resourceList &&
+		strings.HasPrefix(yamlnode.Text(root, "apiVersion"), functionGroup)
 }
 
 // parallel calls f for each chunk, several at a time, and returns what it says of each.
@@ -122,18 +168,11 @@ func parallel[T any](chunks []*chunk, f func(*chunk) T) []T {
 func (s *Set) openList() error {
 	c := s.list
 	root := c.expanded
-	s.Function = true
 	s.objects = nil
-	s.APIVersion = yamlnode.Text(root, "apiVersion")
-	switch strings.TrimPrefix(s.APIVersion, functionGroup) {
-	case "v1", "v1beta1", "v1alpha1":
-	default:
+	if !s.setFunction(root) {
 		return c.fail(
 			&problem{root.Line, fmt.Sprintf("apiVersion %s of the ResourceList is not known: v1, v1beta1 and v1alpha1 of %s are",
 				s.APIVersion, strings.TrimSuffix(functionGroup, "/"))})
-	}
-	if config := yamlnode.Get(root, "functionConfig"); config != nil && !yamlnode.IsNull(config) {
-		s.FunctionConfig = yaml.NewRNode(config)
 	}
 	items := yamlnode.Get(root, "items")
 	if items == nil || yamlnode.IsNull(items) {
@@ -147,13 +186,19 @@ func (s *Set) openList() error {
 			return c.fail(
 				&problem{item.Line, fmt.Sprintf("item %d of the ResourceList is %s, not a mapping", i+1, kindName(item))})
 		}
-		of := c
-		if c.items != nil {
-			of = c.items.chunks[i]
-		}
-		s.objects = append(s.objects, &Object{chunk: of, item: i, node: yaml.NewRNode(item), line: item.Line})
+		s.objects = append(s.objects, &Object{chunk: c, item: i, node: yaml.NewRNode(item), line: item.Line})
 	}
 	return nil
+}
+
+// setFunction sets what a ResourceList says but for its items, and reports whether its version is known.
+func (s *Set) setFunction(root *yaml.Node) bool {
+	s.Function = true
+	s.APIVersion = yamlnode.Text(root, "apiVersion")
+	if config := yamlnode.Get(root, "functionConfig"); config != nil && !yamlnode.IsNull(config) {
+		s.FunctionConfig = yaml.NewRNode(config)
+	}
+	return slices.Contains([]string{"v1", "v1beta1", "v1alpha1"}, strings.TrimPrefix(s.APIVersion, functionGroup))
 }
 
 // Objects returns the objects in the order in which they were read: one a document, or one an item of the ResourceList.
@@ -162,7 +207,17 @@ func (s *Set) Objects() []*Object { return s.objects }
 
 // Node returns the object's mapping, without aliases and merge keys. Edit it in place, then call [Object.MarkEdited].
 // Lines in it count from the start of the input.
-func (o *Object) Node() *yaml.RNode { return o.node }
+func (o *Object) Node() *yaml.RNode {
+	if o.node == nil {
+		c := o.chunk
+		c.restore()
+		if o.node = yaml.NewRNode(c.tree); c.list != nil {
+			o.node = yaml.NewRNode(c.tree.Content[0])
+			c.list.Content[o.item] = c.tree.Content[0]
+		}
+	}
+	return o.node
+}
 
 // MarkEdited says that Node was changed. Changes to objects that are not marked are lost.
 func (o *Object) MarkEdited() { o.chunk.edited = true }
@@ -188,7 +243,7 @@ func (o *Object) Index() (int, bool) {
 func (o *Object) Place() (input string, document int) { return o.chunk.input, max(o.chunk.number-1, 0) }
 
 func (o *Object) annotation(name string) string {
-	annotations := yamlnode.Get(o.node.YNode(), "metadata", "annotations")
+	annotations := yamlnode.Get(o.Node().YNode(), "metadata", "annotations")
 	if v := yamlnode.Text(annotations, "internal.config.kubernetes.io/"+name); v != "" {
 		return v
 	}
@@ -258,11 +313,11 @@ func (s *Set) render(results fn.Results) ([]byte, error) {
 		for i, c := range chunks {
 			head, root, body, err := c.head, bodies[i].root, bodies[i].body, bodies[i].err
 			if err != nil {
-				return nil, fmt.Errorf("writing %s, document %d, line %d: %w", c.input, c.number, c.tree.Line, err)
+				return nil, fmt.Errorf("writing %s, document %d, line %d: %w", c.input, c.number, c.start, err)
 			}
 			if i == len(chunks)-1 && len(c.tail) == 0 && slices.ContainsFunc(s.inputs[n+1:], isNotEmpty) {
 				if body, err = c.endLine(body, root); err != nil {
-					return nil, fmt.Errorf("writing %s, document %d, line %d: %w", c.input, c.number, c.tree.Line, err)
+					return nil, fmt.Errorf("writing %s, document %d, line %d: %w", c.input, c.number, c.start, err)
 				}
 			}
 			if i == 0 {
@@ -294,10 +349,14 @@ type emitted struct {
 }
 
 func (c *chunk) emitBody(root *yaml.Node) emitted {
+	if c.written != nil {
+		return emitted{body: c.written}
+	}
 	if c.items != nil {
 		if body, ok := c.emitItems(root); ok {
 			return emitted{root: root, body: body}
 		}
+		c.items.restore()
 	}
 	body, err := c.emit(root)
 	return emitted{root, body, err}

@@ -75,7 +75,7 @@ func (c *chunk) parse() error {
 	if p := c.checkAround(); p != nil {
 		return c.fail(p)
 	}
-	if c.parseItems() || c.parsePlain() {
+	if c.parsePlain() {
 		return nil
 	}
 	var doc, root *yaml.Node
@@ -111,7 +111,7 @@ func (c *chunk) parse() error {
 			&problem{root.Line,
 				fmt.Sprintf("the document is %s, not a mapping: a manifest starts with apiVersion and kind", kindName(root))})
 	}
-	c.tree, c.expanded = root, root
+	c.tree, c.expanded, c.start = root, root, root.Line
 	if c.format == yamlFormat {
 		c.orig = snapshot(root, c.line-1)
 	}
@@ -141,7 +141,7 @@ func (c *chunk) parsePlain() bool {
 	if !ok || root.Kind != yaml.MappingNode {
 		return false
 	}
-	c.tree, c.expanded = root, root
+	c.tree, c.expanded, c.start, c.plain = root, root, root.Line, true
 	return true
 }
 

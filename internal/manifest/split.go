@@ -40,7 +40,12 @@ type chunk struct {
 	aliases  bool       // tree has aliases
 	items    *items     // of a ResourceList that was read item by item
 	next     string     // of an item that ends with a comment, what another item behind it begins with
+	list     *yaml.Node // of an item, the sequence that it is in
+	style    *style     // that this sequence has where it says nothing else
+	start    int        // the tree's first line
+	plain    bool       // the text says all of the tree, which may go
 	edited   bool
+	written  []byte // what was edited, in place of body; nil: not yet
 }
 
 var bom = []byte("\ufeff")

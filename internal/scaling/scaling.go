@@ -83,14 +83,16 @@ func NewRules(replicas int) *Rules {
 	return &Rules{replicas: replicas, autoscalers: map[target][]autoscaler{}, budgets: workload.Selectors{}}
 }
 
-// Add records what an object says.
-func (r *Rules) Add(object workload.Object, e workload.Element) {
+// Add records what an object says, and reports whether its nodes are referred to.
+func (r *Rules) Add(object workload.Object, e workload.Element) (referred bool) {
 	if group, _, _ := strings.Cut(e.APIVersion, "/"); group == "policy" && e.Kind == "PodDisruptionBudget" {
-		r.budgets.Add(e.Node, yamlnode.Get(e.Node, "spec", "selector", "matchLabels"))
+		referred = r.budgets.Add(e.Node, yamlnode.Get(e.Node, "spec", "selector", "matchLabels"))
 	}
-	if a, is := autoscalerOf(object, e); is {
+	a, is := autoscalerOf(object, e)
+	if is {
 		r.autoscalers[a.target] = append(r.autoscalers[a.target], a)
 	}
+	return referred || is
 }
 
 // Plan is what is to be done with the number of a workload's pods.
@@ -140,17 +142,27 @@ func (r *Rules) Plan(w *workload.Workload) Plan {
 	return p
 }
 
-// Apply makes the edits, and reports whether the workload itself changed.
+// Apply edits the workload, and reports whether it did.
 func (p Plan) Apply() bool {
 	for _, c := range p.counts {
 		c.node.Value = strconv.Itoa(c.to)
 	}
+	return len(p.counts) > 0
+}
+
+// Pins reports whether there is anything that scales the workload.
+func (p Plan) Pins() bool { return len(p.pinned) > 0 }
+
+// WithoutCounts is the plan for what scales the workload alone, which does not refer to the workload.
+func (p Plan) WithoutCounts() Plan { return Plan{pinned: p.pinned, replicas: p.replicas} }
+
+// Pin edits what scales the workload.
+func (p Plan) Pin() {
 	for _, a := range p.pinned {
 		if a.pin(p.replicas) {
 			a.object.MarkEdited()
 		}
 	}
-	return len(p.counts) > 0
 }
 
 // replicasOf is the number of replicas that the workload asks for; 1 where it says nothing.

@@ -36,7 +36,7 @@ func TestPinAutoscalersGrowth(t *testing.T) {
 	}
 	start := time.Now()
 	for range many {
-		Plan{pinned: r.scaling(web), replicas: 1}.Apply()
+		Plan{pinned: r.scaling(web), replicas: 1}.Pin()
 	}
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("pinning took %v", took)

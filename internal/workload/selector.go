@@ -19,13 +19,15 @@ type selecting struct {
 	labels *yaml.Node
 }
 
-// Add records an object that selects pods with these labels. One that selects nothing in particular is left out.
-func (s Selectors) Add(object, labels *yaml.Node) {
+// Add records an object that selects pods with these labels, and reports whether it did: one that selects nothing in
+// particular is left out.
+func (s Selectors) Add(object, labels *yaml.Node) bool {
 	if !yamlnode.IsMapping(labels) || len(labels.Content) == 0 {
-		return
+		return false
 	}
 	key := [3]string{yamlnode.Namespace(object), labels.Content[0].Value, yamlnode.Text(labels.Content[1])}
 	s[key] = append(s[key], selecting{object, labels})
+	return true
 }
 
 // Matching lists the objects that select a pod, in an order of their own that is always the same.
