@@ -46,6 +46,9 @@ func TestAttach(t *testing.T) {
 		{"jvm", jvmImage, jvmCases()},
 		{"nodejs", nodeImage, nodeCases()},
 		{"python", pythonImage, pythonCases()},
+		{"ruby", rubyImage, rubyCases()},
+		{"deno", denoImage, denoCases()},
+		{"bun", bunImage, bunCases()},
 	}
 	var rows []row
 	all := 0

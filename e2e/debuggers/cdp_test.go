@@ -226,12 +226,13 @@ func (c *cdpClient) stopped(variable, want string) {
 		CallFrames []struct {
 			ID string `json:"callFrameId"`
 		} `json:"callFrames"`
-		Hit []string `json:"hitBreakpoints"`
+		Hit    []string `json:"hitBreakpoints"` // of V8
+		Reason string   `json:"reason"`         // of WebKit
 	}
 	if err := json.Unmarshal(c.event("Debugger.paused"), &paused); err != nil {
 		c.t.Fatal(err)
 	}
-	if len(paused.Hit) != 1 || len(paused.CallFrames) == 0 {
+	if len(paused.Hit) != 1 && paused.Reason != "Breakpoint" || len(paused.CallFrames) == 0 {
 		c.t.Fatalf("paused, but not at the breakpoint: %v", paused)
 	}
 	var value struct {
