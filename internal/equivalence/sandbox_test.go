@@ -42,9 +42,11 @@ var scripts = map[string]string{
 	"/usr/local/bin/docker-entrypoint.sh": "#!/bin/sh\nset -e\ncase $1 in -*) set -- node \"$@\";; *) command -v \"$1\" " +
 		">/dev/null 2>&1 || set -- node \"$@\";; esac\nexec \"$@\"\n",
 	"/docker-entrypoint.sh": "#!/bin/sh\nset -e\nsetup\nexec \"$@\"\n",
-	"/usr/local/bin/wait-for-it": "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nshift\nwaitfor db\nexec " +
-		"\"$@\"\n",
-	"/app/wait-for-it.sh":  "#!/bin/bash\nwhile [[ $1 != -- ]]; do shift; done\nexec \"${@:2}\"\n",
+	// Without a "--", which a launcher in front of them may have taken, they end.
+	"/usr/local/bin/wait-for-it": "#!/bin/sh\nwhile [ \"$1\" != -- ]; do [ $# -gt 0 ] || exit 1; shift; done\n" +
+		"shift\nwaitfor db\nexec \"$@\"\n",
+	"/app/wait-for-it.sh": "#!/bin/bash\nwhile [[ $1 != -- ]]; do (($#)) || exit 1; shift; done\n" +
+		"exec \"${@:2}\"\n",
 	"/entrypoint.sh":       "#!/bin/sh\nset -e\nsetup entrypoint\nexec \"$@\"\n",
 	"/app/start-go.sh":     "#!/bin/sh\nsetup\nexec /app/server \"$@\"\n",
 	"/app/start-java.sh":   "#!/bin/bash\nsetup\nexec java $JAVA_OPTS -jar app.jar \"$@\"\n",
