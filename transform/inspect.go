@@ -1,6 +1,10 @@
 package transform
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	functionconfig "debuggable.dev/debuggable/function-config"
@@ -115,9 +119,17 @@ func (c ContainerPlan) explain() Explanation {
 	for _, edit := range c.Edits.Env {
 		e.Env = append(e.Env, ExplainedEnv{edit.Name, edit.Value})
 	}
+	for _, r := range slices.Concat(c.outcome()[1:], c.cautions()) {
+		// That Delve stays is the support image's doing, whatever the image.
+		if code := r.Tags["reason"]; code != string(reason.OutlivesProgram) {
+			e.Notes = append(e.Notes, ExplainedNote{string(r.Severity), code,
+				strings.TrimPrefix(r.Message, "container "+c.Container.Name+": ")})
+		}
+	}
 	for _, n := range c.notes() {
 		e.Notes = append(e.Notes, ExplainedNote{string(severityOf(n.Code)), string(n.Code), n.Message})
 	}
+	slices.SortStableFunc(e.Notes, func(a, b ExplainedNote) int { return -cmp.Compare(a.Severity, b.Severity) })
 	e.Ports, e.Support = portsByProtocol(c.Debugger.Ports), c.SupportImage
 	return e
 }

@@ -455,8 +455,13 @@ func runIn(ts *testscript.TestScript, dir string, args []string, input string) s
 	return out
 }
 
+// failer is a test, or a script of one.
+type failer interface {
+	Fatalf(format string, args ...any)
+}
+
 // runBoth runs the program in a directory, and returns what it writes to standard output and to standard error.
-func runBoth(ts *testscript.TestScript, dir string, args []string, input string) (stdout, stderr string) {
+func runBoth(ts failer, dir string, args []string, input string) (stdout, stderr string) {
 	for i, a := range args {
 		if _, err := os.Stat(filepath.Join(dir, a)); err == nil && i > 0 {
 			args[i] = filepath.Join(dir, a)
