@@ -321,6 +321,10 @@ func (a *Attachment) Serve(ctx context.Context, in io.Reader, out io.Writer) err
 	return session.Serve(ctx, in, out)
 }
 
+// mostEditors is how many connections of editors are served at a time: one, and one for each process that the debugged
+// one starts.
+const mostEditors = 64
+
 // Listen serves editors that connect to a port of the loopback interface: one, and for each process that the debugged
 // one starts another one. It ends when all of them have left.
 func (a *Attachment) Listen(ctx context.Context, port int) error {
@@ -352,6 +356,11 @@ func (a *Attachment) Listen(ctx context.Context, port int) error {
 			return fmt.Errorf("listening for editors: %w", err)
 		}
 		mu.Lock()
+		if open >= mostEditors {
+			mu.Unlock()
+			conn.Close()
+			continue
+		}
 		open++
 		mu.Unlock()
 		sessions.Go(func() {

@@ -111,7 +111,7 @@ out again: exit status 0 if it binds, else 1.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(out, foreign.Line(checked.Text))
+			fmt.Fprintln(out, foreign.Line(foreign.Cut(checked.Text, 4000)))
 			if !checked.Bound {
 				return errReported
 			}

@@ -13,6 +13,7 @@ import (
 	functionconfig "debuggable.dev/debuggable/function-config"
 	"debuggable.dev/debuggable/internal/foreign"
 	"debuggable.dev/debuggable/internal/ide"
+	"debuggable.dev/debuggable/internal/manifest"
 	"debuggable.dev/debuggable/internal/terminal"
 	"debuggable.dev/debuggable/internal/usage"
 )
@@ -73,13 +74,9 @@ formatting included, stays as it is.`,
 		if err != nil {
 			return fmt.Errorf("reading settings: %w", err)
 		}
-		var containers []ide.Container
-		for _, o := range set.Objects() {
-			found, err := ide.Containers(o.Node().YNode())
-			if err != nil {
-				return fmt.Errorf("%s: %w", o.Where(), err)
-			}
-			containers = append(containers, found...)
+		containers, err := containersOf(set, errw)
+		if err != nil {
+			return err
 		}
 		listed, err := itemEntries(set.Objects(), set.Function)
 		if err != nil {
@@ -116,6 +113,25 @@ formatting included, stays as it is.`,
 		return nil
 	}
 	return cmd
+}
+
+// containersOf are the debuggable containers of manifests.
+func containersOf(set *manifest.Set, errw io.Writer) (containers []ide.Container, err error) {
+	for _, o := range set.Objects() {
+		found, err := ide.Containers(o.Node().YNode())
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", o.Where(), err)
+		}
+		for _, c := range found {
+			if c.Possible() {
+				containers = append(containers, c)
+				continue
+			}
+			fmt.Fprintf(errw, "none     %s: Kubernetes has no container of this name, workload, namespace or kind\n",
+				foreign.Short(c.Workload+":"+c.Name))
+		}
+	}
+	return containers, nil
 }
 
 // workspace is what the flags say of this machine.

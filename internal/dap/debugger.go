@@ -14,6 +14,10 @@ func (s *Session) fromDebugger(ctx context.Context, l *link, m *message) {
 			answered(m)
 		}
 	case "request":
+		if len(s.reverse) >= mostReverse {
+			l.send(response(m, nil, "the editor has not answered the requests before this one"))
+			return
+		}
 		s.out++
 		s.reverse[s.out] = m.seq
 		_ = m.write(s.editor, s.out) // an editor that is gone is noticed by its end of input
@@ -43,7 +47,7 @@ func (s *Session) eventOf(ctx context.Context, l *link, m *message) {
 	case "stopped":
 		s.stopped, l.hasStopped = true, true
 		if id, ok := number(body["threadId"]); ok {
-			s.threads[id] = true
+			s.thread(id)
 		}
 		s.rename(l, m, body, "hitBreakpointIds")
 	case "continued":
@@ -53,7 +57,7 @@ func (s *Session) eventOf(ctx context.Context, l *link, m *message) {
 			if textOf(body["reason"]) == "exited" {
 				delete(s.threads, id)
 			} else {
-				s.threads[id] = true
+				s.thread(id)
 			}
 		}
 	case "breakpoint":
@@ -100,7 +104,8 @@ func (s *Session) rename(l *link, m *message, body object, key string) {
 // identify gives breakpoints that were set the numbers that the editor knows them by.
 func (s *Session) identify(l *link, b *breakpoints, set json.RawMessage) []object {
 	var all []object
-	for i, raw := range list(set) {
+	answers := list(set)
+	for i, raw := range answers[:min(len(answers), mostKnown)] {
 		one := decodeObject(raw)
 		if i < len(b.ids) {
 			if id, ok := number(one["id"]); ok {

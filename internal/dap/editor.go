@@ -93,7 +93,7 @@ func (s *Session) learn(m, r *message) {
 	case "threads":
 		for _, t := range list(r.part("body")["threads"]) {
 			if id, ok := number(decodeObject(t)["id"]); ok {
-				s.threads[id] = true
+				s.thread(id)
 			}
 		}
 	case "continue", "next", "stepIn", "stepOut":
@@ -175,6 +175,5 @@ func (s *Session) toDebugger(m *message) {
 	}
 	delete(s.reverse, m.requestSeq)
 	m.set("request_seq", seq)
-	s.link.out++
-	_ = m.write(s.link.conn, s.link.out) // a connection that is lost is noticed by its reader
+	s.link.send(m)
 }

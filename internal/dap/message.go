@@ -2,10 +2,11 @@ package dap
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"net/textproto"
 	"strconv"
 
 	"github.com/google/go-dap"
@@ -23,18 +24,19 @@ type message struct {
 	success    bool
 }
 
-// largestMessage is more than debuggers send: a container's debugger must not fill this machine's memory.
-const largestMessage = 64 << 20
+// What is read is bounded: a container's debugger must not fill this machine's memory.
+const (
+	largestMessage = 16 << 20 // bytes, more than debuggers send
+	mostHeaders    = 16
+	mostKnown      = 1 << 16 // threads of a process, breakpoints of an answer
+	mostReverse    = 256     // requests of the debugger that the editor has not answered
+)
 
 // read reads a message.
 func read(r *bufio.Reader) (*message, error) {
-	header, err := textproto.NewReader(r).ReadMIMEHeader()
+	n, err := readHeaders(r)
 	if err != nil {
 		return nil, err
-	}
-	n, err := strconv.Atoi(header.Get("Content-Length"))
-	if err != nil || n < 0 || n > largestMessage {
-		return nil, fmt.Errorf("reading a message: its length is %q", header.Get("Content-Length"))
 	}
 	data := make([]byte, n)
 	if _, err := io.ReadFull(r, data); err != nil {
@@ -55,6 +57,39 @@ func read(r *bufio.Reader) (*message, error) {
 		}
 	}
 	return m, nil
+}
+
+// readHeaders reads the part of a message in front of its content, and returns how long that is.
+func readHeaders(r *bufio.Reader) (length int, err error) {
+	length = -1
+	for range mostHeaders {
+		line, err := r.ReadSlice('\n') // at most as long as the reader's buffer
+		switch {
+		case errors.Is(err, io.EOF) && len(line) > 0:
+			return 0, io.ErrUnexpectedEOF
+		case errors.Is(err, bufio.ErrBufferFull):
+			return 0, errors.New("reading a message: a line of its header has no end")
+		case err != nil:
+			return 0, err
+		}
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == 0 {
+			if length < 0 || length > largestMessage {
+				return 0, fmt.Errorf("reading a message: its length is %d", length)
+			}
+			return length, nil
+		}
+		name, value, ok := bytes.Cut(line, []byte(":"))
+		if !ok {
+			return 0, fmt.Errorf("reading a message: %.40q is not a header", line)
+		}
+		if bytes.EqualFold(bytes.TrimSpace(name), []byte("Content-Length")) {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil || length < 0 {
+				return 0, fmt.Errorf("reading a message: its length is %.40q", value)
+			}
+		}
+	}
+	return 0, errors.New("reading a message: its header has no end")
 }
 
 // write writes a message with a number of its own.

@@ -2,6 +2,7 @@ package dap
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,8 @@ type Session struct {
 	Say func(format string, args ...any)
 	// Retry is the wait ahead of another attempt to connect; it doubles up to twenty times that. 0: 250 ms.
 	Retry time.Duration
+	// Patience is how long a debugger may take to read what it is sent; 0: 10 s.
+	Patience time.Duration
 
 	editor io.Writer
 	out    int // number of the last message to the editor
@@ -63,6 +66,7 @@ type breakpoints struct {
 // link is a connection to a debugger.
 type link struct {
 	conn                                     io.ReadWriteCloser
+	patience                                 time.Duration
 	out                                      int
 	pending                                  map[int]func(*message) // by the number of the request
 	requests                                 map[int]*message       // of the editor's that are passed on, by that number
@@ -80,9 +84,8 @@ func (s *Session) Serve(ctx context.Context, in io.Reader, out io.Writer) error 
 	s.editor, s.threads, s.reverse = out, map[int]bool{}, map[int]int{}
 	s.asked = map[string]*message{}
 	s.events = make(chan func())
-	if s.Retry == 0 {
-		s.Retry = 250 * time.Millisecond
-	}
+	s.Retry = cmp.Or(s.Retry, 250*time.Millisecond)
+	s.Patience = cmp.Or(s.Patience, 10*time.Second)
 	go s.readEditor(ctx, bufio.NewReader(in))
 	go s.connect(ctx, false, 0)
 	for !s.done {
@@ -156,7 +159,9 @@ func (s *Session) connect(ctx context.Context, replaced bool, wait time.Duration
 		s.do(ctx, func() { s.end(ctx, err) })
 		return
 	}
-	l := &link{conn: conn, pending: map[int]func(*message){}, requests: map[int]*message{}, ids: map[int]int{}}
+	l := &link{
+		conn: conn, patience: s.Patience, pending: map[int]func(*message){}, requests: map[int]*message{}, ids: map[int]int{},
+	}
 	s.do(ctx, func() {
 		s.link = l
 		s.sync(ctx)
@@ -264,9 +269,27 @@ func (s *Session) sync(ctx context.Context) {
 // ask sends a request of the session's own, or in the editor's words, to the debugger.
 func (s *Session) ask(l *link, m *message, answered func(*message)) {
 	copied := &message{kind: m.kind, command: m.command, fields: maps.Clone(m.fields)}
+	l.pending[l.out+1] = answered
+	l.send(copied)
+}
+
+// send sends a message to the debugger. A connection that is lost is noticed by its reader; one that nobody reads from
+// must not stop the session, and is lost.
+func (l *link) send(m *message) {
+	if d, ok := l.conn.(interface{ SetWriteDeadline(time.Time) error }); ok {
+		_ = d.SetWriteDeadline(time.Now().Add(l.patience)) // else it has none
+	}
 	l.out++
-	l.pending[l.out] = answered
-	_ = copied.write(l.conn, l.out) // a connection that is lost is noticed by its reader
+	if m.write(l.conn, l.out) != nil {
+		_ = l.conn.Close() // it is over
+	}
+}
+
+// thread takes note of a thread.
+func (s *Session) thread(id int) {
+	if len(s.threads) < mostKnown {
+		s.threads[id] = true
+	}
 }
 
 // answer answers a request of the editor's handshake, if it waits for that.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -127,33 +128,57 @@ func Containers(object *yaml.Node) ([]Container, error) {
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", owner.Kind, owner.Workload, err)
 		}
+		pod, specs := owner, specsOf(template)
+		pod.Labels = map[string]string{}
+		for pairs := yamlnode.Pairs(template, "metadata", "labels"); len(pairs) > 1; pairs = pairs[2:] {
+			pod.Labels[pairs[0].Value] = pairs[1].Value
+		}
+		pod.Arch = yamlnode.Text(template, "spec", "nodeSelector", "kubernetes.io/arch")
 		for _, e := range entries {
-			all = append(all, owner.in(template, e))
+			all = append(all, pod.with(e, specs[e.Name]))
 		}
 		return nil
 	})
 	return all, err
 }
 
-// in returns the container of an entry of a pod template's annotation.
-func (c Container) in(template *yaml.Node, e debuginfo.Entry) Container {
-	c.Name, c.Info, c.Labels = e.Name, e.Container, map[string]string{}
-	for pairs := yamlnode.Pairs(template, "metadata", "labels"); len(pairs) > 1; pairs = pairs[2:] {
-		c.Labels[pairs[0].Value] = pairs[1].Value
-	}
-	c.Arch = yamlnode.Text(template, "spec", "nodeSelector", "kubernetes.io/arch")
+// specsOf are the containers of a pod template by their names.
+func specsOf(template *yaml.Node) map[string][]*yaml.Node {
+	specs := map[string][]*yaml.Node{}
 	for _, list := range []string{"initContainers", "containers"} {
 		for _, n := range yamlnode.Items(template, "spec", list) {
-			if yamlnode.Text(n, "name") != e.Name {
-				continue
-			}
-			c.Image = yamlnode.Text(n, "image")
-			for _, word := range append(yamlnode.Items(n, "command"), yamlnode.Items(n, "args")...) {
-				c.Words = append(c.Words, yamlnode.Resolve(word).Value)
-			}
+			name := yamlnode.Text(n, "name")
+			specs[name] = append(specs[name], n)
+		}
+	}
+	return specs
+}
+
+// with returns the container of an entry of a pod template's annotation.
+func (c Container) with(e debuginfo.Entry, specs []*yaml.Node) Container {
+	c.Name, c.Info = e.Name, e.Container
+	for _, n := range specs {
+		c.Image = yamlnode.Text(n, "image")
+		for _, word := range append(yamlnode.Items(n, "command"), yamlnode.Items(n, "args")...) {
+			c.Words = append(c.Words, yamlnode.Resolve(word).Value)
 		}
 	}
 	return c
+}
+
+// Names that Kubernetes accepts, https://kubernetes.io/docs/concepts/overview/working-with-objects/names/, and kinds as
+// all APIs write them.
+var (
+	label     = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	subdomain = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
+	kind      = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{0,62}$`)
+)
+
+// Possible reports whether a container of its names can run. Editors get names as parts of command lines and of paths,
+// and manifests are other people's.
+func (c Container) Possible() bool {
+	return (c.Namespace == "" || label.MatchString(c.Namespace)) && label.MatchString(c.Name) &&
+		(c.Workload == "" || subdomain.MatchString(c.Workload)) && (c.Kind == "" || kind.MatchString(c.Kind))
 }
 
 // eachTemplate calls f for each mapping that has the annotation and containers.

@@ -2,6 +2,7 @@ package ide
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -31,6 +32,7 @@ func names(containers []Container) []string {
 		}
 	}
 	var all []string
+	used := map[string]int{}
 	for _, c := range containers {
 		name := ""
 		for i, form := range forms {
@@ -41,6 +43,9 @@ func names(containers []Container) []string {
 		name = prefix + literal(name)
 		if c.Sources.Guess && c.NeedsMapping() {
 			name += " (paths guessed)"
+		}
+		if used[name]++; used[name] > 1 { // of an object that is there twice
+			name += fmt.Sprintf(" (%d)", used[name])
 		}
 		all = append(all, name)
 	}

@@ -2,12 +2,12 @@ package ide
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/xml"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"debuggable.dev/debuggable/runtimes/editor"
@@ -24,6 +24,9 @@ type runFile struct {
 
 const runPrefix, runSuffix = "debuggable_", ".run.xml"
 
+// longestName is how much of a container's name goes into that of its file: file systems take 255 bytes.
+const longestName = 160
+
 // jetbrainsFiles are the run configurations. Of languages without one that attaches there is none.
 func jetbrainsFiles(workspace string, containers []Container) []runFile {
 	var files []runFile
@@ -39,6 +42,9 @@ func jetbrainsFiles(workspace string, containers []Container) []runFile {
 			}
 			return r
 		}, strings.TrimSuffix(strings.TrimPrefix(name, prefix), " (paths guessed)"))
+		if len(base) > longestName {
+			base = fmt.Sprintf("%s-%x", base[:longestName], sha256.Sum256([]byte(base)))[:longestName+9]
+		}
 		run := l.Run(containers[i].target(placeIn(workspace, "$PROJECT_DIR$")))
 		files = append(files, runFile{runPrefix + base + runSuffix, runXML(name, run)})
 	}
@@ -121,8 +127,12 @@ func writeRuns(workspace string, files []runFile) ([]string, error) {
 			changed = append(changed, file)
 		}
 	}
+	wanted := map[string]bool{}
+	for _, f := range files {
+		wanted[f.name] = true
+	}
 	for _, name := range ours {
-		if slices.ContainsFunc(files, func(f runFile) bool { return f.name == name }) {
+		if wanted[name] {
 			continue
 		}
 		file := filepath.Join(dir, name)

@@ -28,6 +28,9 @@ func mergeLaunch(old []byte, own func(name, kind string) bool, wanted []entry, c
 		old = []byte(emptyLaunch)
 	}
 	text, hadBOM := bytes.CutPrefix(old, bom)
+	if depth(text) > deepest {
+		return nil, fmt.Errorf("it nests deeper than %d levels", deepest)
+	}
 	root, err := hujson.Parse(bytes.Clone(text))
 	if err != nil {
 		return nil, fmt.Errorf("%s; mend it, or move it away", strings.TrimPrefix(err.Error(), "hujson: "))
@@ -62,6 +65,45 @@ func mergeLaunch(old []byte, own func(name, kind string) bool, wanted []entry, c
 		packed = append(bytes.Clone(bom), packed...)
 	}
 	return packed, nil
+}
+
+// deepest is how deep a launch.json may nest: what reads it calls itself for each level.
+const deepest = 1000
+
+// depth is how deep a text nests, if it is one that can be read.
+func depth(text []byte) (most int) {
+	level := 0
+	for i := 0; i < len(text); i++ {
+		switch rest := text[i:]; {
+		case rest[0] == '[' || rest[0] == '{':
+			level++
+			most = max(most, level)
+		case rest[0] == ']' || rest[0] == '}':
+			level--
+		case rest[0] == '"':
+			for i++; i < len(text) && text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
+		case bytes.HasPrefix(rest, []byte("//")):
+			i = after(text, i, "\n")
+		case bytes.HasPrefix(rest, []byte("/*")):
+			i = after(text, i+2, "*/")
+		}
+	}
+	return most
+}
+
+// after is where the next end is, behind a place: its last byte, or the text's.
+func after(text []byte, from int, end string) int {
+	if from >= len(text) {
+		return len(text)
+	}
+	if at := bytes.Index(text[from:], []byte(end)); at >= 0 {
+		return from + at + len(end) - 1
+	}
+	return len(text)
 }
 
 // document is a launch.json while it is edited.
@@ -133,31 +175,44 @@ func (d document) merge(key string, own func(name, kind string) bool, wanted []e
 			break
 		}
 	}
+	at := map[string]int{}
+	for i, e := range slices.Backward(wanted) {
+		at[e.name] = i
+	}
 	last := -1 // the place of the last of ours
 	done := map[string]bool{}
-	for i := 0; i < len(a.Elements); i++ {
+	kept := a.Elements[:0]
+	for i := range a.Elements {
 		name, kind := nameOf(a.Elements[i])
-		if !own(name, kind) {
-			continue
+		if own(name, kind) {
+			place, ok := at[name]
+			if !ok || done[name] {
+				remove(a, i, kept)
+				continue
+			}
+			done[name], last = true, len(kept)
+			if object := wanted[place].object(); !says(a.Elements[i], object) {
+				a.Elements[i].Value = d.value(object, indent).Value
+			}
 		}
-		at := slices.IndexFunc(wanted, func(e entry) bool { return e.name == name })
-		if at < 0 || done[name] {
-			remove(a, i)
-			i--
-			continue
-		}
-		done[name], last = true, i
-		if !says(a.Elements[i], wanted[at].object()) {
-			a.Elements[i].Value = d.value(wanted[at].object(), indent).Value
-		}
+		kept = append(kept, a.Elements[i])
 	}
+	a.Elements = kept
+	var between []hujson.Value // what there is something behind of is put in at once
 	for _, e := range wanted {
 		if done[e.name] {
 			continue
 		}
+		v := d.value(e.object(), indent)
+		if last >= 0 && last+1 < len(a.Elements) {
+			v.BeforeExtra = hujson.Extra(d.newline + indent)
+			between = append(between, v)
+			continue
+		}
 		last++
-		d.insert(a, last, d.value(e.object(), indent), indent)
+		d.insert(a, last, v, indent)
 	}
+	a.Elements = slices.Insert(a.Elements, min(last+1, len(a.Elements)), between...)
 	return nil
 }
 
@@ -254,8 +309,8 @@ func (d document) splitLine(extra, next hujson.Extra) (joined, rest hujson.Extra
 	return append(bytes.Clone(extra[:end]), next...), extra[end:]
 }
 
-// remove takes an element out, and leaves the comments around it.
-func remove(a *hujson.Array, at int) {
+// remove hands the comments around an element that is taken out to those beside it: kept are those that stay in front.
+func remove(a *hujson.Array, at int, kept []hujson.Value) {
 	gone := a.Elements[at]
 	comments := func(e hujson.Extra) hujson.Extra {
 		if !commented(e) {
@@ -267,25 +322,23 @@ func remove(a *hujson.Array, at int) {
 	if after := comments(gone.AfterExtra); after != nil {
 		around = follow(around, after)
 	}
-	a.Elements = slices.Delete(a.Elements, at, at+1)
-	switch {
-	case at < len(a.Elements):
-		next := &a.Elements[at]
+	if at+1 < len(a.Elements) {
+		next := &a.Elements[at+1]
 		next.BeforeExtra = follow(around, next.BeforeExtra)
-	case at > 0 && gone.AfterExtra != nil: // a comma stays behind the last one
-		previous := &a.Elements[at-1]
-		previous.AfterExtra = append(hujson.Extra{}, previous.AfterExtra...)
-		a.AfterExtra = follow(around, a.AfterExtra)
-	case at > 0:
-		previous := &a.Elements[at-1]
-		if before := comments(previous.AfterExtra); before != nil {
-			around = follow(before, around)
-		}
-		previous.AfterExtra = nil
-		a.AfterExtra = follow(around, a.AfterExtra)
-	default:
-		a.AfterExtra = follow(around, a.AfterExtra)
+		return
 	}
+	if len(kept) > 0 {
+		previous := &kept[len(kept)-1]
+		if gone.AfterExtra != nil { // a comma stays behind the last one
+			previous.AfterExtra = append(hujson.Extra{}, previous.AfterExtra...)
+		} else {
+			if before := comments(previous.AfterExtra); before != nil {
+				around = follow(before, around)
+			}
+			previous.AfterExtra = nil
+		}
+	}
+	a.AfterExtra = follow(around, a.AfterExtra)
 }
 
 // follow puts two pieces together. What ends with a comment to the end of the line gets one.

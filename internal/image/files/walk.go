@@ -71,11 +71,10 @@ func (w *walk) layer(l Layer) error {
 		case strings.HasPrefix(base, metadata):
 		case strings.HasPrefix(base, whiteout):
 			removed[path.Join(dir, strings.TrimPrefix(base, whiteout))] = true
+		case taken[name]:
 		case h.Typeflag == tar.TypeDir:
-			if _, ok := taken[name]; !ok {
-				taken[name] = false
-			}
-		case !taken[name]:
+			taken[name] = false
+		default:
 			taken[name] = true
 			if h.Typeflag != tar.TypeReg || sparse(h) || w.hidden(name) {
 				continue
