@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/podedit"
 	"debuggable.dev/debuggable/internal/process"
@@ -124,16 +126,24 @@ func (s *Programs) usedPorts(p *workload.Pod, platform string) *portSet {
 		kind, name, _ := strings.Cut(name, "/")
 		s.scope.configPorts[[3]string{kind, yamlnode.Namespace(p.Workload.Node), name}].addTo(used)
 	}
-	for _, service := range s.scope.services.Matching(p) {
-		for _, port := range yamlnode.Items(service, "spec", "ports") {
-			target := yamlnode.Get(port, "targetPort")
-			if target == nil {
-				target = yamlnode.Get(port, "port")
-			}
-			used.mark(yamlnode.Text(target))
+	for _, ports := range s.scope.services.Matching(p) {
+		for _, port := range ports {
+			used.mark(port)
 		}
 	}
 	return used
+}
+
+// targetPorts are the ports of pods that a Service sends to.
+func targetPorts(service *yaml.Node) (ports []string) {
+	for _, port := range yamlnode.Items(service, "spec", "ports") {
+		target := yamlnode.Get(port, "targetPort")
+		if target == nil {
+			target = yamlnode.Get(port, "port")
+		}
+		ports = append(ports, strings.Clone(yamlnode.Text(target)))
+	}
+	return ports
 }
 
 // portNumbers are the numbers in an object or an image that may be ports, which all who name it share.

@@ -32,7 +32,7 @@ type Scope struct {
 	workloads   []workloadScope
 	found       *found
 	sources     *process.Sources
-	services    workload.Selectors // Services
+	services    workload.Selectors[[]string] // the ports that Services send to
 	scaling     *scaling.Rules
 	memory      *podedit.Memory
 	configPorts map[[3]string]portNumbers // of ConfigMaps and Secrets, by kind, namespace and name
@@ -94,7 +94,7 @@ func Find(objects []Object, cfg functionconfig.Config) *Scope {
 func NewScope(cfg functionconfig.Config) *Scope {
 	return &Scope{
 		cfg: cfg, own: ownKinds(cfg), match: cfg.Matcher(), found: &found{seen: map[any]bool{}},
-		sources: process.NewSources(), services: workload.Selectors{}, scaling: scaling.NewRules(cfg.Replicas),
+		sources: process.NewSources(), services: workload.Selectors[[]string]{}, scaling: scaling.NewRules(cfg.Replicas),
 		memory: podedit.NewMemory(cfg.Memory == "keep"), configPorts: map[[3]string]portNumbers{},
 		hint: fmt.Sprintf("set %s, or annotate the pod with %s", cfg.Surface("runtimes"), functionconfig.RuntimeAnnotation),
 	}
@@ -104,7 +104,7 @@ func NewScope(cfg functionconfig.Config) *Scope {
 // [Programs.Planner]. It reports whether it has workloads, and whether its nodes are referred to.
 func (s *Scope) Note(o Object) (workloads, referred bool) {
 	for _, e := range workload.Elements(o.Node().YNode()) {
-		referred = s.addSource(e) || referred
+		s.addSource(e)
 		referred = s.scaling.Add(o, e) || referred
 		s.memory.Add(e)
 		w := workload.Of(o, e, s.own)
@@ -181,21 +181,19 @@ func ownKinds(cfg functionconfig.Config) (own []workload.Kind) {
 	return own
 }
 
-// addSource records what says something about the processes and ports of others: ConfigMaps and Secrets, Services. It
-// reports whether nodes are referred to.
-func (s *Scope) addSource(e workload.Element) bool {
+// addSource records what says something about the processes and ports of others: ConfigMaps and Secrets, Services.
+func (s *Scope) addSource(e workload.Element) {
 	if e.APIVersion != "v1" {
-		return false
+		return
 	}
 	switch e.Kind {
 	case "Service":
-		return s.services.Add(e.Node, yamlnode.Get(e.Node, "spec", "selector"))
+		s.services.Add(e.Node, yamlnode.Get(e.Node, "spec", "selector"), targetPorts(e.Node))
 	case "ConfigMap", "Secret":
 		s.sources.Add(e.Node, e.APIVersion, e.Kind)
 		key := [3]string{e.Kind, yamlnode.Namespace(e.Node), yamlnode.Name(e.Node)}
 		s.configPorts[key] = numbersIn(maps.Values(s.sources.Values(key[0], key[1], key[2])))
 	}
-	return false
 }
 
 // open lists the containers that may get a debugger.

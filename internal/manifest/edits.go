@@ -17,7 +17,7 @@ func (s *Set) Edits() ([]Edit, error) {
 		for _, c := range chunks {
 			body := c.body
 			if c.isEdited() {
-				emitted := c.emitBody(c.expanded)
+				emitted := c.emitBody(nil)
 				if emitted.err != nil {
 					return nil, fmt.Errorf("writing %s, document %d, line %d: %w", c.input, c.number, c.start, emitted.err)
 				}

@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"debuggable.dev/debuggable/internal/plainyaml"
+	"debuggable.dev/debuggable/internal/yamlnode"
 )
 
 // items are those of a ResourceList in block style, which is cut at them, so that each is read and written by itself:
@@ -19,7 +21,6 @@ type items struct {
 	head, tail []byte   // the text above and below the items
 	chunks     []*chunk // trees are sequences of one item
 	style      style    // that the whole has where items are
-	fields     int      // how many nodes there are in the list's mapping
 }
 
 // cutItems cuts the text of a ResourceList into what is above its items, which ends with the line of their key, the
@@ -105,7 +106,6 @@ func (c *chunk) openItems() bool {
 	if _, p := checkKeys(root, 0); p != nil {
 		return false
 	}
-	it.fields = len(root.Content)
 	c.tree, c.expanded, c.start, c.items = root, root, root.Line, it
 	return true
 }
@@ -210,14 +210,9 @@ func withoutNext(n *yaml.Node) bool {
 // hasAnchor reports whether there is an anchor in n, which other items may refer to.
 func hasAnchor(n *yaml.Node) bool { return n.Anchor != "" || slices.ContainsFunc(n.Content, hasAnchor) }
 
-// emitItems writes a ResourceList item by item. root is the list's mapping, with or without results behind its other
-// fields.
-func (c *chunk) emitItems(root *yaml.Node) ([]byte, bool) {
-	if c.edited { // as a document of its own: it is no ResourceList
-		return nil, false
-	}
-	added := root.Content[min(c.items.fields, len(root.Content)):]
-	if !slices.Equal(root.Content[:len(root.Content)-len(added)], c.tree.Content[:c.items.fields]) {
+// emitItems writes a ResourceList item by item, with results behind its other fields.
+func (c *chunk) emitItems(results fn.Results) ([]byte, bool) {
+	if i, _ := yamlnode.Field(c.tree, "results"); i >= 0 && len(results) > 0 {
 		return nil, false
 	}
 	bodies := parallel(c.items.chunks, func(item *chunk) []byte {
@@ -229,7 +224,7 @@ func (c *chunk) emitItems(root *yaml.Node) ([]byte, bool) {
 		}
 		return item.body
 	})
-	size := len(c.body)
+	size := len(c.items.head) + len(c.items.tail)
 	for _, body := range bodies {
 		size += len(body)
 	}
@@ -246,19 +241,49 @@ func (c *chunk) emitItems(root *yaml.Node) ([]byte, bool) {
 		!slices.EqualFunc(texts, bodies, bytes.Equal) {
 		return nil, false
 	}
-	if len(added) == 0 {
+	if len(results) == 0 {
 		return out, true
 	}
-	lines, ok := c.items.style.entry(added[0], added[1])
-	text := strings.Join(lines, "\n") + "\n"
-	if !ok || len(added) != 2 ||
-		!readsAs([]byte(text), &yaml.Node{Kind: yaml.MappingNode, Tag: yaml.NodeTagMap, Content: added}) {
-		return nil, false
+	ends := bytes.HasSuffix(out, []byte("\n"))
+	if !ends {
+		out = append(out, '\n')
 	}
-	if !bytes.HasSuffix(out, []byte("\n")) {
-		return append(append(out, '\n'), strings.TrimSuffix(text, "\n")...), true
+	batches := slices.Collect(slices.Chunk(results, atOnce))
+	for i, text := range parallel(batches, c.items.resultLines) {
+		if text == nil {
+			return nil, false
+		}
+		if i > 0 {
+			text = bytes.TrimPrefix(text, []byte("results:\n"))
+		}
+		out = append(out, text...)
 	}
-	return append(out, text...), true
+	if !ends {
+		out = bytes.TrimSuffix(out, []byte("\n"))
+	}
+	return out, true
+}
+
+// resultLines are lines that hold some results; nil where they cannot be written by themselves.
+func (it *items) resultLines(results fn.Results) []byte {
+	all := &yaml.Node{Kind: yaml.SequenceNode, Tag: yaml.NodeTagSeq}
+	for _, r := range results {
+		n, err := resultNode(r)
+		if err != nil {
+			return nil
+		}
+		all.Content = append(all.Content, n)
+	}
+	field := &yaml.Node{Kind: yaml.MappingNode, Tag: yaml.NodeTagMap, Content: []*yaml.Node{newString("results"), all}}
+	lines, ok := it.style.entry(field.Content[0], all)
+	if !ok || lines[0] != "results:" {
+		return nil
+	}
+	text := []byte(strings.Join(lines, "\n") + "\n")
+	if !readsAs(text, field) {
+		return nil
+	}
+	return text
 }
 
 // isEdited reports whether anything in the document was edited.

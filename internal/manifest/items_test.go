@@ -93,19 +93,16 @@ func compareItems(t *testing.T, text string) (cut bool) {
 				editItem(yamlnode.Get(root, "items").Content[i], i)
 			}
 		}
-		for _, results := range []fn.Results{nil, {{Message: "container c: it's all \"right\"", Severity: fn.Info}}} {
-			byItems, err := withResults(c.tree, results)
-			if err != nil {
-				t.Fatal(err)
-			}
+		one := &fn.Result{Message: "container c: it's all \"right\"", Severity: fn.Info}
+		for _, results := range []fn.Results{nil, {one}, slices.Repeat(fn.Results{one}, 2*atOnce+1)} {
 			asWhole, err := withResults(root, results)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if results == nil {
-				byItems, asWhole = c.tree, root
+				asWhole = root
 			}
-			ours, ok := c.emitItems(byItems)
+			ours, ok := c.emitItems(results)
 			theirs, err := whole.emit(asWhole)
 			if ok && (err != nil || !bytes.Equal(ours, theirs)) {
 				t.Errorf("of %q: -whole +items: %v\n%s", c.body, err, cmp.Diff(string(theirs), string(ours)))

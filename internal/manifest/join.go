@@ -4,16 +4,16 @@ import "bytes"
 
 // joiner puts chunks of several inputs together into one stream.
 type joiner struct {
-	out     []byte
-	allJSON bool   // there is nothing but JSON values, which need no separator but white space
-	last    *chunk // the last document written; nil where there is none
-	keep    bool   // blank lines behind last would become part of its value
+	texts   [][]byte // none of them empty
+	allJSON bool     // there is nothing but JSON values, which need no separator but white space
+	last    *chunk   // the last document written; nil where there is none
+	keep    bool     // blank lines behind last would become part of its value
 }
 
 // join prepares the output for the first chunk of another input and returns what to write as its head. It adds a line
 // break and a separator where needed: separators that the inputs have are not doubled.
 func (j *joiner) join(c *chunk) []byte {
-	if len(j.out) == 0 {
+	if len(j.texts) == 0 {
 		return c.head
 	}
 	// In the middle of a stream, few parsers accept a byte order mark.
@@ -22,8 +22,9 @@ func (j *joiner) join(c *chunk) []byte {
 	if j.last != nil && usesCRLF(j.last.body) {
 		newline = "\r\n"
 	}
-	if end := j.out[len(j.out)-1]; end != '\n' && end != '\r' {
-		j.out = append(j.out, newline...)
+	last := j.texts[len(j.texts)-1]
+	if end := last[len(last)-1]; end != '\n' && end != '\r' {
+		j.add([]byte(newline))
 	}
 	// Behind some documents, blank lines and comments would change what these say: then only a separator helps.
 	apart := j.keep || bytes.HasPrefix(head, []byte("\t")) || bytes.Contains(head, []byte("\n\t")) ||
@@ -33,21 +34,29 @@ func (j *joiner) join(c *chunk) []byte {
 	case j.last == nil || j.allJSON:
 	case c.directive:
 		if !isMarker(j.last.tail[lastLine(j.last.tail):], "...") {
-			j.out = append(append(j.out, "..."...), newline...)
+			j.add([]byte("..." + newline))
 		}
 	case starts:
 	case c.number == 0 && !apart: // comments and blank lines only
 	default:
-		j.out = append(append(j.out, "---"...), newline...)
+		j.add([]byte("---" + newline))
 	}
 	return head
 }
 
 func (j *joiner) write(c *chunk, head, body []byte) {
-	j.out = append(append(append(j.out, head...), body...), c.tail...)
+	j.add(head)
+	j.add(body)
+	j.add(c.tail)
 	if c.number > 0 {
 		j.last = c
 		j.keep = keepsBlankLines(c.body)
+	}
+}
+
+func (j *joiner) add(text []byte) {
+	if len(text) > 0 {
+		j.texts = append(j.texts, text)
 	}
 }
 

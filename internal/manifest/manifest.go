@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
@@ -144,19 +145,19 @@ func isResourceList(root *yaml.Node) bool {
 		strings.HasPrefix(yamlnode.Text(root, "apiVersion"), functionGroup)
 }
 
-// parallel calls f for each chunk, several at a time, and returns what it says of each.
-func parallel[T any](chunks []*chunk, f func(*chunk) T) []T {
-	said := make([]T, len(chunks))
+// parallel calls f for each of all, several at a time, and returns what it says of each.
+func parallel[A, T any](all []A, f func(A) T) []T {
+	said := make([]T, len(all))
 	var next atomic.Int64
 	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(chunks)) {
+	for range min(runtime.GOMAXPROCS(0), len(all)) {
 		workers.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(chunks) {
+				if i >= len(all) {
 					return
 				}
-				said[i] = f(chunks[i])
+				said[i] = f(all[i])
 			}
 		})
 	}
@@ -271,45 +272,33 @@ func (o *Object) Where() string {
 // function mode, results are appended to those of the functions before; otherwise they are ignored. Several inputs
 // become one stream. Nothing is written unless all of it can be.
 func (s *Set) Write(w io.Writer, results fn.Results) error {
-	out, err := s.render(results)
+	texts, err := s.render(results)
 	if err != nil {
 		return err
 	}
-	if _, err := w.Write(out); err != nil {
+	out := bufio.NewWriterSize(w, 1<<16)
+	for _, text := range texts {
+		_, _ = out.Write(text) // Flush says what went wrong
+	}
+	if err := out.Flush(); err != nil {
 		return fmt.Errorf("writing manifests: %w", err)
 	}
 	return nil
 }
 
-func (s *Set) render(results fn.Results) ([]byte, error) {
+// render returns all texts to be written, one behind the other.
+func (s *Set) render(results fn.Results) ([][]byte, error) {
 	j := joiner{allJSON: s.isAllJSON()}
-	list := s.list != nil && len(results) > 0
-	var root *yaml.Node // the ResourceList with the results in it
-	if list {
-		root = s.list.tree
-		if s.list.isEdited() {
-			root = s.list.expanded
-		}
-		var err error
-		if root, err = withResults(root, results); err != nil {
-			return nil, fmt.Errorf("writing results: %w", err)
-		}
-	}
 	for n, chunks := range s.inputs {
 		bodies := parallel(chunks, func(c *chunk) emitted {
-			if list && c == s.list {
-				return c.emitBody(root)
-			}
-			if c.isEdited() {
-				return c.emitBody(c.expanded)
+			switch {
+			case c == s.list && len(results) > 0:
+				return c.emitBody(results)
+			case c.isEdited():
+				return c.emitBody(nil)
 			}
 			return emitted{root: c.expanded, body: c.body}
 		})
-		size := 0
-		for i, c := range chunks {
-			size += len(c.head) + len(bodies[i].body) + len(c.tail)
-		}
-		j.out = slices.Grow(j.out, size+64) // and what joining may add
 		for i, c := range chunks {
 			head, root, body, err := c.head, bodies[i].root, bodies[i].body, bodies[i].err
 			if err != nil {
@@ -326,7 +315,7 @@ func (s *Set) render(results fn.Results) ([]byte, error) {
 			j.write(c, head, body)
 		}
 	}
-	return j.out, nil
+	return j.texts, nil
 }
 
 // isAllJSON tells whether there is nothing but JSON documents.
@@ -348,15 +337,26 @@ type emitted struct {
 	err  error
 }
 
-func (c *chunk) emitBody(root *yaml.Node) emitted {
+// emitBody writes an edited document, and a ResourceList with results.
+func (c *chunk) emitBody(results fn.Results) emitted {
 	if c.written != nil {
 		return emitted{body: c.written}
 	}
 	if c.items != nil {
-		if body, ok := c.emitItems(root); ok {
-			return emitted{root: root, body: body}
+		if body, ok := c.emitItems(results); ok {
+			return emitted{body: body}
 		}
 		c.items.restore()
+	}
+	root := c.tree
+	if c.isEdited() {
+		root = c.expanded
+	}
+	if len(results) > 0 {
+		var err error
+		if root, err = withResults(root, results); err != nil {
+			return emitted{err: fmt.Errorf("adding results: %w", err)}
+		}
 	}
 	body, err := c.emit(root)
 	return emitted{root, body, err}

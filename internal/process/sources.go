@@ -140,6 +140,7 @@ func (s *Sources) layer(cfg image.Config, namespace string, refs []sourceRef) *l
 	if made := s.layers[key]; made != nil {
 		return made
 	}
+	key.namespace = strings.Clone(namespace) // not with all the text that it is from
 	l := &layer{Image: make(map[string]string, len(cfg.Env)), sourced: map[string]string{}}
 	s.layers[key] = l
 	for _, kv := range cfg.Env {

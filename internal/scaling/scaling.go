@@ -74,25 +74,26 @@ func held(w *workload.Workload) string {
 type Rules struct {
 	replicas    int // the wanted number; 0 leaves all as they are
 	autoscalers map[target][]autoscaler
-	budgets     workload.Selectors // PodDisruptionBudgets
+	budgets     workload.Selectors[budget]
 }
 
 // NewRules returns the rules of an input without objects, where workloads with a debugger are to have so many replicas;
 // 0 leaves them.
 func NewRules(replicas int) *Rules {
-	return &Rules{replicas: replicas, autoscalers: map[target][]autoscaler{}, budgets: workload.Selectors{}}
+	return &Rules{replicas: replicas, autoscalers: map[target][]autoscaler{}, budgets: workload.Selectors[budget]{}}
 }
 
 // Add records what an object says, and reports whether its nodes are referred to.
 func (r *Rules) Add(object workload.Object, e workload.Element) (referred bool) {
 	if group, _, _ := strings.Cut(e.APIVersion, "/"); group == "policy" && e.Kind == "PodDisruptionBudget" {
-		referred = r.budgets.Add(e.Node, yamlnode.Get(e.Node, "spec", "selector", "matchLabels"))
+		r.budgets.Add(e.Node, yamlnode.Get(e.Node, "spec", "selector", "matchLabels"), budget{yamlnode.Name(e.Node),
+			yamlnode.Text(e.Node, "spec", "maxUnavailable"), yamlnode.Text(e.Node, "spec", "minAvailable")})
 	}
 	a, is := autoscalerOf(object, e)
 	if is {
 		r.autoscalers[a.target] = append(r.autoscalers[a.target], a)
 	}
-	return referred || is
+	return is
 }
 
 // Plan is what is to be done with the number of a workload's pods.
@@ -182,19 +183,21 @@ func replicasOf(w *workload.Workload) int {
 func (r *Rules) blockedBudget(w *workload.Workload, before int) string {
 	for _, p := range w.Pods {
 		for _, budget := range r.budgets.Matching(p) {
-			if allowed(budget, before) > 0 && allowed(budget, min(before, r.replicas)) <= 0 {
-				return yamlnode.Name(budget)
+			if budget.allowed(before) > 0 && budget.allowed(min(before, r.replicas)) <= 0 {
+				return budget.name
 			}
 		}
 	}
 	return ""
 }
 
+// budget is what a PodDisruptionBudget says.
+type budget struct{ name, maxUnavailable, minAvailable string }
+
 // allowed is how many pods a PodDisruptionBudget lets go of healthy ones. Percentages are rounded up
 // (getExpectedPodCount in Kubernetes' pkg/controller/disruption/disruption.go).
-func allowed(budget *yaml.Node, healthy int) int {
-	amount := func(field string) (int, bool) {
-		v := yamlnode.Text(budget, "spec", field)
+func (b budget) allowed(healthy int) int {
+	amount := func(v string) (int, bool) {
 		if percent, ok := strings.CutSuffix(v, "%"); ok {
 			n, err := strconv.Atoi(percent)
 			return (n*healthy + 99) / 100, err == nil
@@ -202,10 +205,10 @@ func allowed(budget *yaml.Node, healthy int) int {
 		n, err := strconv.Atoi(v)
 		return n, err == nil
 	}
-	if n, ok := amount("maxUnavailable"); ok {
+	if n, ok := amount(b.maxUnavailable); ok {
 		return n
 	}
-	if n, ok := amount("minAvailable"); ok {
+	if n, ok := amount(b.minAvailable); ok {
 		return healthy - n
 	}
 	return healthy - 1 // minAvailable is 1 by default

@@ -3,6 +3,7 @@ package workload
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/GoogleContainerTools/kpt-functions-sdk/go/fn"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -14,12 +15,12 @@ import (
 
 // Result makes a result about a container.
 func (c *Container) Result(severity fn.Severity, code reason.Code, runtime, format string, args ...any) *fn.Result {
-	name := foreign.Short(c.Name)
+	name := short(c.Name)
 	r := c.Pod.Workload.Result(severity, code, fmt.Sprintf("container %s: ", name)+fmt.Sprintf(format, args...))
 	r.Field = &fn.Field{Path: c.Path}
 	r.Tags["container"] = name
 	if c.Image != "" {
-		r.Tags["image"] = foreign.Short(c.Image)
+		r.Tags["image"] = short(c.Image)
 	}
 	if r.File != nil {
 		tagLine(r, c.Node)
@@ -29,6 +30,9 @@ func (c *Container) Result(severity fn.Severity, code reason.Code, runtime, form
 	}
 	return r
 }
+
+// short is foreign.Short of a copy: results stay, and the text that they name something of need not.
+func short(s string) string { return strings.Clone(foreign.Short(s)) }
 
 // longest is how many bytes of a message are shown. What messages quote is cut where it is quoted; this is for the sum.
 const longest = 4000
@@ -40,13 +44,13 @@ func (w *Workload) Result(severity fn.Severity, code reason.Code, message string
 		Message:  foreign.Line(foreign.Cut(message, longest)),
 		Severity: severity,
 		ResourceRef: &fn.ResourceRef{
-			APIVersion: foreign.Short(w.APIVersion), Kind: foreign.Short(w.Kind),
-			Name: foreign.Short(yamlnode.Name(w.Node)), Namespace: foreign.Short(yamlnode.Namespace(w.Node)),
+			APIVersion: short(w.APIVersion), Kind: short(w.Kind),
+			Name: short(yamlnode.Name(w.Node)), Namespace: short(yamlnode.Namespace(w.Node)),
 		},
 		Tags: map[string]string{"reason": string(code)},
 	}
 	if r.ResourceRef.Name == "" {
-		r.ResourceRef.Name = foreign.Short(yamlnode.Text(w.Node, "metadata", "generateName"))
+		r.ResourceRef.Name = short(yamlnode.Text(w.Node, "metadata", "generateName"))
 	}
 	if path, index := w.Object.File(); path != "" {
 		r.File = &fn.File{Path: path, Index: index}
