@@ -72,6 +72,9 @@ func (g *generator) entryPoint(argv []string) []string {
 			"  set -- node \"$@\"\nfi",
 		`if [ "${1#-}" != "$1" ] || [ "${1%.conf}" != "$1" ]; then set -- setup "$@"; fi`,
 		"if [ \"$1\" = setup ] && [ \"$(id -u)\" = 0 ]; then\n  chmod 700 /tmp/in\n  exec gosu app \"$0\" \"$@\"\nfi",
+		"if [ \"$(id -u)\" = 0 ]; then\n  chmod 700 /tmp/in\n  exec gosu app \"$0\" \"$@\"\nfi",
+		"if [ \"$(id -u)\" = 0 ]; then exec setpriv --reuid=1000 --clear-groups \"$0\" \"$@\"; fi",
+		"if [ \"$1\" = node -a \"$(id -u)\" = 0 ]; then\n  exec su-exec app \"$0\" \"$@\"\nfi",
 		"case \"$1\" in\n  -*) set -- migrate \"$@\" ;;\n  setup|migrate) exec \"$@\" ;;\nesac",
 		"for f in /docker-entrypoint.d/*; do\n  [ -f \"$f\" ] && setup \"$f\"\ndone",
 		"while [ \"$1\" = wait ]; do shift; done", `if [ "$1" = serve ]; then shift; set -- node server.js "$@"; fi`,
@@ -81,7 +84,8 @@ func (g *generator) entryPoint(argv []string) []string {
 	}
 	if bash {
 		odd = append(odd, `if [[ $1 == -* ]]; then set -- node "$@"; fi`, `cd "$(dirname "${BASH_SOURCE[0]}")"`,
-			`[[ -z ${1:-} ]] && set -- setup`, "set -o pipefail")
+			`[[ -z ${1:-} ]] && set -- setup`, "if [[ \"$*\" == node* ]] && [ \"$(id -u)\" = 0 ]; then\n"+
+				"  chmod 700 /tmp/in; exec gosu app \"$BASH_SOURCE\" \"$@\"\nfi", "set -o pipefail")
 	}
 	for range g.IntN(4) {
 		if g.chance(60) {

@@ -199,16 +199,11 @@ func (f Found) settle(edits []Edit, guards int) ([]Edit, error) {
 				here = append(here, e)
 			}
 		}
-		switch {
-		case len(own) == 0 && (len(here) == 0 || l.text >= 0):
+		if len(own) == 0 && (len(here) == 0 || l.text >= 0) {
 			continue
-		case l.at.why != "":
-			return nil, reason.Refuse(reason.ShellQuoting, "words cannot be put into %s", l.at.why)
-		case !plain("/" + l.dir):
-			return nil, reason.Refuse(reason.WordNeedsQuoting, "the directory %q cannot be inserted without quotes", l.dir)
-		case l.text >= 0 && asksItself(l.words[l.text]):
-			return nil, reason.Refuse(reason.ScriptProgram, "the script %s would have to change, and asks where it is itself",
-				quote(l.script))
+		}
+		if err := f.mayLead(l); err != nil {
+			return nil, err
 		}
 		if len(l.words) > 0 {
 			if l.text >= 0 {
@@ -230,6 +225,23 @@ func (f Found) settle(edits []Edit, guards int) ([]Edit, error) {
 	}
 	inOrder(edits)
 	return edits, nil
+}
+
+// mayLead refuses a lead that cannot be put where it belongs, or a copy of a script that would be another.
+func (f Found) mayLead(l lead) error {
+	switch {
+	case l.at.why != "":
+		return reason.Refuse(reason.ShellQuoting, "words cannot be put into %s", l.at.why)
+	case !plain("/" + l.dir):
+		return reason.Refuse(reason.WordNeedsQuoting, "the directory %q cannot be inserted without quotes", l.dir)
+	case l.text >= 0 && slices.Contains(f.decisions, again+decimal(0)):
+		return reason.Refuse(reason.ScriptProgram, "the script %s would have to change, and starts itself again as "+
+			"another user: that would be the one of the image", quote(l.script))
+	case l.text >= 0 && asksItself(l.words[l.text]):
+		return reason.Refuse(reason.ScriptProgram, "the script %s would have to change, and asks where it is itself",
+			quote(l.script))
+	}
+	return nil
 }
 
 // exit lets a copy of a script end as the file does. A shell starts the last command of a file as its child; under -c

@@ -83,6 +83,13 @@ func (p *pruner) decided(st *syntax.Stmt) (left []*syntax.Stmt, decided bool) {
 			p.decide("if", which)
 			return p.stmts(branch), true
 		}
+		if left, ok := p.withoutAgain(c); ok {
+			p.decide(again, 0)
+			for _, st := range left {
+				p.script.stmt(st, nowhere(), maybe)
+			}
+			return left, true
+		}
 	case *syntax.CaseClause:
 		if branch, which, known := p.choice(c); known {
 			p.decide("case", which)
@@ -543,6 +550,9 @@ func (p *pruner) value(w *syntax.Word) tested {
 func (p *pruner) part(part syntax.WordPart) tested {
 	switch part := part.(type) {
 	case *syntax.DblQuoted:
+		if joined, is := p.joined(part); is {
+			return joined
+		}
 		if !part.Dollar {
 			return p.value(&syntax.Word{Parts: part.Parts})
 		}
@@ -562,6 +572,28 @@ func (p *pruner) part(part syntax.WordPart) tested {
 	}
 	text, known := p.valueOf(&syntax.Word{Parts: []syntax.WordPart{part}})
 	return tested{text: text, known: known}
+}
+
+// joined is "$*", all parameters as one word.
+func (p *pruner) joined(q *syntax.DblQuoted) (all tested, is bool) {
+	if len(q.Parts) != 1 || q.Dollar {
+		return tested{}, false
+	}
+	e, is := q.Parts[0].(*syntax.ParamExp)
+	if !is || e.Param == nil || e.Param.Value != "*" || !simpleParam(e) {
+		return tested{}, false
+	}
+	if p.splitting || !p.paramsCertain(len(p.inv.params)) {
+		return tested{}, true
+	}
+	var texts []string
+	for _, w := range p.inv.params {
+		if !w.static || !p.budget.take(1+len(w.text)/16) {
+			return tested{}, true
+		}
+		texts = append(texts, w.text)
+	}
+	return tested{text: strings.Join(texts, " "), known: true}, true
 }
 
 // parameter is an expansion, with those operators that scripts test their first parameter by.

@@ -7,6 +7,13 @@ import (
 	"syscall"
 )
 
+// become makes root another user, whoever that is: a script that starts itself again looks.
+func become() {
+	if syscall.Getuid() == 0 && (syscall.Setgid(1000) != nil || syscall.Setuid(1000) != nil) {
+		die(99, "another user")
+	}
+}
+
 // getopt consumes options as getopt(3) with a leading "+" does. short is in getopt's notation; long is space-separated,
 // with "=" behind those that take a value.
 func getopt(args []string, short, long string, option func(name, value string)) []string {
@@ -87,6 +94,7 @@ func launcher(name string) func(argv, env []string) {
 		if len(argv) < 3 {
 			fail("no user or command")
 		}
+		become()
 		run(argv[2:], set(env, "HOME", "/home/"+argv[1]))
 	}
 	venv := func(short, long string) func(argv, env []string) {
@@ -145,7 +153,10 @@ func launcher(name string) func(argv, env []string) {
 			rest := getopt(argv[1:], "", "clear-groups init-groups keep-groups nnp no-new-privs reset-env reuid= regid= euid= "+
 				"egid= ruid= rgid= "+
 				"groups= inh-caps= ambient-caps= bounding-set= pdeathsig= securebits=", func(name, _ string) {
-				if name == "reset-env" {
+				switch name {
+				case "reuid":
+					become()
+				case "reset-env":
 					env = []string{"HOME=/root", "SHELL=/bin/sh", "USER=root", "LOGNAME=root", "PATH=/usr/local/bin:/bin:/usr/bin"}
 				}
 			})
