@@ -78,6 +78,7 @@ type Planner struct {
 	pins    []scaling.Plan // what scales the workloads that were edited
 	support support
 	host    *portSet // of the pods on the host's network, with the debuggers that they have got so far
+	own     *portSet // of the pod at hand, if it is not on the host's network
 }
 
 // Plan plans everything, now that it is known of the support images whether they are there and what they can do.
@@ -87,7 +88,7 @@ func (p *Programs) Plan(supportImages map[image.Want]image.Result) *Plan {
 
 // Planner plans for objects that were noted.
 func (p *Programs) Planner(supportImages map[image.Want]image.Result) *Planner {
-	return &Planner{Programs: p, support: support{p.scope, supportImages}, host: p.hostPorts()}
+	return &Planner{Programs: p, support: support{p.scope, supportImages}, host: p.hostPorts(), own: &portSet{}}
 }
 
 // Edit plans for some of the objects and edits them. They come after those of earlier calls.
@@ -231,7 +232,9 @@ func (p *PodPlan) keep(s *podScope) (results fn.Results) {
 func (p *Planner) containers(plan *PodPlan, s *podScope) (results fn.Results) {
 	used := p.host // what the pod itself takes is among it
 	if !s.pod.OnHostNetwork() {
-		used = p.takenPorts(s)
+		used = p.own
+		*used = portSet{}
+		p.addTakenPorts(used, s)
 	}
 	options := p.scope.options(s)
 	options.FreePort = func(from int32) int32 { return free(from, used) }

@@ -75,10 +75,9 @@ func eachPort(text string, found func(port int32)) {
 	}
 }
 
-// usedPorts lists the ports that a pod uses for itself, or may: those that a container declares, that a probe asks,
+// addUsedPorts adds the ports that a pod uses for itself, or may: those that a container declares, that a probe asks,
 // that the command lines, the variables and the configuration among the items name, and those that a Service sends to.
-func (s *Programs) usedPorts(p *workload.Pod, platform string) *portSet {
-	used := &portSet{}
+func (s *Programs) addUsedPorts(used *portSet, p *workload.Pod, platform string) {
 	host := p.OnHostNetwork()
 	var configs []string // of ConfigMaps and Secrets
 	asked := map[image.Want]bool{}
@@ -131,7 +130,6 @@ func (s *Programs) usedPorts(p *workload.Pod, platform string) *portSet {
 			used.mark(port)
 		}
 	}
-	return used
 }
 
 // targetPorts are the ports of pods that a Service sends to.
@@ -205,18 +203,18 @@ func (s *Programs) hostPorts() *portSet {
 	for _, w := range s.scope.workloads {
 		for _, p := range w.pods {
 			if p.pod.OnHostNetwork() {
-				host.merge(s.takenPorts(p))
+				s.addTakenPorts(host, p)
 			}
 		}
 	}
 	return host
 }
 
-// takenPorts lists the ports of a pod that a debugger to be added cannot have: those that the pod uses for itself, and
+// addTakenPorts adds the ports of a pod that a debugger to be added cannot have: those that the pod uses for itself, and
 // those of the debuggers that it has already.
-func (s *Programs) takenPorts(p *podScope) *portSet {
+func (s *Programs) addTakenPorts(taken *portSet, p *podScope) {
 	platform := p.pod.Platform(s.scope.cfg.Platform)
-	taken := s.usedPorts(p.pod, platform)
+	s.addUsedPorts(taken, p.pod, platform)
 	for _, e := range p.configured {
 		for _, port := range e.Ports {
 			taken.add(port)
@@ -237,7 +235,6 @@ func (s *Programs) takenPorts(p *podScope) *portSet {
 			taken.add(port)
 		}
 	}
-	return taken
 }
 
 // debugPorts lists where a container has debuggers already: what its own program does is known, what runs beside it is

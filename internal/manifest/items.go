@@ -224,9 +224,10 @@ func (c *chunk) emitItems(results fn.Results) ([]byte, bool) {
 		}
 		return item.body
 	})
-	size := len(c.items.head) + len(c.items.tail)
-	for _, body := range bodies {
-		size += len(body)
+	behind := parallel(slices.Collect(slices.Chunk(results, atOnce)), c.items.resultLines)
+	size := len(c.items.head) + len(c.items.tail) + len("\n")
+	for _, text := range slices.Concat(bodies, behind) {
+		size += len(text)
 	}
 	out := append(make([]byte, 0, size), c.items.head...)
 	for _, body := range bodies {
@@ -248,8 +249,7 @@ func (c *chunk) emitItems(results fn.Results) ([]byte, bool) {
 	if !ends {
 		out = append(out, '\n')
 	}
-	batches := slices.Collect(slices.Chunk(results, atOnce))
-	for i, text := range parallel(batches, c.items.resultLines) {
+	for i, text := range behind {
 		if text == nil {
 			return nil, false
 		}

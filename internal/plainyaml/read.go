@@ -13,7 +13,8 @@ const (
 	maxKey      = 500 // the library looks for the colon behind a key for 1024 characters
 	fewKeys     = 16  // so many keys are compared each with each, which is faster than a map
 	mostAtFirst = 256 // nodes
-	slab        = 32  // nodes that are made at a time, behind the first ones
+	mostSpare   = 1 << 14
+	slab        = 32 // nodes that are made at a time, behind the first ones
 )
 
 // Read reads a text that holds one document, whose first line has the number line. It returns the document's mapping or
@@ -31,16 +32,24 @@ func Read(text []byte, line int) (*yaml.Node, bool) {
 func Use(text []byte, use func(n *yaml.Node)) bool {
 	m, _ := spare.Get().(*memory)
 	if m == nil {
-		m = &memory{nodes: make([]yaml.Node, mostAtFirst), children: make([]*yaml.Node, mostAtFirst)}
+		m = newMemory(mostAtFirst)
 	}
 	r := reader{s: string(text), nodes: m.nodes, children: m.children, open: m.open[:0], keys: m.keys[:0]}
 	n, ok := r.document()
 	if ok {
 		use(n)
 	}
+	nodes, children := len(m.nodes)-len(r.nodes), len(m.children)-len(r.children)
+	switch {
+	case r.spent && len(m.nodes) < mostSpare: // for a text like this one
+		spare.Put(newMemory(2 * len(m.nodes)))
+		return ok
+	case r.spent:
+		nodes, children = len(m.nodes), len(m.children)
+	}
 	m.open, m.keys = r.open, r.keys
-	clear(m.nodes)
-	clear(m.children)
+	clear(m.nodes[:nodes])
+	clear(m.children[:children])
 	clear(m.open[:cap(m.open)])
 	clear(m.keys[:cap(m.keys)])
 	spare.Put(m)
@@ -53,6 +62,10 @@ type memory struct {
 	children []*yaml.Node
 	open     []*yaml.Node
 	keys     []string
+}
+
+func newMemory(nodes int) *memory {
+	return &memory{nodes: make([]yaml.Node, nodes), children: make([]*yaml.Node, nodes)}
 }
 
 // spare holds memory that nothing is in.
@@ -78,6 +91,7 @@ type reader struct {
 
 	nodes    []yaml.Node  // free ones
 	children []*yaml.Node // free places for the content of nodes
+	spent    bool         // there were not enough of both at first
 	open     []*yaml.Node // the content, so far, of the collections that are open, the innermost one's last
 	keys     []string     // the keys, so far, of the mappings that are open
 }
@@ -224,7 +238,7 @@ func (r *reader) column(p int) int {
 // node makes a node that starts at p in the current line.
 func (r *reader) node(kind yaml.Kind, tag string, p int) *yaml.Node {
 	if len(r.nodes) == 0 {
-		r.nodes = make([]yaml.Node, slab)
+		r.nodes, r.spent = make([]yaml.Node, slab), true
 	}
 	n := &r.nodes[0]
 	r.nodes = r.nodes[1:]
@@ -236,7 +250,7 @@ func (r *reader) node(kind yaml.Kind, tag string, p int) *yaml.Node {
 func (r *reader) close(n *yaml.Node, from int) {
 	many := len(r.open) - from
 	if len(r.children) < many {
-		r.children = make([]*yaml.Node, max(many, slab))
+		r.children, r.spent = make([]*yaml.Node, max(many, slab)), true
 	}
 	n.Content = r.children[:many:many]
 	r.children = r.children[many:]
