@@ -210,8 +210,8 @@ func (s *Programs) hostPorts() *portSet {
 	return host
 }
 
-// addTakenPorts adds the ports of a pod that a debugger to be added cannot have: those that the pod uses for itself, and
-// those of the debuggers that it has already.
+// addTakenPorts adds the ports of a pod that a debugger to be added cannot have: those that the pod uses for itself,
+// and those of the debuggers that it has already.
 func (s *Programs) addTakenPorts(taken *portSet, p *podScope) {
 	platform := p.pod.Platform(s.scope.cfg.Platform)
 	s.addUsedPorts(taken, p.pod, platform)

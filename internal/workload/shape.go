@@ -2,7 +2,6 @@ package workload
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -75,17 +74,28 @@ func podShapes() (metadata, pod, container shape) {
 // check returns a *reason.Refusal for the first value, in the document's order, that is not of the shape. A null counts
 // as missing.
 func (s shape) check(node *yaml.Node, path string) error {
-	if node == nil || node.Kind == yaml.ScalarNode && node.ShortTag() == yaml.NodeTagNull {
+	at, want := s.wrong(node)
+	if want == "" {
 		return nil
 	}
+	path = strings.TrimPrefix(path+at, ".")
+	return reason.Refuse(reason.InvalidField, "%s is not %s, which Kubernetes expects there", foreign.Short(path), want)
+}
+
+// wrong finds a value that is not of the shape: the path to it from the node, and what it should be; "" for none. Paths
+// are made of wrong values alone, since few are.
+func (s shape) wrong(node *yaml.Node) (at, want string) {
+	if node == nil || node.Kind == yaml.ScalarNode && node.ShortTag() == yaml.NodeTagNull {
+		return "", ""
+	}
 	if s.kind != 0 && node.Kind != s.kind || s.tag != "" && node.ShortTag() != s.tag {
-		return reason.Refuse(reason.InvalidField, "%s is not %s, which Kubernetes expects there", foreign.Short(path), s.name)
+		return "", s.name
 	}
 	for i, child := range node.Content {
 		switch {
 		case node.Kind == yaml.SequenceNode && s.each != nil:
-			if err := s.each.check(child, path+"["+strconv.Itoa(i)+"]"); err != nil {
-				return err
+			if at, want := s.each.wrong(child); want != "" {
+				return yamlnode.Index("", i) + at, want
 			}
 		case node.Kind == yaml.MappingNode && i%2 == 1:
 			var of shape
@@ -98,12 +108,15 @@ func (s shape) check(node *yaml.Node, path string) error {
 			} else {
 				continue
 			}
-			if err := of.check(child, yamlnode.Join(path, node.Content[i-1].Value)); err != nil {
-				return err
+			if at, want := of.wrong(child); want != "" {
+				if name := node.Content[i-1].Value; name != "" {
+					at = "." + name + at
+				}
+				return at, want
 			}
 		}
 	}
-	return nil
+	return "", ""
 }
 
 // shape is podShape, with containers where the kind has them.

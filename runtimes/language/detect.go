@@ -1,9 +1,9 @@
 package language
 
 import (
+	"cmp"
 	"path"
 	"slices"
-	"sort"
 	"strings"
 
 	"debuggable.dev/debuggable/internal/image/files"
@@ -226,6 +226,5 @@ func EnvSign(p Process, strong bool, names ...string) Sign {
 
 // Strongest returns the first of the strongest signs.
 func Strongest(signs ...Sign) Sign {
-	sort.SliceStable(signs, func(i, j int) bool { return signs[i].Strength > signs[j].Strength })
-	return signs[0]
+	return slices.MaxFunc(signs, func(a, b Sign) int { return cmp.Compare(a.Strength, b.Strength) })
 }
