@@ -37,7 +37,9 @@ func TestMain(m *testing.M) {
 }
 
 func runTests(m *testing.M) int {
-	for _, tool := range []string{"jdb", "javac", "jlink", "node", "npm", "mvn", "git", "ruby", "/usr/bin/python3"} {
+	for _, tool := range []string{
+		"jdb", "javac", "jlink", "node", "npm", "mvn", "git", "gcc", "mcs", "ruby", "/usr/bin/python3",
+	} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return cluster.Skip(tool)
 		}
