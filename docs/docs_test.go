@@ -56,6 +56,8 @@ func notRun() []string {
 		// e2e/watch calls it with Skaffold's own client.
 		"docs/watch.md: grpcurl -plaintext -import-path proto -proto v2/skaffold.proto 127.0.0.1:50052 " +
 			"proto.v2.SkaffoldV2Service/Events",
+		// e2e/debuggers runs both.
+		"docs/howto/ci.md: kubectl apply -f debug.yaml && kubectl rollout status deployment/web",
 		// e2e/debuggers builds the sources, and does the rest of it with them.
 		"docs/tutorial.md: docker build -t registry.example.com/hello-go:v1 examples/hello/go",
 		"docs/tutorial.md: debuggable -f examples/hello/k8s/go.yaml --archive hello-go.tar > debug.yaml",
