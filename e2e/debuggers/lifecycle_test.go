@@ -243,3 +243,29 @@ func TestInitContainers(t *testing.T) {
 		p.stopsTwice(t, stopped)
 	}
 }
+
+// TestRollover: the pod that takes another one's place gets the local port that led to that, and with it the editors
+// that know the port.
+func TestRollover(t *testing.T) {
+	namespace := newNamespace(t)
+	m := manifest{kind: "Deployment", image: goImage(t), lingers: 5}
+	shared.apply(t, namespace, shared.rewrite(t, m.String()))
+	shared.waitRollout(t, namespace, 1)
+	old := shared.newest(t, namespace)
+	w := shared.watch(t, namespace)
+	addr := w.started(old.Name, "app", 0)
+	m.annotations = `{rolled: "over"}`
+	shared.apply(t, namespace, shared.rewrite(t, m.String()))
+	shared.waitRollout(t, namespace, 1)
+	p := shared.newest(t, namespace)
+	if beside := w.started(p.Name, "app", 0); beside == addr {
+		t.Fatalf("both pods have %s", addr)
+	}
+	w.terminated(old.Name, "app")
+	e := w.next()
+	if f := e.PortEvent; f == nil || f.PodName != p.Name || fmt.Sprintf("127.0.0.1:%d", f.LocalPort) != addr {
+		t.Fatalf("got %s, want the forward of %s to pod %s", e, addr, p.Name)
+	}
+	stopped, _ := attachDelve(t, addr)
+	p.stopsTwice(t, stopped)
+}

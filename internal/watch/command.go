@@ -413,7 +413,7 @@ func (c *changes) apply(ctx context.Context, changes []change) {
 		id := c.runs[key]
 		delete(c.runs, key)
 		if c.forwarder != nil {
-			c.forwarder.stop(id)
+			c.forwarder.stop(id, ch.container.deleting)
 		}
 		c.hub.publishTerminated(id)
 	}

@@ -35,9 +35,8 @@ type forwarder struct {
 
 	mu       sync.Mutex
 	reserved map[int]bool // local ports that forwards of ours have, or had and will want again
-	runs     map[runID]context.CancelFunc
+	runs     map[runID]*forwards
 	plan     localport.Plan
-	planned  map[runID][]int // numbers of the plan
 	// last holds the forwards that were started last for a debug port, for their successors to wait for.
 	last map[target]chan struct{}
 	// locals are the local ports that debug ports were forwarded to, for the forwards after a restart: whoever is
@@ -65,8 +64,8 @@ func newForwarder(
 	return &forwarder{
 		hub: h, say: say, dial: dial, connected: func() bool { return true },
 		firstDelay: 200 * time.Millisecond, lastDelay: 15 * time.Second, patience: 3 * time.Second,
-		reserved: map[int]bool{}, runs: map[runID]context.CancelFunc{}, planned: map[runID][]int{},
-		last: map[target]chan struct{}{}, locals: map[target]int{},
+		reserved: map[int]bool{}, runs: map[runID]*forwards{}, last: map[target]chan struct{}{},
+		locals: map[target]int{},
 	}
 }
 
@@ -75,12 +74,13 @@ func (f *forwarder) start(ctx context.Context, id runID, c container) {
 	ctx, cancel := context.WithCancel(ctx)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.runs[id] = cancel
+	run := &forwards{cancel: cancel, container: c}
+	f.runs[id] = run
 	for _, protocol := range f.admit(c) {
 		t := target{c.namespace, c.pod, c.name, protocol, c.info.Ports[protocol]}
 		f.plan.Want(int(t.port))
-		number := f.plan.Take(int(t.port))
-		f.planned[id] = append(f.planned[id], number)
+		one := &forwarding{target: t, number: f.plan.Take(int(t.port)), moved: make(chan struct{}, 1)}
+		run.all = append(run.all, one)
 		before, closed := f.last[t], make(chan struct{})
 		f.last[t] = closed
 		f.done.Go(func() {
@@ -101,7 +101,7 @@ func (f *forwarder) start(ctx context.Context, id runID, c container) {
 					return
 				}
 			}
-			f.keep(ctx, id, t, number)
+			f.keep(ctx, id, one)
 		})
 	}
 }
@@ -145,18 +145,22 @@ func (f *forwarder) admit(c container) []string {
 	return admitted
 }
 
-// stop ends the forwards of a container that has ended.
-func (f *forwarder) stop(id runID) {
+// stop ends the forwards of a container that has ended. replaced says that its pod goes as well.
+func (f *forwarder) stop(id runID, replaced bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if cancel := f.runs[id]; cancel != nil {
-		cancel()
-		delete(f.runs, id)
+	run := f.runs[id]
+	if run == nil {
+		return
 	}
-	for _, number := range f.planned[id] {
-		f.plan.Release(number)
+	run.cancel()
+	delete(f.runs, id)
+	for _, one := range run.all {
+		f.plan.Release(one.number)
 	}
-	delete(f.planned, id)
+	if replaced {
+		f.succeed(run)
+	}
 }
 
 // wait returns when all forwards are closed, or after a while; at once where nothing is forwarded.
@@ -178,15 +182,21 @@ func (f *forwarder) expect(ports map[string]int32) {
 }
 
 // keep opens one forward, again and again when it breaks, until ctx ends.
-func (f *forwarder) keep(ctx context.Context, id runID, t target, number int) {
+func (f *forwarder) keep(ctx context.Context, id runID, one *forwarding) {
+	t := one.target
 	var local int // the port that it has had, 0 before the first time
 	defer func() { f.release(local) }()
 	delay := f.firstDelay
 	var broken time.Time // since when it has been
 	var said bool
 	for ctx.Err() == nil {
+		number, moves := f.move(ctx, one)
+		if moves {
+			f.release(local)
+			local = 0
+		}
 		opened := false
-		err := f.open(ctx, t, local, number, func(port int) {
+		err := f.open(ctx, one, local, number, func(port int) {
 			opened = true
 			if said {
 				f.say("forwarding port %d of pod %s/%s again", t.port, t.namespace, t.pod)
@@ -238,7 +248,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // open opens one forward, calls ready with the local port, and returns when the forward breaks or ctx ends. had is the
 // local port that the forward had before, which it gets again if it is still free, and number the one that is planned.
-func (f *forwarder) open(ctx context.Context, t target, had, number int, ready func(port int)) error {
+func (f *forwarder) open(ctx context.Context, one *forwarding, had, number int, ready func(port int)) error {
+	t := one.target
 	dialer, err := f.dial(t.namespace, t.pod)
 	if err != nil {
 		return err
@@ -261,6 +272,13 @@ func (f *forwarder) open(ctx context.Context, t target, had, number int, ready f
 		return err
 	}
 	ready(local)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		if one.unused(ctx, tunnel) {
+			cancel()
+		}
+	}()
 	return tunnel.serve(ctx, l)
 }
 

@@ -126,13 +126,13 @@ func TestForwardThatCannotBeOpened(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			t.Fatal("it is not tried again")
 		}
-		f.stop(id)
+		f.stop(id, false)
 		f.done.Wait()
 		if !slices.Equal(said, want) {
 			t.Errorf("connected %v: said %q, want %q", connected, said, want)
 		}
-		if len(f.reserved)+len(f.last)+len(f.runs)+len(f.planned) > 0 {
-			t.Errorf("left over: %v, %v, %v, %v", f.reserved, f.last, f.runs, f.planned)
+		if len(f.reserved)+len(f.last)+len(f.runs) > 0 {
+			t.Errorf("left over: %v, %v, %v", f.reserved, f.last, f.runs)
 		}
 	}
 }

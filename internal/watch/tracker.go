@@ -110,6 +110,7 @@ func (t *tracker) observe(p pod) ([]change, error) {
 		if known.stillReported(c, p.containers) {
 			return false
 		}
+		c.deleting = c.deleting || p.deleting
 		changes = append(changes, change{container: c})
 		return true
 	})
@@ -164,6 +165,7 @@ func (t *tracker) forget(namespace, name string) []change {
 	delete(t.pods, key)
 	var changes []change
 	for _, c := range known.running {
+		c.deleting = true
 		changes = append(changes, change{container: c})
 	}
 	return changes

@@ -143,6 +143,13 @@ func (t *tunnel) admit(local net.Conn) bool {
 	return true
 }
 
+// used says whether there are local connections.
+func (t *tunnel) used() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.locals) > 0
+}
+
 func (t *tunnel) forget(local net.Conn) {
 	_ = local.Close()
 	t.mu.Lock()
