@@ -125,11 +125,28 @@ func (s *Programs) addUsedPorts(used *portSet, p *workload.Pod, platform string)
 		kind, name, _ := strings.Cut(name, "/")
 		s.scope.configPorts[[3]string{kind, yamlnode.Namespace(p.Workload.Node), name}].addTo(used)
 	}
-	for _, ports := range s.scope.services.Matching(p) {
-		for _, port := range ports {
-			used.mark(port)
+	for _, services := range s.scope.services.Matching(p) {
+		ports, ok := s.services[services]
+		if !ok { // for all pods that they select once
+			ports = numbersIn(func(yield func(string) bool) {
+				for _, of := range services.What {
+					for _, port := range of {
+						if isNumber(port) && !yield(port) {
+							return
+						}
+					}
+				}
+			})
+			s.services[services] = ports
 		}
+		ports.addTo(used)
 	}
+}
+
+// isNumber reports whether a Service's port is a number: it may be a name, which may have a number in it.
+func isNumber(port string) bool {
+	_, err := strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
 // targetPorts are the ports of pods that a Service sends to.

@@ -8,6 +8,7 @@ import (
 	"debuggable.dev/debuggable/internal/image"
 	"debuggable.dev/debuggable/internal/program"
 	"debuggable.dev/debuggable/internal/reason"
+	"debuggable.dev/debuggable/internal/workload"
 	"debuggable.dev/debuggable/runtimes"
 )
 
@@ -17,6 +18,8 @@ type Programs struct {
 	images map[image.Want]image.Result
 	ports  map[image.Want]portNumbers
 	known  map[*containerScope]*known
+	// services are the ports that Services send to, by whom they select.
+	services map[*workload.Selected[[]string]]portNumbers
 }
 
 // known is what is known of a container before any port is given to a debugger.
@@ -34,7 +37,8 @@ func (s *Scope) Programs(images map[image.Want]image.Result) *Programs {
 }
 
 func (s *Scope) programs(images map[image.Want]image.Result, ports map[image.Want]portNumbers) *Programs {
-	p := &Programs{scope: s, images: images, ports: ports, known: map[*containerScope]*known{}}
+	p := &Programs{scope: s, images: images, ports: ports, known: map[*containerScope]*known{},
+		services: map[*workload.Selected[[]string]]portNumbers{}}
 	for _, w := range s.workloads {
 		for _, pod := range w.pods {
 			for _, c := range pod.open() {
@@ -48,7 +52,7 @@ func (s *Scope) programs(images map[image.Want]image.Result, ports map[image.Wan
 // Again works out anew the programs that depend on files of images that were not known before, and may be by now.
 func (p *Programs) Again(images map[image.Want]image.Result) *Programs {
 	again := &Programs{scope: p.scope, images: images, ports: p.ports,
-		known: make(map[*containerScope]*known, len(p.known))}
+		known: make(map[*containerScope]*known, len(p.known)), services: p.services}
 	for _, w := range p.scope.workloads {
 		for _, pod := range w.pods {
 			for _, c := range pod.open() {

@@ -94,7 +94,7 @@ func Find(objects []Object, cfg functionconfig.Config) *Scope {
 func NewScope(cfg functionconfig.Config) *Scope {
 	return &Scope{
 		cfg: cfg, own: ownKinds(cfg), match: cfg.Matcher(), found: &found{seen: map[any]bool{}},
-		sources: process.NewSources(), services: workload.Selectors[[]string]{}, scaling: scaling.NewRules(cfg.Replicas),
+		sources: process.NewSources(), services: workload.NewSelectors[[]string](), scaling: scaling.NewRules(cfg.Replicas),
 		memory: podedit.NewMemory(cfg.Memory == "keep"), configPorts: map[[3]string]portNumbers{},
 		hint: fmt.Sprintf("set %s, or annotate the pod with %s", cfg.Surface("runtimes"), functionconfig.RuntimeAnnotation),
 	}

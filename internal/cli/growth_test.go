@@ -85,6 +85,23 @@ func growth() map[string]func(n int) string {
 		"containers of one ConfigMap": containers("envFrom: [{configMapRef: {name: c}}]", ""),
 		"pods of one ConfigMap": pods("{containers: [{name: c, image: node, envFrom: [{configMapRef: {name: " +
 			"c}}]}]}"),
+		"pods behind Services": func(n int) string {
+			var b strings.Builder
+			for i := range n / 16 {
+				fmt.Fprintf(&b, "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p%d, labels: {a: b}}\n"+
+					"spec: {containers: [{name: c, image: node}]}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: s%d}\n"+
+					"spec: {selector: {a: b}, ports: [{port: %d}]}\n", i, i, i+1)
+			}
+			return b.String()
+		},
+		"templates of a workflow": func(n int) string {
+			var b strings.Builder
+			b.WriteString("apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {name: w}\nspec:\n  templates:\n")
+			for i := range n / 16 {
+				fmt.Fprintf(&b, "  - {name: t%d, container: {image: node}}\n", i)
+			}
+			return b.String()
+		},
 		"pods that add to one " +
 			"ConfigMap": pods("{containers: [{name: c, image: node, env: [{name: A, value: x}], envFrom: [{configMapRef: " +
 			"{name: c}}]}]}"),

@@ -105,6 +105,8 @@ func EnvironmentOf(c *workload.Container, cfg image.Config, known *Sources) Envi
 	e := Environment{layer: known.layer(cfg, namespace, envFrom(c)), own: map[string]string{}, Unknown: map[string]bool{},
 		Likely: map[string]string{}}
 	e.expanded = &expanding{size: e.layer.bytes, many: e.layer.many, shared: &known.expanded}
+	known.given += e.layer.bytes
+	e.expanded.given = known.given > maxGiven
 	for _, entry := range yamlnode.Items(c.Node, "env") {
 		name := yamlnode.Text(entry, "name")
 		if name == "" {

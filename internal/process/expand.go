@@ -80,12 +80,17 @@ const (
 	long      = 1 << 10
 )
 
+// maxGiven bounds what the variables of envFrom come to in all containers. Thousands of them may have a long value of
+// one ConfigMap, and each looks through it.
+const maxGiven = 2 << 30
+
 // expanding counts what references in a container's values and words have come to.
 type expanding struct {
 	size   int
 	many   bool // there are more variables than are looked at
 	shared *int // what those of all containers to long values have come to
 	beyond bool // this one has such a reference, and that is too much
+	given  bool // what envFrom gives to the containers up to this one is too much
 }
 
 // expand resolves the references in raw within the bound; beyond it raw stays as it is.
@@ -112,7 +117,7 @@ func (x *expanding) count(bytes int) {
 }
 
 // tooMuch reports whether the references have come to more than is looked at.
-func (x *expanding) tooMuch() bool { return x.many || x.beyond || x.size > maxExpanded }
+func (x *expanding) tooMuch() bool { return x.many || x.beyond || x.given || x.size > maxExpanded }
 
 // tooLarge refuses a container of which the references, or envFrom, make too much.
 func (x *expanding) tooLarge() error {
@@ -124,6 +129,9 @@ func (x *expanding) tooLarge() error {
 		return reason.Refuse(reason.TooLarge,
 			"its variables, those of envFrom too, command and args come to more than %d MiB once their references are resolved",
 			maxExpanded>>20)
+	case x.given:
+		return reason.Refuse(reason.TooLarge,
+			"what envFrom gives to the containers up to this one comes to more than %d MiB", maxGiven>>20)
 	case x.beyond:
 		return reason.Refuse(reason.TooLarge,
 			"what references to long values come to in the containers up to this one is more than %d MiB", maxShared>>20)

@@ -26,6 +26,8 @@ type Sources struct {
 	copies int
 	// what references to long values have come to, in bytes
 	expanded int
+	// what envFrom has given to containers, in bytes
+	given int
 }
 
 // source is the data of a ConfigMap or a Secret.

@@ -42,3 +42,21 @@ func TestContainersShareWhatEnvFromSets(t *testing.T) {
 		t.Errorf("%d variables are made, and %d containers left alone", known.copies, left)
 	}
 }
+
+// TestManyLongValues: what thousands of containers are given of one long value is bounded in all.
+func TestManyLongValues(t *testing.T) {
+	known := NewSources()
+	known.data[[3]string{"ConfigMap", "", "c"}] = source{values: map[string]string{"A": "x"}, bytes: 5 << 20}
+	node := yaml.MustParse("envFrom: [{configMapRef: {name: c}}]").YNode()
+	c := &workload.Container{Node: node, Pod: &workload.Pod{Workload: &workload.Workload{
+		Node: yaml.MustParse("kind: Pod").YNode()}}}
+	left := 0
+	for range 2 * maxGiven / (5 << 20) {
+		if EnvironmentOf(c, image.Config{}, known).expanded.tooLarge() != nil {
+			left++
+		}
+	}
+	if left < maxGiven/(5<<20) || left > maxGiven/(5<<20)+2 {
+		t.Errorf("%d containers are left alone", left)
+	}
+}

@@ -1,7 +1,6 @@
 package program
 
 import (
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,12 +28,24 @@ func (p Program) ElectsLeader() string {
 	if said != "" || len(p.Process.Argv) == 0 {
 		return said
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.Process.Env)) {
-		if electing.MatchString(strings.ReplaceAll(strings.ToLower(name), "_", "-")) && isTrue(p.Process.Env[name]) {
-			return "the variable " + foreign.Short(name)
+	first := ""
+	for name, value := range p.Process.Env { // which may be those of thousands of containers
+		if mayElect(name) && isTrue(value) && (first == "" || name < first) &&
+			electing.MatchString(strings.ReplaceAll(strings.ToLower(name), "_", "-")) {
+			first = name
 		}
 	}
-	return ""
+	if first == "" {
+		return ""
+	}
+	return "the variable " + foreign.Short(first)
+}
+
+// mayElect tells in little time that a name cannot be one of electing.
+func mayElect(name string) bool {
+	const leader, enable = "leader", "enable-"
+	begins := func(s string) bool { return len(s) > len(leader) && strings.EqualFold(s[:len(leader)], leader) }
+	return begins(name) || len(name) > len(enable) && begins(name[len(enable):])
 }
 
 // isTrue reports whether a switch's value is one that Go's flags, and most others, take for true.

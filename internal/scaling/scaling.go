@@ -80,7 +80,7 @@ type Rules struct {
 // NewRules returns the rules of an input without objects, where workloads with a debugger are to have so many replicas;
 // 0 leaves them.
 func NewRules(replicas int) *Rules {
-	return &Rules{replicas: replicas, autoscalers: map[target][]autoscaler{}, budgets: workload.Selectors[budget]{}}
+	return &Rules{replicas: replicas, autoscalers: map[target][]autoscaler{}, budgets: workload.NewSelectors[budget]()}
 }
 
 // Add records what an object says, and reports whether its nodes are referred to.
@@ -182,9 +182,11 @@ func replicasOf(w *workload.Workload) int {
 // down, and none after; "" where there is none.
 func (r *Rules) blockedBudget(w *workload.Workload, before int) string {
 	for _, p := range w.Pods {
-		for _, budget := range r.budgets.Matching(p) {
-			if budget.allowed(before) > 0 && budget.allowed(min(before, r.replicas)) <= 0 {
-				return budget.name
+		for _, same := range r.budgets.Matching(p) {
+			for _, budget := range same.What {
+				if budget.allowed(before) > 0 && budget.allowed(min(before, r.replicas)) <= 0 {
+					return budget.name
+				}
 			}
 		}
 	}

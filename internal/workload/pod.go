@@ -46,7 +46,7 @@ func (p *Pod) OutputRead() string {
 		return ""
 	case w.Rules.Shared:
 		return "a workflow that refers to it may read " + w.Rules.Output
-	case yamlnode.Mentions(w.Node, w.Rules.Output):
+	case w.outputRead:
 		return "the workflow reads " + w.Rules.Output
 	}
 	return ""

@@ -38,6 +38,8 @@ type Workload struct {
 	APIVersion, Kind string
 	Instead          string // the API version to use, where this one is gone from Kubernetes; "" otherwise
 	Problem          string // why the object can have no pod template that Kubernetes would read; "" otherwise
+
+	outputRead bool // the object itself reads what one of its programs writes
 }
 
 // Pod is a pod template of a workload, or a Pod itself.
@@ -98,6 +100,7 @@ func Of(object Object, o Element, own []Kind) *Workload {
 // addPods finds the pod templates of a kind.
 func (w *Workload) addPods(k Kind) {
 	w.Rules = k
+	w.outputRead = k.Output != "" && yamlnode.Mentions(w.Node, k.Output)
 	for _, t := range k.Template {
 		for _, at := range yamlnode.Lookup(w.Node, t) {
 			w.addPod(at.Node, yamlnode.Join(w.Path, at.Path))
