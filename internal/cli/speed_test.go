@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,13 +93,26 @@ type cost struct {
 	memory    int64 // in kB, the most that was resident
 }
 
-// least keeps the smaller of each: what else a machine does only adds.
-func (c *cost) least(o cost) {
-	if c.wall == 0 {
-		*c = o
-		return
+// costs are what the processes of several runs took.
+type costs []cost
+
+// least is the smallest of each: what else a machine does only adds.
+func (all costs) least() cost {
+	least := all[0]
+	for _, c := range all {
+		least = cost{min(least.wall, c.wall), min(least.cpu, c.cpu), min(least.memory, c.memory)}
 	}
-	c.wall, c.cpu, c.memory = min(c.wall, o.wall), min(c.cpu, o.cpu), min(c.memory, o.memory)
+	return least
+}
+
+// noise is by how much the median of the CPU times is above the least.
+func (all costs) noise() float64 {
+	var times []time.Duration
+	for _, c := range all {
+		times = append(times, c.cpu)
+	}
+	slices.Sort(times)
+	return float64(times[len(times)/2])/float64(times[0]) - 1
 }
 
 // costOf runs one of this test's own commands as a process of its own over a file.
@@ -135,11 +150,12 @@ func costOf(b *testing.B, input, program string, args ...string) cost {
 
 // BenchmarkAgainstKyaml measures the whole program as a process, from standard input to standard output, and in turn
 // with it kyaml's pass over the same input. What is reported are ratios of the least that each took, which the machine
-// cancels out of.
+// cancels out of, and its noise: by how much the median of kyaml's CPU times is above the least, in percent. At the end
+// comes how the CPU time grows: the line of best fit, and the exponent of the curve, which is 1 for a line.
 func BenchmarkAgainstKyaml(b *testing.B) {
-	const lock = "../../testdata/realworld/online-boutique-images.yaml"
-	for _, n := range []int{10, 100, 1000, 3000, 10_000, 30_000} {
-		for _, kind := range []string{"stream", "list"} {
+	for _, kind := range []string{"stream", "list"} {
+		var grown []point
+		for _, n := range []int{10, 100, 1000, 3000, 10_000, 30_000} {
 			b.Run(fmt.Sprintf("%s/resources=%d", kind, n), func(b *testing.B) {
 				text := boutiques(b, n)
 				if kind == "list" {
@@ -149,20 +165,108 @@ func BenchmarkAgainstKyaml(b *testing.B) {
 				if err := os.WriteFile(input, []byte(text), 0o600); err != nil {
 					b.Fatal(err)
 				}
-				var ours, theirs cost
+				var ours, theirs costs
 				for b.Loop() {
-					ours.least(costOf(b, input, ourselves, "--offline", "--image-configs", lock))
-					theirs.least(costOf(b, input, identity))
+					ours = append(ours, costOf(b, input, ourselves, "--offline", "--image-configs", boutiqueImages))
+					theirs = append(theirs, costOf(b, input, identity))
 				}
+				our, their := ours.least(), theirs.least()
 				b.ReportMetric(0, "ns/op") // of both together
-				b.ReportMetric(float64(ours.cpu.Microseconds())/float64(n), "µs-CPU/resource")
-				b.ReportMetric(float64(ours.wall)/float64(theirs.wall), "×time")
-				b.ReportMetric(float64(ours.cpu)/float64(theirs.cpu), "×CPU")
-				if theirs.memory > 0 {
-					b.ReportMetric(float64(ours.memory)/float64(theirs.memory), "×memory")
+				b.ReportMetric(float64(our.wall)/float64(their.wall), "×time")
+				b.ReportMetric(float64(our.cpu)/float64(their.cpu), "×CPU")
+				if their.memory > 0 {
+					b.ReportMetric(float64(our.memory)/float64(their.memory), "×memory")
 				}
+				b.ReportMetric(100*theirs.noise(), "%noise")
+				if len(grown) > 0 && grown[len(grown)-1].x == float64(n) { // an earlier try with fewer runs
+					grown = grown[:len(grown)-1]
+				}
+				grown = append(grown, point{float64(n), float64(our.cpu.Microseconds())})
 			})
 		}
+		b.Run(kind+"/growth", func(b *testing.B) {
+			for b.Loop() {
+			}
+			if len(grown) < 3 {
+				b.Skip("the sizes were not measured")
+			}
+			slope, start := fit(grown)
+			var logs []point
+			for _, p := range grown[len(grown)/2:] { // of the small ones, most is the start
+				logs = append(logs, point{math.Log(p.x), math.Log(p.y)})
+			}
+			exponent, _ := fit(logs)
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(slope, "µs/resource")
+			b.ReportMetric(start/1000, "ms-at-start")
+			b.ReportMetric(exponent, "exponent")
+		})
+	}
+}
+
+type point struct{ x, y float64 }
+
+// fit is the line that fits points best, in the sense that the sum of the squares of relative errors is the least.
+func fit(points []point) (slope, start float64) {
+	var w, x, y, xx, xy float64
+	for _, p := range points {
+		weight := 1 / (p.y * p.y)
+		w, x, y, xx, xy = w+weight, x+weight*p.x, y+weight*p.y, xx+weight*p.x*p.x, xy+weight*p.x*p.y
+	}
+	slope = (w*xy - x*y) / (w*xx - x*x)
+	return slope, (y - slope*x) / w
+}
+
+const boutiqueImages = "../../testdata/realworld/online-boutique-images.yaml"
+
+// BenchmarkAgainstTools measures other tools' simplest pass over the same manifests in turn with ours.
+func BenchmarkAgainstTools(b *testing.B) {
+	if os.Getenv("DEBUGGABLE_BUILD_TOOLS") == "" {
+		b.Skip("kustomize and yq are not built; DEBUGGABLE_BUILD_TOOLS=1 builds them from their modules")
+	}
+	bin := b.TempDir()
+	for _, module := range []string{"sigs.k8s.io/kustomize/kustomize/v5@v5.8.2", "github.com/mikefarah/yq/v4@v4.54.3"} {
+		cmd := exec.Command("go", "install", module)
+		cmd.Env = append(os.Environ(), "GOBIN="+bin, "GOFLAGS=")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.Fatalf("go install %s: %v\n%s", module, err, out)
+		}
+	}
+	for _, n := range []int{100, 1000, 3000} {
+		b.Run(fmt.Sprintf("resources=%d", n), func(b *testing.B) {
+			dir := b.TempDir()
+			input := filepath.Join(dir, "input.yaml")
+			for name, text := range map[string]string{
+				"input.yaml": boutiques(b, n), "kustomization.yaml": "resources: [input.yaml]\n",
+			} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+					b.Fatal(err)
+				}
+			}
+			tools := map[string]*exec.Cmd{
+				"kustomize": exec.Command(filepath.Join(bin, "kustomize"), "build", dir),
+				"yq":        exec.Command(filepath.Join(bin, "yq"), ".", input),
+			}
+			var ours costs
+			theirs := map[string]costs{}
+			for b.Loop() {
+				ours = append(ours, costOf(b, input, ourselves, "--offline", "--image-configs", boutiqueImages))
+				for name, tool := range tools {
+					cmd := exec.Command(tool.Path, tool.Args[1:]...)
+					start := time.Now()
+					if err := cmd.Run(); err != nil {
+						b.Fatalf("%s: %v", name, err)
+					}
+					took := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+					theirs[name] = append(theirs[name], cost{wall: time.Since(start), cpu: took})
+				}
+			}
+			b.ReportMetric(0, "ns/op") // of all together
+			for name, all := range theirs {
+				b.ReportMetric(float64(ours.least().wall)/float64(all.least().wall), "×time-"+name)
+				b.ReportMetric(float64(ours.least().cpu)/float64(all.least().cpu), "×CPU-"+name)
+			}
+		})
 	}
 }
 

@@ -167,18 +167,25 @@ func (c Container) with(e debuginfo.Entry, specs []*yaml.Node) Container {
 }
 
 // Names that Kubernetes accepts, https://kubernetes.io/docs/concepts/overview/working-with-objects/names/, and kinds as
-// all APIs write them.
+// all APIs write them. How long they may be is not part of the expressions, which would take long to compile then, each
+// time that the program starts.
 var (
-	label     = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
-	subdomain = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
-	kind      = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{0,62}$`)
+	label     = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
+	subdomain = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
+	kind      = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
 )
+
+const longestLabel, longestSubdomain = 63, 253
 
 // Possible reports whether a container of its names can run. Editors get names as parts of command lines and of paths,
 // and manifests are other people's.
 func (c Container) Possible() bool {
-	return (c.Namespace == "" || label.MatchString(c.Namespace)) && label.MatchString(c.Name) &&
-		(c.Workload == "" || subdomain.MatchString(c.Workload)) && (c.Kind == "" || kind.MatchString(c.Kind))
+	is := func(text string, expression *regexp.Regexp, longest int) bool {
+		return len(text) <= longest && expression.MatchString(text)
+	}
+	return (c.Namespace == "" || is(c.Namespace, label, longestLabel)) && is(c.Name, label, longestLabel) &&
+		(c.Workload == "" || is(c.Workload, subdomain, longestSubdomain)) &&
+		(c.Kind == "" || is(c.Kind, kind, longestLabel))
 }
 
 // eachTemplate calls f for each mapping that has the annotation and containers.
