@@ -7,6 +7,7 @@
 package attach
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -26,6 +27,7 @@ import (
 	"debuggable.dev/debuggable/internal/debuginfo"
 	"debuggable.dev/debuggable/internal/ide"
 	"debuggable.dev/debuggable/internal/sources"
+	"debuggable.dev/debuggable/runtimes/editor"
 )
 
 // Target is what to attach to.
@@ -261,6 +263,7 @@ func instead(r debuginfo.Running) string {
 type connector struct {
 	a        *Attachment
 	protocol string
+	going    *editor.Question
 	mu       sync.Mutex
 	last     string // ID of the container connected to
 	local    int    // and the port of this machine
@@ -276,7 +279,7 @@ func (c *connector) connect(ctx context.Context, replaced bool) (io.ReadWriteClo
 			return nil, err
 		}
 		local := r.Locals[c.protocol]
-		conn, err := dial(ctx, local)
+		conn, err := dial(ctx, local, c.going)
 		if err == nil {
 			c.mu.Lock()
 			c.last, c.local = r.ID, local
@@ -291,8 +294,37 @@ func (c *connector) connect(ctx context.Context, replaced bool) (io.ReadWriteClo
 	}
 }
 
-func dial(ctx context.Context, local int) (net.Conn, error) {
-	return (&net.Dialer{}).DialContext(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(local)))
+// dial connects to a debugger, once it has let the program go.
+func dial(ctx context.Context, local int, going *editor.Question) (net.Conn, error) {
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(local))
+	if going != nil {
+		// One that is suspended, or stands at somebody else's breakpoint, does not go at all.
+		asking, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		for !goes(asking, address, *going) {
+			select {
+			case <-time.After(50 * time.Millisecond):
+			case <-asking.Done():
+			}
+		}
+	}
+	return (&net.Dialer{}).DialContext(ctx, "tcp4", address)
+}
+
+// goes asks whether the program goes; a debugger that does not answer, or not in time, is not waited for.
+func goes(ctx context.Context, address string, question editor.Question) bool {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp4", address)
+	if err != nil {
+		return true
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	if _, err := io.WriteString(conn, question.Ask); err != nil {
+		return true
+	}
+	answer, err := bufio.NewReader(io.LimitReader(conn, 1<<20)).ReadBytes('\n')
+	return err != nil || question.Yes(answer)
 }
 
 func (c *connector) lastID() string {
@@ -316,7 +348,7 @@ func (a *Attachment) Serve(ctx context.Context, in io.Reader, out io.Writer) err
 		return err
 	}
 	protocol, _ := c.Adapter()
-	connector := &connector{a: a, protocol: protocol}
+	connector := &connector{a: a, protocol: protocol, going: c.Going()}
 	session := &dap.Session{Connect: connector.connect, Attach: merge(arguments), Say: a.Say, Address: connector.address}
 	return session.Serve(ctx, in, out)
 }
@@ -364,7 +396,7 @@ func (a *Attachment) Listen(ctx context.Context, port int) error {
 		open++
 		mu.Unlock()
 		sessions.Go(func() {
-			connector := &connector{a: a, protocol: protocol}
+			connector := &connector{a: a, protocol: protocol, going: c.Going()}
 			session := &dap.Session{
 				Connect: connector.connect, Attach: merge(arguments), Say: a.Say,
 				Address: func() (string, int) { return "127.0.0.1", address.Port },
@@ -454,10 +486,9 @@ var errLeft = errors.New("the container has ended, or is about to")
 func (a *Attachment) checkIn(
 	ctx context.Context, c ide.Container, id string, arguments map[string]json.RawMessage, file string, line int,
 ) (dap.Bound, error) {
-	protocol, _ := c.Adapter()
 	merge(arguments)(arguments)
 	for wait := 250 * time.Millisecond; ; wait = min(2*wait, 4*time.Second) {
-		bound, err := a.checkOnce(ctx, id, protocol, arguments, file, line)
+		bound, err := a.checkOnce(ctx, c, id, arguments, file, line)
 		if err == nil || ctx.Err() != nil || errors.Is(err, errLeft) {
 			return bound, err
 		}
@@ -483,13 +514,14 @@ func (a *Attachment) checkIn(
 func (a *Attachment) settle() time.Duration { return cmp.Or(a.Settle, 3*time.Second) }
 
 func (a *Attachment) checkOnce(
-	ctx context.Context, id, protocol string, arguments map[string]json.RawMessage, file string, line int,
+	ctx context.Context, c ide.Container, id string, arguments map[string]json.RawMessage, file string, line int,
 ) (dap.Bound, error) {
+	protocol, _ := c.Adapter()
 	local, err := a.forwarded(ctx, id, protocol)
 	if err != nil {
 		return dap.Bound{}, err
 	}
-	conn, err := dial(ctx, local)
+	conn, err := dial(ctx, local, c.Going())
 	if err != nil {
 		return dap.Bound{}, err
 	}

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"debuggable.dev/debuggable/internal/debuginfo"
 	"debuggable.dev/debuggable/internal/ide"
 	"debuggable.dev/debuggable/internal/sources"
+	"debuggable.dev/debuggable/runtimes/editor"
 )
 
 // cluster is what runs, for Attachment.Follow.
@@ -199,5 +202,46 @@ func TestCheckChoosesAnew(t *testing.T) {
 				t.Errorf("%+v, %v; want %q", checked, err, test.want)
 			}
 		})
+	}
+}
+
+// TestLetGo: a debugger that lets the program go by itself is attached to after that, and one that never does after a
+// while.
+func TestLetGo(t *testing.T) {
+	question := &editor.Question{Ask: "going?", Yes: func(answer []byte) bool { return string(answer) == "yes\n" }}
+	for answers, want := range map[string]int{"yes\n": 1, "no\n,no\n,yes\n": 3, "": 1, "no\n": 2} {
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := make(chan int)
+		go func() {
+			left, n := strings.Split(answers, ","), 0
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					break
+				}
+				text := make([]byte, len(question.Ask))
+				if _, err := io.ReadFull(conn, text); err == nil {
+					n++
+					if len(left) > 0 {
+						_, _ = io.WriteString(conn, left[0]) // who asks may be gone
+						left = left[min(1, len(left)-1):]
+					}
+				}
+				conn.Close()
+			}
+			asked <- n
+		}()
+		conn, err := dial(t.Context(), l.Addr().(*net.TCPAddr).Port, question)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		l.Close()
+		if n := <-asked; n != want && (answers != "no\n" || n < want) {
+			t.Errorf("%q: asked %d times, want %d", answers, n, want)
+		}
 	}
 }

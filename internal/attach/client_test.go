@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-dap"
 )
 
-// editor is a client of the Debug Adapter Protocol.
-type editor struct {
+// anEditor is a client of the Debug Adapter Protocol.
+type anEditor struct {
 	t    *testing.T
 	w    io.Writer
 	seq  int
@@ -33,8 +33,8 @@ type wire struct {
 	Body       json.RawMessage `json:"body,omitempty"`
 }
 
-func newEditor(t *testing.T, r io.Reader, w io.Writer) *editor {
-	e := &editor{t: t, w: w, in: make(chan wire, 1000)}
+func newEditor(t *testing.T, r io.Reader, w io.Writer) *anEditor {
+	e := &anEditor{t: t, w: w, in: make(chan wire, 1000)}
 	go func() {
 		defer close(e.in)
 		for r := bufio.NewReader(r); ; {
@@ -49,7 +49,7 @@ func newEditor(t *testing.T, r io.Reader, w io.Writer) *editor {
 	return e
 }
 
-func (e *editor) send(command string, arguments any) int {
+func (e *anEditor) send(command string, arguments any) int {
 	e.t.Helper()
 	e.seq++
 	data, err := json.Marshal(wire{Seq: e.seq, Type: "request", Command: command, Arguments: arguments})
@@ -62,7 +62,7 @@ func (e *editor) send(command string, arguments any) int {
 	return e.seq
 }
 
-func (e *editor) wait(what string, fits func(wire) bool) wire {
+func (e *anEditor) wait(what string, fits func(wire) bool) wire {
 	e.t.Helper()
 	for i, m := range e.seen {
 		if fits(m) {
@@ -86,12 +86,12 @@ func (e *editor) wait(what string, fits func(wire) bool) wire {
 	}
 }
 
-func (e *editor) said() string {
+func (e *anEditor) said() string {
 	data, _ := json.Marshal(e.seen)
 	return string(data)
 }
 
-func (e *editor) response(seq int, body any) {
+func (e *anEditor) response(seq int, body any) {
 	e.t.Helper()
 	m := e.wait(fmt.Sprintf("the response to %d", seq), func(m wire) bool {
 		return m.Type == "response" && m.RequestSeq == seq
@@ -106,13 +106,13 @@ func (e *editor) response(seq int, body any) {
 	}
 }
 
-func (e *editor) event(name string) wire {
+func (e *anEditor) event(name string) wire {
 	e.t.Helper()
 	return e.wait("the event "+name, func(m wire) bool { return m.Type == "event" && m.Event == name })
 }
 
 // attach attaches as editors do, with one breakpoint, which has to bind.
-func (e *editor) attach(arguments any, file string, line int) {
+func (e *anEditor) attach(arguments any, file string, line int) {
 	e.t.Helper()
 	e.response(e.send("initialize", dap.InitializeRequestArguments{
 		ClientID: "test", AdapterID: "test", PathFormat: "path", LinesStartAt1: true, ColumnsStartAt1: true,
@@ -131,7 +131,7 @@ func (e *editor) attach(arguments any, file string, line int) {
 }
 
 // stopped waits for the breakpoint, which has to be in a file by its local path, and lets the process go on.
-func (e *editor) stopped(file string, line int) {
+func (e *anEditor) stopped(file string, line int) {
 	e.t.Helper()
 	var stop dap.StoppedEventBody
 	if err := json.Unmarshal(e.event("stopped").Body, &stop); err != nil || stop.Reason != "breakpoint" {

@@ -25,6 +25,7 @@ import (
 	"debuggable.dev/debuggable/internal/ide"
 	"debuggable.dev/debuggable/internal/image/files"
 	"debuggable.dev/debuggable/internal/sources"
+	"debuggable.dev/debuggable/runtimes/editor"
 )
 
 // layout is a way to lay out sources, and to build and start them under their real debugger.
@@ -167,6 +168,12 @@ func TestLocal(t *testing.T) {
 
 			t.Run("attach", func(t *testing.T) {
 				first := start(t, root, words)
+				if q := c.Going(); q != nil {
+					not := editor.Question{Ask: q.Ask, Yes: func(answer []byte) bool { return !q.Yes(answer) }}
+					if goes(t.Context(), fmt.Sprintf("127.0.0.1:%d", first.port), not) {
+						t.Error("the debugger does not say that the program goes")
+					}
+				}
 				cluster := newCluster(c.running(l.port, first, "one"))
 				a := cluster.attachment(t, c.Sources)
 				toServer, fromEditor := io.Pipe()

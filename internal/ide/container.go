@@ -223,6 +223,12 @@ func (c Container) Adapter() (protocol string, ok bool) {
 	return l.Adapter, has && l.Adapter != ""
 }
 
+// Going is what the debugger is asked ahead of attaching to it; nil for nothing.
+func (c Container) Going() *editor.Question {
+	l, _ := c.language()
+	return l.Going
+}
+
 // RemotePath is the path by which the debugger knows a local file, as far as the mappings say.
 func (c Container) RemotePath(file string) (string, bool) {
 	longest, remote := -1, ""

@@ -76,6 +76,12 @@ type Run struct {
 // Pair is a name and a value.
 type Pair struct{ Name, Value string }
 
+// Question is asked over a connection of its own.
+type Question struct {
+	Ask string
+	Yes func(answer []byte) bool // a line
+}
+
 // Language is what a language says of itself to whoever wants to attach.
 type Language struct {
 	// Extensions are those of source files, for finding them by their contents: none for a language whose programs know
@@ -89,6 +95,8 @@ type Language struct {
 	Adapter string
 	// Attach is what that wants in a request to attach.
 	Attach func(Target) Object
+	// Going asks it, ahead of that, whether the program has been let go; nil: there is no need to ask.
+	Going *Question
 	// Run is the configuration for JetBrains' IDEs; nil for a language that has none that attaches.
 	Run func(Target) Run
 	// CloudName is the language's name in Cloud Code's configurations; "" for none.

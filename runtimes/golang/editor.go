@@ -1,6 +1,7 @@
 package golang
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"debuggable.dev/debuggable/runtimes/editor"
@@ -10,6 +11,7 @@ import (
 func inEditors() editor.Language {
 	return editor.Language{
 		Module: true, CloudName: "Go", Adapter: "dlv", Attach: attachArguments,
+		Going: &editor.Question{Ask: isRunning, Yes: running},
 		Launch: func(t editor.Target) editor.Object {
 			return append(editor.Object{
 				{Key: "type", Value: "go"}, {Key: "request", Value: "attach"}, {Key: "debugAdapter", Value: "dlv-dap"},
@@ -24,6 +26,19 @@ func inEditors() editor.Language {
 			}
 		},
 	}
+}
+
+// isRunning asks Delve for its state, in its own protocol, which it speaks on the same port (service/rpc2).
+const isRunning = `{"method":"RPCServer.State","params":[{"NonBlocking":true}],"id":1}`
+
+// running reads the answer. With --continue, Delve connects to itself once it listens, and lets the program go by that
+// (cmd/dlv/cmds, client.Disconnect). If an adapter has stopped the program meanwhile, to set breakpoints or at one, it
+// goes on behind the adapter's back: so it is better to attach after that.
+func running(answer []byte) bool {
+	var a struct {
+		Result struct{ State struct{ Running bool } }
+	}
+	return json.Unmarshal(answer, &a) == nil && a.Result.State.Running
 }
 
 func attachArguments(t editor.Target) editor.Object {
