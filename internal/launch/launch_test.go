@@ -162,6 +162,11 @@ func TestFind(t *testing.T) {
 		{"pdm run app.py", string(reason.LauncherImplicit), ""}, // which it hands to python
 		{"pdm run ./app.py", string(reason.LauncherImplicit), ""},
 		{"pdm -p run run python", string(reason.LauncherUnknownOption), ""},
+		{"pdm -q run -p /srv -sv --env A=b --env=C=d python app.py", "python app.py",
+			"pdm -q run -p /srv -sv --env A=b --env=C=d /d/dlv python app.py"},
+		{"pdm run --venv test python app.py", "python app.py", "pdm run --venv test /d/dlv python app.py"},
+		{"pdm run --venv -s python app.py", string(reason.LauncherUnknownOption), ""},
+		{"pdm run -l python app.py", string(reason.LauncherUnknownOption), ""},
 		{"rye run ./bin/serve", "./bin/serve", "rye run /d/dlv ./bin/serve"},
 		{"uv -C run", string(reason.LauncherNotFollowed), ""},
 		{"uv --directory run python app.py", string(reason.LauncherNotFollowed), ""},

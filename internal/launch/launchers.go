@@ -24,6 +24,8 @@ type launcher struct {
 	operands int
 	// subcommand is the word that makes it run a command: poetry run. Options may stand on both sides of it.
 	subcommand string
+	// behind are the options behind the subcommand, where they are others than those in front of it; as short and long.
+	behind *launcher
 	// itself says that with another subcommand it is a program of a language, which can be debugged like any
 	// (newrelic-admin run-python): others do something of their own then, which is no application.
 	itself bool
@@ -160,7 +162,10 @@ func launchers() []launcher {
 		{names: []string{"op", "teller", "secrethub", "dapr", "doppler", "infisical", "chamber", "aws-vault"},
 			noOptions: true, rest: secretsBehindDashes},
 		{names: []string{"dotenvx"}, noOptions: true, rest: dotenvx},
-		{names: []string{"pdm"}, subcommand: "run", rest: pdmRest},
+		{names: []string{"pdm"}, subcommand: "run", short: "vqnIc:",
+			long: "verbose quiet no-cache ignore-python non-interactive config=", rest: pdmRest,
+			behind: &launcher{short: "vqgsp:k:", long: "verbose quiet global site-packages recreate project= skip= venv= env= " +
+				"env-file= working-dir=", option: pdmOption}},
 		{names: []string{"rye"}, subcommand: "run", rest: projectScript},
 		{names: []string{"bundle", "bundler"}, subcommand: "exec", long: "keep-file-descriptors no-color verbose gemfile="},
 	}
@@ -222,7 +227,11 @@ func (l launcher) unwrap(f *finder, words []word) ([]word, error) {
 			return nil, reason.Refuse(reason.LauncherNotFollowed, "%s is followed only where %s stands behind its own options",
 				name, l.subcommand)
 		}
-		if rest, err = l.options(f, name, rest[1:]); err != nil {
+		behind := l
+		if l.behind != nil {
+			behind = *l.behind
+		}
+		if rest, err = behind.options(f, name, rest[1:]); err != nil {
 			return nil, err
 		}
 	}
@@ -507,6 +516,32 @@ func projectScript(f *finder, words []word) ([]word, error) {
 		return nil, reason.Refuse(reason.LauncherImplicit, "what follows run may be a script of the project's")
 	}
 	return venv(f, words)
+}
+
+// pdmOption: what follows --venv may be another option.
+func pdmOption(f *finder, opt string, val *word) error {
+	switch opt {
+	case "venv":
+		if !val.static || strings.HasPrefix(val.text, "-") {
+			return reason.Refuse(reason.LauncherUnknownOption, "whether %s is the name that --venv takes is not known",
+				quote(val.text))
+		}
+	case "env":
+		name, text, ok := strings.Cut(val.text[:val.known], "=")
+		if !ok {
+			return reason.Refuse(reason.LauncherUnknownOption, "which variable pdm sets is only known when it runs")
+		}
+		if val.static {
+			f.assign(name, Assignment{Value: text, Known: true})
+		} else {
+			f.assign(name, Assignment{Text: val.text[len(name)+1:]})
+		}
+	case "env-file":
+		f.forget()
+	case "working-dir": // as seen from the project
+		f.chdir(val.text, val.static && path.IsAbs(val.text))
+	}
+	return nil
 }
 
 // pdmRest: pdm runs python itself for a file, which then needs neither be executable nor say that it is Python's.
