@@ -89,10 +89,8 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	switch {
 	case direct && !p.LineFixed && (len(others) > 0 || p.EnvFixed || p.Hidden["JAVA_TOOL_OPTIONS"]):
 		plan.Insert = []language.Insertion{{Before: 1, Words: []string{agent}}}
-	case p.Starts(buildTools):
-		return language.Plan{}, reason.Refuse(reason.EnvShared,
-			"a build tool has JVMs of its own beside the application's, which would get the same debug agent and fail on its "+
-				"port")
+	case elsewhere(p) != nil:
+		return language.Plan{}, elsewhere(p)
 	case shared:
 		return language.Plan{}, reason.Refuse(reason.EnvShared,
 			"a probe, a hook or the script starts another program, which may be a JVM: it would get the same debug agent, and "+
@@ -164,6 +162,23 @@ var buildTools = []string{
 	"mill", "lein", "scala-cli",
 }
 
+// dropping are start scripts that unset JAVA_TOOL_OPTIONS; Elastic's images say that they are in ELASTIC_CONTAINER.
+// Sources: elasticsearch-env, opensearch-env and logstash.lib.sh.
+var dropping = []string{"elasticsearch", "eswrapper", "logstash", "opensearch", "opensearch-docker-entrypoint.sh"}
+
+// elsewhere refuses programs whose JVM the variable does not reach, or reaches among others.
+func elsewhere(p language.Process) error {
+	switch {
+	case p.Starts(buildTools):
+		return reason.Refuse(reason.EnvShared, "a build tool has JVMs of its own beside the application's, which would get "+
+			"the same debug agent and fail on its port")
+	case p.Starts(dropping) || p.ImageEnv["ELASTIC_CONTAINER"] != "":
+		return reason.Refuse(reason.EnvHidden, "%s starts its JVM without JAVA_TOOL_OPTIONS: give the agent in the variable "+
+			"that it has for the JVM's options (ES_JAVA_OPTS, LS_JAVA_OPTS, OPENSEARCH_JAVA_OPTS)", p.Argv[0])
+	}
+	return nil
+}
+
 // existing looks for the agent where people put it, and for switches by which start scripts add it themselves. A JVM
 // that is given the agent twice does not start.
 func existing(p language.Process) (language.Plan, bool, error) {
@@ -180,6 +195,11 @@ func existing(p language.Process) (language.Plan, bool, error) {
 		for _, option := range strings.Split(agent, ",") {
 			key, value, _ := strings.Cut(option, "=")
 			switch key {
+			case "onthrow", "onuncaught", "onjcmd":
+				if value != "n" {
+					return language.Plan{}, true, reason.Refuse(reason.OtherDebugger, "the JVM's debug agent does not listen "+
+						"until something happens (%s)", option)
+				}
 			case "server":
 				server = strings.HasPrefix(value, "y")
 			case "address":

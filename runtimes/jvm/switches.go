@@ -6,7 +6,7 @@ import "debuggable.dev/debuggable/runtimes/language"
 // Karaf 4.4.6 (from Maven Central), kafka-run-class.sh of Kafka, kc.sh of Keycloak and jenkins.sh of Jenkins' image
 // (from their repositories). The others are as their documentation describes them: that of Open Liberty's server
 // command, sbt-native-packager, Play, Hive, JBang, Payara, Maven (mvnDebug), Gradle, Quarkus, Micronaut, Paketo's
-// buildpacks (BPL_DEBUG_ENABLED) and fabric8's run-java.sh (JAVA_ENABLE_DEBUG).
+// buildpacks (BPL_DEBUG_ENABLED), fabric8's run-java.sh (JAVA_ENABLE_DEBUG) and WebLogic's setDomainEnv.sh (debugFlag).
 func jdwpSwitches() language.Switches {
 	karaf := []string{"JAVA_DEBUG_OPTS", "JAVA_DEBUG_PORT"}
 	trues := []string{"true", "True", "TRUE", "1", "yes", "Yes", "YES", "y", "Y"}
@@ -26,6 +26,8 @@ func jdwpSwitches() language.Switches {
 			Beside: "JBOSS_HOME", Addresses: []string{"DEBUG_PORT"}, ByDefault: 8787},
 		{Beside: "JBOSS_HOME", Words: []string{"--debug"}, Programs: []string{}, Port: true,
 			Addresses: []string{"DEBUG_PORT"}, ByDefault: 8787},
+		{Programs: []string{"startWebLogic.sh", "startManagedWebLogic.sh"}, On: "debugFlag", Values: []string{"true"},
+			Addresses: []string{"DEBUG_PORT"}, ByDefault: 8453},
 		{Programs: []string{"jenkins.sh"}, On: "DEBUG", ByDefault: port},
 		{Words: []string{"-jvm-debug"}, Port: true, ByDefault: port},
 		{Programs: []string{"play"}, Words: []string{"debug"}, Where: language.First, Addresses: []string{"JPDA_PORT"},
