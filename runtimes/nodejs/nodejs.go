@@ -69,6 +69,10 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	if plan, found, err := running(p, o); found || err != nil {
 		return plan, err
 	}
+	if bunsNode(p) {
+		return language.Plan{}, reason.Refuse(reason.NoRuntime, "the image has Bun in the place of Node (%s is on its "+
+			"PATH), whose inspector is another: start bun by its name", bunsStandIn)
+	}
 	if name, at := toolByPath(p); name != "" {
 		return attachToTool(p, o, name, at)
 	}
@@ -111,6 +115,14 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		Name: "PATH", Value: nodeBin, How: language.Prepend, Sep: ":", Default: language.DefaultPath, Needed: tool,
 	})
 	return plan, nil
+}
+
+// bunsStandIn is a directory in which Bun's image has a link of the name node to itself, for images without Node.
+const bunsStandIn = "bun-node-fallback-bin"
+
+// bunsNode reports whether node is Bun: its image is built upon, and Node was not added.
+func bunsNode(p language.Process) bool {
+	return strings.Contains(p.ImageEnv["PATH"], bunsStandIn) && p.ImageEnv["NODE_VERSION"] == ""
 }
 
 // running finds the debugger that is there already: the program's, its tool's, or that of what a script of its project

@@ -30,6 +30,7 @@ func Language() *language.Language {
 				"functions_framework", "functions-framework-python", "functions_framework_python",
 			},
 			Program:    program,
+			Tools:      []string{"mod_wsgi-express", "watchmedo"}, // Apache's httpd is what stays; any program
 			Buildpacks: buildpacks(),
 			Strong:     []string{"PYTHON_VERSION"},
 			Weak: []string{
@@ -191,7 +192,7 @@ func published(p language.Process) error {
 	if slices.Contains(agents(), name) {
 		return language.SupportImageOld("does not outlast that " + name + " executes another Python")
 	}
-	if stub := maybeStub(p); isPython(name) && stub != "" {
+	if stub := maybeStub(p, isPython(name)); stub != "" {
 		return language.SupportImageOld("does not outlast that " + stub + " executes another Python, as Bazel's stub and " +
 			"tornado's autoreload do")
 	}
@@ -213,19 +214,25 @@ func published(p language.Process) error {
 	return nil
 }
 
-// maybeStub names what an interpreter runs where that may start the real program in its own place: Bazel's stub, which
-// has a directory of runfiles beside it, or tornado's autoreload. "" is for what is not known to.
-func maybeStub(p language.Process) string {
-	if len(p.Argv) < 2 {
-		return ""
+// maybeStub names what an interpreter runs, or the program itself, where that may start the real program in its own
+// place: Bazel's stub, which has a directory of runfiles beside it, or tornado's autoreload. "" is for what is not
+// known to.
+func maybeStub(p language.Process, interpreter bool) string {
+	script := p.Argv[0]
+	if interpreter {
+		if len(p.Argv) < 2 {
+			return ""
+		}
+		script = p.Argv[1]
 	}
-	script := p.Argv[1]
+	_, runfiles := p.Env["RUNFILES_DIR"]
+	_, own := p.Env["PYTHON_RUNFILES"]
 	switch ext := path.Ext(script); {
-	case script == "-m" && len(p.Argv) > 2 && p.Argv[2] == "tornado.autoreload":
+	case interpreter && script == "-m" && len(p.Argv) > 2 && p.Argv[2] == "tornado.autoreload":
 		return p.Argv[2]
 	case strings.HasPrefix(script, "-"):
 		return ""
-	case strings.Contains(p.WorkingDir, ".runfiles"), strings.Contains(script, ".runfiles"),
+	case runfiles || own, strings.Contains(p.WorkingDir, ".runfiles"), strings.Contains(script, ".runfiles"),
 		ext != "" && !slices.Contains([]string{".py", ".pyc", ".pyw", ".pyz"}, ext):
 		return script
 	}
