@@ -132,13 +132,3 @@ func (it *items) restore() {
 		}
 	}
 }
-
-// Released lists the objects whose trees are let go whenever nobody works on them.
-func (s *Set) Released() (released []*Object) {
-	for _, o := range s.objects {
-		if o.released {
-			released = append(released, o)
-		}
-	}
-	return released
-}
