@@ -2,8 +2,8 @@
 // Go module proxy, once a version, and kept in the user's cache directory.
 //
 // Start runs etcd and kube-apiserver on loopback, which is all that tests of API clients need. Tests whose pods have to
-// run call their TestMain's part within Isolate, then StartControllers and AddNode: that takes root on Linux,
-// containerd, runc and network plugins.
+// run call their TestMain's part within Isolate, then StartControllers and AddNode: that takes root on Linux, runc and
+// network plugins.
 //
 //	os.Exit(cluster.Isolate(func() int {
 //		registry, err := cluster.NewRegistry(cluster.Dir())
@@ -25,8 +25,8 @@ import (
 	"strings"
 )
 
-// Tool builds a program that the e2e module lists as a tool, a Kubernetes program such as kube-apiserver, etcd or dlv,
-// and returns the path of the binary. The first build of kube-apiserver takes minutes; its version is that of
+// Tool builds a program that the e2e module lists as a tool, a Kubernetes program such as kube-apiserver, etcd,
+// containerd, its shim or dlv, and returns the path of the binary. The first build of kube-apiserver takes minutes; its version is that of
 // k8s.io/kubernetes in e2e/go.mod.
 func Tool(ctx context.Context, name string) (string, error) {
 	root, err := moduleDir(ctx)
@@ -36,9 +36,13 @@ func Tool(ctx context.Context, name string) (string, error) {
 	if name == "dlv" {
 		return build(ctx, root, name, "github.com/go-delve/delve", "github.com/go-delve/delve/cmd/dlv")
 	}
-	if name == "etcd" {
-		// A module of its own, for etcd's server and Kubernetes do not agree on the versions of what they share.
+	// Modules of their own, for these and Kubernetes do not agree on the versions of what they share.
+	switch name {
+	case "etcd":
 		return build(ctx, filepath.Join(root, "etcd"), name, "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3")
+	case "containerd", "containerd-shim-runc-v2":
+		const module = "github.com/containerd/containerd/v2"
+		return build(ctx, filepath.Join(root, "containerd"), name, module, module+"/cmd/"+name)
 	}
 	return build(ctx, root, name, "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/"+name)
 }

@@ -68,10 +68,8 @@ func missing() string {
 	if os.Geteuid() != 0 {
 		return "the user root"
 	}
-	for _, program := range []string{"containerd", "runc"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return program + " on PATH (apt-get install containerd runc)"
-		}
+	if _, err := exec.LookPath("runc"); err != nil {
+		return "runc on PATH (apt-get install runc)"
 	}
 	if _, err := networkPlugins(); err != nil {
 		return err.Error()

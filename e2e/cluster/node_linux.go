@@ -88,24 +88,26 @@ func networkPlugins() (string, error) {
 	return "", fmt.Errorf("network plugins in /usr/lib/cni or /opt/cni/bin (apt-get install containernetworking-plugins)")
 }
 
-const containerdConfig = `version = 2
+const containerdConfig = `version = 3
 root = %q
 state = "` + containers + `"
 [grpc]
 address = "` + socket + `"
 [plugins."io.containerd.internal.v1.opt"]
 path = %q
-[plugins."io.containerd.grpc.v1.cri"]
-sandbox_image = %q
-restrict_oom_score_adj = true # lowering it takes a right that root may lack in a container or virtual machine
-[plugins."io.containerd.grpc.v1.cri".containerd]
+[plugins."io.containerd.cri.v1.images"]
 snapshotter = %q
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+[plugins."io.containerd.cri.v1.images".pinned_images]
+sandbox = %q
+[plugins."io.containerd.cri.v1.runtime"]
+restrict_oom_score_adj = true # lowering it takes a right that root may lack in a container or virtual machine
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
 runtime_type = "io.containerd.runc.v2"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+runtime_path = %q
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
 SystemdCgroup = false
-[plugins."io.containerd.grpc.v1.cri".cni]
-bin_dir = %q
+[plugins."io.containerd.cri.v1.runtime".cni]
+bin_dirs = [%q]
 conf_dir = %q
 `
 
@@ -132,14 +134,18 @@ func (n *Node) startContainerd(ctx context.Context, c *ControlPlane, pause strin
 	if err := unix.Statfs(n.dir, &mounted); err == nil && mounted.Type == unix.OVERLAYFS_SUPER_MAGIC {
 		snapshotter = "native" // overlays cannot be stacked like that
 	}
-	config := filepath.Join(n.dir, "containerd.toml")
-	text := fmt.Sprintf(containerdConfig, filepath.Join(n.dir, "containerd"), filepath.Join(n.dir, "opt"), pause,
-		snapshotter, plugins, networks)
-	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+	binary, err := Tool(ctx, "containerd")
+	if err != nil {
 		return err
 	}
-	binary, err := exec.LookPath("containerd")
+	shim, err := Tool(ctx, "containerd-shim-runc-v2")
 	if err != nil {
+		return err
+	}
+	config := filepath.Join(n.dir, "containerd.toml")
+	text := fmt.Sprintf(containerdConfig, filepath.Join(n.dir, "containerd"), filepath.Join(n.dir, "opt"), snapshotter,
+		pause, shim, plugins, networks)
+	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		return err
 	}
 	p, err := startProcess(filepath.Join(n.dir, "containerd.log"), binary, []string{"--config=" + config})
