@@ -26,8 +26,8 @@ import (
 )
 
 // Tool builds a program that the e2e module lists as a tool, a Kubernetes program such as kube-apiserver, etcd,
-// containerd, its shim or dlv, and returns the path of the binary. The first build of kube-apiserver takes minutes; its version is that of
-// k8s.io/kubernetes in e2e/go.mod.
+// containerd, its shim or dlv, and returns the path of the binary. The first build of kube-apiserver takes minutes; its
+// version is that of k8s.io/kubernetes in e2e/go.mod.
 func Tool(ctx context.Context, name string) (string, error) {
 	root, err := moduleDir(ctx)
 	if err != nil {
