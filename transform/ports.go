@@ -75,6 +75,22 @@ func eachPort(text string, found func(port int32)) {
 	}
 }
 
+// markAsked marks the ports that a container's probes and hooks ask.
+func markAsked(used *portSet, c *workload.Container) {
+	asking := [][]string{{"lifecycle", "postStart"}, {"lifecycle", "preStop"}}
+	for _, probe := range podedit.Probes() {
+		asking = append(asking, []string{probe})
+	}
+	for _, at := range asking {
+		for _, kind := range []string{"httpGet", "tcpSocket", "grpc"} {
+			used.mark(yamlnode.Text(c.Node, append(slices.Clone(at), kind, "port")...))
+		}
+		for _, w := range yamlnode.Items(c.Node, append(slices.Clone(at), "exec", "command")...) {
+			markIn(used, yamlnode.Text(w))
+		}
+	}
+}
+
 // addUsedPorts adds the ports that a pod uses for itself, or may: those that a container declares, that a probe asks,
 // that the command lines, the variables and the configuration among the items name, and those that a Service sends to.
 func (s *Programs) addUsedPorts(used *portSet, p *workload.Pod, platform string) {
@@ -88,11 +104,7 @@ func (s *Programs) addUsedPorts(used *portSet, p *workload.Pod, platform string)
 				used.mark(yamlnode.Text(port, "hostPort"))
 			}
 		}
-		for _, probe := range podedit.Probes() {
-			for _, kind := range []string{"httpGet", "tcpSocket", "grpc"} {
-				used.mark(yamlnode.Text(c.Node, probe, kind, "port"))
-			}
-		}
+		markAsked(used, c)
 		if want := (image.Want{Image: c.Image, Platform: platform}); !asked[want] {
 			asked[want] = true
 			s.ports[want].addTo(used)

@@ -391,6 +391,7 @@ func (s *script) assignment(a *syntax.Assign, how certainty, export bool) {
 	}
 	if how == maybe || !as.Known {
 		as.Value, as.Known = "", false
+		as.Perhaps = how == maybe
 		if a.Value != nil {
 			as.Text = s.writtenOf(a.Value)
 		}

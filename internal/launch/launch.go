@@ -61,8 +61,10 @@ type Assignment struct {
 	// Keeps says that the value that the container's environment has is part of the new one (PATH=/x:$PATH), whatever
 	// it is.
 	Keeps bool
-	// Text is what is written, or may be, of a value that is not known: "$JAVA_TOOL_OPTIONS -agentlib:jdwp=…".
-	Text string
+	// Text is what is written of a value that is not known: "$JAVA_TOOL_OPTIONS -agentlib:jdwp=…"; Perhaps says that a
+	// part of it may not be, which stands in a condition.
+	Text    string
+	Perhaps bool
 }
 
 // Command is a simple command of a script, other than the program.
@@ -605,6 +607,7 @@ func (f *finder) assign(name string, a Assignment) {
 	// What a variable may hold grows with each step, so that each costs more than the last.
 	if old := f.assigned[name]; !a.Known && f.budget.take((len(old.Value)+len(old.Text)+len(a.Text))/16) {
 		a.Text = strings.TrimSpace(old.Value + old.Text + " " + a.Text)
+		a.Perhaps = a.Perhaps || old.Perhaps
 	}
 	f.assigned[name] = a
 	f.vars[name] = value{text: a.Value, known: a.Known, unset: a.Unset}
@@ -630,7 +633,7 @@ func (f *finder) forget() {
 		return
 	}
 	for name, a := range f.assigned {
-		f.assigned[name] = Assignment{Keeps: a.Keeps, Text: a.Value + a.Text}
+		f.assigned[name] = Assignment{Keeps: a.Keeps, Text: a.Value + a.Text, Perhaps: a.Perhaps}
 	}
 }
 

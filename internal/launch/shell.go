@@ -285,7 +285,8 @@ func merge(a, b Found) Found {
 		for name, x := range pair[0] {
 			if y, ok := pair[1][name]; !ok || x != y {
 				a.Assigned[name] = Assignment{Keeps: ok && x.Keeps && y.Keeps,
-					Text: strings.TrimSpace(x.Value + x.Text + " " + y.Value + y.Text)}
+					Text:    strings.TrimSpace(x.Value + x.Text + " " + y.Value + y.Text),
+					Perhaps: x.Perhaps || y.Perhaps}
 			}
 		}
 	}

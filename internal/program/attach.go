@@ -34,7 +34,18 @@ func (p Program) Debugger(o runtimes.Options) (runtimes.Plan, error) {
 		}
 		process.Env, process.Beside = p.behind.process.Env, p.behind.process.Beside
 	}
-	return runtimes.Attach(p.Detection.Runtime, process, o)
+	plan, err := runtimes.Attach(p.Detection.Runtime, process, o)
+	if err != nil || !plan.Existing || p.behind != nil {
+		return plan, err
+	}
+	if found, perhaps := certainly(p.Found); perhaps {
+		process.Env = reaching(found, p.Env.All())
+		if again, err := runtimes.Attach(p.Detection.Runtime, process, o); err != nil || !again.Existing {
+			return runtimes.Plan{}, reason.Refuse(reason.OtherDebugger,
+				"whether a debugger is started, as a condition of the script says, is only known when it runs")
+		}
+	}
+	return plan, nil
 }
 
 // Attach plans the debugger of a program and what it changes in the container. Where the environment cannot be changed,

@@ -281,6 +281,22 @@ func reaching(found launch.Found, env map[string]string) map[string]string {
 	return reach
 }
 
+// certainly is found without what a condition may or may not set; the second result is false where there is no such
+// thing.
+func certainly(found launch.Found) (launch.Found, bool) {
+	perhaps := false
+	assigned := maps.Clone(found.Assigned)
+	for name, a := range found.Assigned {
+		if a.Perhaps {
+			perhaps = true
+			a.Text = ""
+			assigned[name] = a
+		}
+	}
+	found.Assigned = assigned
+	return found, perhaps
+}
+
 // beside lists the other programs that get the container's environment: those of its probes and hooks, and the rest of
 // its script. What postStart runs may take its time.
 func beside(c *workload.Container, rest []launch.Command) []runtimes.Command {
