@@ -308,7 +308,9 @@ func engineNames(b []byte) (names []string, err error) {
 	if err := json.Unmarshal(b, &image); err != nil {
 		return nil, fmt.Errorf("its answer is not an image's description: %w", err)
 	}
-	for _, n := range slices.Concat(image.RepoTags, image.RepoDigests) {
+	const most = 4096 // of its names
+	all := slices.Concat(image.RepoTags, image.RepoDigests)
+	for _, n := range all[:min(len(all), most)] {
 		if ref, err := name.ParseReference(n); err == nil {
 			names = append(names, ref.Name())
 		}

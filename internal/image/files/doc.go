@@ -78,6 +78,7 @@ const (
 	maxEntry  = 192 << 20 // bytes of a file that is held in memory at a time
 	maxDebug  = 256 << 20 // bytes of debug information that is looked at
 	maxJSON   = 1 << 20   // bytes of a JSON document
+	perName   = 128       // which is about what each takes besides
 	maxKept   = 4 << 20   // bytes of small files that a layer's reading keeps on the way
 	maxStream = 16 << 30  // bytes of an image's layers, uncompressed; and no more than
 	maxRatio  = 100       // times what they are compressed, and

@@ -135,7 +135,7 @@ func (s *scan) add(h *tar.Header) error {
 	if len(h.Name) > maxPath || len(h.Linkname) > maxPath {
 		return nil // nothing can be reached by such a name
 	}
-	if s.meter.names += len(h.Name) + len(h.Linkname) + 64; s.meter.names > maxNames {
+	if s.meter.names += len(h.Name) + len(h.Linkname) + perName; s.meter.names > maxNames {
 		return fmt.Errorf("the names of its files: %w", ErrTooMuch)
 	}
 	name := clean(h.Name)
@@ -159,7 +159,7 @@ func (s *scan) add(h *tar.Header) error {
 		if dir == "" {
 			break
 		}
-		if s.meter.names += len(dir) + 64; s.meter.names > maxNames {
+		if s.meter.names += len(dir) + perName; s.meter.names > maxNames {
 			return fmt.Errorf("the names of its directories: %w", ErrTooMuch)
 		}
 	}

@@ -60,7 +60,7 @@ func (w *walk) layer(l Layer) error {
 		if len(name) > maxPath || strings.Count(name, "/") >= maxDepth {
 			continue
 		}
-		if w.meter.names += len(name) + 64; w.meter.names > maxNames {
+		if w.meter.names += len(name) + perName; w.meter.names > maxNames {
 			return fmt.Errorf("reading layer %s: the names of its files: %w", l.Name, ErrTooMuch)
 		}
 		dir, base := path.Split(name)
