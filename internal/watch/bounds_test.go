@@ -205,3 +205,30 @@ func writeFile(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+// A connection of HTTP/2 may have a few streams, which its settings say first (RFC 9113, sections 3.4 and 6.5.2).
+func TestFewStreams(t *testing.T) {
+	address, _ := serveTest(t, testHub(), 10*time.Second, time.Second)
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"); err != nil {
+		t.Fatal(err)
+	}
+	header := make([]byte, 9)
+	if _, err := io.ReadFull(conn, header); err != nil || header[3] != 4 {
+		t.Fatalf("%x, %v: want settings", header, err)
+	}
+	settings := make([]byte, int(header[1])<<8|int(header[2]))
+	if _, err := io.ReadFull(conn, settings); err != nil {
+		t.Fatal(err)
+	}
+	for ; len(settings) >= 6; settings = settings[6:] {
+		if settings[1] == 3 && settings[5] == maxStreams && settings[2]|settings[3]|settings[4] == 0 {
+			return
+		}
+	}
+	t.Error("no bound on streams")
+}

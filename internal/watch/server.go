@@ -39,6 +39,7 @@ type server struct {
 const (
 	maxRequests    = 128
 	maxConnections = 256
+	maxStreams     = 32 // of a connection of HTTP/2: each costs something before it is refused
 )
 
 // listen opens the address HOST:PORT. No host means loopback: other machines get in only when the user says so.
@@ -70,6 +71,7 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
 		ErrorLog:       log.New(io.Discard, "", 0), // what clients do wrong is theirs to report
+		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 	}
 	hs.Protocols = new(http.Protocols)
 	hs.Protocols.SetHTTP1(true)
