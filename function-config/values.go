@@ -207,7 +207,8 @@ func parseSupported(s string) (string, error) {
 }
 
 func parseSupportTag(s string) (string, error) {
-	if s != "" && !tagSyntax.MatchString(s) {
+	// A count takes long to compile, so this is not done each time that the program starts.
+	if s != "" && !regexp.MustCompile(`^`+tagPattern+`$`).MatchString(s) {
 		return "", fmt.Errorf("%s is not a tag like v1.2; a digest belongs into supportImages, with the whole reference",
 			fields.Quote(s))
 	}
@@ -242,7 +243,6 @@ const (
 )
 
 var (
-	tagSyntax   = regexp.MustCompile(`^` + tagPattern + `$`)
 	groupSyntax = regexp.MustCompile(groupPattern)
 	kindSyntax  = regexp.MustCompile(kindPattern)
 	pathSyntax  = regexp.MustCompile(pathPattern)
