@@ -111,6 +111,7 @@ func (r *reading) edit(ctx context.Context, errw io.Writer, source image.Source)
 	looker := prepare(r.cfg, images)
 	chosen, published, written := r.scope.LikelySupportImages()
 	if looker != nil || !written {
+		r.set.Restore()
 		scope := transform.Find(objects(r.set), r.cfg)
 		plan := resolveSupport(ctx, errw, source, images, lookInside(ctx, errw, looker, images, scope)).plan
 		return plan.Results(), cmp.Or(interrupted(ctx), plan.Apply())

@@ -60,6 +60,14 @@ func (s *Set) Again(objects []*Object, edit func(some []*Object) error) error {
 	})
 }
 
+// Restore makes all trees again that were let go; they stay.
+func (s *Set) Restore() {
+	parallel(s.objects, func(o *Object) *yaml.RNode {
+		o.released = false
+		return o.Node()
+	})
+}
+
 // release lets the object's tree go if the text says all of it.
 func (o *Object) release() {
 	if !o.chunk.plain {

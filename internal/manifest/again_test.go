@@ -73,6 +73,12 @@ func TestAgain(t *testing.T) {
 					editAgain(o)
 				}
 			}
+			s.Restore()
+			for i, o := range s.objects {
+				if o.node == nil {
+					t.Errorf("tree %d is gone", i)
+				}
+			}
 			var got, want bytes.Buffer
 			if err := s.Write(&got, results); err != nil {
 				t.Fatal(err)
