@@ -5,6 +5,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -28,8 +29,10 @@ func wantsOf(images ...string) (wants []image.Want) {
 }
 
 // TestProgress: nothing at first, then how many images are there and who is slow, and nothing of it is left at the end.
-func TestProgress(t *testing.T) {
-	source := slowSource{"slow.example": 900 * time.Millisecond, "b.example": 500 * time.Millisecond}
+func TestProgress(t *testing.T) { synctest.Test(t, progressTest) }
+
+func progressTest(t *testing.T) {
+	source := slowSource{"slow.example": 925 * time.Millisecond, "b.example": 525 * time.Millisecond}
 	wants := wantsOf("a.example/a", "a.example/a:latest", "b.example/b", "slow.example/c", "slow.example/d")
 	p := newProgress(source, wants)
 	var out bytes.Buffer
