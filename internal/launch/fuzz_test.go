@@ -193,3 +193,35 @@ func FuzzArgv(f *testing.F) {
 				Labels: map[string]string{buildMetadata: meta}})
 	})
 }
+
+// FuzzScriptFile: a script of the image, which is followed, or whose commands are listed.
+func FuzzScriptFile(f *testing.F) {
+	for _, text := range []string{
+		"#!/bin/sh\nexec \"$@\"\n", "#!/bin/sh -e\ncd /srv\nexec node a.js\n",
+		"#!/bin/bash\nnode a.js & node b.js | cat; wait\n",
+		"#!/bin/bash\nif [ \"$1\" = node -a \"$(id -u)\" = 0 ]; then chown x y; exec gosu app \"$0\" \"$@\"; fi\n" +
+			"exec \"$@\"\n",
+		"#!/bin/sh\nfor i in a b; do node $i & done\ncase $1 in a) exec sh -c 'a & b' ;; *) while :; do x; done ;; esac\n",
+		"#!/bin/bash\n[[ \"$*\" == a* ]] && set -- b \"$@\"\nf() { a; }; f || exit 1\n",
+	} {
+		f.Add(text, "node", "-x")
+	}
+	f.Fuzz(func(t *testing.T, text, program, arg string) {
+		in := Input{Argv: []string{"/entry.sh", program, arg}, Files: imageFiles{"/entry.sh": text}}
+		found, err := Find(in)
+		if err != nil {
+			reasonOf(t, err)
+			return
+		}
+		for at := range len(found.Argv) + 1 {
+			if _, err := found.Insert([]runtimes.Insertion{{Before: at, Words: []string{"/MARK"}}}); err != nil {
+				reasonOf(t, err)
+			}
+		}
+		for _, c := range found.Within {
+			if len(c.Argv) == 0 || len(c.Starts) == 0 {
+				t.Errorf("%q: a command without words: %+v", text, c)
+			}
+		}
+	})
+}
