@@ -467,7 +467,7 @@ func (tc testCase) beside(u unit, is outcome) string {
 			}
 			switch {
 			case u.Existing:
-			case isHelper(e) && (tc.Suspend || u.Unordered):
+			case isHelper(e) && (tc.Suspend || u.Unordered && !u.earlier()):
 				return fmt.Sprintf("another program is debugged: %s %q", e.path, e.argv)
 			case slices.Contains(u.Class, "manager"):
 				if apps[d.port]++; apps[d.port] > 1 {
@@ -477,6 +477,14 @@ func (tc testCase) beside(u unit, is outcome) string {
 		}
 	}
 	return ""
+}
+
+// earlier reports whether the other programs have ended when the application starts, though a pipe or the like has
+// programs run at the same time as well.
+func (u unit) earlier() bool {
+	return slices.Contains(u.Class, "script:earlier") && !slices.ContainsFunc(u.Class, func(class string) bool {
+		return strings.HasPrefix(class, "script:background")
+	})
 }
 
 // sharedPort is one that two debuggers have that may run at the same time, "" for none. Node goes on without a port.
