@@ -104,8 +104,7 @@ func packageProgram(word string) string {
 
 // Manages reports whether a program is a process manager.
 func Manages(program string) bool {
-	return slices.Contains([]string{"/init", "/sbin/init"}, program) || // s6-overlay's, systemd's
-		distinctManager(program) || slices.Contains(plainManagers, ProgramName(program))
+	return slices.Contains(inits, program) || distinctManager(program) || slices.Contains(plainManagers, ProgramName(program))
 }
 
 func distinctManager(program string) bool {
@@ -121,8 +120,13 @@ func mentionsManager(words []string) bool {
 			return true
 		}
 	}
-	return mentions(plainManagers, words)
+	return mentions(plainManagers, words) || slices.ContainsFunc(words, func(w string) bool {
+		return slices.Contains(inits, w)
+	})
 }
+
+// inits are s6-overlay's and systemd's, which only their paths tell.
+var inits = []string{"/init", "/sbin/init"}
 
 // mentions reports whether one of the names, which are plain words as well, is likely to be a program among words.
 func mentions(names, words []string) bool {
