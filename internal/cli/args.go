@@ -21,10 +21,18 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	hint := suggestion(cmd, args)
 	if args[0] == "true" || args[0] == "false" {
 		hint = "; a switch takes its value behind =, as in --offline=" + args[0]
-	} else if _, err := os.Stat(args[0]); hint == "" && (err == nil || args[0] == "-") {
-		hint = fmt.Sprintf("; to read manifests from it, say -f %s", args[0])
+	} else if hint == "" {
+		hint = readingHint(args[0])
 	}
 	return usage.Errorf("unexpected argument %q%s", args[0], hint)
+}
+
+// readingHint says how to read manifests from an argument that names a file; "" where it does not.
+func readingHint(arg string) string {
+	if _, err := os.Stat(arg); err != nil && arg != "-" {
+		return ""
+	}
+	return fmt.Sprintf("; to read manifests from it, say -f %s", arg)
 }
 
 // suggestion names the subcommand of cmd that args[0] probably stands for.
@@ -55,6 +63,13 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &value) && errors.As(err, &number) && value.GetFlag().Value.Type() == "bool":
 		return usage.Errorf("invalid argument %q for \"--%s\" flag: want true or false", value.GetValue(),
 			value.GetFlag().Name)
+	case errors.As(err, &value) && value.GetFlag().Value.Type() == "duration":
+		meant := ""
+		if _, err := strconv.Atoi(value.GetValue()); err == nil {
+			meant = fmt.Sprintf("; did you mean %ss?", value.GetValue())
+		}
+		return usage.Errorf("invalid argument %q for \"--%s\" flag: want a time with its unit, like 90s or 10m%s",
+			value.GetValue(), value.GetFlag().Name, meant)
 	case errors.As(err, &value) && errors.As(err, &number):
 		return usage.Errorf("invalid argument %q for \"--%s\" flag: it is not a number", value.GetValue(),
 			value.GetFlag().Name)

@@ -44,7 +44,10 @@ formatting included, stays as it is.`,
   debuggable watch --port-forward`,
 		ValidArgs: ide.Kinds(),
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
+			if len(args) > 1 {
+				return usage.Errorf("unexpected argument %q: ide wants one kind of editor%s", args[1], readingHint(args[1]))
+			}
+			if len(args) == 0 {
 				return usage.Errorf("ide wants one kind of editor: %s", strings.Join(ide.Kinds(), ", "))
 			}
 			if _, err := ide.ParseKind(args[0]); err != nil {

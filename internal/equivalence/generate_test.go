@@ -765,6 +765,11 @@ func (g *generator) script(argv []string) []string {
 		g.legit(g.u.inScript)
 	}
 	t := templates[g.IntN(len(templates))]
+	// What cannot be judged: whether what runs earlier has ended, and two streams that overwrite each other in one file.
+	if t.name == "earlier" && g.u.Unordered || t.unordered && slices.Contains(g.u.Class, "script:earlier") ||
+		strings.Contains(t.text, "/tmp/f") && strings.Contains(c, "/tmp/f") {
+		t = template{name: "plain", text: c}
+	}
 	bash := g.chance(25)
 	if g.chance(8) { // the command itself is in the positional parameters
 		t = template{name: "params", text: g.one(`exec "$@"`, `"$@"`, `set -e; migrate; exec "$@"`, `cd /srv && exec "$@"`,

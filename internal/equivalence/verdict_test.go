@@ -444,7 +444,7 @@ func (u unit) listens(is outcome, protocol string, port int) string {
 		}
 	}
 	// Which of several programs gets a debugger that the user's own variable starts is a matter of luck.
-	if found || u.Existing && u.Unordered {
+	if found || u.Existing && (u.Unordered || slices.Contains(u.Class, "script:earlier")) {
 		return ""
 	}
 	broken := fmt.Sprintf("%s does not listen on %d for %s", protocol, port, u.App)
@@ -563,6 +563,10 @@ var (
 	said       = regexp.MustCompile(`(?m)^(?:Picked up JAVA_TOOL_OPTIONS: .*|Debugger listening on port \d+)(?:\n|$)`)
 	saidBeside = regexp.MustCompile(`^beside: (?:Picked up JAVA_TOOL_OPTIONS: .*|Debugger listening on port \d+)$`)
 
+	// notStarted is what a shell, or Delve in its place, says of a program that is not there.
+	notStarted = regexp.MustCompile(
+		`(?m)^(?:.*: not found|dlv: could not launch process: .*: no such file or directory)(?:\n|$)`)
+
 	jdwp     = regexp.MustCompile(`^-agentlib:jdwp=transport=dt_socket,server=y,address=\d+,suspend=[ny],quiet=y$`)
 	inspect  = regexp.MustCompile(`^--inspect(-brk)?=0\.0\.0\.0:\d+$`)
 	nodeOpts = regexp.MustCompile(`^--node-options=--inspect(-brk)?=0\.0\.0\.0:\d+$`)
@@ -581,7 +585,7 @@ func differ(was, is outcome, u unit, hidden []string) string {
 		return strings.Join(append([]string{e.path, e.dir, strings.Join(e.env[max(level, 0):level+1], "")}, own...), "\x00")
 	}
 	lines := func(text string) string { // of programs that run at the same time come in any order
-		text = said.ReplaceAllString(text, "")
+		text = notStarted.ReplaceAllString(said.ReplaceAllString(text, ""), "")
 		if !u.Unordered {
 			return text
 		}
@@ -634,7 +638,7 @@ func differ(was, is outcome, u unit, hidden []string) string {
 				continue
 			}
 			var lines []string
-			log := name == "stdout" || name == "stderr"
+			log := name != "/tmp/v" // which is read again
 			for _, line := range strings.Split(said.ReplaceAllString(text, ""), "\n") {
 				if log && saidBeside.MatchString(line) {
 					continue

@@ -166,7 +166,8 @@ func Table() []Entry {
 				"Linux starts no process with",
 			"refer to less",
 		},
-		{ProgramNotAPath, Warning, "Delve does not look programs up on `PATH`", "give the path in `command`"},
+		{ProgramNotAPath, Warning, "Delve does not look programs up on `PATH`; or `PATH` has no directory in it",
+			"give the path in `command`"},
 		{
 			SupportImageOld, Warning,
 			"the support images that are published for Skaffold cannot start this: Python 3.12 and later, " +

@@ -81,6 +81,10 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 			"another program of the script is started with --inspect, and the node wrapper would take that for the "+
 				"application's")
 	}
+	if search, found := p.Env["PATH"]; found && len(p.Argv) > 0 && nowhere(search) && !strings.Contains(p.Argv[0], "/") {
+		return language.Plan{}, reason.Refuse(reason.ProgramNotAPath,
+			"PATH is %q, where no %s can be found: the support image's would be taken for it", search, p.Argv[0])
+	}
 	if o.Published && watches(p) {
 		what := "leaves the program that " + language.ProgramName(p.Argv[0]) + " starts without an inspector"
 		return language.Plan{}, language.SupportImageOld(what)
@@ -115,6 +119,11 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		Name: "PATH", Value: nodeBin, How: language.Prepend, Sep: ":", Default: language.DefaultPath, Needed: tool,
 	})
 	return plan, nil
+}
+
+// nowhere reports whether a PATH has no directory in it.
+func nowhere(search string) bool {
+	return search != "" && !strings.HasPrefix(search, "/") && !strings.Contains(search, ":/")
 }
 
 // bunsStandIn is a directory in which Bun's image has a link of the name node to itself, for images without Node.
