@@ -181,19 +181,19 @@ func asksItself(text string) bool {
 }
 
 // settle puts the words of leads where edits need them: those that touch a lead's own words, or the place in front of
-// the word that an interpreter gets. The first guards of edits are those in front of a launcher's command.
-func (f Found) settle(edits []Edit, guards int) ([]Edit, error) {
+// the word that an interpreter gets.
+func (f Found) settle(edits []Edit) ([]Edit, error) {
 	for k, l := range slices.Backward(f.leads) {
 		from := leadWord + k*leadMost
 		var own, ahead, here, rest []Edit
-		for i, e := range edits {
+		for _, e := range edits {
 			switch {
 			case e.Word >= from && e.Word < from+leadMost:
 				e.Word -= from
 				own = append(own, e)
 			case e.Word != l.at.arg || e.Offset != l.at.off:
 				rest = append(rest, e)
-			case i < guards:
+			case e.guard:
 				ahead = append(ahead, e)
 			default:
 				here = append(here, e)
@@ -217,7 +217,6 @@ func (f Found) settle(edits []Edit, guards int) ([]Edit, error) {
 			ahead = append(ahead, e)
 		}
 		edits = slices.Concat(ahead, here)
-		guards = 0
 		if l.dir != "" {
 			edits = append(edits, Edit{Word: l.at.arg, Offset: max(0, l.at.off), Text: l.dir})
 		}

@@ -147,6 +147,8 @@ type Edit struct {
 	Text         string
 	// Script is the path of the script of the image whose text, changed, is among Words.
 	Script string
+
+	guard bool // Words are a launcher's "--", which comes ahead of all else at its place
 }
 
 // Find follows the command line to the program that matters. An error is a *reason.Refusal.
@@ -183,9 +185,10 @@ func (f Found) Insert(at []runtimes.Insertion) ([]Edit, error) {
 		if err != nil {
 			return nil, err
 		}
+		e.guard = true
 		edits = append([]Edit{e}, edits...)
 	}
-	edits, err = f.settle(edits, len(f.guards))
+	edits, err = f.settle(edits)
 	if err == nil {
 		err = f.holds(at, edits)
 	}

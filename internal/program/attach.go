@@ -68,12 +68,28 @@ func (p Program) Attach(c *workload.Container, o runtimes.Options) (runtimes.Pla
 	return plan, Edits{}, barred
 }
 
+// debugsItself reports whether a script that is not followed starts a debugger, as it is written or, where quotes hide
+// that, as its words are.
+func (p Program) debugsItself(script string) bool {
+	if len(runtimes.DebugPorts(script)) > 0 {
+		return true
+	}
+	for _, command := range p.Process.Within {
+		for _, argv := range command.Starts {
+			if len(runtimes.DebugPorts(strings.Join(argv, " "))) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (p Program) attachOnce(c *workload.Container, o runtimes.Options) (plan runtimes.Plan, edits Edits, err error) {
 	edits.Line = p.Line
 	if plan, err = p.Debugger(o); err != nil || plan.Existing {
 		return plan, edits, err
 	}
-	if f := p.Found.File; p.Process.Script && f != nil && len(runtimes.DebugPorts(f.Script)) > 0 {
+	if f := p.Found.File; p.Process.Script && f != nil && p.debugsItself(f.Script) {
 		return plan, edits, reason.Refuse(reason.OtherDebugger,
 			"the script %s, which cannot be followed, starts a debugger of its own", f.Path)
 	}
