@@ -165,7 +165,7 @@ func (t Switches) used(p Process) (Plan, bool) {
 // most is how many words of a command a switch is looked for in, where it is not known where the command ends.
 const most = 16
 
-// inScript looks for switches in the script of a shell that a launcher starts that is not known.
+// inScript looks for switches in the script of a shell that a launcher starts that is not known, and in its parameters.
 func (t Switches) inScript(p Process) (Plan, bool) {
 	q := p
 	if q.Env = maps.Clone(p.Env); q.Env == nil {
@@ -188,6 +188,12 @@ func (t Switches) inScript(p Process) (Plan, bool) {
 			if plan, used := t.used(q); used {
 				return plan, true
 			}
+		}
+	}
+	for i := range p.Argv { // the script may start its parameters: "$@"
+		q.Argv = p.Argv[i:min(i+most, len(p.Argv))]
+		if plan, used := t.used(q); used {
+			return plan, true
 		}
 	}
 	return Plan{}, false
