@@ -283,7 +283,8 @@ func (f Found) checkCount(edits []Edit) error {
 // Assignable says whether Assign can set a variable, and to what it is set now ("" for nothing): an env on the way,
 // behind which nothing changes or uses the variable, sets it to a known value, or unsets it.
 func (f Found) Assignable(name string) (existing string, ok bool) {
-	if f.assign.at == nil || f.assign.at.arg >= leadWord || f.noAssign != nil || f.Opaque || f.References[name] {
+	if f.assign.at == nil || f.assign.at.arg >= leadWord || f.noAssign != nil || f.Opaque || f.References[name] ||
+		f.assign.since[name] {
 		return "", false
 	}
 	now, assigned := f.Assigned[name]
@@ -389,6 +390,7 @@ type value struct {
 type assignments struct {
 	at       *place
 	assigned map[string]Assignment
+	since    map[string]bool // what is assigned behind it, be it to the value that it has
 }
 
 // finder is the state of one walk from the container's command line to the program.
@@ -436,6 +438,7 @@ func (f *finder) clone() *finder {
 	c.via, c.rest = slices.Clip(f.via), slices.Clip(f.rest)
 	c.checks, c.guards, c.leads = slices.Clip(f.checks), slices.Clip(f.guards), slices.Clip(f.leads)
 	c.decisions = slices.Clip(f.decisions)
+	c.atEnv.since = maps.Clone(f.atEnv.since)
 	return &c
 }
 
@@ -611,6 +614,9 @@ func (f *finder) assign(name string, a Assignment) {
 	if old := f.assigned[name]; !a.Known && f.budget.take((len(old.Value)+len(old.Text)+len(a.Text))/16) {
 		a.Text = strings.TrimSpace(old.Value + old.Text + " " + a.Text)
 		a.Perhaps = a.Perhaps || old.Perhaps
+	}
+	if f.atEnv.since != nil {
+		f.atEnv.since[name] = true
 	}
 	f.assigned[name] = a
 	f.vars[name] = value{text: a.Value, known: a.Known, unset: a.Unset}

@@ -320,7 +320,7 @@ func envRest(f *finder, words []word) ([]word, error) {
 		words = words[1:]
 	}
 	if len(words) > 0 {
-		f.atEnv = assignments{&words[0].at, maps.Clone(f.assigned)}
+		f.atEnv = assignments{&words[0].at, maps.Clone(f.assigned), map[string]bool{}}
 	}
 	return words, nil
 }

@@ -23,7 +23,8 @@ func (p Process) managed() bool {
 		return false
 	case p.Manager() != "":
 		return true
-	case (p.Script || !p.isProgram(p.Argv[0])) && (mentionsManager(p.Argv) || mentions(several, p.Argv)):
+	case (p.Script || !p.isProgram(p.Argv[0])) && (mentionsManager(p.Argv) || mentions(several, p.Argv) ||
+		slices.ContainsFunc(p.Argv, startsSeveral)):
 		return true
 	}
 	if slices.ContainsFunc(p.Within, func(c Command) bool {
@@ -122,6 +123,14 @@ func mentionsManager(words []string) bool {
 	}
 	return mentions(plainManagers, words) || slices.ContainsFunc(words, func(w string) bool {
 		return slices.Contains(inits, w)
+	})
+}
+
+// startsSeveral reports whether a word is a script in which a program is named that may start several others.
+func startsSeveral(word string) bool {
+	fields := scriptWords(word)
+	return len(fields) > 1 && slices.ContainsFunc(fields, func(w string) bool {
+		return slices.Contains(several, ProgramName(w))
 	})
 }
 
