@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// TestLinesAreShort holds the prose of all Markdown files to lines of 120 characters. A table's row is one line, and what
-// a program prints stays as it is.
+// TestLinesAreShort holds the prose of all Markdown files to lines of 120 characters. A table's row is one line, and
+// what a program prints stays as it is.
 func TestLinesAreShort(t *testing.T) {
 	files := 0
 	err := filepath.WalkDir(repository(t), func(path string, entry os.DirEntry, err error) error {

@@ -105,7 +105,8 @@ func packageProgram(word string) string {
 
 // Manages reports whether a program is a process manager.
 func Manages(program string) bool {
-	return slices.Contains(inits, program) || distinctManager(program) || slices.Contains(plainManagers, ProgramName(program))
+	return slices.Contains(inits, program) || distinctManager(program) ||
+		slices.Contains(plainManagers, ProgramName(program))
 }
 
 func distinctManager(program string) bool {

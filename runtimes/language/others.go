@@ -80,8 +80,8 @@ func (p Process) StartsAnother(program string) bool {
 // launchers start the command that follows them, and are no plain words among another program's arguments.
 var launchers = []string{
 	"catatonit", "chpst", "chrt", "docker-entrypoint.sh", "docker-init", "dumb-init", "gosu", "ionice", "nohup", "numactl",
-	"parallel", "runuser", "s6-setuidgid", "setpriv", "setsid", "setuidgid", "stdbuf", "su-exec", "sudo", "taskset", "tini",
-	"tini-static", "xargs",
+	"parallel", "runuser", "s6-setuidgid", "setpriv", "setsid", "setuidgid", "stdbuf", "su-exec", "sudo", "taskset",
+	"tini", "tini-static", "xargs",
 }
 
 // shells start what their script says, which may be anything.

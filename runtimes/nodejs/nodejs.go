@@ -69,9 +69,8 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	if plan, found, err := running(p, o); found || err != nil {
 		return plan, err
 	}
-	if bunsNode(p) {
-		return language.Plan{}, reason.Refuse(reason.NoRuntime, "the image has Bun in the place of Node (%s is on its "+
-			"PATH), whose inspector is another: start bun by its name", bunsStandIn)
+	if err := isThere(p); err != nil {
+		return language.Plan{}, err
 	}
 	if name, at := toolByPath(p); name != "" {
 		return attachToTool(p, o, name, at)
@@ -80,10 +79,6 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		return language.Plan{}, reason.Refuse(reason.OtherDebugger,
 			"another program of the script is started with --inspect, and the node wrapper would take that for the "+
 				"application's")
-	}
-	if search, found := p.Env["PATH"]; found && len(p.Argv) > 0 && nowhere(search) && !strings.Contains(p.Argv[0], "/") {
-		return language.Plan{}, reason.Refuse(reason.ProgramNotAPath,
-			"PATH is %q, where no %s can be found: the support image's would be taken for it", search, p.Argv[0])
 	}
 	if o.Published && watches(p) {
 		what := "leaves the program that " + language.ProgramName(p.Argv[0]) + " starts without an inspector"
@@ -119,6 +114,19 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 		Name: "PATH", Value: nodeBin, How: language.Prepend, Sep: ":", Default: language.DefaultPath, Needed: tool,
 	})
 	return plan, nil
+}
+
+// isThere refuses a process whose node is no Node, or cannot be found.
+func isThere(p language.Process) error {
+	if bunsNode(p) {
+		return reason.Refuse(reason.NoRuntime, "the image has Bun in the place of Node (%s is on its PATH), whose inspector "+
+			"is another: start bun by its name", bunsStandIn)
+	}
+	if search, found := p.Env["PATH"]; found && len(p.Argv) > 0 && nowhere(search) && !strings.Contains(p.Argv[0], "/") {
+		return reason.Refuse(reason.ProgramNotAPath,
+			"PATH is %q, where no %s can be found: the support image's would be taken for it", search, p.Argv[0])
+	}
+	return nil
 }
 
 // nowhere reports whether a PATH has no directory in it.
