@@ -34,14 +34,15 @@ type by struct{ runtime, client, debugger string }
 // row is a line of the table in docs/runtimes.md.
 type row struct{ runtime, starts, client, debugger string }
 
-// TestAttach starts every application from its rewritten manifest, attaches, and checks the table in the
-// documentation against what happened.
-func TestAttach(t *testing.T) {
-	runtimes := []struct {
-		name  string
-		image func(t *testing.T) string
-		cases []attachment
-	}{
+// application is what is started in several ways. Its first case is the plainest.
+type application struct {
+	runtime string
+	image   func(t *testing.T) string
+	cases   []attachment
+}
+
+func applications() []application {
+	return []application{
 		{"go", goImage, goCases()},
 		{"jvm", jvmImage, jvmCases()},
 		{"nodejs", nodeImage, nodeCases()},
@@ -50,15 +51,20 @@ func TestAttach(t *testing.T) {
 		{"deno", denoImage, denoCases()},
 		{"bun", bunImage, bunCases()},
 	}
+}
+
+// TestAttach starts every application from its rewritten manifest, attaches, and checks the table in the
+// documentation against what happened.
+func TestAttach(t *testing.T) {
 	var rows []row
 	all := 0
-	for _, r := range runtimes {
+	for _, r := range applications() {
 		all += len(r.cases)
-		t.Run(r.name, func(t *testing.T) {
+		t.Run(r.runtime, func(t *testing.T) {
 			image := r.image(t)
 			for _, a := range r.cases {
 				t.Run(a.name, func(t *testing.T) {
-					by := attachTo(t, r.name, image, a)
+					by := attachTo(t, r.runtime, image, a)
 					rows = append(rows, row{by.runtime, a.starts, by.client, by.debugger})
 				})
 			}

@@ -1,6 +1,7 @@
 package debuggers
 
 import (
+	"slices"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -8,17 +9,11 @@ import (
 
 // TestImageVolumes mounts the support images as volumes: no init container runs, and nothing is copied.
 func TestImageVolumes(t *testing.T) {
-	for _, r := range []struct {
-		name  string
-		image func(t *testing.T) string
-		cases []attachment
-	}{
-		{"go", goImage, goCases()},
-		{"nodejs", nodeImage, nodeCases()},
-		{"python", pythonImage, pythonCases()},
-		{"ruby", rubyImage, rubyCases()},
-	} {
-		t.Run(r.name, func(t *testing.T) {
+	for _, r := range applications() {
+		if !slices.Contains([]string{"go", "nodejs", "python", "ruby"}, r.runtime) {
+			continue // needs no support image
+		}
+		t.Run(r.runtime, func(t *testing.T) {
 			image := r.image(t)
 			namespace := newNamespace(t)
 			m := manifest{kind: "Pod", image: image, command: r.cases[0].command}

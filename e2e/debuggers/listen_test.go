@@ -11,26 +11,15 @@ import (
 // TestListenOn has debuggers listen on loopback alone and on all addresses, and connects to each from the other's pod:
 // what listens on loopback is refused there, and is attached to through a forwarded port.
 func TestListenOn(t *testing.T) {
-	for _, r := range []struct {
-		name       string
-		image      func(t *testing.T) string
-		attachment attachment
-	}{
-		{"go", goImage, goCases()[0]},
-		{"jvm", jvmImage, jvmCases()[0]},
-		{"nodejs", nodeImage, nodeCases()[0]},
-		{"python", pythonImage, pythonCases()[0]},
-		{"pydevd", pythonImage, named(t, pythonCases(), "pydevd")},
-		{"ruby", rubyImage, rubyCases()[0]},
-		{"deno", denoImage, denoCases()[0]},
-		{"bun", bunImage, bunCases()[0]},
-	} {
-		t.Run(r.name, func(t *testing.T) {
+	pydevd := application{"pydevd", pythonImage, []attachment{named(t, pythonCases(), "pydevd")}}
+	for _, r := range append(applications(), pydevd) {
+		t.Run(r.runtime, func(t *testing.T) {
+			plain := r.cases[0]
 			image := r.image(t)
 			start := func(on string) (p pod, address string, port int) {
 				namespace := newNamespace(t)
-				m := manifest{kind: "Pod", image: image, command: r.attachment.command}
-				args := append([]string{"--listen-on", on}, r.attachment.args...)
+				m := manifest{kind: "Pod", image: image, command: plain.command}
+				args := append([]string{"--listen-on", on}, plain.args...)
 				shared.apply(t, namespace, shared.rewrite(t, m.String(), args...))
 				p = shared.waitPod(t, namespace, "app", "ready", ready)
 				_, port = p.debugPort(t)
@@ -45,7 +34,7 @@ func TestListenOn(t *testing.T) {
 			if out, err := all.connect(t, onLoopback); err == nil || !strings.Contains(out, "Connection refused") {
 				t.Errorf("--listen-on loopback, from another pod: %v\n%s", err, out)
 			}
-			stopped, _ := r.attachment.attach(t, loopback.forward(t, port))
+			stopped, _ := plain.attach(t, loopback.forward(t, port))
 			loopback.stopsTwice(t, stopped)
 		})
 	}

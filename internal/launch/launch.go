@@ -26,6 +26,7 @@ import (
 	"debuggable.dev/debuggable/internal/image/files"
 	"debuggable.dev/debuggable/internal/reason"
 	"debuggable.dev/debuggable/runtimes"
+	"debuggable.dev/debuggable/runtimes/language"
 )
 
 // Input is the command line as the container runtime would see it, with what is known about its surroundings.
@@ -361,9 +362,10 @@ func Apply(line []string, edits []Edit) []string {
 // name with "entrypoint" in it, or one of the names that scripts are commonly installed under without an extension.
 func IsScript(program string) bool {
 	name := strings.ToLower(path.Base(program))
-	switch path.Ext(name) {
-	case ".sh", ".bash", ".ash", ".dash", ".ksh", ".zsh":
+	if language.ShellScript(name) {
 		return true
+	}
+	switch path.Ext(name) {
 	case ".py", ".js", ".mjs", ".cjs", ".ts", ".rb", ".pl", ".php", ".pex":
 		return false // another interpreter's, whatever it is called
 	}

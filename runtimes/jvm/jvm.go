@@ -86,11 +86,12 @@ func plan(p language.Process, o language.Options) (language.Plan, error) {
 	shared := slices.ContainsFunc(others, func(c language.Command) bool {
 		return c.AtOnce || o.Suspend || c.Stays() || c.Mentions(debugAgent) || jdwpSwitches().Starts(c, p)
 	})
+	barred := elsewhere(p)
 	switch {
 	case direct && !p.LineFixed && (len(others) > 0 || p.EnvFixed || p.Hidden["JAVA_TOOL_OPTIONS"]):
 		plan.Insert = []language.Insertion{{Before: 1, Words: []string{agent}}}
-	case elsewhere(p) != nil:
-		return language.Plan{}, elsewhere(p)
+	case barred != nil:
+		return language.Plan{}, barred
 	case shared:
 		return language.Plan{}, reason.Refuse(reason.EnvShared,
 			"a probe, a hook or the script starts another program, which may be a JVM: it would get the same debug agent, and "+

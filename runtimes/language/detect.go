@@ -158,7 +158,7 @@ func (p Process) namesProgram(word string, behindDashes, last bool) bool {
 		if ext := path.Ext(name); !rooted || ext != "" && !slices.Contains(scriptExtensions, ext) {
 			return false
 		}
-		return behindDashes || shellScript(name) || p.holdsPrograms(path.Base(dir))
+		return behindDashes || ShellScript(name) || p.holdsPrograms(path.Base(dir))
 	case behindDashes:
 		return p.isProgram(name) || p.KnownOther(name) && !slices.Contains(tools, name) ||
 			!last && (slices.Contains(launchers, name) || slices.Contains([]string{"env", "exec", "nice", "timeout"}, name))
@@ -166,8 +166,10 @@ func (p Process) namesProgram(word string, behindDashes, last bool) bool {
 	return p.barelyNames(name, last)
 }
 
-// shellScript reports whether a file's name says that it is a shell's script, which is there to be started.
-func shellScript(name string) bool { return path.Ext(name) == ".sh" || path.Ext(name) == ".bash" }
+// ShellScript reports whether a file's name says that it is a shell's script, which is there to be started.
+func ShellScript(name string) bool {
+	return slices.Contains([]string{".sh", ".bash", ".ash", ".dash", ".ksh", ".zsh"}, path.Ext(name))
+}
 
 // barelyNames reports whether an argument without a path, in no special place, names a program.
 func (p Process) barelyNames(name string, last bool) bool {
